@@ -1,0 +1,132 @@
+"""Settings: environment variables in, one checked mapping out."""
+
+import base64
+import hashlib
+import ipaddress
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(Exception):
+    """A setting is missing or makes no sense; the message names it and the fix."""
+
+
+def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read all settings from ``environ`` (default: the process environment).
+
+    Raises:
+        ConfigError: a value is missing in production or can't be understood.
+    """
+    env = os.environ if environ is None else environ
+    production = env.get("APP_ENV") == "production"
+    instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance")
+    redis_url = env.get("REDIS_URL") or f"unix://{redis_socket(instance)}"
+    return {
+        "PRODUCTION": production,
+        "INSTANCE_PATH": instance,
+        "SQLALCHEMY_DATABASE_URI": database_url(env.get("DATABASE_URL"), instance),
+        "REDIS_URL": redis_url,
+        "REDIS_EMBEDDED": not env.get("REDIS_URL"),
+        "SECRET_KEY": _kept(env, "SECRET_KEY", instance, production, lambda: secrets.token_urlsafe(48)),
+        "ENCRYPTION_KEYS": _encryption_keys(env, instance, production),
+        "ADMIN_EMAIL": env.get("ADMIN_EMAIL") or "admin@example.com",
+        "ADMIN_PASSWORD": env.get("ADMIN_PASSWORD"),
+        "HOST": env.get("HOST") or "127.0.0.1",
+        "PORT": _integer(env, "PORT", 8000, 1, 65_535),
+        "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
+        "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
+        "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
+        "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
+        "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # Redis being down fails no request
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": production,
+        "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+        "WTF_CSRF_TIME_LIMIT": None,  # lives as long as the session: a form left open overnight still saves
+        "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+    }
+
+
+def database_url(url: str | None, instance: Path) -> str:
+    """The SQLAlchemy URL for ``DATABASE_URL``; PostgreSQL goes through psycopg 3.
+
+    Raises:
+        ConfigError: the URL names another kind of database.
+    """
+    if not url:
+        return f"sqlite:///{instance / 'webhooks.db'}"
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme == "sqlite":
+        return url
+    raise ConfigError("DATABASE_URL must start with sqlite:// or postgresql://")
+
+
+def redis_socket(instance: Path) -> Path:
+    """Where the embedded Redis listens: in ``instance``, or in the temporary folder if that path is too long."""
+    socket = instance / "redis.sock"
+    if len(os.fsencode(socket)) <= UNIX_SOCKET_PATH_MAX_BYTES:
+        return socket
+    digest = hashlib.sha256(os.fsencode(instance)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"webhooks-{digest}.sock"
+
+
+def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Any) -> str:
+    """A key from the environment, or one made on the first run and kept in ``instance``."""
+    if value := env.get(name):
+        return value
+    if production:
+        raise ConfigError(f"{name} is not set. With APP_ENV=production it must be given; see README, Settings.")
+    path = instance / name.lower()
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(make())
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ConfigError(f"The folder {instance} can't be written to: {error.strerror}.") from error
+    return path.read_text().strip()
+
+
+def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool) -> list[str]:
+    def make() -> str:
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+    keys = _kept(env, "ENCRYPTION_KEYS", instance, production, make).replace(",", " ").split()
+    for key in keys:
+        try:
+            if len(base64.urlsafe_b64decode(key)) != 32:
+                raise ValueError
+        except ValueError:
+            raise ConfigError(
+                "ENCRYPTION_KEYS must be Fernet keys (URL-safe base64 of 32 bytes), separated by commas, newest first."
+            ) from None
+    return keys
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise ConfigError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
+    return int(text)
+
+
+def _networks(env: Mapping[str, str], name: str, default: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in env.get(name, default).replace(",", " ").split())
+    except ValueError as error:
+        raise ConfigError(f"{name} must be CIDRs separated by commas, such as 127.0.0.0/8: {error}.") from error

@@ -1,0 +1,36 @@
+"""Wake: ask RQ for one ``deliver`` job, unless one is already waiting."""
+
+import logging
+
+from flask import current_app
+from redis import Redis, RedisError
+from rq import Queue
+
+QUEUE = "deliveries"
+WAITING_KEY = "webhooks:deliver-waiting"
+WAITING_SECONDS = 5  # a job that was lost blocks wake-ups no longer than this
+JOB_TIMEOUT_SECONDS = 120
+
+logger = logging.getLogger(__name__)
+
+
+def wake() -> bool:
+    """Make sure that a worker will look for work; whether Redis took it.
+
+    Never raises for a Redis that is down: the sweep wakes again when it is back.
+    """
+    redis: Redis = current_app.extensions["redis"]
+    try:
+        if redis.set(WAITING_KEY, "1", nx=True, ex=WAITING_SECONDS):
+            Queue(QUEUE, connection=redis).enqueue(
+                "jobs.deliver.deliver", job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
+            )
+    except RedisError as error:
+        logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
+        return False
+    return True
+
+
+def clear_waiting(redis: Redis) -> None:
+    """Let the next wake-up through; a job calls it *before* it first looks for work, so that none is lost."""
+    redis.delete(WAITING_KEY)

@@ -1,0 +1,133 @@
+"""Fixtures: an app on a fresh database, a real embedded Redis, clients, and a guard on the network."""
+
+import ipaddress
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis, RedisError
+
+from tests.factories import make_user
+from webhooks_ui import create_app, redis_server
+from webhooks_ui.extensions import db
+from webhooks_ui.models import User
+
+T = TypeVar("T")
+PASSWORD = "correct horse battery"
+
+
+class OutsideConnection(RuntimeError):
+    """A test tried to reach something that is not on this machine."""
+
+
+def refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: raise before a packet leaves for anything but loopback or a Unix socket."""
+    if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        return
+    address = arguments[1]
+    if not isinstance(address, tuple):
+        return
+    host = str(address[0]).partition("%")[0]
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host in ("localhost", "")
+    if not local:
+        raise OutsideConnection(f"a test tried to reach {address}")
+
+
+sys.addaudithook(refuse_outside)
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 10.0, message: str = "") -> T:
+    """Poll ``condition`` until it holds, and return what it gave; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            pytest.fail(message or f"not so within {seconds} s")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def redis_socket() -> Iterator[Path]:
+    """A real Redis for the whole session; its socket."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        socket = Path(folder) / "redis.sock"
+        server = subprocess.Popen(redis_server.command(socket, Path(folder)), stdout=subprocess.DEVNULL)
+        connection = Redis(unix_socket_path=str(socket))
+
+        def answers() -> bool:
+            try:
+                return bool(connection.ping())
+            except RedisError:
+                return False
+
+        wait_for(answers)
+        yield socket
+        connection.close()
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'webhooks.db'}"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_socket: Path) -> dict[str, object]:
+    """What the app of a test is configured with; a test module may override this fixture."""
+    from config import load
+
+    environment = {"INSTANCE_PATH": str(tmp_path / "instance"), "DATABASE_URL": database_url}
+    return load(environment | {"REDIS_URL": f"unix://{redis_socket}"}) | {"TESTING": True}
+
+
+@pytest.fixture
+def app(settings: dict[str, object]) -> Iterator[Flask]:
+    """The app on an empty database and a flushed Redis, its context pushed."""
+    app = create_app(settings)
+    redis: Redis = app.extensions["redis"]
+    redis.flushall()
+    with app.app_context():
+        db.create_all()
+        yield app
+        db.session.remove()
+        db.drop_all()
+        db.engine.dispose()
+    redis.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser that nobody has signed in with; forms need no CSRF token."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(client: FlaskClient) -> Callable[[str], FlaskClient]:
+    """``sign_in("operator")`` makes a user of that role and signs ``client`` in as it."""
+
+    def as_role(role: str) -> FlaskClient:
+        email = f"{role}@example.com"
+        if db.session.scalar(db.select(User).filter_by(email=email)) is None:
+            make_user(email=email, role=role, password=PASSWORD)
+        client.post("/login", data={"email": email, "password": PASSWORD})
+        return client
+
+    return as_role
+
+
+@pytest.fixture
+def admin(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
+    return sign_in("admin")

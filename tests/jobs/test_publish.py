@@ -1,0 +1,61 @@
+from jobs.publish import NewEvent, publish
+from tests.factories import make_webhook
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Delivery, Event
+
+
+def activated(**fields):
+    return NewEvent(type="license.activated", data={"id": "1"}, **fields)
+
+
+def test_an_event_reaches_only_subscribed_active_webhooks_of_its_environment(app):
+    wanted = make_webhook()
+    make_webhook(environment="staging")
+    make_webhook(active=False)
+    make_webhook(event_types=["license.created"])
+    assert [result.deliveries for result in publish("production", [activated()])] == [1]
+    assert db.session.scalars(db.select(Delivery.webhook_id)).all() == [wanted.id]
+
+
+def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_result(app):
+    make_webhook()
+    first = publish("production", [activated(id="evt_1")])
+    make_webhook()
+    again = publish("production", [NewEvent(type="license.created", data={"other": True}, id="evt_1")])
+    assert again == first
+    assert db.session.scalar(db.select(db.func.count(Event.id))) == 1
+    assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
+
+
+def test_an_id_is_unique_in_its_environment_only(app):
+    publish("production", [activated(id="evt_1")])
+    publish("staging", [activated(id="evt_1")])
+    assert db.session.scalar(db.select(db.func.count(Event.id))) == 2
+
+
+def test_an_array_answers_in_order_and_of_equal_ids_the_first_counts(app):
+    make_webhook()
+    results = publish(
+        "production",
+        [
+            activated(id="evt_b"),
+            NewEvent("license.created", {}, id="evt_a"),
+            NewEvent("license.created", {}, id="evt_b"),
+        ],
+    )
+    assert [(result.id, result.deliveries) for result in results] == [("evt_b", 1), ("evt_a", 0), ("evt_b", 1)]
+
+
+def test_the_body_is_the_wire_contract(app):
+    publish("production", [NewEvent("license.activated", {"name": "Zoë ‮ \x00"}, id="evt_1")])
+    body = db.session.scalars(db.select(Event.body)).one().decode()
+    assert body.startswith('{"id":"evt_1","type":"license.activated","environment":"production","timestamp":"2')
+    assert body.endswith('Z","data":{"name":"Zoë ‮ \\u0000"}}')
+
+
+def test_redis_being_down_does_not_fail_a_publish(app, tmp_path):
+    from redis import Redis
+
+    make_webhook()
+    app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    assert publish("production", [activated()])[0].deliveries == 1

@@ -1,0 +1,6 @@
+"""The JSON API, /api/v1."""
+
+from flask import Flask
+
+
+def register(app: Flask) -> None: ...

@@ -1,0 +1,6 @@
+"""The ``flask`` commands."""
+
+from flask import Flask
+
+
+def register(app: Flask) -> None: ...

@@ -1,0 +1,34 @@
+"""The tables, a noun a file."""
+
+from webhooks_ui.models.api_key import ApiKey
+from webhooks_ui.models.attempt import Attempt
+from webhooks_ui.models.audit_entry import AuditEntry
+from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
+from webhooks_ui.models.event import Event
+from webhooks_ui.models.setting import Setting, get_settings, set_settings
+from webhooks_ui.models.stats import Stats
+from webhooks_ui.models.types import utcnow
+from webhooks_ui.models.user import User
+from webhooks_ui.models.webhook import Environment, Subscription, Webhook, WebhookFormat, WebhookStatus
+
+__all__ = [
+    "RETRYING",
+    "ApiKey",
+    "Attempt",
+    "AuditEntry",
+    "Delivery",
+    "DeliveryStatus",
+    "DeliveryTrigger",
+    "Environment",
+    "Event",
+    "Setting",
+    "Stats",
+    "Subscription",
+    "User",
+    "Webhook",
+    "WebhookFormat",
+    "WebhookStatus",
+    "get_settings",
+    "set_settings",
+    "utcnow",
+]

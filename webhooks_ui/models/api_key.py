@@ -1,0 +1,46 @@
+"""An API key: lets a publisher into one environment. Only its hash is stored."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
+
+RATE_PER_MINUTE_DEFAULT = 60_000
+SHOWN_PREFIX_CHARACTERS = 11
+
+
+class ApiKey(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(16))  # km_ and a few characters, to tell keys apart
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256: the key is random, so no salt is needed
+    environment: Mapped[str] = mapped_column(String(16))
+    rate_per_minute: Mapped[int] = mapped_column(default=RATE_PER_MINUTE_DEFAULT)  # requests
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @classmethod
+    def make(cls, name: str, environment: str, rate_per_minute: int = RATE_PER_MINUTE_DEFAULT) -> tuple["ApiKey", str]:
+        """A new key and, for the only time, its text ``km_…``."""
+        text = f"km_{secrets.token_urlsafe(32)}"
+        key = cls(
+            name=name,
+            prefix=text[:SHOWN_PREFIX_CHARACTERS],
+            digest=digest(text),
+            environment=environment,
+            rate_per_minute=rate_per_minute,
+        )
+        return key, text
+
+
+def digest(text: str) -> str:
+    """The stored form of a key: the hexadecimal SHA-256 of its text."""
+    return hashlib.sha256(text.encode()).hexdigest()

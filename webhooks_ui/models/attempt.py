@@ -1,0 +1,35 @@
+"""An attempt: one HTTP request of a delivery, with what came back."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models.delivery import Delivery
+from webhooks_ui.models.types import BigId, UtcDateTime
+
+
+class Attempt(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(BigId, ForeignKey("deliveries.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column()
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    duration_ms: Mapped[int] = mapped_column()
+    outcome: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(Text, default="")  # the error in the words of the library that raised it
+    url: Mapped[str] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(String(64))  # connected to, with its port
+    tls: Mapped[str | None] = mapped_column(String(64))  # protocol and cipher, None over plain HTTP
+    request_headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    response_code: Mapped[int | None] = mapped_column()
+    response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs: a name may come twice
+    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 10 KiB, decoded
+    response_truncated: Mapped[bool] = mapped_column(default=False)
+
+    delivery: Mapped[Delivery] = relationship(backref="attempts")
+
+    __table_args__ = (Index("ix_attempts_delivery", "delivery_id", "number"),)

@@ -1,0 +1,23 @@
+"""An event: one thing that happened in the platform. It never changes."""
+
+from datetime import datetime
+
+from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
+
+
+class Event(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(128))  # evt_…: webhook-id, and the publisher's idempotency key
+    type: Mapped[str] = mapped_column(String(64))
+    environment: Mapped[str] = mapped_column(String(16))
+    body: Mapped[bytes] = mapped_column(LargeBinary)  # the exact bytes every attempt sends
+    deliveries_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
+
+    __table_args__ = (UniqueConstraint("environment", "public_id", name="uq_events_environment_public_id"),)

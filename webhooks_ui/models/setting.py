@@ -1,0 +1,40 @@
+"""Settings that a super admin changes in the page, as opposed to config.py's."""
+
+from typing import Any
+
+from sqlalchemy import JSON, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhooks_ui.extensions import db
+
+DEFAULTS: dict[str, Any] = {
+    "retention_days": 30,
+    "retry_schedule": "default",
+    "alert_threshold": 10,  # failures in a row that open a webhook's breaker and raise a notice
+    "outgoing_addresses": [],
+}
+
+
+class Setting(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+def get_settings() -> dict[str, Any]:
+    """All settings, the default where nothing was saved."""
+    saved = db.session.execute(db.select(Setting.name, Setting.value)).all()
+    return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
+
+
+def set_settings(values: dict[str, Any]) -> None:
+    """Save ``values``; the caller commits.
+
+    Raises:
+        KeyError: a name is not in ``DEFAULTS``.
+    """
+    for name, value in values.items():
+        if name not in DEFAULTS:
+            raise KeyError(name)
+        db.session.merge(Setting(name=name, value=value))

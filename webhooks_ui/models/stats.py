@@ -1,0 +1,26 @@
+"""Hourly counts of attempts by result and duration. They outlive the log."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models.types import BigId, UtcDateTime
+
+DURATION_BUCKETS_MS = (10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 300_000)  # upper ends, inclusive
+
+
+class Stats(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "stats"
+
+    webhook_id: Mapped[int] = mapped_column(BigId, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    succeeded: Mapped[bool] = mapped_column(primary_key=True)
+    duration_bucket_ms: Mapped[int] = mapped_column(primary_key=True)  # one of DURATION_BUCKETS_MS
+    count: Mapped[int] = mapped_column(default=0)
+
+
+def duration_bucket_ms(duration_ms: int) -> int:
+    """The bucket of a duration in milliseconds."""
+    return next((end for end in DURATION_BUCKETS_MS if duration_ms <= end), DURATION_BUCKETS_MS[-1])

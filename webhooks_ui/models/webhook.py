@@ -1,0 +1,116 @@
+"""A webhook: a configured target, its subscriptions, and its health."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webhooks_ui import secret_box
+from webhooks_ui.extensions import db
+from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
+
+NAME_MAX_CHARACTERS = 100
+URL_MAX_CHARACTERS = 2_048
+DESCRIPTION_MAX_CHARACTERS = 1_000
+
+
+class Environment(StrEnum):
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+class WebhookStatus(StrEnum):
+    """What a webhook is seen to be; derived, never stored."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    FAILING = "failing"
+    DISABLED = "disabled"
+
+
+class WebhookFormat(StrEnum):
+    JSON = "json"
+
+
+class Webhook(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "webhooks"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME_MAX_CHARACTERS))
+    url: Mapped[str] = mapped_column(String(URL_MAX_CHARACTERS))
+    environment: Mapped[str] = mapped_column(String(16))
+    description: Mapped[str] = mapped_column(Text, default="", server_default="")
+    format: Mapped[str] = mapped_column(String(16), default=WebhookFormat.JSON, server_default="json")
+    active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)  # counts what people change, so that two edits can't overlap
+
+    secret_encrypted: Mapped[str] = mapped_column(Text)
+    previous_secret_encrypted: Mapped[str | None] = mapped_column(Text)
+    previous_secret_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None: as the settings say
+
+    consecutive_failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    breaker_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # while the breaker is open: the next probe
+    probes_failed: Mapped[int] = mapped_column(default=0)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set when the engine, not a person, did it
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its log outlives it
+
+    subscriptions: Mapped[list["Subscription"]] = relationship(
+        back_populates="webhook", cascade="all, delete-orphan", order_by="Subscription.event_type"
+    )
+
+    __table_args__ = (
+        Index("ix_webhooks_list_created_at", "deleted_at", "created_at", "id"),
+        Index("ix_webhooks_list_name", "deleted_at", "name", "id"),
+        Index("ix_webhooks_list_environment", "deleted_at", "environment", "created_at", "id"),
+    )
+
+    @property
+    def event_types(self) -> list[str]:
+        return [subscription.event_type for subscription in self.subscriptions]
+
+    @event_types.setter
+    def event_types(self, names: list[str]) -> None:
+        kept = {subscription.event_type: subscription for subscription in self.subscriptions}
+        self.subscriptions = [kept.get(name) or Subscription(event_type=name) for name in sorted(set(names))]
+
+    @property
+    def secret(self) -> str:
+        """The signing secret in clear, ``whsec_…``."""
+        return secret_box.decrypt(self.secret_encrypted)
+
+    @secret.setter
+    def secret(self, value: str) -> None:
+        self.secret_encrypted = secret_box.encrypt(value)
+
+    @property
+    def status(self) -> WebhookStatus:
+        if not self.active:
+            return WebhookStatus.DISABLED if self.disabled_at else WebhookStatus.INACTIVE
+        return WebhookStatus.FAILING if self.breaker_opened_at else WebhookStatus.ACTIVE
+
+    def clear_health(self) -> None:
+        """Forget past failures, as when an admin switches the webhook on again."""
+        self.consecutive_failures = self.probes_failed = 0
+        self.failing_since = self.breaker_opened_at = self.probe_at = None
+        self.disabled_at = self.disabled_reason = None
+
+
+class Subscription(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "subscriptions"
+
+    webhook_id: Mapped[int] = mapped_column(BigId, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+    webhook: Mapped[Webhook] = relationship(back_populates="subscriptions")
+
+    __table_args__ = (Index("ix_subscriptions_event_type", "event_type", "webhook_id"),)

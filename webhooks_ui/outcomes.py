@@ -1,0 +1,82 @@
+"""The closed list of what can come of an attempt, and what to tell an admin about each."""
+
+from enum import StrEnum
+from http import HTTPStatus
+
+
+class Outcome(StrEnum):
+    DELIVERED = "delivered"
+    BAD_STATUS = "bad_status"
+    TIMEOUT = "timeout"
+    DNS_FAILED = "dns_failed"
+    REFUSED = "refused"
+    TLS_FAILED = "tls_failed"
+    CONNECTION_FAILED = "connection_failed"
+    BLOCKED_ADDRESS = "blocked_address"
+    RESPONSE_BROKEN = "response_broken"
+
+
+EXPLANATIONS = {
+    Outcome.DELIVERED: "The endpoint accepted the event.",
+    Outcome.BAD_STATUS: "The endpoint answered, but not with success (2xx).",
+    Outcome.TIMEOUT: "Timed out: the endpoint didn't finish its answer in time.",
+    Outcome.DNS_FAILED: "The host name doesn't resolve to an address.",
+    Outcome.REFUSED: "Connection refused: nothing is listening on that port.",
+    Outcome.TLS_FAILED: "The secure connection failed: the endpoint's certificate or TLS set-up was not accepted.",
+    Outcome.CONNECTION_FAILED: "The connection failed before an answer came.",
+    Outcome.BLOCKED_ADDRESS: "Blocked: the host leads to a private or reserved address, or to plain http.",
+    Outcome.RESPONSE_BROKEN: "The answer broke off or was not valid HTTP.",
+}
+
+ADVICE = {
+    Outcome.DELIVERED: "",
+    Outcome.BAD_STATUS: "Look at the response body and at the endpoint's own log for the reason.",
+    Outcome.TIMEOUT: "Let the endpoint answer 2xx first and do its work afterwards, in a queue of its own.",
+    Outcome.DNS_FAILED: "Check the URL for a typing error, and that the domain's DNS record exists.",
+    Outcome.REFUSED: "Check that the endpoint's server is running, and the port in the URL.",
+    Outcome.TLS_FAILED: "Renew the certificate, serve its whole chain, and check that it is for this host name.",
+    Outcome.CONNECTION_FAILED: "Check that the endpoint is reachable from the internet, and its firewall.",
+    Outcome.BLOCKED_ADDRESS: "Use a public https address, or have the operator list the network in ALLOWED_TARGETS.",
+    Outcome.RESPONSE_BROKEN: "Check the endpoint's server and any proxy before it: they end the answer too early.",
+}
+
+_STATUS_NOTES = {
+    401: "It asked for credentials: the endpoint should verify the signature instead.",
+    403: "It refused the request: a firewall, or a signature that it didn't accept.",
+    404: "No such path: check the URL.",
+    405: "It doesn't take POST at this path: check the URL.",
+    408: "It gave up waiting for the request.",
+    410: "It said it is gone for good, so the webhook was made inactive.",
+    413: "The event was too large for it.",
+    429: "It asked to be called less often.",
+    503: "It said it is overloaded or down for maintenance.",
+}
+
+
+def explain(outcome: str, response_code: int | None = None, detail: str = "") -> str:
+    """One or two sentences on an attempt for an admin.
+
+    Args:
+        outcome: a member of ``Outcome``; an unknown one gets a neutral sentence.
+        response_code: the HTTP status, if an answer came.
+        detail: the error in the words of the library that raised it.
+    """
+    if outcome == Outcome.BAD_STATUS and response_code:
+        return " ".join(filter(None, [f"The endpoint answered {_status_line(response_code)}.", _note(response_code)]))
+    if outcome == Outcome.DELIVERED and response_code:
+        return f"The endpoint accepted the event with {_status_line(response_code)}."
+    sentence = EXPLANATIONS.get(Outcome(outcome)) if outcome in EXPLANATIONS else "The attempt failed."
+    return f"{sentence} ({detail})" if detail else str(sentence)
+
+
+def _note(code: int) -> str:
+    if 300 <= code < 400:
+        return "Redirects are not followed: put the final address into the webhook's URL."
+    return _STATUS_NOTES.get(code, "The endpoint itself failed." if code >= 500 else "")
+
+
+def _status_line(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)

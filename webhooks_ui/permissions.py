@@ -1,0 +1,24 @@
+"""Who may do what: one table. Whatever under /admin/ is not in it needs an admin."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    SUPER_ADMIN = "super_admin"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2, Role.SUPER_ADMIN: 3}
+
+LEAST_ROLE = {
+    "webhooks.index": Role.OPERATOR,
+    "webhooks.set_active": Role.OPERATOR,
+    "settings.update": Role.SUPER_ADMIN,
+}
+
+
+def may(role: str, endpoint: str) -> bool:
+    """Whether someone with ``role`` may use ``endpoint``; an unknown role may nothing."""
+    return role in RANK and RANK[Role(role)] >= RANK[LEAST_ROLE.get(endpoint, Role.ADMIN)]

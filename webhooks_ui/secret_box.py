@@ -1,0 +1,66 @@
+"""Signing secrets: made, checked, and kept encrypted at rest (Fernet, newest key first)."""
+
+import base64
+import binascii
+import secrets
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import current_app
+
+PREFIX = "whsec_"
+NEW_SECRET_BYTES = 32
+SECRET_MIN_BYTES, SECRET_MAX_BYTES = 24, 64  # Standard Webhooks, "Signature scheme": 24 to 64 bytes
+
+
+def generate() -> str:
+    """A new secret: ``whsec_`` and the base64 of 32 random bytes."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()
+
+
+def key_bytes(secret: str) -> bytes:
+    """The HMAC key in a secret: what follows ``whsec_``, base64-decoded.
+
+    Raises:
+        ValueError: it doesn't start with ``whsec_``, is no base64, or has not 24 to 64 bytes.
+    """
+    if not secret.startswith(PREFIX):
+        raise ValueError(f"A secret starts with {PREFIX}")
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f"What follows {PREFIX} must be base64") from None
+    if not SECRET_MIN_BYTES <= len(key) <= SECRET_MAX_BYTES:
+        raise ValueError(f"A secret has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes, this one {len(key)}")
+    return key
+
+
+def encrypt(secret: str) -> str:
+    return _box(tuple(current_app.config["ENCRYPTION_KEYS"])).encrypt(secret.encode()).decode()
+
+
+def decrypt(encrypted: str) -> str:
+    """The secret in clear.
+
+    Raises:
+        cryptography.fernet.InvalidToken: none of ``ENCRYPTION_KEYS`` made it.
+    """
+    return _decrypt(encrypted, tuple(current_app.config["ENCRYPTION_KEYS"]))
+
+
+def rotate(encrypted: str) -> str:
+    """The same secret, encrypted with the newest key."""
+    return _box(tuple(current_app.config["ENCRYPTION_KEYS"])).rotate(encrypted.encode()).decode()
+
+
+@lru_cache(maxsize=4_096)
+def _decrypt(encrypted: str, keys: tuple[str, ...]) -> str:
+    return _box(keys).decrypt(encrypted.encode()).decode()
+
+
+@lru_cache(maxsize=8)
+def _box(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+__all__ = ["InvalidToken", "decrypt", "encrypt", "generate", "key_bytes", "rotate"]

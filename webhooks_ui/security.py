@@ -1,0 +1,6 @@
+"""Response headers that keep the browser safe."""
+
+from flask import Flask
+
+
+def register(app: Flask) -> None: ...

@@ -1,0 +1,99 @@
+"""Where a delivery may go: https to public addresses, and whatever ALLOWED_TARGETS adds."""
+
+import ipaddress
+import socket
+import unicodedata
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+URL_MAX_CHARACTERS = 2_048
+LOOKUP_TIMEOUT_SECONDS = 2.0
+_PRIVATE_NAMES = ("local", "internal", "localdomain")
+
+_lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+
+
+class TargetError(ValueError):
+    """A URL that no webhook may have; the message is a sentence for the person who typed it."""
+
+
+def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> bool:
+    """Whether a connection to ``address`` may be made: public by https, or in ``allowed`` by any scheme."""
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if any(address in network for network in allowed):
+        return True
+    return (
+        scheme == "https"
+        and address.is_global
+        and not address.is_multicast
+        and not any(address in network for network in EXTRA_BLOCKED_NET_RANGES)
+    )
+
+
+def check_url(url: str, allowed: Sequence[Network]) -> None:
+    """Refuse a URL that can't be a target.
+
+    A name that doesn't resolve (yet) is let through: the address is vetted again at each connection.
+
+    Raises:
+        TargetError: with a sentence that names the fix.
+    """
+    if len(url) > URL_MAX_CHARACTERS:
+        raise TargetError(f"The URL may have at most {URL_MAX_CHARACTERS:,} characters.")
+    if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in url) or "\\" in url:
+        raise TargetError("The URL may hold no spaces, control characters or backslashes.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise TargetError("This is no URL: write it like https://example.com/webhooks.") from None
+    if parts.scheme not in ("https", "http"):
+        raise TargetError("The URL must start with https://.")
+    if not host or port == 0:
+        raise TargetError("The URL needs a host, like https://example.com/webhooks.")
+    if parts.username is not None or parts.password is not None:
+        raise TargetError("Leave the user name and password out of the URL; deliveries are signed instead.")
+    addresses = _addresses(_ascii(host))
+    if any(not is_allowed(address, "https", allowed) for address in addresses):
+        raise TargetError("The URL leads to a private or reserved address; use a public one.")
+    if parts.scheme == "http" and not (
+        addresses and all(is_allowed(address, "http", allowed) for address in addresses)
+    ):
+        raise TargetError("The URL must start with https://.")
+
+
+def _ascii(host: str) -> str:
+    """The host as the resolver sees it: full-width digits and dots folded, international names encoded."""
+    host = unicodedata.normalize("NFKC", host).replace("。", ".").rstrip(".").lower()
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        raise TargetError("The host name is not valid.") from None
+
+
+def _addresses(host: str) -> list[Address]:
+    """All addresses of a host; none if it doesn't resolve."""
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        pass
+    try:
+        return [ipaddress.ip_address(socket.inet_aton(host))]  # 127.1, 0x7f000001, 017700000001, 2130706433
+    except OSError:
+        pass
+    if host == "localhost" or host.endswith(".localhost"):
+        return [ipaddress.ip_address("127.0.0.1")]
+    if host.rpartition(".")[2] in _PRIVATE_NAMES or host.endswith(".home.arpa"):
+        raise TargetError("The URL leads to a private name; use a public one.")
+    try:
+        found = _lookups.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM).result(LOOKUP_TIMEOUT_SECONDS)
+    except (OSError, UnicodeError, TimeoutError):
+        return []
+    return [ipaddress.ip_address(entry[4][0]) for entry in found]

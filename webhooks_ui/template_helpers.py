@@ -1,0 +1,6 @@
+"""What templates may call."""
+
+from flask import Flask
+
+
+def register(app: Flask) -> None: ...
