@@ -56,14 +56,7 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
     first = dict(reversed(list(zip(ids, events, strict=True))))  # of equal ids the first one counts
     subscribers = _subscribers(connection, environment, {event.type for event in first.values()})
     rows = [
-        {
-            "public_id": public_id,
-            "type": event.type,
-            "environment": environment,
-            "body": render_body(public_id, environment, event, now),
-            "deliveries_count": len(subscribers[event.type]),
-            "created_at": now,
-        }
+        _event_row(public_id, environment, event, now, len(subscribers[event.type]))
         for public_id, event in reversed(first.items())
     ]
     stored = connection.execute(_insert_new(connection).returning(Event.id, Event.public_id), rows).all()
@@ -77,6 +70,30 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
     counts = {public_id: len(subscribers[first[public_id].type]) for _, public_id in stored}
     counts |= _known_counts(connection, environment, first.keys() - counts.keys())
     return [Published(public_id, counts[public_id]) for public_id in ids]
+
+
+def publish_test(webhook_id: int, environment: str, event: NewEvent) -> int:
+    """Commit ``event`` for one webhook alone, subscribed or not, active or not; the id of its delivery.
+
+    A test is one attempt: it isn't retried.
+    """
+    now = utcnow()
+    row = _event_row(event.id or new_event_id(), environment, event, now, 1)
+    with write_transaction() as connection:
+        event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
+        delivery = new_delivery(
+            event_id,
+            event.type,
+            webhook_id,
+            environment,
+            now,
+            trigger=DeliveryTrigger.TEST,
+            attempts_allowed=1,
+            forced=True,
+        )
+        delivery_id = connection.execute(insert(Delivery).returning(Delivery.id), delivery).scalar_one()
+    wake()
+    return delivery_id
 
 
 def new_event_id() -> str:
@@ -100,6 +117,17 @@ def render_body(public_id: str, environment: str, event: NewEvent, now: datetime
         separators=(",", ":"),
         allow_nan=False,
     ).encode("utf-8")
+
+
+def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime, deliveries: int) -> dict[str, Any]:
+    return {
+        "public_id": public_id,
+        "type": event.type,
+        "environment": environment,
+        "body": render_body(public_id, environment, event, now),
+        "deliveries_count": deliveries,
+        "created_at": now,
+    }
 
 
 def new_delivery(
@@ -152,5 +180,5 @@ def _known_counts(connection: Connection, environment: str, ids: Iterable[str]) 
         query = select(Event.public_id, Event.deliveries_count).where(
             Event.environment == environment, Event.public_id.in_(wanted[start : start + LOOKUP_BATCH])
         )
-        counts |= dict(connection.execute(query).all())  # type: ignore[arg-type]
+        counts |= dict(connection.execute(query).all())
     return counts
