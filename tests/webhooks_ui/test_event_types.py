@@ -8,12 +8,29 @@ import pytest
 from webhooks_ui import event_types
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES, FIELDS
 
-NAMES = """
-    license.created license.updated license.deleted license.assigned license.activated license.deactivated
-    license.suspended license.expired license.revoked activation.created activation.deleted activation.failed
-    product.created product.updated product.deleted contract.created contract.updated contract.deleted
-    contract.suspended telemetry.received telemetry.flagged
-""".split()
+NAMES = [
+    "license.created",
+    "license.updated",
+    "license.deleted",
+    "license.assigned",
+    "license.activated",
+    "license.deactivated",
+    "license.suspended",
+    "license.expired",
+    "license.revoked",
+    "activation.created",
+    "activation.deleted",
+    "activation.failed",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "contract.created",
+    "contract.updated",
+    "contract.deleted",
+    "contract.suspended",
+    "telemetry.received",
+    "telemetry.flagged",
+]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
