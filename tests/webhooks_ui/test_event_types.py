@@ -8,29 +8,14 @@ import pytest
 from webhooks_ui import event_types
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES, FIELDS
 
-NAMES = [
-    "license.created",
-    "license.updated",
-    "license.deleted",
-    "license.assigned",
-    "license.activated",
-    "license.deactivated",
-    "license.suspended",
-    "license.expired",
-    "license.revoked",
-    "activation.created",
-    "activation.deleted",
-    "activation.failed",
-    "product.created",
-    "product.updated",
-    "product.deleted",
-    "contract.created",
-    "contract.updated",
-    "contract.deleted",
-    "contract.suspended",
-    "telemetry.received",
-    "telemetry.flagged",
-]
+ACTIONS = {
+    "license": "created updated deleted assigned activated deactivated suspended expired revoked",
+    "activation": "created deleted failed",
+    "product": "created updated deleted",
+    "contract": "created updated deleted suspended",
+    "telemetry": "received flagged",
+}
+NAMES = [f"{category}.{action}" for category, actions in ACTIONS.items() for action in actions.split()]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
