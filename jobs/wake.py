@@ -31,6 +31,9 @@ def wake() -> bool:
     return True
 
 
-def clear_waiting(redis: Redis) -> None:
-    """Let the next wake-up through; a job calls it *before* it first looks for work, so that none is lost."""
-    redis.delete(WAITING_KEY)
+def clear_waiting(redis: Redis) -> bool:
+    """Let the next wake-up through; whether one was waiting.
+
+    A job calls it *before* it looks for work, so that no wake-up is lost.
+    """
+    return bool(redis.delete(WAITING_KEY))

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from redis import Redis, RedisError
 
 from tests.factories import make_user
+from tests.receivers import Receiver, receiving
 from webhooks_ui import create_app, redis_server
 from webhooks_ui.extensions import db
 from webhooks_ui.models import User
@@ -93,9 +94,15 @@ def settings(tmp_path: Path, database_url: str, redis_socket: Path) -> dict[str,
 
 
 @pytest.fixture
-def app(settings: dict[str, object]) -> Iterator[Flask]:
+def web() -> bool:
+    """Whether the app has its pages; a test of the pipeline does without."""
+    return True
+
+
+@pytest.fixture
+def app(settings: dict[str, object], web: bool) -> Iterator[Flask]:
     """The app on an empty database and a flushed Redis, its context pushed."""
-    app = create_app(settings)
+    app = create_app(settings, web=web)
     redis: Redis = app.extensions["redis"]
     redis.flushall()
     with app.app_context():
@@ -131,3 +138,10 @@ def sign_in(client: FlaskClient) -> Callable[[str], FlaskClient]:
 @pytest.fixture
 def admin(sign_in: Callable[[str], FlaskClient]) -> FlaskClient:
     return sign_in("admin")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A scripted endpoint on loopback."""
+    with receiving() as endpoint:
+        yield endpoint

@@ -1,0 +1,185 @@
+"""Record: attempts, delivery states, health and statistics of a group of results, in the caller's transaction."""
+
+import logging
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jobs.claim import Claimed
+from jobs.retry import Attempted, Health, decide, judge
+from jobs.send import Result
+from webhooks_ui.models import Attempt, AuditEntry, Delivery, Stats, Webhook
+from webhooks_ui.models.stats import duration_bucket_ms
+from webhooks_ui.outcomes import Outcome
+
+Finished = tuple[Claimed, Mapping[str, str], Result]  # with the request's headers
+
+logger = logging.getLogger(__name__)
+
+
+def record(
+    connection: Connection,
+    token: str,
+    finished: Sequence[Finished],
+    settings: Mapping[str, Any],
+    jitter: Callable[[], float] = random.random,
+) -> None:
+    """Write what came of ``finished``, so far as ``token`` still holds it.
+
+    A result whose lease was lost meanwhile is dropped: whoever holds the delivery now writes its own.
+
+    Args:
+        settings: ``retry_schedule`` and ``alert_threshold`` of the product's settings.
+    """
+    held = _held(connection, token, [claimed.id for claimed, _, _ in finished])
+    written = [item for item in finished if item[0].id in held]
+    if len(written) < len(finished):
+        logger.warning("%d results came after their lease had run out", len(finished) - len(written))
+    if not written:
+        return
+    connection.execute(insert(Attempt.__table__), [_attempt_row(*item) for item in written])
+    connection.execute(_UPDATE_DELIVERY, [_delivery_row(*item, settings["retry_schedule"], jitter) for item in written])
+    _count(connection, written)
+    _judge(connection, written, settings["alert_threshold"])
+
+
+def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
+    query = select(Delivery.id).where(Delivery.id.in_(ids), Delivery.lease_token == token).order_by(Delivery.id)
+    return set(connection.execute(query.with_for_update()).scalars())
+
+
+def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result) -> dict[str, Any]:
+    return {
+        "delivery_id": claimed.id,
+        "number": claimed.attempt,
+        "started_at": result.started_at,
+        "duration_ms": result.duration_ms,
+        "outcome": result.outcome,
+        "detail": result.detail.replace("\0", ""),
+        "url": claimed.target.url,
+        "address": result.address,
+        "tls": result.tls,
+        "request_headers": dict(headers),
+        "response_code": result.response_code,
+        "response_headers": result.response_headers,
+        "response_body": result.response_body,
+        "response_truncated": result.response_truncated,
+    }
+
+
+_deliveries = Delivery.__table__
+_UPDATE_DELIVERY = (
+    update(_deliveries)
+    .where(_deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "status",
+                "due_at",
+                "attempts_count",
+                "response_code",
+                "outcome",
+                "duration_ms",
+                "last_attempt_at",
+            )
+        }
+        | {"lease_token": None, "forced": False}
+    )
+)
+
+
+def _delivery_row(
+    claimed: Claimed, _headers: Mapping[str, str], result: Result, schedule: str, jitter: Callable[[], float]
+) -> dict[str, Any]:
+    attempt = _attempted(claimed, result)
+    decision = decide(attempt, claimed.target.retry_schedule or schedule, claimed.attempts_allowed, jitter)
+    return {
+        "delivery_id": claimed.id,
+        "new_status": decision.status,
+        "new_due_at": decision.due_at,
+        "new_attempts_count": claimed.attempt,
+        "new_response_code": result.response_code,
+        "new_outcome": result.outcome,
+        "new_duration_ms": result.duration_ms,
+        "new_last_attempt_at": result.started_at,
+    }
+
+
+def _attempted(claimed: Claimed, result: Result) -> Attempted:
+    return Attempted(
+        succeeded=result.outcome == Outcome.DELIVERED,
+        number=claimed.attempt,
+        at=result.started_at + timedelta(milliseconds=result.duration_ms),
+        response_code=result.response_code,
+        retry_after_seconds=result.retry_after_seconds,
+        is_probe=claimed.target.is_probe,
+    )
+
+
+def _count(connection: Connection, written: Sequence[Finished]) -> None:
+    """Add the attempts to the hourly statistics."""
+    counts: Counter[tuple[int, datetime, bool, int]] = Counter(
+        (
+            claimed.target.id,
+            result.started_at.replace(minute=0, second=0, microsecond=0),
+            result.outcome == Outcome.DELIVERED,
+            duration_bucket_ms(result.duration_ms),
+        )
+        for claimed, _, result in written
+    )
+    names = ("webhook_id", "hour", "succeeded", "duration_bucket_ms")
+    rows = [dict(zip(names, key, strict=True)) | {"count": count} for key, count in sorted(counts.items())]
+    connection.execute(_ADD_STATS[connection.dialect.name], rows)
+
+
+def _add_stats(dialect: Any) -> Any:
+    statement = dialect.insert(Stats.__table__)
+    key = ["webhook_id", "hour", "succeeded", "duration_bucket_ms"]
+    added = {"count": Stats.__table__.c.count + statement.excluded.count}
+    return statement.on_conflict_do_update(index_elements=key, set_=added)
+
+
+_ADD_STATS = {"sqlite": _add_stats(sqlite), "postgresql": _add_stats(postgresql)}
+
+_HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
+
+
+def _judge(connection: Connection, written: Sequence[Finished], threshold: int) -> None:
+    """Bring the webhooks' health up to date. A healthy webhook that succeeds again costs no write."""
+    attempts: dict[int, list[Attempted]] = defaultdict(list)
+    for claimed, _, result in sorted(written, key=lambda item: item[2].started_at):
+        attempts[claimed.target.id].append(_attempted(claimed, result))
+    columns = [getattr(Webhook, name) for name in _HEALTH]
+    query = select(Webhook.id, Webhook.name, Webhook.active, *columns).where(Webhook.id.in_(sorted(attempts)))
+    failing = {id for id, list_ in attempts.items() if not all(attempt.succeeded for attempt in list_)}
+    ailing = (Webhook.consecutive_failures > 0) | Webhook.breaker_opened_at.is_not(None) | Webhook.id.in_(failing)
+    for row in connection.execute(query.where(ailing).order_by(Webhook.id).with_for_update()).all():
+        health = Health(**{name: getattr(row, name) for name in _HEALTH})
+        for attempt in attempts[row.id]:
+            health = judge(health, attempt, threshold)
+        values = {name: getattr(health, name) for name in _HEALTH}
+        if health.disabled_reason and row.active:
+            values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
+        connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
+
+
+def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:
+    """Note in the audit log that the engine makes ``webhook`` inactive; the columns that do it."""
+    entry = {
+        "at": at,
+        "actor": "system",
+        "action": "webhook.disabled",
+        "object_type": "webhook",
+        "object_id": webhook.id,
+        "object_name": webhook.name,
+        "before": {"active": True},
+        "after": {"active": False, "reason": reason},
+    }
+    connection.execute(insert(AuditEntry.__table__), entry)
+    return {"active": False, "disabled_at": at, "disabled_reason": reason, "version": Webhook.version + 1}

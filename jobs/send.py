@@ -1,0 +1,205 @@
+"""Send: one signed request out, what came back in. Nothing else of ours opens a connection to a target."""
+
+import email.utils
+import errno
+import http.client
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from requests import PreparedRequest, RequestException
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead
+
+from jobs.connection import BlockedAddress, NameNotResolved, VettedAdapter, exchange
+from jobs.deadline import deadline
+from webhooks_ui.outcomes import Outcome
+from webhooks_ui.targets import Network
+
+RESPONSE_BODY_MAX_BYTES = 10 * 1024
+HEADERS_MAX_CHARACTERS = 16 * 1024
+DETAIL_MAX_CHARACTERS = 300
+_STALE = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one request."""
+
+    outcome: Outcome
+    started_at: datetime
+    duration_ms: int
+    detail: str = ""
+    response_code: int | None = None
+    response_headers: list[tuple[str, str]] = field(default_factory=list)
+    response_body: bytes | None = None
+    response_truncated: bool = False
+    address: str | None = None
+    tls: str | None = None
+    retry_after_seconds: int | None = None
+
+
+class Sender:
+    """Sends from any number of threads; keeps connections open between requests.
+
+    Args:
+        allowed: networks that may be targets although private, and by plain http.
+        timeout_seconds: for the whole of a request, from the name's resolution to the end of the answer.
+        connections: kept open per host.
+    """
+
+    def __init__(self, allowed: Sequence[Network], timeout_seconds: float, connections: int) -> None:
+        self._allowed = allowed
+        self._timeout_seconds = timeout_seconds
+        self._adapter = VettedAdapter(allowed, connections)
+
+    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
+        """POST ``body``. Whatever the endpoint does, this returns within the timeout, and doesn't raise."""
+        result = Result(Outcome.DELIVERED, datetime.now(UTC), 0)
+        started = time.monotonic()
+        deadline.start(self._timeout_seconds)
+        exchange.clear()
+        try:
+            try:
+                self._exchange(self._adapter, url, headers, body, result)
+            except (RequestException, HTTPError, OSError) as error:
+                if not (exchange.reused and not exchange.answered and _is_stale(error)):
+                    raise
+                fresh = VettedAdapter(self._allowed, 1)  # the server closed the kept connection as we wrote: once more
+                self._exchange(fresh, url, headers, body, result)
+                fresh.close()
+        except Exception as error:  # a thread that dies would take its delivery along: every failure is an outcome
+            result.outcome, result.detail = _classify(error)
+        result.duration_ms = round((time.monotonic() - started) * 1_000)
+        result.address, result.tls = exchange.address, exchange.tls
+        return result
+
+    def _exchange(
+        self, adapter: VettedAdapter, url: str, headers: Mapping[str, str], body: bytes, result: Result
+    ) -> None:
+        response = adapter.send(_prepare(url, headers, body), stream=True, timeout=deadline.left())
+        try:
+            result.response_code = response.status_code
+            result.response_headers = _cut_headers(response.raw.headers.items())
+            result.response_body, result.response_truncated = _read(response.raw)
+        except BaseException:
+            response.raw.close()
+            raise
+        if result.response_truncated:
+            response.raw.close()  # the rest is not wanted: the connection can't be used again
+        else:
+            response.raw.release_conn()
+        if not 200 <= response.status_code < 300:
+            result.outcome = Outcome.BAD_STATUS
+            result.retry_after_seconds = retry_after_seconds(response.headers.get("Retry-After"))
+
+
+def retry_after_seconds(value: str | None) -> int | None:
+    """``Retry-After`` in seconds from now: a number or a date (RFC 9110, 10.2.3); ``None`` if it is neither."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return int(value[:9])
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0, round((at - datetime.now(UTC)).total_seconds()))
+
+
+@lru_cache(maxsize=1_024)
+def _canonical(url: str) -> str:
+    prepared = PreparedRequest()
+    prepared.prepare_url(url, None)
+    return str(prepared.url)
+
+
+def _prepare(url: str, headers: Mapping[str, str], body: bytes) -> PreparedRequest:
+    request = PreparedRequest()  # put together by hand: a Session would cost as much again as the sending itself
+    request.method, request.url, request.body = "POST", _canonical(url), body
+    request.headers = CaseInsensitiveDict(headers)
+    request.hooks = default_hooks()
+    return request
+
+
+def _read(raw: Any) -> tuple[bytes, bool]:
+    """The first bytes of the body, decoded, and whether there was more."""
+    body = b""
+    while len(body) <= RESPONSE_BODY_MAX_BYTES:
+        deadline.left()
+        piece = raw.read(RESPONSE_BODY_MAX_BYTES + 1 - len(body), decode_content=True)
+        if not piece:
+            return body, False
+        body += piece
+    return body[:RESPONSE_BODY_MAX_BYTES], True
+
+
+def _cut_headers(items: Any) -> list[tuple[str, str]]:
+    """As many headers as fit into the log."""
+    kept, characters = [], 0
+    for name, value in items:
+        characters += len(name) + len(value)
+        if characters > HEADERS_MAX_CHARACTERS:
+            break
+        kept.append((name, value))
+    return kept
+
+
+def _is_stale(error: BaseException) -> bool:
+    """Whether a kept connection was closed by the server before it gave a byte of this answer."""
+    return any(
+        isinstance(cause, http.client.RemoteDisconnected) or getattr(cause, "errno", None) in _STALE
+        for cause in _causes(error)
+    )
+
+
+def _classify(error: BaseException) -> tuple[Outcome, str]:
+    """The outcome of a failed request, and the words of the error that tell most."""
+    causes = [cause for cause in _causes(error) if not isinstance(cause, RequestException)]  # a wrapper, and an OSError
+    found = ((cause, outcome) for kind, outcome in _OUTCOMES for cause in causes if isinstance(cause, kind))
+    cause, outcome = next(found, (error, Outcome.CONNECTION_FAILED))
+    if outcome is Outcome.CONNECTION_FAILED and exchange.answered:
+        outcome = Outcome.RESPONSE_BROKEN
+    if outcome in (Outcome.REFUSED, Outcome.TIMEOUT):
+        return outcome, ""
+    return outcome, _words(cause)[:DETAIL_MAX_CHARACTERS]
+
+
+_OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
+    (BlockedAddress, Outcome.BLOCKED_ADDRESS),
+    (NameNotResolved, Outcome.DNS_FAILED),
+    (ssl.SSLError, Outcome.TLS_FAILED),
+    (TimeoutError, Outcome.TIMEOUT),
+    (ConnectionRefusedError, Outcome.REFUSED),
+    (http.client.RemoteDisconnected, Outcome.CONNECTION_FAILED),
+    ((DecodeError, IncompleteRead, http.client.HTTPException), Outcome.RESPONSE_BROKEN),
+    (OSError, Outcome.CONNECTION_FAILED),
+)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that it was made of: urllib3 and requests wrap it several times over."""
+    pending, seen = [error], set()
+    while pending:
+        cause = pending.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+        pending.extend(item for item in inner if isinstance(item, BaseException))
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return str(error) or type(error).__name__

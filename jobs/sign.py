@@ -1,0 +1,48 @@
+"""Sign: the Standard Webhooks signature and the headers of one attempt. Imports nothing of ours."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+USER_AGENT = "KeyManager-Webhooks/1.0 (+standard-webhooks)"
+
+
+def sign(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> str:
+    """The value of ``webhook-signature``: one ``v1,…`` per key, newest first, separated by spaces.
+
+    Source: Standard Webhooks, "Signature scheme": HMAC-SHA256 over ``{id}.{timestamp}.{body}``.
+
+    Args:
+        timestamp: Unix seconds of this attempt.
+        keys: raw HMAC keys, those that follow ``whsec_`` base64-decoded.
+    """
+    content = b"%s.%d.%s" % (event_id.encode(), timestamp, body)
+    return " ".join("v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
+
+
+def headers(
+    event_id: str,
+    event_type: str,
+    environment: str,
+    body: bytes,
+    *,
+    timestamp: int,
+    attempt: int,
+    keys: Sequence[bytes],
+) -> dict[str, str]:
+    """All headers of attempt number ``attempt`` (from 1) of an event."""
+    signature = sign(event_id, timestamp, body, keys)
+    return {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature,
+        "X-Webhook-Signature": signature,
+        "X-Webhook-Event": event_type,
+        "X-Webhook-Environment": environment,
+        "X-Webhook-Attempt": str(attempt),
+    }

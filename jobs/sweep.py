@@ -1,0 +1,58 @@
+"""Sweep: every few seconds, wake the workers for what is due and was forgotten, and mend what a clock's jump left."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, or_, select, update
+
+from jobs.claim import LEASE_SECONDS, look
+from jobs.retry import PROBE_MAX_SECONDS
+from jobs.wake import wake
+from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.models import Delivery, Webhook, utcnow
+from webhooks_ui.models.delivery import FORCED, PENDING
+
+SWEEP_SECONDS = 2
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+def sweep() -> None:
+    """Look for due deliveries: retries whose time came, leases that ran out, anything that Redis forgot."""
+    now = utcnow()
+    with db.engine.connect() as connection:
+        if _clock_went_back(connection, now):
+            _mend(now)
+        due = _anything_due(connection, now)
+    if due:
+        wake()
+
+
+def _anything_due(connection: Connection, now: datetime) -> bool:
+    if connection.execute(select(Delivery.id).where(FORCED, Delivery.due_at <= now).limit(1)).first():
+        return True
+    cursor = 0
+    while True:
+        found = look(connection, now, cursor)
+        if found.open or found.probes:
+            return True
+        if not found.cursor:
+            return False
+        cursor = found.cursor
+
+
+def _clock_went_back(connection: Connection, now: datetime) -> bool:
+    """Whether the youngest delivery was made in what is now the future."""
+    youngest = connection.scalar(select(Delivery.created_at).order_by(Delivery.id.desc()).limit(1))
+    return youngest is not None and youngest > now + CLOCK_TOLERANCE
+
+
+def _mend(now: datetime) -> None:
+    """Make due what would wait for a time that the old clock set: leases, first attempts, and probes."""
+    future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
+    never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
+    with write_transaction() as connection:
+        connection.execute(
+            update(Delivery).where(PENDING, Delivery.due_at > future, never_tried).values(due_at=now, lease_token=None)
+        )
+        connection.execute(
+            update(Webhook).where(Webhook.probe_at > now + timedelta(seconds=PROBE_MAX_SECONDS)).values(probe_at=now)
+        )

@@ -1,0 +1,40 @@
+"""The worker process: an RQ SimpleWorker on the one queue, in the app's context. ``python -m jobs.worker``."""
+
+import logging
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from rq import Queue, SimpleWorker
+
+from jobs import deliver
+from jobs.wake import QUEUE
+from webhooks_ui import create_app
+from webhooks_ui.die_with_parent import die_with_parent
+
+DEQUEUE_SECONDS = 15
+
+
+class DeliveryWorker(SimpleWorker):
+    """Doesn't fork: a job finds the threads and open connections of the one before it."""
+
+    max_connection_wait_time = 2.0  # seconds between tries while Redis is away
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        deliver.stopping.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def main() -> None:
+    """Work until SIGTERM or SIGINT; then finish what is in flight and return the rest."""
+    die_with_parent()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = create_app(web=False)
+    with app.app_context():
+        connection: Any = Redis.from_url(app.config["REDIS_URL"])
+        queue = Queue(QUEUE, connection=connection)
+        DeliveryWorker([queue], connection=connection).work(logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    main()

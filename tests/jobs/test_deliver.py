@@ -1,0 +1,230 @@
+import base64
+import time
+from datetime import timedelta
+
+import pytest
+import time_machine
+from standardwebhooks import Webhook as Verifier
+
+from jobs.deliver import deliver
+from jobs.sweep import sweep
+from tests.factories import make_event, make_webhook
+from tests.receivers import receiving
+from webhooks_ui import secret_box
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
+
+
+def the_delivery() -> Delivery:
+    db.session.rollback()
+    return db.session.scalars(db.select(Delivery)).one()
+
+
+def attempts() -> list[Attempt]:
+    db.session.rollback()
+    return list(db.session.scalars(db.select(Attempt).order_by(Attempt.id)))
+
+
+def test_a_delivery_verifies_with_the_reference_library_from_its_raw_body(app, receiver):
+    webhook = make_webhook(url=receiver.url)
+    event = make_event(data={"name": "Zoë <b>"})
+    deliver()
+    (request,) = receiver.requests
+    assert Verifier(webhook.secret).verify(request.body, request.headers)["data"] == {"name": "Zoë <b>"}
+    assert request.body == event.body
+    assert request.headers["webhook-id"] == event.public_id
+    assert request.headers["x-webhook-signature"] == request.headers["webhook-signature"]
+    assert request.headers["x-webhook-event"] == "license.activated"
+    assert request.headers["x-webhook-environment"] == "production"
+    assert request.headers["x-webhook-attempt"] == "1"
+    assert request.headers["content-type"] == "application/json"
+    assert abs(int(request.headers["webhook-timestamp"]) - time.time()) < 5
+    assert the_delivery().status == "delivered"
+
+
+def test_an_old_secret_is_signed_for_until_its_grace_period_ends(app, receiver):
+    old = secret_box.generate()
+    make_webhook(
+        url=receiver.url,
+        previous_secret_encrypted=secret_box.encrypt(old),
+        previous_secret_expires_at=utcnow() + timedelta(hours=24),
+    )
+    make_event()
+    deliver()
+    (request,) = receiver.requests
+    assert len(request.headers["webhook-signature"].split(" ")) == 2
+    assert Verifier(old).verify(request.body, request.headers)
+    webhook = db.session.scalars(db.select(Webhook)).one()
+    assert Verifier(webhook.secret).verify(request.body, request.headers)
+    webhook.previous_secret_expires_at = utcnow()
+    db.session.commit()
+    make_event()
+    deliver()
+    assert " " not in receiver.requests[1].headers["webhook-signature"]
+
+
+def test_two_failures_and_a_success_are_three_attempts_on_the_schedule_with_identical_bytes(app, receiver):
+    receiver.answers = [(500, {}, b"boom"), (500, {}, b"boom again"), (200, {}, b"fine")]
+    make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        make_event()
+        deliver()
+        for least, most in ((60, 72), (300, 360)):
+            delivery = the_delivery()
+            assert (delivery.status, delivery.shown_status) == ("pending", "retrying")
+            assert least - 2 <= (delivery.next_attempt_at - utcnow()).total_seconds() <= most
+            deliver()
+            assert len(receiver.requests) == len(attempts())  # nothing goes out before its time
+            clock.shift(most + 1)
+            deliver()
+    assert the_delivery().status == "delivered"
+    assert [(a.number, a.response_code, a.response_body) for a in attempts()] == [
+        (1, 500, b"boom"),
+        (2, 500, b"boom again"),
+        (3, 200, b"fine"),
+    ]
+    assert len({request.body for request in receiver.requests}) == 1
+    assert len(set(receiver.ids)) == 1
+    assert [request.headers["x-webhook-attempt"] for request in receiver.requests] == ["1", "2", "3"]
+
+
+def test_after_the_last_attempt_a_delivery_has_failed(app, receiver):
+    receiver.answers = [(500, {}, b"")]
+    make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        make_event()
+        for _ in range(6):
+            deliver()
+            clock.shift(2 * 3_600)
+    assert len(receiver.requests) == 5
+    assert (the_delivery().status, the_delivery().due_at) == ("failed", None)
+
+
+def test_an_attempt_keeps_what_was_sent_and_what_came_back(app, receiver):
+    receiver.answers = [(201, {"X-Reply": "yes"}, b"x" * 20_000)]
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    (attempt,) = attempts()
+    assert attempt.request_headers["webhook-id"] == receiver.ids[0]
+    assert ["X-Reply", "yes"] in attempt.response_headers
+    assert (len(attempt.response_body), attempt.response_truncated) == (10_240, True)
+    assert attempt.address == receiver.url.split("/")[2]
+    assert attempt.outcome == "delivered"
+    assert db.session.scalars(db.select(Stats.count)).all() == [1]
+
+
+def test_a_webhook_switched_off_keeps_its_deliveries_until_it_is_on_again(app, receiver):
+    webhook = make_webhook(url=receiver.url)
+    make_event()
+    webhook.active = False
+    db.session.commit()
+    deliver()
+    assert (receiver.requests, the_delivery().status) == ([], "pending")
+    webhook = db.session.get(Webhook, webhook.id)
+    webhook.active = True
+    db.session.commit()
+    deliver()
+    assert the_delivery().status == "delivered"
+
+
+def test_410_makes_the_webhook_inactive_at_once_and_says_so(app, receiver):
+    receiver.answers = [(410, {}, b"")]
+    webhook = make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    db.session.refresh(webhook)
+    assert (webhook.active, webhook.status) == (False, "disabled")
+    assert webhook.disabled_reason == "The endpoint answered 410 Gone."
+    assert the_delivery().status == "failed"
+
+
+def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_what_waits(app, receiver):
+    receiver.answers = [(500, {}, b"")]
+    webhook = make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        for _ in range(30):
+            make_event()
+        deliver()
+        db.session.refresh(webhook)
+        assert webhook.status == "failing"
+        sent = len(receiver.requests)
+        assert 10 <= sent < 30
+        clock.shift(3_600)
+        deliver()
+        assert len(receiver.requests) == sent + 1
+        receiver.answers = [(200, {}, b"")]
+        clock.shift(7_200)
+        deliver()
+        deliver()
+        db.session.refresh(webhook)
+        assert webhook.status == "active"
+        assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+
+
+def test_a_slow_endpoint_does_not_delay_the_others(app, receiver):
+    import threading
+
+    release = threading.Event()
+    with receiving() as slow:
+        slow.respond = lambda request: (release.wait(8) and (200, {}, b"")) or (200, {}, b"")
+        make_webhook(name="slow", url=slow.url)
+        make_webhook(name="fast", url=receiver.url)
+        for _ in range(20):
+            make_event()
+        context = app.app_context()
+
+        def run() -> None:
+            with context:
+                deliver()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        from tests.conftest import wait_for
+
+        wait_for(lambda: len(receiver.requests) == 20, 5)
+        assert len(slow.requests) <= 4
+        release.set()
+        thread.join(20)
+    assert len(slow.requests) == 20
+
+
+def test_the_sweep_wakes_for_what_redis_forgot(app, receiver):
+    make_webhook(url=receiver.url)
+    make_event()
+    app.extensions["redis"].flushall()
+    sweep()
+    assert app.extensions["redis"].llen("rq:queue:deliveries") == 1
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_is_dropped(app, receiver):
+    make_webhook(url=receiver.url)
+    make_event()
+    delivery = the_delivery()
+    delivery.lease_token, delivery.due_at = "dead", utcnow() - timedelta(seconds=1)
+    db.session.commit()
+    deliver()
+    assert (the_delivery().status, the_delivery().lease_token) == ("delivered", None)
+
+
+def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app, receiver):
+    make_webhook(url=receiver.url, secret_encrypted="not a token")
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("count", [700])
+def test_a_backlog_is_delivered_whole_and_once(app, receiver, count):
+    from jobs.publish import NewEvent, publish
+
+    for _ in range(5):
+        make_webhook(url=receiver.url)
+    publish("production", [NewEvent("license.activated", {"n": n}) for n in range(count // 5)])
+    deliver()
+    db.session.rollback()
+    assert len(receiver.requests) == count
+    assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+    assert db.session.scalar(db.select(db.func.count(Event.id))) == count // 5
+    assert base64.b64decode(receiver.requests[0].headers["webhook-signature"].removeprefix("v1,"))
