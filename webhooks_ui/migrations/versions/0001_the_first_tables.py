@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 22:33:20.816499
+Revision: 0001, after , made 2026-11-23 22:54:27.806057
 """
 
 import sqlalchemy as sa
@@ -48,7 +48,7 @@ def upgrade():
 
     op.create_table('events',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('public_id', sa.String(length=128), nullable=False),
+    sa.Column('public_id', sa.String(length=128).with_variant(sa.String(length=128, collation='C'), 'postgresql'), nullable=False),
     sa.Column('type', sa.String(length=64), nullable=False),
     sa.Column('environment', sa.String(length=16), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
@@ -130,6 +130,7 @@ def upgrade():
         batch_op.create_index('ix_deliveries_due', ['webhook_id', 'due_at', 'id'], unique=False, sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'"))
         batch_op.create_index('ix_deliveries_event', ['event_id'], unique=False)
         batch_op.create_index('ix_deliveries_forced', ['due_at'], unique=False, sqlite_where=sa.text('forced'), postgresql_where=sa.text('forced'))
+        batch_op.create_index('ix_deliveries_unsettled', ['status', 'id'], unique=False, sqlite_where=sa.text("status <> 'delivered'"), postgresql_where=sa.text("status <> 'delivered'"))
         batch_op.create_index('ix_deliveries_webhook', ['webhook_id', 'id'], unique=False)
 
     op.create_table('stats',
@@ -188,6 +189,7 @@ def downgrade():
     op.drop_table('stats')
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
         batch_op.drop_index('ix_deliveries_webhook')
+        batch_op.drop_index('ix_deliveries_unsettled', sqlite_where=sa.text("status <> 'delivered'"), postgresql_where=sa.text("status <> 'delivered'"))
         batch_op.drop_index('ix_deliveries_forced', sqlite_where=sa.text('forced'), postgresql_where=sa.text('forced'))
         batch_op.drop_index('ix_deliveries_event')
         batch_op.drop_index('ix_deliveries_due', sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'"))
