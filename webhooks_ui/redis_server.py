@@ -1,9 +1,13 @@
 """The embedded Redis: which program it is, and how it is started."""
 
+import fcntl
+import os
 import shutil
+import sys
 from pathlib import Path
 
 from config import ConfigError
+from webhooks_ui.die_with_parent import die_with_parent
 
 
 def command(socket: Path, folder: Path) -> list[str]:
@@ -16,6 +20,7 @@ def command(socket: Path, folder: Path) -> list[str]:
         executable(),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--dbfilename", "redis.rdb", "--save", "300 1", "--daemonize", "no"),
+        *("--loglevel", "warning", "--stop-writes-on-bgsave-error", "no"),  # a full disk must not stop wake-ups
     ]
 
 
@@ -28,3 +33,22 @@ def executable() -> str:
     if path := bundled or shutil.which("redis-server"):
         return path
     raise ConfigError("No redis-server found. Install Redis, use Python 3.11 or 3.12, or set REDIS_URL to a server.")
+
+
+def main() -> None:
+    """Become a Redis: ``python -m webhooks_ui.redis_server SOCKET FOLDER``.
+
+    A predecessor that is still saving would remove our socket as its last act: wait until it is gone. The lock goes
+    with the process, so it is handed on to Redis.
+    """
+    socket, folder = (Path(argument) for argument in sys.argv[1:3])
+    die_with_parent()
+    lock = os.open(folder / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.set_inheritable(lock, True)
+    program, *arguments = command(socket, folder)
+    os.execv(program, [program, *arguments])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

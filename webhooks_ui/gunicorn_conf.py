@@ -1,0 +1,25 @@
+"""gunicorn's settings: ``gunicorn --config python:webhooks_ui.gunicorn_conf wsgi:app``."""
+
+from typing import Any
+
+from config import load
+from webhooks_ui.die_with_parent import die_with_parent
+
+_settings = load()
+_host = f"[{_settings['HOST']}]" if ":" in _settings["HOST"] else _settings["HOST"]
+
+bind = f"{_host}:{_settings['PORT']}"
+worker_class = "gthread"
+workers = 2
+threads = 8
+preload_app = True  # the workers share the memory of what is loaded once
+reuse_port = True  # a successor can listen while its predecessor ends
+keepalive = 15
+graceful_timeout = 10
+limit_request_field_size = 8_190
+loglevel = "warning"
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    die_with_parent()
