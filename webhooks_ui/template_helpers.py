@@ -1,6 +1,87 @@
 """What templates may call."""
 
-from flask import Flask
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask_login import current_user
+
+from webhooks_ui import assets
+from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
+from webhooks_ui.htmx import wants_fragment
+from webhooks_ui.models import Environment, utcnow
+from webhooks_ui.permissions import may
+
+THEMES = ("system", "light", "dark")
+RECENT = timedelta(days=1)
 
 
-def register(app: Flask) -> None: ...
+def register(app: Flask) -> None:
+    assets.register(app)
+    app.jinja_env.globals.update(
+        can=can,
+        theme=theme,
+        wants_fragment=wants_fragment,
+        CATEGORIES=CATEGORIES,
+        EVENT_TYPES=EVENT_TYPES,
+        ENVIRONMENTS=tuple(Environment),
+        THEMES=THEMES,
+    )
+    app.jinja_env.filters.update(
+        number=number, relative=relative, utc=utc, iso=iso, is_recent=is_recent, pretty_json=pretty_json, words=words
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def can(endpoint: str) -> bool:
+    """Whether the person signed in may use ``endpoint``: what they may not do is not shown to them."""
+    return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+
+
+def theme() -> str:
+    """The colour scheme that this browser asked for."""
+    chosen = request.cookies.get("theme", "")
+    return chosen if chosen in THEMES else "system"
+
+
+def number(value: int) -> str:
+    """12345 as ``12,345``."""
+    return f"{value:,}"
+
+
+def iso(value: datetime) -> str:
+    """For ``<time datetime>``: 2026-11-23T10:00:00Z."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc(value: datetime) -> str:
+    """For people: 23 Nov 2026, 10:00:00 UTC."""
+    return f"{value.day} {value:%b %Y, %H:%M:%S} UTC"
+
+
+def is_recent(value: datetime) -> bool:
+    """Whether "5 minutes ago" says more than a date."""
+    return abs(utcnow() - value) < RECENT
+
+
+def relative(value: datetime) -> str:
+    """How long ago, or how long until: ``5 minutes ago``, ``in 2 hours``, ``just now``."""
+    seconds = (value - utcnow()).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(abs(seconds) // length)
+        if count:
+            span = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"in {span}" if seconds > 0 else f"{span} ago"
+    if seconds > 0:
+        return "in a moment"
+    return "just now" if seconds > -10 else f"{int(-seconds)} seconds ago"
+
+
+def pretty_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def words(name: str) -> str:
+    """``super_admin`` as ``Super admin``."""
+    return name.replace("_", " ").capitalize()

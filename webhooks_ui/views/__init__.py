@@ -1,6 +1,26 @@
 """The pages: a blueprint each."""
 
-from flask import Flask
+from importlib import import_module
+
+from flask import Flask, redirect, url_for
+from werkzeug.wrappers import Response
+
+from webhooks_ui import access
+
+PAGES = (
+    "session",
+    "preferences",
+    "webhooks",
+)
 
 
-def register(app: Flask) -> None: ...
+def register(app: Flask) -> None:
+    access.register(app)
+    for name in PAGES:
+        app.register_blueprint(import_module(f"webhooks_ui.views.{name}").blueprint)
+    app.add_url_rule("/", "home", _home)
+    app.add_url_rule("/admin/", "admin", _home)
+
+
+def _home() -> Response:
+    return redirect(url_for("webhooks.index"))

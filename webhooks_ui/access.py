@@ -1,0 +1,65 @@
+"""Who is signed in, and the one gate before everything under /admin/."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, g, make_response, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from webhooks_ui.extensions import db, login, start_writing
+from webhooks_ui.htmx import wants_fragment
+from webhooks_ui.models import User
+from webhooks_ui.permissions import may
+
+UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def register(app: Flask) -> None:
+    login.user_loader(load_user)
+    # Before the CSRF check: who isn't signed in any more is sent to the login, not told about tokens.
+    app.before_request_funcs.setdefault(None, []).insert(0, check_role)
+    app.before_request(begin_writing)
+
+
+def load_user(session_id: str) -> User | None:
+    """The user whose session this is; ``None`` once they are gone or have a new password."""
+    user_id = session_id.partition(".")[0]
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    return user if user and user.get_id() == session_id else None
+
+
+def check_role() -> Response | None:
+    """Anonymous visitors go to the login and come back; who has too low a role gets a 403."""
+    if not request.path.startswith("/admin/"):
+        return None
+    if not current_user.is_authenticated:
+        return _to_login()
+    if not may(current_user.role, request.endpoint or ""):
+        abort(403)
+    return None
+
+
+def begin_writing() -> None:
+    """Let a request that changes something read and write in one writing transaction."""
+    if request.path.startswith("/admin/") and request.method in UNSAFE_METHODS:
+        start_writing()
+        g.pop("_login_user", None)  # read before the transaction began: Flask-Login reads it again
+
+
+def safe_next(target: str | None) -> str:
+    """``target`` if it is a path of this site, else the webhooks page."""
+    home = url_for("webhooks.index")
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return home
+    if "\\" in target or any(ord(character) < 0x20 for character in target):
+        return home  # browsers drop tabs and line ends, and read a backslash as a slash
+    return target
+
+
+def _to_login() -> Response:
+    if wants_fragment():
+        seen = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{seen.path}?{seen.query}" if seen.query else seen.path
+        return make_response("", 401, {"HX-Redirect": url_for("session.new", next=safe_next(back))})
+    came_from = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("session.new", next=came_from))

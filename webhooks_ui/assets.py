@@ -1,0 +1,55 @@
+"""Style sheets and scripts: few requests, each cached until its content changes."""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Flask, Response, abort, request, url_for
+
+ROOT = Path(__file__).resolve().parent.parent / "static"
+LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "utilities")
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def register(app: Flask) -> None:
+    app.add_url_rule("/assets/<name>", "asset", serve)
+    app.add_template_global(asset_url)
+
+
+def asset_url(name: str) -> str:
+    """The address of an asset, with a hash of its content, so that browsers may keep it for ever."""
+    return url_for("asset", name=name, v=hashlib.sha256(_read(name)).hexdigest()[:12])
+
+
+def serve(name: str) -> Response:
+    if name not in SOURCES:
+        abort(404)
+    response = Response(_read(name), content_type=f"{TYPES[Path(name).suffix]}; charset=utf-8")
+    response.headers["Cache-Control"] = FOREVER if "v" in request.args else "no-cache"
+    return response
+
+
+def _style_sheet() -> bytes:
+    order = f"@layer {', '.join(LAYERS)};\n"
+    return order.encode() + b"\n".join((ROOT / "css" / f"{layer}.css").read_bytes() for layer in LAYERS)
+
+
+def _htmx() -> bytes:
+    return files("js_lib_htmx").joinpath("static/htmx/htmx.min.js").read_bytes()
+
+
+SOURCES: dict[str, Callable[[], bytes]] = {
+    "app.css": _style_sheet,
+    "app.js": lambda: (ROOT / "js" / "app.js").read_bytes(),
+    "htmx.js": _htmx,
+    "icons.svg": lambda: (ROOT / "icons.svg").read_bytes(),
+    "favicon.svg": lambda: (ROOT / "favicon.svg").read_bytes(),
+}
+
+
+@lru_cache(maxsize=len(SOURCES))
+def _read(name: str) -> bytes:
+    return SOURCES[name]()

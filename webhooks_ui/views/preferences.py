@@ -1,0 +1,20 @@
+"""What a person chooses for themselves and this browser remembers."""
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from webhooks_ui.access import safe_next
+from webhooks_ui.template_helpers import THEMES
+
+YEAR_SECONDS = 365 * 24 * 3600
+
+blueprint = Blueprint("preferences", __name__)
+
+
+@blueprint.post("/theme")
+def set_theme() -> Response:
+    response = redirect(safe_next(request.form.get("next")), 303)
+    theme = request.form.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
+    return response

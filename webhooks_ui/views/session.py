@@ -1,0 +1,58 @@
+"""Signing in and out."""
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from werkzeug.security import generate_password_hash
+from werkzeug.wrappers import Response as BaseResponse
+
+from webhooks_ui.access import safe_next
+from webhooks_ui.extensions import db, limiter
+from webhooks_ui.forms import LoginForm
+from webhooks_ui.models import User
+
+FAILURES_PER_MINUTE = 10
+
+blueprint = Blueprint("session", __name__)
+
+_nobody = User(email="", role="", password_hash=generate_password_hash("nobody"))
+
+
+@blueprint.get("/login")
+def new() -> BaseResponse:
+    if current_user.is_authenticated:
+        return redirect(safe_next(request.args.get("next")))
+    return _page(LoginForm(formdata=None))
+
+
+@blueprint.post("/login")
+@limiter.limit(f"{FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
+def create() -> BaseResponse:
+    form = LoginForm()
+    if not form.validate():
+        return _page(form, 422)
+    user = _find(form.email.data or "", form.password.data or "")
+    if user is None:
+        form.password.errors = ["That e-mail address and password don't go together. Check both and try again."]
+        return _page(form, 422)
+    session.clear()  # nothing that was there before the sign-in lives on
+    session.permanent = True
+    login_user(user)
+    return redirect(safe_next(request.args.get("next")), 303)
+
+
+@blueprint.post("/logout")
+def destroy() -> BaseResponse:
+    logout_user()
+    session.clear()
+    flash("You are signed out.")
+    return redirect(url_for("session.new"), 303)
+
+
+def _find(email: str, password: str) -> User | None:
+    """The user with that password. It takes as long when there is no such user, so that nobody can tell."""
+    user = db.session.scalar(db.select(User).filter_by(email=email.strip().lower()))
+    return user if (user or _nobody).has_password(password) and user else None
+
+
+def _page(form: LoginForm, status: int = 200) -> Response:
+    return make_response(render_template("session/new.html", form=form), status)
