@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -18,6 +19,8 @@ from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event,
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
 
+_render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 
 @dataclass(frozen=True)
 class NewEvent:
@@ -27,6 +30,15 @@ class NewEvent:
     data: dict[str, Any]
     id: str | None = None
     timestamp: datetime | None = None  # aware
+
+    @cached_property
+    def data_json(self) -> str:
+        """``data`` as it is sent, rendered once.
+
+        Raises:
+            ValueError: it holds an infinite number.
+        """
+        return _render(self.data)
 
 
 @dataclass(frozen=True)
@@ -105,18 +117,13 @@ def render_body(public_id: str, environment: str, event: NewEvent, now: datetime
     """The exact bytes that every attempt sends (DESIGN: the wire contract)."""
     timestamp = (event.timestamp or now).astimezone(UTC)
     precision = "microseconds" if timestamp.microsecond and event.timestamp else "seconds"
-    return json.dumps(
-        {
-            "id": public_id,
-            "type": event.type,
-            "environment": environment,
-            "timestamp": timestamp.isoformat(timespec=precision).replace("+00:00", "Z"),
-            "data": event.data,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-        allow_nan=False,
-    ).encode("utf-8")
+    head = {
+        "id": public_id,
+        "type": event.type,
+        "environment": environment,
+        "timestamp": timestamp.isoformat(timespec=precision).replace("+00:00", "Z"),
+    }
+    return f'{_render(head)[:-1]},"data":{event.data_json}}}'.encode()
 
 
 def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime, deliveries: int) -> dict[str, Any]:

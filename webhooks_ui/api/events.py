@@ -1,0 +1,58 @@
+"""POST /api/v1/events: publish."""
+
+import json
+from typing import Any
+
+from flask import Response
+
+from jobs.publish import NewEvent, publish
+from webhooks_ui.api.body import read_json
+from webhooks_ui.api.keys import caller
+from webhooks_ui.api.problem import Problem, field_error
+from webhooks_ui.event_input import WrongEvent, check_event
+
+EVENTS_MAX = 1_000
+ERRORS_MAX = 1_000
+
+
+def create() -> Response:
+    """Publish one event or an array of them, whole or not at all."""
+    body = read_json()
+    environment = caller().environment
+    published = publish(environment, _checked(body, environment))
+    answers = [{"id": result.id, "deliveries": result.deliveries} for result in published]
+    answer = answers if isinstance(body, list) else answers[0]
+    return Response(json.dumps(answer), 202, content_type="application/json")
+
+
+def _checked(body: Any, environment: str) -> list[NewEvent]:
+    """The events in ``body``.
+
+    Raises:
+        Problem: 422, with one entry per wrong field; 413, an event is too large.
+    """
+    if not isinstance(body, list):
+        return _checked_all([(None, body)], environment)
+    if not body:
+        raise Problem(422, "The array is empty.", [field_error("", "Send at least one event.")])
+    if len(body) > EVENTS_MAX:
+        message = f"An array may have {EVENTS_MAX:,} events; this one has {len(body):,}."
+        raise Problem(422, message, [field_error("", message, EVENTS_MAX)])
+    return _checked_all(list(enumerate(body)), environment)
+
+
+def _checked_all(values: list[tuple[int | None, Any]], environment: str) -> list[NewEvent]:
+    events: list[NewEvent] = []
+    wrong: list[dict[str, Any]] = []
+    too_large: list[dict[str, Any]] = []
+    for index, value in values:
+        try:
+            events.append(check_event(value, environment))
+        except WrongEvent as error:
+            found = too_large if error.too_large else wrong
+            found.extend(field_error(field, message, index) for field, message in error.errors)
+    if wrong:
+        raise Problem(422, "Nothing was published: see errors.", (wrong + too_large)[:ERRORS_MAX])
+    if too_large:
+        raise Problem(413, "Nothing was published: see errors.", too_large[:ERRORS_MAX])
+    return events

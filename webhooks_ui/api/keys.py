@@ -1,0 +1,86 @@
+"""Who calls: the API key of a request, and its rate."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from flask import g, request
+from sqlalchemy import select, update
+
+from webhooks_ui.api.problem import Problem
+from webhooks_ui.extensions import db, limiter, write_transaction
+from webhooks_ui.models import ApiKey, utcnow
+from webhooks_ui.models.api_key import digest
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+CHALLENGE = 'Bearer realm="KeyManager Webhooks"'
+
+
+class Caller(NamedTuple):
+    """What the API needs to know of the key that a request came with."""
+
+    id: int
+    prefix: str
+    environment: str
+    rate_per_minute: int
+    last_used_at: datetime | None
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names it."""
+        return f"key {self.prefix}…"
+
+
+def caller() -> Caller:
+    """The key that the present request came with."""
+    found: Caller = g.caller
+    return found
+
+
+def authenticate() -> None:
+    """Let a request in that has a valid key, and whose key has some of its rate left.
+
+    Raises:
+        Problem: 401, no key, an unknown or a revoked one.
+        flask_limiter.RateLimitExceeded: 429.
+    """
+    authorization = request.authorization
+    if authorization is None or authorization.type != "bearer" or not authorization.token:
+        raise _refused("Send an API key: Authorization: Bearer km_…")
+    g.caller = _find(authorization.token)
+    _count_request()
+    _note_use(g.caller)
+
+
+def _find(key: str) -> Caller:
+    columns = (getattr(ApiKey, name) for name in Caller._fields)
+    query = select(*columns).where(ApiKey.digest == digest(key), ApiKey.revoked_at.is_(None))
+    with db.engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise _refused("This API key is unknown or was revoked.", 'error="invalid_token"')
+    return Caller(*row)
+
+
+def _refused(detail: str, *hints: str) -> Problem:
+    return Problem(401, detail, headers={"WWW-Authenticate": ", ".join([CHALLENGE, *hints])})
+
+
+@limiter.request_filter
+def _comes_before_authentication() -> bool:
+    """The limiter looks at every request before we do, too: then there is no key yet to count for."""
+    return request.blueprint == "api" and "caller" not in g
+
+
+@limiter.shared_limit(
+    lambda: f"{caller().rate_per_minute} per minute", scope="api", key_func=lambda: f"key:{caller().id}"
+)
+def _count_request() -> None:
+    """Takes one request off the key's rate."""
+
+
+def _note_use(used: Caller) -> None:
+    """Keep when the key was last used, written at most once a minute: publishing must not pay for it."""
+    now = utcnow()
+    if used.last_used_at is None or now - used.last_used_at >= LAST_USED_PRECISION:
+        with write_transaction() as connection:
+            connection.execute(update(ApiKey).where(ApiKey.id == used.id).values(last_used_at=now))

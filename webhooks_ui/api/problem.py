@@ -1,0 +1,58 @@
+"""Errors of the API: one shape for all, problem+json (RFC 9457)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+
+CONTENT_TYPE = "application/problem+json"
+DETAILS = {
+    404: "There is nothing at this address, or it belongs to another environment.",
+    405: "This address doesn't take that method.",
+    413: "The request is too large; 8 MiB are allowed.",
+    429: "The key's rate is used up; try again after the seconds in Retry-After.",
+    500: "Something broke on our side; it was logged.",
+    503: "The database doesn't answer. Nothing was changed: try again after the seconds in Retry-After.",
+}
+
+
+class Problem(Exception):
+    """A request that gets an error.
+
+    Args:
+        detail: a sentence for the person who reads it.
+        errors: one ``{"index": …, "field": …, "message": …}`` per wrong field.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def field_error(field: str, message: str, index: int | None = None) -> dict[str, Any]:
+    """An entry of ``errors``; ``index`` is the position in the array, None where the body is no array."""
+    return {"index": index, "field": field, "message": message}
+
+
+def respond(problem: Problem) -> Response:
+    """The answer to a request that met ``problem``."""
+    status = HTTPStatus(problem.status)
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": problem.detail or DETAILS.get(problem.status, status.description),
+        "errors": list(problem.errors),
+    }
+    return Response(json.dumps(body), status, problem.headers, content_type=CONTENT_TYPE)
