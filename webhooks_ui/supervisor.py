@@ -136,7 +136,7 @@ def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
     )
     path: Path = settings["INSTANCE_PATH"] / "supervisord.conf"
     path.write_text(head + "".join(sections))
-    return path.resolve()
+    return path
 
 
 if __name__ == "__main__":
