@@ -1,13 +1,11 @@
 """Error pages that help; problem documents (RFC 9457) for the JSON API."""
 
-import json
-from http import HTTPStatus
-
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
+from webhooks_ui.api import problem
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import wants_fragment
 
@@ -40,7 +38,7 @@ def show(error: HTTPException) -> Response:
     status = error.code or 500
     title, advice = CSRF_HELP if isinstance(error, CSRFError) else help_for(status)
     if request.path.startswith("/api/"):
-        response = _problem(status, error)
+        response = problem.respond(problem.Problem(status))
     elif wants_fragment():
         response = make_response(_render("errors/_error.html", status, title, advice), status)
     else:
@@ -69,13 +67,3 @@ def _render(template: str, status: int, title: str, advice: str) -> str:
     # Without Flask's context: that would read the user from the database, which may be what failed.
     page = current_app.jinja_env.get_template(template.replace("error.html", "failure.html"))
     return page.render(status=status, title=title, advice=advice)
-
-
-def _problem(status: int, error: HTTPException) -> Response:
-    document = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": error.description or "",
-    }
-    return Response(json.dumps(document), status, content_type="application/problem+json")
