@@ -1,6 +1,0 @@
-"""The ``flask`` commands."""
-
-from flask import Flask
-
-
-def register(app: Flask) -> None: ...

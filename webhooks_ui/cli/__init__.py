@@ -1,0 +1,10 @@
+"""The ``flask`` commands: a group a file."""
+
+from flask import Flask
+
+from webhooks_ui.cli import api_keys, events, listen, users
+
+
+def register(app: Flask) -> None:
+    for command in (users.users, api_keys.api_keys, events.events, listen.listen):
+        app.cli.add_command(command)

@@ -1,0 +1,42 @@
+"""``flask events``: publish from the shell."""
+
+from typing import BinaryIO
+
+import click
+
+from jobs.publish import publish
+from webhooks_ui import strict_json
+from webhooks_ui.cli.group import Group, environment_option
+from webhooks_ui.event_input import WrongEvent, check_event
+from webhooks_ui.event_types import EVENT_TYPES
+
+
+@click.group(cls=Group)
+def events() -> None:
+    """Publish events."""
+
+
+@events.command("publish")
+@click.argument("event_type", metavar="TYPE", type=click.Choice(list(EVENT_TYPES)))
+@environment_option
+@click.option("--data", type=click.File("rb"), help="A JSON file with the data, - for the standard input.")
+@click.option("--id", "event_id", help="The idempotency key; made up if left out.")
+def publish_(event_type: str, environment: str, data: BinaryIO | None, event_id: str | None) -> None:
+    """Publish one event of TYPE; without --data the example from the catalogue."""
+    event = {"type": event_type, "data": _read(data) if data else EVENT_TYPES[event_type].example}
+    if event_id is not None:
+        event["id"] = event_id
+    try:
+        checked = check_event(event, environment)
+    except WrongEvent as error:
+        raise click.ClickException(str(error)) from None
+    published = publish(environment, [checked])[0]
+    noun = "delivery" if published.deliveries == 1 else "deliveries"
+    click.echo(f"{published.id}: {published.deliveries} {noun}")
+
+
+def _read(file: BinaryIO) -> object:
+    try:
+        return strict_json.loads(file.read())
+    except strict_json.BrokenJson as error:
+        raise click.BadParameter(str(error), param_hint="--data") from None
