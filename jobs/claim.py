@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, select, text, update
 
 from webhooks_ui import secret_box
 from webhooks_ui.models import Delivery, Event, Webhook
@@ -92,9 +92,8 @@ def claim_probes(connection: Connection, now: datetime, token: str, targets: dic
 
 def claim_forced(connection: Connection, now: datetime, token: str, most: int) -> list[Claimed]:
     """Lease what an admin wants sent now, whatever the state of its webhook."""
-    leased = connection.execute(
-        _lease_statement(connection, _FORCED), {"now": now, "end": _end(now), "token": token, "most": most}
-    ).all()
+    values = {"now": now, "end": _end(now), "token": token, "most": most}
+    leased = connection.execute(_LEASE_FORCED[connection.dialect.name], values).all()
     if not leased:
         return []
     targets: dict[int, Target] = {}
@@ -111,8 +110,9 @@ def renew(connection: Connection, now: datetime, token: str, ids: Collection[int
 
 def release(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
     """Give back, unsent, what ``token`` still holds of ``ids``: it is due at once."""
-    held = Delivery.id.in_(list(ids)), Delivery.lease_token == token
-    connection.execute(update(Delivery).where(*held).values(due_at=now, lease_token=None))
+    if ids:
+        held = Delivery.id.in_(list(ids)), Delivery.lease_token == token
+        connection.execute(update(Delivery).where(*held).values(due_at=now, lease_token=None))
 
 
 def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
@@ -167,46 +167,45 @@ _LEASE = """
 """
 
 
-def _lease_statement(connection: Connection, picked: dict[str, str]) -> Any:
-    statement = _LEASE.format(picked=picked[connection.dialect.name])
+def _leasing(picked: str) -> TextClause:
     times = (bindparam(name, type_=UtcDateTime) for name in ("now", "end"))
-    return text(statement).bindparams(*times)
+    return text(_LEASE.format(picked=picked)).bindparams(*times)
+
+
+_LEASE_DUE = {dialect: _leasing(picked) for dialect, picked in _PICKED.items()}
+_LEASE_FORCED = {dialect: _leasing(picked) for dialect, picked in _FORCED.items()}
 
 
 def _lease(
     connection: Connection, now: datetime, token: str, webhooks: Sequence[int], each: int, most: int
-) -> Sequence[Row[Any]]:
-    values = {"webhooks": json.dumps(webhooks), "each": each, "most": most}
-    return connection.execute(
-        _lease_statement(connection, _PICKED), values | {"now": now, "end": _end(now), "token": token}
-    ).all()
+) -> Sequence[Any]:
+    values: dict[str, Any] = {"webhooks": json.dumps(webhooks), "each": each, "most": most}
+    values |= {"now": now, "end": _end(now), "token": token}
+    return connection.execute(_LEASE_DUE[connection.dialect.name], values).all()
 
 
-def _load(connection: Connection, leased: Sequence[Row[Any]], targets: dict[int, Target]) -> list[Claimed]:
+def _load(connection: Connection, leased: Sequence[Any], targets: dict[int, Target]) -> list[Claimed]:
     """The leased rows with their events, oldest first. What has no target (its secret is unreadable) runs out."""
-    ids = {row.event_id for row in leased}
-    query = select(Event.id, Event.public_id, Event.type, Event.environment, Event.body).where(Event.id.in_(ids))
-    events = {event.id: event for event in connection.execute(query)} if ids else {}
+    ids = list({row[2] for row in leased})
+    events: dict[int, Any] = {id: event for id, *event in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
     return [
-        Claimed(
-            id=row.id,
-            target=targets[row.webhook_id],
-            event_id=events[row.event_id].public_id,
-            event_type=events[row.event_id].type,
-            environment=events[row.event_id].environment,
-            body=events[row.event_id].body,
-            attempt=row.attempts_count + 1,
-            attempts_allowed=row.attempts_allowed,
-        )
-        for row in sorted(leased, key=lambda row: row.id)
-        if row.webhook_id in targets
+        Claimed(id, targets[webhook_id], *events[event_id], attempts_count + 1, attempts_allowed)
+        for id, webhook_id, event_id, attempts_count, attempts_allowed in sorted(leased)
+        if webhook_id in targets
     ]
 
 
+_EVENTS = select(Event.id, Event.public_id, Event.type, Event.environment, Event.body).where(
+    Event.id.in_(bindparam("ids", expanding=True))
+)
+
+
 def _states(connection: Connection, webhooks: Collection[int]) -> list[Any]:
-    if not webhooks:
-        return []
-    query = select(
+    return list(connection.execute(_STATES, {"ids": list(webhooks)})) if webhooks else []
+
+
+_STATES = (
+    select(
         Webhook.id,
         Webhook.url,
         Webhook.active,
@@ -218,7 +217,9 @@ def _states(connection: Connection, webhooks: Collection[int]) -> list[Any]:
         Webhook.previous_secret_encrypted,
         Webhook.previous_secret_expires_at,
     )
-    return list(connection.execute(query.where(Webhook.id.in_(list(webhooks))).order_by(Webhook.id)))
+    .where(Webhook.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Webhook.id)
+)
 
 
 def _target(state: Any, now: datetime, is_probe: bool = False) -> dict[int, Target]:

@@ -17,15 +17,16 @@ from jobs import claim
 from jobs.record import Finished, record
 from jobs.send import Sender
 from jobs.senders import Finishing, Senders
-from jobs.slots import QUEUED_BYTES_MAX, Slots
+from jobs.slots import Slots
 from jobs.wake import clear_waiting, wake
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import get_settings, utcnow
 from webhooks_ui.outcomes import Outcome
 
 RUN_SECONDS = 30  # then a successor goes on, so that RQ can look after its worker
-GROUP_MAX = 100  # results in one transaction
-GROUP_SECONDS = 0.02  # that a finished result waits for others at most
+GROUP_MAX = 200  # results in one transaction
+GROUP_SECONDS = 0.05  # that a finished result waits for others at most
+QUEUE_FACTOR = 6  # times the slots: what is leased at most, so that one look serves many requests
 LISTEN_SECONDS = 0.025  # between looks for a wake-up, while requests are under way
 REFRESH_SECONDS = 1.0  # between renewals of the leases
 DATABASE_PATIENCE_SECONDS = 60.0
@@ -65,7 +66,7 @@ class Drain:
         while True:
             self._exchange()
             self._start()
-            if not (self._slots.in_flight or self._slots.queued or self._finished or self._look):
+            if not (self._slots.in_flight or self._slots.queued or self._finished or self._wants_more):
                 break
             self._collect()
         if time.monotonic() >= self._ends_at and not stopping.is_set():
@@ -74,6 +75,10 @@ class Drain:
     @property
     def _ending(self) -> bool:
         return stopping.is_set() or time.monotonic() >= self._ends_at
+
+    @property
+    def _wants_more(self) -> bool:
+        return self._look and not self._ending and self._slots.queued < self._slots.total
 
     def _start(self) -> None:
         """Hand to the threads whatever may go out."""
@@ -94,15 +99,13 @@ class Drain:
             self._finished.append(item)
             self._slots.finish(delivery, result.outcome == Outcome.DELIVERED, time.monotonic())
             self._start()
-            if not self._slots.queued:
-                self._look = True
         if not self._finished and not self._look:
             self._look = self._clear_waiting()
 
     def _exchange(self) -> None:
         """One transaction: write what finished, lease what is due."""
         refresh = time.monotonic() >= self._refresh_at
-        if not (self._finished or self._look or refresh):
+        if not (self._finished or refresh or self._wants_more or (self._ending and self._slots.queued)):
             return
         patience = time.monotonic() + DATABASE_PATIENCE_SECONDS
         while True:
@@ -125,13 +128,10 @@ class Drain:
                 claim.renew(connection, now, self._token, held)
                 self._drop_unsendable(connection, now)
             if self._ending:
-                dropped = [delivery.id for delivery in self._slots.drop_queue()]
-                if dropped:
-                    claim.release(connection, now, self._token, dropped)
-            elif self._look or self._finished or refresh:
+                claim.release(connection, now, self._token, [delivery.id for delivery in self._slots.drop_queue()])
+            elif self._wants_more:
                 claimed = self._claim(connection, now)
         self._finished = []
-        self._look = bool(claimed)
         if len(claimed) >= self._slots.total:  # there is more to do than one worker can do at once
             wake()
         self._slots.add(claimed)
@@ -139,20 +139,20 @@ class Drain:
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
-        """Lease as much as the slots want, the slow webhooks' share apart from the fast ones'."""
-        room = 2 * self._slots.total - self._slots.queued
-        if room <= 0 or self._slots.queued_bytes > QUEUED_BYTES_MAX:
-            return []
+        """Lease as much as the slots want, and of each webhook no more than its share of the room."""
+        room = QUEUE_FACTOR * self._slots.total - self._slots.queued
         found = claim.look(connection, now, self._cursor)
         self._cursor = found.cursor
         claimed = claim.claim_forced(connection, now, self._token, room)
         claimed += claim.claim_probes(connection, now, self._token, found.probes)
-        wants: dict[int, dict[int, claim.Target]] = {}
-        for id, target in found.open.items():
-            if each := self._slots.wants(id, time.monotonic()):
-                wants.setdefault(each, {})[id] = target
-        for each, targets in wants.items():
+        wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
+        share = max(1, room // max(1, len(wanted)))
+        alike: dict[int, dict[int, claim.Target]] = {}
+        for id, each in wanted.items():
+            alike.setdefault(min(each, share), {})[id] = found.open[id]
+        for each, targets in alike.items():
             claimed += claim.claim(connection, now, self._token, targets, each, room - len(claimed))
+        self._look = bool(claimed or found.open or found.cursor)
         return claimed
 
     def _drop_unsendable(self, connection: Connection, now: datetime) -> None:

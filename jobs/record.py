@@ -1,5 +1,6 @@
 """Record: attempts, delivery states, health and statistics of a group of results, in the caller's transaction."""
 
+import json
 import logging
 import random
 from collections import Counter, defaultdict
@@ -7,17 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from jobs.bulk import insert_many, time_for, update_many
 from jobs.claim import Claimed
 from jobs.retry import Attempted, Health, decide, judge
 from jobs.send import Result
-from webhooks_ui.models import Attempt, AuditEntry, Delivery, Stats, Webhook
+from webhooks_ui.models import AuditEntry, Delivery, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms
 from webhooks_ui.outcomes import Outcome
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # with the request's headers
+Time = Callable[[datetime | None], Any]
 
 logger = logging.getLogger(__name__)
 
@@ -42,73 +45,93 @@ def record(
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
         return
-    connection.execute(insert(Attempt.__table__), [_attempt_row(*item) for item in written])
-    connection.execute(_UPDATE_DELIVERY, [_delivery_row(*item, settings["retry_schedule"], jitter) for item in written])
+    time = time_for(connection)
+    insert_many(connection, "attempts", _ATTEMPT, [_attempt_row(*item, time) for item in written])
+    decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
+    update_many(connection, "deliveries", _DELIVERY, decided)
     _count(connection, written)
     _judge(connection, written, settings["alert_threshold"])
 
 
 def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
-    query = select(Delivery.id).where(Delivery.id.in_(ids), Delivery.lease_token == token).order_by(Delivery.id)
-    return set(connection.execute(query.with_for_update()).scalars())
+    return set(connection.execute(_HELD, {"ids": ids, "token": token}).scalars())
 
 
-def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result) -> dict[str, Any]:
-    return {
-        "delivery_id": claimed.id,
-        "number": claimed.attempt,
-        "started_at": result.started_at,
-        "duration_ms": result.duration_ms,
-        "outcome": result.outcome,
-        "detail": result.detail.replace("\0", ""),
-        "url": claimed.target.url,
-        "address": result.address,
-        "tls": result.tls,
-        "request_headers": dict(headers),
-        "response_code": result.response_code,
-        "response_headers": result.response_headers,
-        "response_body": result.response_body,
-        "response_truncated": result.response_truncated,
-    }
+_HELD = (
+    select(Delivery.id)
+    .where(Delivery.id.in_(bindparam("ids", expanding=True)), Delivery.lease_token == bindparam("token"))
+    .order_by(Delivery.id)
+    .with_for_update()
+)
 
 
-_deliveries = Delivery.__table__
-_UPDATE_DELIVERY = (
-    update(_deliveries)
-    .where(_deliveries.c.id == bindparam("delivery_id"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "status",
-                "due_at",
-                "attempts_count",
-                "response_code",
-                "outcome",
-                "duration_ms",
-                "last_attempt_at",
-            )
-        }
-        | {"lease_token": None, "forced": False}
+_ATTEMPT = (
+    "delivery_id",
+    "number",
+    "started_at",
+    "duration_ms",
+    "outcome",
+    "detail",
+    "url",
+    "address",
+    "tls",
+    "request_headers",
+    "response_code",
+    "response_headers",
+    "response_body",
+    "response_truncated",
+)
+
+
+def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, time: Time) -> tuple[Any, ...]:
+    return (
+        claimed.id,
+        claimed.attempt,
+        time(result.started_at),
+        result.duration_ms,
+        str(result.outcome),
+        result.detail.replace("\0", ""),  # PostgreSQL's text has no room for it
+        claimed.target.url,
+        result.address,
+        result.tls,
+        json.dumps(headers),
+        result.response_code,
+        json.dumps(result.response_headers),
+        result.response_body,
+        result.response_truncated,
     )
+
+
+_DELIVERY = (
+    "status",
+    "due_at",
+    "attempts_count",
+    "response_code",
+    "outcome",
+    "duration_ms",
+    "last_attempt_at",
+    "lease_token",
+    "forced",
 )
 
 
 def _delivery_row(
-    claimed: Claimed, _headers: Mapping[str, str], result: Result, schedule: str, jitter: Callable[[], float]
-) -> dict[str, Any]:
+    claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
+) -> tuple[Any, ...]:
     attempt = _attempted(claimed, result)
     decision = decide(attempt, claimed.target.retry_schedule or schedule, claimed.attempts_allowed, jitter)
-    return {
-        "delivery_id": claimed.id,
-        "new_status": decision.status,
-        "new_due_at": decision.due_at,
-        "new_attempts_count": claimed.attempt,
-        "new_response_code": result.response_code,
-        "new_outcome": result.outcome,
-        "new_duration_ms": result.duration_ms,
-        "new_last_attempt_at": result.started_at,
-    }
+    return (
+        decision.status,
+        time(decision.due_at),
+        claimed.attempt,
+        result.response_code,
+        str(result.outcome),
+        result.duration_ms,
+        time(result.started_at),
+        None,
+        False,
+        claimed.id,
+    )
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:
@@ -148,6 +171,19 @@ def _add_stats(dialect: Any) -> Any:
 _ADD_STATS = {"sqlite": _add_stats(sqlite), "postgresql": _add_stats(postgresql)}
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
+_AILING = (
+    select(Webhook.id, Webhook.name, Webhook.active, *(getattr(Webhook, name) for name in _HEALTH))
+    .where(
+        Webhook.id.in_(bindparam("ids", expanding=True)),
+        or_(
+            Webhook.consecutive_failures > 0,
+            Webhook.breaker_opened_at.is_not(None),
+            Webhook.id.in_(bindparam("failing", expanding=True)),
+        ),
+    )
+    .order_by(Webhook.id)
+    .with_for_update()
+)
 
 
 def _judge(connection: Connection, written: Sequence[Finished], threshold: int) -> None:
@@ -155,11 +191,8 @@ def _judge(connection: Connection, written: Sequence[Finished], threshold: int) 
     attempts: dict[int, list[Attempted]] = defaultdict(list)
     for claimed, _, result in sorted(written, key=lambda item: item[2].started_at):
         attempts[claimed.target.id].append(_attempted(claimed, result))
-    columns = [getattr(Webhook, name) for name in _HEALTH]
-    query = select(Webhook.id, Webhook.name, Webhook.active, *columns).where(Webhook.id.in_(sorted(attempts)))
-    failing = {id for id, list_ in attempts.items() if not all(attempt.succeeded for attempt in list_)}
-    ailing = (Webhook.consecutive_failures > 0) | Webhook.breaker_opened_at.is_not(None) | Webhook.id.in_(failing)
-    for row in connection.execute(query.where(ailing).order_by(Webhook.id).with_for_update()).all():
+    failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
+    for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
         for attempt in attempts[row.id]:
             health = judge(health, attempt, threshold)

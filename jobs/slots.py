@@ -12,8 +12,7 @@ from jobs.claim import Claimed
 
 ALLOWANCE_FIRST = 4
 SLOW_SECONDS = 1.0
-AHEAD_FAST = 32  # leased at a time for a webhook that answers fast; others get as many as their allowance
-QUEUED_BYTES_MAX = 8 * 1024 * 1024
+AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; others get as many as their allowance
 
 
 @dataclass
@@ -48,14 +47,12 @@ class Slots:
         self.most_slow = max(1, total // 2)
         self.in_flight = 0
         self.queued = 0
-        self.queued_bytes = 0
         self._lanes: OrderedDict[int, Lane] = OrderedDict()
 
     def add(self, claimed: Iterable[Claimed]) -> None:
         for delivery in claimed:
             self._lanes.setdefault(delivery.target.id, Lane()).queue.append(delivery)
             self.queued += 1
-            self.queued_bytes += len(delivery.body)
 
     def start_next(self, now: float) -> Claimed | None:
         """Take a slot for the next delivery, a webhook after the other; ``None`` if nothing may go out now."""
@@ -69,7 +66,6 @@ class Slots:
                 self._lanes.move_to_end(webhook_id)
                 self.in_flight += 1
                 self.queued -= 1
-                self.queued_bytes -= len(delivery.body)
                 return delivery
         return None
 
@@ -108,7 +104,6 @@ class Slots:
         for lane in lanes:
             lane.queue.clear()
         self.queued -= len(dropped)
-        self.queued_bytes -= sum(len(delivery.body) for delivery in dropped)
         return dropped
 
     def forget_idle(self, most: int = 1_000) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 from redis import Redis
 from rq import Queue, SimpleWorker
+from sqlalchemy import event
 
 from jobs import deliver
 from jobs.wake import QUEUE
 from webhooks_ui import create_app
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.extensions import db
 
 DEQUEUE_SECONDS = 15
 
@@ -31,9 +33,16 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(web=False)
     with app.app_context():
+        _relax_sqlite()
         connection: Any = Redis.from_url(app.config["REDIS_URL"])
         queue = Queue(QUEUE, connection=connection)
         DeliveryWorker([queue], connection=connection).work(logging_level="WARNING")
+
+
+def _relax_sqlite() -> None:
+    """Let a worker's commits reach the disk a moment later: what a power failure takes is only sent again."""
+    if db.engine.dialect.name == "sqlite":
+        event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
 
 
 if __name__ == "__main__":

