@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jobs.wake import wake
@@ -20,6 +20,26 @@ from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event,
 LOOKUP_BATCH = 500  # ids in one IN (…)
 
 _render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+# Built once: to build a statement costs as much as to run it.
+_events, _webhooks, _subscriptions = Event.__table__, Webhook.__table__.c, Subscription.__table__.c
+_SUBSCRIBERS = (
+    select(_subscriptions.event_type, _webhooks.id)
+    .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
+    .where(
+        _subscriptions.event_type.in_(bindparam("types", expanding=True)),
+        _webhooks.environment == bindparam("environment"),
+        _webhooks.active,
+        _webhooks.deleted_at.is_(None),
+    )
+)
+_INSERT_NEW = {  # passes over ids which are there already, also those that another publisher stores right now
+    dialect: insert_(_events)
+    .on_conflict_do_nothing(index_elements=["environment", "public_id"])
+    .returning(_events.c.id, _events.c.public_id)
+    for dialect, insert_ in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
+_INSERT_DELIVERIES = insert(Delivery.__table__)
 
 
 @dataclass(frozen=True)
@@ -71,14 +91,14 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
         _event_row(public_id, environment, event, now, len(subscribers[event.type]))
         for public_id, event in reversed(first.items())
     ]
-    stored = connection.execute(_insert_new(connection).returning(Event.id, Event.public_id), rows).all()
+    stored = connection.execute(_INSERT_NEW[connection.dialect.name], rows).all()
     deliveries = [
         new_delivery(row_id, first[public_id].type, webhook_id, environment, now)
         for row_id, public_id in stored
         for webhook_id in subscribers[first[public_id].type]
     ]
     if deliveries:
-        connection.execute(insert(Delivery), deliveries)
+        connection.execute(_INSERT_DELIVERIES, deliveries)
     counts = {public_id: len(subscribers[first[public_id].type]) for _, public_id in stored}
     counts |= _known_counts(connection, environment, first.keys() - counts.keys())
     return [Published(public_id, counts[public_id]) for public_id in ids]
@@ -153,28 +173,12 @@ def new_delivery(
     } | fields
 
 
-def _insert_new(connection: Connection) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that passes over ids which are there already, also those that another publisher stores right now."""
-    key = ["environment", "public_id"]
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(Event).on_conflict_do_nothing(index_elements=key)
-    return sqlite.insert(Event).on_conflict_do_nothing(index_elements=key)
-
-
 def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[int]]:
     """The ids of the active webhooks that want each type."""
     found: dict[str, list[int]] = defaultdict(list)
-    query = (
-        select(Subscription.event_type, Webhook.id)
-        .join(Webhook, Webhook.id == Subscription.webhook_id)
-        .where(
-            Subscription.event_type.in_(sorted(types)),
-            Webhook.environment == environment,
-            Webhook.active,
-            Webhook.deleted_at.is_(None),
-        )
-    )
-    for event_type, webhook_id in connection.execute(query):
+    for event_type, webhook_id in connection.execute(
+        _SUBSCRIBERS, {"types": sorted(types), "environment": environment}
+    ):
         found[event_type].append(webhook_id)
     return found
 

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask import g, request
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from webhooks_ui.api.problem import Problem
-from webhooks_ui.extensions import db, limiter, write_transaction
+from webhooks_ui.api.rate import count_request
+from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import ApiKey, utcnow
 from webhooks_ui.models.api_key import digest
 
@@ -30,6 +31,12 @@ class Caller(NamedTuple):
         return f"key {self.prefix}…"
 
 
+_keys = ApiKey.__table__.c
+_FIND = select(*(_keys[name] for name in Caller._fields)).where(  # built once: each request needs it
+    _keys.digest == bindparam("digest"), _keys.revoked_at.is_(None)
+)
+
+
 def caller() -> Caller:
     """The key that the present request came with."""
     found: Caller = g.caller
@@ -40,22 +47,19 @@ def authenticate() -> None:
     """Let a request in that has a valid key, and whose key has some of its rate left.
 
     Raises:
-        Problem: 401, no key, an unknown or a revoked one.
-        flask_limiter.RateLimitExceeded: 429.
+        Problem: 401, no key, an unknown or a revoked one; 429.
     """
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise _refused("Send an API key: Authorization: Bearer km_…")
     g.caller = _find(authorization.token)
-    _count_request()
+    count_request(g.caller.id, g.caller.rate_per_minute)
     _note_use(g.caller)
 
 
 def _find(key: str) -> Caller:
-    columns = (getattr(ApiKey, name) for name in Caller._fields)
-    query = select(*columns).where(ApiKey.digest == digest(key), ApiKey.revoked_at.is_(None))
     with db.engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(_FIND, {"digest": digest(key)}).one_or_none()
     if row is None:
         raise _refused("This API key is unknown or was revoked.", 'error="invalid_token"')
     return Caller(*row)
@@ -63,19 +67,6 @@ def _find(key: str) -> Caller:
 
 def _refused(detail: str, *hints: str) -> Problem:
     return Problem(401, detail, headers={"WWW-Authenticate": ", ".join([CHALLENGE, *hints])})
-
-
-@limiter.request_filter
-def _comes_before_authentication() -> bool:
-    """The limiter looks at every request before we do, too: then there is no key yet to count for."""
-    return request.blueprint == "api" and "caller" not in g
-
-
-@limiter.shared_limit(
-    lambda: f"{caller().rate_per_minute} per minute", scope="api", key_func=lambda: f"key:{caller().id}"
-)
-def _count_request() -> None:
-    """Takes one request off the key's rate."""
 
 
 def _note_use(used: Caller) -> None:

@@ -1,0 +1,44 @@
+"""How often a key may call: so many requests in each minute of the clock, counted in Redis."""
+
+import time
+
+from flask import Response, g
+from limits.storage import MemoryStorage
+from redis import RedisError
+
+from webhooks_ui.api.problem import Problem
+from webhooks_ui.extensions import limiter
+
+MINUTE_SECONDS = 60
+
+_while_redis_is_down = MemoryStorage()  # each web process then counts for itself
+
+
+def count_request(key_id: int, rate_per_minute: int) -> None:
+    """Take one request off the key's rate.
+
+    One round trip to Redis; asking Flask-Limiter to count, and for its headers, makes three.
+
+    Raises:
+        Problem: 429, nothing of this minute's rate is left.
+    """
+    now = int(time.time())
+    reset_at = now - now % MINUTE_SECONDS + MINUTE_SECONDS
+    counter = f"webhooks/api/{key_id}/{reset_at}"
+    try:
+        used = limiter.storage.incr(counter, MINUTE_SECONDS)
+    except RedisError:
+        used = _while_redis_is_down.incr(counter, MINUTE_SECONDS)
+    g.rate_headers = {
+        "X-RateLimit-Limit": str(rate_per_minute),
+        "X-RateLimit-Remaining": str(max(0, rate_per_minute - used)),
+        "X-RateLimit-Reset": str(reset_at),
+    }
+    if used > rate_per_minute:
+        raise Problem(429, headers={"Retry-After": str(reset_at - now)})
+
+
+def add_headers(response: Response) -> Response:
+    """Tell the caller how much of the rate is left."""
+    response.headers.update(g.get("rate_headers", {}))
+    return response
