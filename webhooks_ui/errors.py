@@ -3,7 +3,7 @@
 from flask import Flask, Response, current_app, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, ServiceUnavailable, UnprocessableEntity
 
 from webhooks_ui.api import problem
 from webhooks_ui.extensions import db
@@ -15,6 +15,7 @@ HELP = {
     404: ("There is nothing here", "It may have been deleted, or the address has a typing error."),
     405: ("This address takes no such request", "Go back to the page you came from and use its buttons."),
     413: ("That is too large", "Send less at once: a form may have up to 1 MiB, a request up to 8 MiB."),
+    422: ("That can't be done as it was sent", "Go back, reload the page and try again."),
     429: ("Too many tries", "Wait a minute, then try again."),
     500: ("Something went wrong on our side", "It has been logged. Try again; if it stays, tell the operator."),
     503: ("The database can't be reached right now", "Nothing was changed. Try again in a few seconds."),
@@ -37,10 +38,13 @@ def show(error: HTTPException) -> Response:
     """The page, fragment or problem document for ``error``, with the headers that belong to it."""
     status = error.code or 500
     title, advice = CSRF_HELP if isinstance(error, CSRFError) else help_for(status)
+    if isinstance(error, UnprocessableEntity):
+        advice = error.description or advice  # written by us, for the person who sent it
     if request.path.startswith("/api/"):
         response = problem.respond(problem.Problem(status))
     elif wants_fragment():
         response = make_response(_render("errors/_error.html", status, title, advice), status)
+        response.headers.update({"HX-Retarget": "#alert", "HX-Reswap": "innerHTML", "HX-Replace-Url": "false"})
     else:
         response = make_response(_render("errors/error.html", status, title, advice), status)
     for name, value in error.get_headers():

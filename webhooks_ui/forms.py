@@ -1,4 +1,4 @@
-"""The forms of the pages."""
+"""What every form of the pages shares, and the sign-in."""
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField

@@ -10,7 +10,7 @@ from flask_login import current_user
 from webhooks_ui import assets
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.htmx import wants_fragment
-from webhooks_ui.models import Environment, utcnow
+from webhooks_ui.models import Environment, WebhookStatus, utcnow
 from webhooks_ui.permissions import may
 
 THEMES = ("system", "light", "dark")
@@ -21,15 +21,24 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(
         can=can,
+        now=utcnow,
         theme=theme,
         wants_fragment=wants_fragment,
         CATEGORIES=CATEGORIES,
         EVENT_TYPES=EVENT_TYPES,
         ENVIRONMENTS=tuple(Environment),
+        WEBHOOK_STATUSES=tuple(WebhookStatus),
         THEMES=THEMES,
     )
     app.jinja_env.filters.update(
-        number=number, relative=relative, utc=utc, iso=iso, is_recent=is_recent, pretty_json=pretty_json, words=words
+        number=number,
+        relative=relative,
+        utc=utc,
+        iso=iso,
+        is_recent=is_recent,
+        pretty_json=pretty_json,
+        words=words,
+        choice=choice,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -85,3 +94,8 @@ def pretty_json(value: Any) -> str:
 def words(name: str) -> str:
     """``super_admin`` as ``Super admin``."""
     return name.replace("_", " ").capitalize()
+
+
+def choice(name: str) -> tuple[str, str]:
+    """An option of a select: its value and its text."""
+    return name, words(name)

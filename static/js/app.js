@@ -32,5 +32,40 @@ const localise = (root) => {
     time.textContent = zoned.format(new Date(time.dateTime));
   }
 };
-localise(document);
-document.addEventListener("htmx:load", (event) => localise(event.detail.elt.parentElement ?? document));
+
+// The event types of a webhook: counts, all of a group, and a filter box.
+const countEvents = (picker) => {
+  for (const scope of [picker, ...picker.querySelectorAll("[data-group]")]) {
+    const boxes = [...scope.querySelectorAll("[name=events]")];
+    const chosen = boxes.filter((box) => box.checked).length;
+    const [all, count] = [scope.querySelector(scope === picker ? "[data-select-all]" : "[data-select-group]"), scope.querySelector("[data-count]")];
+    all.checked = chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+    count.value = scope === picker ? chosen : `${chosen} of ${boxes.length}`;
+  }
+};
+
+document.addEventListener("input", (event) => {
+  const picker = event.target.closest("[data-event-picker]");
+  if (!picker) return;
+  if (event.target.matches("[data-event-filter]")) {
+    for (const label of picker.querySelectorAll("[data-event]")) {
+      label.hidden = !label.dataset.event.includes(event.target.value.trim().toLowerCase());
+    }
+    for (const group of picker.querySelectorAll("[data-group]")) {
+      group.hidden = !group.querySelector("[data-event]:not([hidden])");
+    }
+  } else if (event.target.matches("[data-select-all], [data-select-group]")) {
+    const scope = event.target.closest("[data-group]") ?? picker;
+    for (const box of scope.querySelectorAll("[data-event]:not([hidden]) [name=events]")) box.checked = event.target.checked;
+  }
+  countEvents(picker);
+});
+
+const prepare = (root) => {
+  localise(root);
+  for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
+  for (const picker of root.querySelectorAll("[data-event-picker]")) countEvents(picker);
+};
+prepare(document);
+document.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));

@@ -5,7 +5,7 @@ from importlib import import_module
 from flask import Flask, redirect, url_for
 from werkzeug.wrappers import Response
 
-from webhooks_ui import access
+from webhooks_ui import access, converters
 
 PAGES = (
     "session",
@@ -16,6 +16,7 @@ PAGES = (
 
 def register(app: Flask) -> None:
     access.register(app)
+    converters.register(app)
     for name in PAGES:
         app.register_blueprint(import_module(f"webhooks_ui.views.{name}").blueprint)
     app.add_url_rule("/", "home", _home)

@@ -1,0 +1,73 @@
+"""Creating a webhook, and editing one that somebody else may be editing too."""
+
+from flask import Response, flash, make_response, render_template, session, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs.wake import wake
+from webhooks_ui import webhook_changes
+from webhooks_ui.answers import go
+from webhooks_ui.extensions import db, start_writing
+from webhooks_ui.htmx import wants_fragment
+from webhooks_ui.models import Webhook
+from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.webhook_conflict import differences, last_change
+from webhooks_ui.webhook_form import WebhookForm
+
+
+@blueprint.get("/new")
+def new() -> Response:
+    return _page(WebhookForm(formdata=None))
+
+
+@blueprint.post("/new")
+def create() -> BaseResponse:
+    form = _checked(WebhookForm())
+    if form.errors:
+        return _page(form, status=422)
+    start_writing()
+    webhook = webhook_changes.create(form.fields, form.secret.data or "")
+    db.session.commit()
+    session["secret_shown_once"] = webhook.id
+    flash(f"{webhook.name} was created.")
+    return go(url_for("webhooks.show", webhook_id=webhook.id))
+
+
+@blueprint.get("/<int:webhook_id>/edit")
+def edit(webhook_id: int) -> Response:
+    webhook = webhook_changes.get(webhook_id)
+    return _page(WebhookForm.of(webhook), webhook)
+
+
+@blueprint.post("/<int:webhook_id>/edit")
+def update(webhook_id: int) -> BaseResponse:
+    form = _checked(WebhookForm.of(webhook_changes.get(webhook_id)))
+    if form.errors:
+        return _page(form, webhook_changes.get(webhook_id), 422)
+    start_writing()
+    webhook = webhook_changes.get(webhook_id, lock=True)
+    if form.version.data != str(webhook.version):
+        return _conflict(form, webhook)
+    switched_on = webhook_changes.edit(webhook, form.fields, form.secret.data or "")
+    db.session.commit()
+    if switched_on:
+        wake()  # what waited for it may go out now
+    flash(f"{webhook.name} was saved.")
+    return go(url_for("webhooks.show", webhook_id=webhook.id))
+
+
+def _checked(form: WebhookForm) -> WebhookForm:
+    """The form, validated while no transaction is open: looking up the URL's host may take seconds."""
+    db.session.rollback()
+    form.validate()
+    return form
+
+
+def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
+    """Both versions side by side. The form has the new version number now, so that saving again is a decision."""
+    form.version.data = str(webhook.version)
+    return _page(form, webhook, 409, differences=differences(webhook, form), last_change=last_change(webhook))
+
+
+def _page(form: WebhookForm, webhook: Webhook | None = None, status: int = 200, **context: object) -> Response:
+    template = "webhooks/_form.html" if wants_fragment() else "webhooks/form.html"
+    return make_response(render_template(template, form=form, webhook=webhook, **context), status)

@@ -1,0 +1,67 @@
+"""Test events: the example of any type, or an edited one, sent to one webhook whatever its state."""
+
+from flask import Response, flash, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs.publish import NewEvent, publish_test
+from webhooks_ui import audit, strict_json, webhook_changes
+from webhooks_ui.answers import go
+from webhooks_ui.event_input import FieldError, WrongEvent, check_event
+from webhooks_ui.event_types import EVENT_TYPES
+from webhooks_ui.extensions import db
+from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.models import Webhook
+from webhooks_ui.template_helpers import pretty_json
+from webhooks_ui.views.webhooks.blueprint import blueprint
+
+
+@blueprint.get("/<int:webhook_id>/test")
+def test_event(webhook_id: int) -> Response:
+    webhook = webhook_changes.get(webhook_id)
+    wanted = request.args.get("type", "")
+    chosen = wanted if wanted in EVENT_TYPES else webhook.event_types[0]
+    return _page(webhook, chosen, pretty_json(EVENT_TYPES[chosen].example))
+
+
+@blueprint.post("/<int:webhook_id>/test")
+def send_test(webhook_id: int) -> BaseResponse:
+    webhook = webhook_changes.get(webhook_id)
+    chosen, text = request.form.get("type", ""), request.form.get("data", "")
+    try:
+        event = _read(chosen, text, webhook.environment)
+    except WrongEvent as error:
+        return _page(
+            webhook, chosen, text, 422, {wrong.field.partition(".")[0]: wrong.message for wrong in error.errors}
+        )
+    environment = webhook.environment
+    audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": chosen})
+    db.session.commit()  # publishing has a transaction of its own
+    delivery = url_for("deliveries.show", delivery_id=publish_test(webhook_id, environment, event))
+    if wants_fragment():
+        return make_response(render_template("webhooks/_test_sent.html", type=chosen, delivery=delivery))
+    flash(f"A test {chosen} was sent.")
+    return go(delivery)
+
+
+def _read(chosen: str, text: str, environment: str) -> NewEvent:
+    """The event that was asked for: with the data in ``text``, or with the example's if it is empty.
+
+    Raises:
+        WrongEvent: with a sentence for each field.
+    """
+    if chosen not in EVENT_TYPES:
+        raise WrongEvent([FieldError("type", "Choose an event type from the list.")])
+    try:
+        data = strict_json.loads(text.encode()) if text.strip() else EVENT_TYPES[chosen].example
+    except strict_json.BrokenJson as error:
+        raise WrongEvent([FieldError("data", f"{error} Correct it, or empty the field for the example.")]) from None
+    return check_event({"type": chosen, "data": data}, environment)
+
+
+def _page(
+    webhook: Webhook, chosen: str, data: str, status: int = 200, errors: dict[str, str] | None = None
+) -> Response:
+    context = {"webhook": webhook, "chosen": chosen, "data": data, "errors": errors or {}}
+    response = render("webhooks/test.html", "webhooks/_test_form.html", status, **context)
+    response.headers.update({"HX-Retarget": "#test-event", "HX-Reswap": "outerHTML"})  # also where a result was awaited
+    return response

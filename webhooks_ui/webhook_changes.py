@@ -1,0 +1,113 @@
+"""What people may do to a webhook. Each change counts up its version and leaves an audit entry; the caller commits."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, update
+from werkzeug.exceptions import NotFound
+
+from webhooks_ui import audit, secret_box
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Delivery, DeliveryStatus, Webhook, utcnow
+
+GRACE_HOURS = (0, 24)
+FIELDS = ("name", "url", "environment", "description", "format", "active", "event_types")
+
+
+def get(webhook_id: int, *, lock: bool = False) -> Webhook:
+    """The webhook of that id.
+
+    Args:
+        lock: hold the row until the transaction ends, so that nobody changes it meanwhile.
+
+    Raises:
+        werkzeug.exceptions.NotFound: there is none, or it was deleted.
+    """
+    webhook = db.session.get(Webhook, webhook_id, with_for_update=lock or None)
+    if webhook is None or webhook.deleted_at:
+        raise NotFound
+    return webhook
+
+
+def fields_of(webhook: Webhook) -> dict[str, Any]:
+    """What a person may edit, as it is now; never the secret."""
+    return {name: getattr(webhook, name) for name in FIELDS}
+
+
+def create(fields: dict[str, Any], secret: str = "") -> Webhook:
+    """Add a webhook with ``FIELDS``; an empty ``secret`` means a new one."""
+    webhook = Webhook(**fields, secret=secret or secret_box.generate())
+    db.session.add(webhook)
+    db.session.flush()
+    _record("created", webhook, after=fields_of(webhook))
+    return webhook
+
+
+def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> bool:
+    """Give the webhook new ``fields``, and a new ``secret`` unless it is empty; whether it is on now and was off."""
+    before = fields_of(webhook)
+    for name, value in fields.items():
+        setattr(webhook, name, value)
+    after = fields_of(webhook)
+    if before != after:
+        _touch(webhook)
+        _record("updated", webhook, before, after)
+    if secret and secret != webhook.secret:
+        replace_secret(webhook, secret, grace_hours=0)
+    if webhook.active and not before["active"]:
+        webhook.clear_health()
+        return True
+    return False
+
+
+def set_active(webhook: Webhook, active: bool) -> bool:
+    """Switch the webhook on or off; whether that changed anything."""
+    if webhook.active == active:
+        return False
+    webhook.active = active
+    if active:
+        webhook.clear_health()
+    _touch(webhook)
+    _record("activated" if active else "deactivated", webhook, {"active": not active}, {"active": active})
+    return True
+
+
+def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
+    """Sign with ``secret`` from now on, and with the old one beside it for ``grace_hours``."""
+    webhook.previous_secret_encrypted = webhook.secret_encrypted if grace_hours else None
+    webhook.previous_secret_expires_at = utcnow() + timedelta(hours=grace_hours) if grace_hours else None
+    webhook.secret = secret
+    _touch(webhook)
+    _record("secret_replaced", webhook, after={"grace_hours": grace_hours})
+
+
+def delete(webhook: Webhook) -> None:
+    """Take the webhook out of the list and cancel what waits for it; its log stays."""
+    result = db.session.execute(
+        update(Delivery)
+        .where(Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.CANCELLED, due_at=None, lease_token=None, forced=False)
+        .execution_options(synchronize_session=False)
+    )
+    cancelled = cast("CursorResult[Any]", result).rowcount
+    _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
+    webhook.active = False
+    webhook.deleted_at = utcnow()
+    _touch(webhook)
+
+
+def reveal_secret(webhook: Webhook) -> str:
+    """The secret in clear; that it was looked at is recorded."""
+    _record("secret_revealed", webhook)
+    return webhook.secret
+
+
+def _touch(webhook: Webhook) -> None:
+    webhook.version += 1
+    webhook.updated_at = utcnow()
+
+
+def _record(
+    what: str, webhook: Webhook, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
+) -> None:
+    audit.record(f"webhook.{what}", "webhook", webhook.id, webhook.name, before, after)

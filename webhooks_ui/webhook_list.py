@@ -1,0 +1,112 @@
+"""The webhook list: filters out of a query string, and the rows that they show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import load_only, selectinload
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Environment, Webhook, WebhookStatus
+
+PAGE_SIZE = 25
+SEARCH_MAX_CHARACTERS = 200
+DEFAULT_SORT = "-created_at"
+SORTS = {
+    "created_at": (Webhook.created_at.asc(), Webhook.id.asc()),
+    "-created_at": (Webhook.created_at.desc(), Webhook.id.desc()),
+    "name": (func.lower(Webhook.name).asc(), Webhook.id.asc()),
+    "-name": (func.lower(Webhook.name).desc(), Webhook.id.desc()),
+}
+STATUSES: dict[WebhookStatus, ColumnElement[bool]] = {
+    WebhookStatus.ACTIVE: and_(Webhook.active, Webhook.breaker_opened_at.is_(None)),
+    WebhookStatus.FAILING: and_(Webhook.active, Webhook.breaker_opened_at.is_not(None)),
+    WebhookStatus.INACTIVE: and_(~Webhook.active, Webhook.disabled_at.is_(None)),
+    WebhookStatus.DISABLED: and_(~Webhook.active, Webhook.disabled_at.is_not(None)),
+}
+COLUMNS = (
+    Webhook.name,
+    Webhook.url,
+    Webhook.environment,
+    Webhook.active,
+    Webhook.created_at,
+    Webhook.breaker_opened_at,
+    Webhook.probe_at,
+    Webhook.disabled_at,
+    Webhook.disabled_reason,
+)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the list shows; a value that makes no sense counts as not given."""
+
+    q: str = ""
+    environment: str = ""
+    status: str = ""
+    sort: str = DEFAULT_SORT
+    page: int = 1
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> "Filters":
+        environment, status, sort = (query.get(name, "") for name in ("environment", "status", "sort"))
+        return cls(
+            q=query.get("q", "").replace("\0", "").strip()[:SEARCH_MAX_CHARACTERS],
+            environment=environment if environment in tuple(Environment) else "",
+            status=status if status in tuple(WebhookStatus) else "",
+            sort=sort if sort in SORTS else DEFAULT_SORT,
+            page=_page_number(query.get("page", "")),
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether webhooks may exist that these filters hide."""
+        return bool(self.q or self.environment or self.status)
+
+    def query(self, **changes: str | int) -> dict[str, Any]:
+        """The query string's values, without those that are as they would be anyway."""
+        changed = replace(self, **changes)  # type: ignore[arg-type]
+        return {name: value for name, value in vars(changed).items() if value != getattr(Filters, name)}
+
+
+@dataclass(frozen=True)
+class Page:
+    webhooks: list[Webhook]
+    total: int
+    number: int
+    count: int
+
+
+def find(filters: Filters) -> Page:
+    """The page of webhooks that ``filters`` ask for, or the last one if there are fewer pages."""
+    conditions = _conditions(filters)
+    total = db.session.scalar(select(func.count()).select_from(Webhook).where(*conditions)) or 0
+    pages = max(1, -(-total // PAGE_SIZE))
+    number = min(filters.page, pages)
+    rows: Select[tuple[Webhook]] = (
+        select(Webhook)
+        .where(*conditions)
+        .order_by(*SORTS[filters.sort])
+        .limit(PAGE_SIZE)
+        .offset((number - 1) * PAGE_SIZE)
+        .options(load_only(*COLUMNS), selectinload(Webhook.subscriptions))
+    )
+    return Page(list(db.session.scalars(rows)), total, number, pages)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Webhook.deleted_at.is_(None)]
+    if filters.environment:
+        conditions.append(Webhook.environment == filters.environment)
+    if filters.status:
+        conditions.append(STATUSES[WebhookStatus(filters.status)])
+    if filters.q:
+        conditions.append(
+            or_(Webhook.name.icontains(filters.q, autoescape=True), Webhook.url.icontains(filters.q, autoescape=True))
+        )
+    return conditions
+
+
+def _page_number(text: str) -> int:
+    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else 1
