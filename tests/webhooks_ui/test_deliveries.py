@@ -1,0 +1,259 @@
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from tests.factories import make_webhook
+from tests.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Delivery, utcnow
+
+LOG = "/admin/webhook-deliveries"
+HTMX = {"HX-Request": "true"}
+
+
+def shown_ids(client, **filters):
+    """The deliveries on the page, from the top."""
+    page = client.get(LOG, query_string=filters)
+    assert page.status_code == 200
+    return [int(number) for number in re.findall(r'<tr id="delivery-(\d+)"', page.text)]
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_admins_may_see_the_log(sign_in, role):
+    delivery = add_delivery()
+    client = sign_in(role)
+    assert client.get(LOG).status_code == 403
+    assert client.get(f"{LOG}/{delivery.id}").status_code == 403
+    assert client.post(f"{LOG}/{delivery.id}/retries").status_code == 403
+
+
+def test_the_newest_delivery_is_at_the_top_with_its_facts(admin):
+    first = settle(add_delivery(make_webhook(name="Billing")), 503)
+    second = add_delivery(make_webhook(name="Orders"))
+    page = admin.get(LOG).text
+    assert shown_ids(admin) == [second.id, first.id]
+    for text in ("Billing", "license.activated", first.event.public_id, "503", "12 ms", "Failed", "1 of 5 attempts"):
+        assert text in page
+
+
+def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin):
+    assert "No deliveries yet" in admin.get(LOG).text
+    add_delivery()
+    nothing = admin.get(LOG, query_string={"q": "nowhere"}).text
+    assert "No deliveries match" in nothing
+    assert "Clear filters" in nothing
+
+
+def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):
+    add_delivery()
+    answer = admin.get(LOG, query_string={"q": "", "status": "pending"}, headers=HTMX)
+    assert answer.text.lstrip().startswith('<div id="deliveries">')
+    assert answer.headers["HX-Replace-Url"] == f"{LOG}?status=pending"
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"), [("billing", "billing"), ("ORDERS.example", "orders"), ("%", None), ("_", None)]
+)
+def test_a_search_finds_webhooks_by_name_and_url(admin, text, finds):
+    deliveries = {
+        "billing": add_delivery(make_webhook(name="Billing", url="https://b.example.com/")),
+        "orders": add_delivery(make_webhook(name="Shop", url="https://orders.example.com/")),
+    }
+    assert shown_ids(admin, q=text) == ([deliveries[finds].id] if finds else [])
+
+
+def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin):
+    licence = add_delivery(make_webhook(name="A"))
+    product = add_delivery(make_webhook(name="B", event_types=["product.created"]))
+    assert shown_ids(admin, q="Product.") == [product.id]
+    assert shown_ids(admin, q=licence.event.public_id) == [licence.id]
+    assert shown_ids(admin, q=licence.event.public_id[:-1]) == [licence.id]
+    assert shown_ids(admin, q=str(product.id)) == [product.id]
+
+
+def test_a_search_that_finds_more_webhooks_than_can_be_sought_one_by_one_still_finds_all(admin):
+    wanted = [add_delivery(make_webhook(name=f"Many {number}")).id for number in range(3)]
+    for number in range(50):
+        make_webhook(name=f"Many {number}", event_types=["product.created"])
+    add_delivery(make_webhook(name="Other"))
+    assert shown_ids(admin, q="many") == wanted[::-1]
+
+
+def test_filters_narrow_the_log(admin):
+    staging = add_delivery(make_webhook(environment="staging", event_types=["product.created"]))
+    failed = settle(add_delivery(), 503)
+    waiting = add_delivery()
+    retrying = settle(add_delivery(), 500, status="pending", due_at=utcnow() + timedelta(hours=1))
+    done = settle(add_delivery())
+    cancelled = settle(add_delivery(), 404, status="cancelled")
+    assert shown_ids(admin, category="product") == [staging.id]
+    assert shown_ids(admin, environment="staging") == [staging.id]
+    assert shown_ids(admin, status="failed") == [failed.id]
+    assert shown_ids(admin, status="pending", environment="production") == [waiting.id]
+    assert shown_ids(admin, status="retrying") == [retrying.id]
+    assert shown_ids(admin, status="delivered") == [done.id]
+    assert shown_ids(admin, status="cancelled") == [cancelled.id]
+    assert shown_ids(admin, code="503") == [failed.id]
+    assert shown_ids(admin, code="5xx") == [retrying.id, failed.id]
+    assert shown_ids(admin, code="2XX") == [done.id]
+    assert shown_ids(admin, webhook=failed.webhook_id) == [failed.id]
+    assert shown_ids(admin, status="failed", code="500") == []
+    assert shown_ids(admin, q="orders", status="failed", environment="production", category="license") == [failed.id]
+
+
+def test_a_time_range_narrows_the_log(admin):
+    now = utcnow()
+    ages = [timedelta(days=40), timedelta(days=3), timedelta(hours=5), timedelta(minutes=1)]
+    old, days, hours, fresh = (add_delivery(created_at=now - age).id for age in ages)
+    assert shown_ids(admin, since="1h") == [fresh]
+    assert shown_ids(admin, since="24h") == [fresh, hours]
+    assert shown_ids(admin, since="30d") == [fresh, hours, days]
+    assert shown_ids(admin, until=(now - timedelta(days=2)).isoformat()) == [days, old]
+    assert shown_ids(admin, until=f"{now - timedelta(days=3):%Y-%m-%d}") == [days, old]
+    assert shown_ids(admin, since=f"{now - timedelta(days=4):%Y-%m-%dT%H:%M}", until="1h") == [hours, days]
+
+
+@pytest.mark.parametrize(
+    "value", ["nonsense", "'", "99999999999999999999", "-1", "2026-99-99", "9999-12-31T23:59:59-23:59", "\x00"]
+)
+def test_a_filter_value_that_makes_no_sense_counts_as_not_given(admin, value):
+    delivery = add_delivery()
+    for name in ("category", "status", "code", "environment", "webhook", "sort", "cursor"):
+        assert shown_ids(admin, **{name: value}) == [delivery.id] or (name, value) == ("webhook", "-1")
+    for name in ("q", "since", "until"):
+        shown_ids(admin, **{name: value})
+
+
+def test_pages_stay_as_they_are_while_deliveries_arrive(admin):
+    webhook = make_webhook()
+    ids = [add_delivery(webhook).id for _ in range(60)][::-1]
+    first = admin.get(LOG).text
+    add_delivery(webhook)
+    older = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', first)[1]
+    assert shown_ids(admin, cursor=older) == ids[25:50]
+    second = admin.get(LOG, query_string={"cursor": older}).text
+    oldest = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', second)[1]
+    assert shown_ids(admin, cursor=oldest) == ids[50:]
+    last = admin.get(LOG, query_string={"cursor": oldest}).text
+    newer = re.search(r'id="deliveries-previous" href="[^"]*cursor=([^"&]+)"', last)[1]
+    assert shown_ids(admin, cursor=newer) == ids[25:50]
+    assert 'id="deliveries-next"' not in last
+
+
+def test_the_log_sorts_by_time_status_and_code(admin):
+    done, failed, gone = settle(add_delivery()), settle(add_delivery(), 500), settle(add_delivery(), 410)
+    waiting = add_delivery()
+    assert shown_ids(admin, sort="time") == [done.id, failed.id, gone.id, waiting.id]
+    assert shown_ids(admin, sort="status") == [gone.id, failed.id, waiting.id, done.id]
+    assert shown_ids(admin, sort="-status") == [done.id, waiting.id, gone.id, failed.id]
+    assert shown_ids(admin, sort="code") == [waiting.id, done.id, gone.id, failed.id]
+    assert shown_ids(admin, sort="-code") == [failed.id, gone.id, done.id, waiting.id]
+
+
+def test_pages_of_a_sorted_log_follow_each_other(admin):
+    webhook = make_webhook()
+    ids = [settle(add_delivery(webhook), 200 if number % 2 else 500).id for number in range(60)]
+    expected = sorted(ids, key=lambda id: (id % 2 != ids[0] % 2, -id))
+    seen, cursor = [], ""
+    for _ in range(3):
+        page = admin.get(LOG, query_string={"sort": "status", "cursor": cursor}).text
+        seen += [int(number) for number in re.findall(r'<tr id="delivery-(\d+)"', page)]
+        found = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)
+        cursor = found[1] if found else ""
+    assert seen == expected
+    assert cursor == ""
+
+
+def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, monkeypatch):
+    monkeypatch.setattr("webhooks_ui.delivery_pages.SCANNED_ROWS", 30)
+    product = add_delivery(make_webhook(event_types=["product.created"]))
+    webhook = make_webhook()
+    for _ in range(35):
+        add_delivery(webhook)
+    page = admin.get(LOG, query_string={"category": "product"}).text
+    assert "Nothing found so far" in page
+    assert "Searched back to" in page
+    assert 'hx-trigger="load' in page
+    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
+    assert shown_ids(admin, category="product", cursor=cursor) == [product.id]
+
+
+def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin):
+    seen = add_delivery()
+    add_delivery(make_webhook(event_types=["product.created"]))
+    add_delivery(seen.webhook)
+    assert "2 new deliveries: show" in admin.get(f"{LOG}/newer?than={seen.id}").text
+    assert "1 new delivery: show" in admin.get(f"{LOG}/newer?than={seen.id}&category=product").text
+    assert "show" not in admin.get(f"{LOG}/newer?than={seen.id}&status=failed").text
+
+
+def test_only_what_is_unfinished_polls(admin):
+    waiting, done = add_delivery(), settle(add_delivery())
+    assert "hx-trigger" in admin.get(f"{LOG}/{waiting.id}/row").text
+    assert "hx-trigger" not in admin.get(f"{LOG}/{done.id}/row").text
+    assert 'hx-trigger="every' in admin.get(f"{LOG}/{waiting.id}", headers=HTMX).text
+    assert 'hx-trigger="every' not in admin.get(f"{LOG}/{done.id}", headers=HTMX).text
+
+
+def test_a_delivery_that_waits_for_its_webhook_says_so(admin):
+    delivery = add_delivery()
+    delivery.webhook.active = False
+    db.session.commit()
+    assert "Pending (webhook inactive)" in admin.get(LOG).text
+    assert "The webhook is inactive, so this waits." in admin.get(f"{LOG}/{delivery.id}").text
+
+
+def test_a_delivery_shows_each_attempt_with_request_and_response(admin):
+    delivery = settle(add_delivery(), 500, attempts_count=2)
+    add_attempt(delivery)
+    add_attempt(delivery, number=2, outcome="refused", response_code=None, response_headers=[], response_body=None)
+    page = admin.get(f"{LOG}/{delivery.id}").text
+    for text in (
+        "Attempt 1",
+        "Attempt 2",
+        "webhook-id: ",
+        "Set-Cookie: a=1\nSet-Cookie: b=2",
+        "203.0.113.7:443",
+        "TLSv1.3",
+        "500 Internal Server Error",
+        "nothing is listening on that port",
+        "Check that the endpoint&#39;s server is running",
+        "curl -X POST https://example.com/webhooks",
+    ):
+        assert text in page
+
+
+def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin):
+    delivery = settle(add_delivery(), 500)
+    delivery.event.body = b'{"x":"<script>alert(1)</script>"}'
+    add_attempt(delivery, response_body=b'\xff<img src=x onerror=alert(1) hx-get="/logout">')
+    page = admin.get(f"{LOG}/{delivery.id}").text
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "\ufffd&lt;img" in page
+    assert all("hx-disable" in tag for tag in re.findall(r"<pre[^>]*>", page))
+
+
+def test_the_body_downloads_byte_for_byte(admin):
+    delivery = add_delivery()
+    answer = admin.get(f"{LOG}/{delivery.id}/body")
+    assert answer.data == delivery.event.body
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("path", ["1", "0", "9223372036854775808", "99999999999999999999999", "x", "1/row", "1/body"])
+def test_an_unknown_delivery_is_a_404(admin, path):
+    assert admin.get(f"{LOG}/{path}").status_code == 404
+
+
+def test_the_list_asks_the_database_for_no_payload(admin):
+    add_delivery()
+    statements = []
+    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    admin.get(LOG)
+    assert statements
+    assert not any("events.body" in statement or "events_1.body" in statement for statement in statements)
+    assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1

@@ -1,0 +1,124 @@
+"""The delivery log's filters as SQL: where to begin, and what must hold of each row.
+
+A *source* is a condition that an index answers in the order of ids. The log walks the sources of its filters and
+checks the rest row by row, so that any combination of filters costs a bounded number of rows.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+
+from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
+from webhooks_ui.event_types import EVENT_TYPES
+from webhooks_ui.extensions import db
+from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
+from webhooks_ui.models.delivery import UNSETTLED
+
+WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
+EVENTS_FOUND_MAX = 40
+CLOCK_SLACK = timedelta(minutes=5)  # ids follow the time of creation at least this closely
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Search:
+    """The rows of any of ``sources`` (none: of the whole table) for which ``condition`` holds."""
+
+    sources: tuple[Condition, ...]
+    condition: Condition
+    ids: tuple[int | None, int | None] = (None, None)  # the lowest and the highest that can match, where known
+
+
+def search(filters: DeliveryFilters) -> Search:
+    """What ``filters`` ask of the database."""
+    text = _text_search(filters.q) if filters.q else Search((), true())
+    since, until = filters.since_at, filters.until_at
+    return Search(
+        text.sources or _filter_sources(filters),
+        and_(text.condition, *_conditions(filters)),
+        (
+            first_id_at(since - CLOCK_SLACK) if since else None,
+            first_id_at(until + CLOCK_SLACK) if until else None,
+        ),
+    )
+
+
+def _text_search(text: str) -> Search:
+    """A delivery's id, an event's id or its beginning, a part of an event type, of a webhook's name or of its URL."""
+    found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
+    if (delivery_id := parse_id(text)) is not None:
+        found.append(Delivery.id == delivery_id)
+    matches = or_(Webhook.name.icontains(text, autoescape=True), Webhook.url.icontains(text, autoescape=True))
+    webhooks = db.session.scalars(select(Webhook.id).where(matches).limit(WEBHOOK_SOURCES_MAX + 1)).all()
+    types = [name for name in EVENT_TYPES if text.lower() in name]
+    if types or len(webhooks) > WEBHOOK_SOURCES_MAX:
+        return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook.has(matches)))
+    found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
+    return Search(tuple(found) or (false(),), true())
+
+
+def _events(text: str) -> list[int]:
+    """The events whose id is ``text`` or begins with it."""
+    begins = and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
+    query = select(Event.id).where(Event.environment.in_(list(Environment)), begins).limit(EVENTS_FOUND_MAX)
+    return list(db.session.scalars(query))
+
+
+def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
+    if filters.webhook_id is not None:
+        return (Delivery.webhook_id == filters.webhook_id,)
+    if filters.status and filters.status != DeliveryStatus.DELIVERED:
+        return (_unsettled(DeliveryStatus.PENDING if filters.status == RETRYING else filters.status),)
+    if filters.codes and filters.codes[0] >= 300:
+        return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
+    return ()
+
+
+def _unsettled(status: str) -> Condition:
+    return and_(UNSETTLED, Delivery.status == status)  # both: the first is what lets SQLite take the partial index
+
+
+def _conditions(filters: DeliveryFilters) -> list[Condition]:
+    conditions: list[Condition] = []
+    if filters.webhook_id is not None:
+        conditions.append(Delivery.webhook_id == filters.webhook_id)
+    if filters.category:
+        conditions.append(Delivery.event_type.startswith(f"{filters.category}."))
+    if filters.status:
+        conditions.append(_has_status(filters.status))
+    if filters.codes:
+        conditions.append(Delivery.response_code.between(*filters.codes))
+    if filters.environment:
+        conditions.append(Delivery.environment == filters.environment)
+    if since := filters.since_at:
+        conditions.append(Delivery.created_at >= since)
+    if until := filters.until_at:
+        conditions.append(Delivery.created_at <= until)
+    return conditions
+
+
+def _has_status(status: str) -> Condition:
+    """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``."""
+    if status == RETRYING:
+        return and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count > 0)
+    if status == DeliveryStatus.PENDING:
+        return and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count == 0)
+    return Delivery.status == status
+
+
+def first_id_at(at: datetime) -> int:
+    """The first delivery created at ``at`` or later, or the id after the last: a binary search in the primary key,
+    since ids and times of creation rise together and an index on the time would cost each write."""
+    low = db.session.scalar(select(func.min(Delivery.id))) or 0
+    high = (db.session.scalar(select(func.max(Delivery.id))) or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        query = select(Delivery.id, Delivery.created_at).where(Delivery.id >= middle).order_by(Delivery.id).limit(1)
+        row = db.session.execute(query).first()
+        if row is None or row.created_at >= at:
+            high = middle
+        else:
+            low = row.id + 1
+    return low

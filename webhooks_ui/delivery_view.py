@@ -1,0 +1,88 @@
+"""How a delivery and its attempts are shown to people."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from jobs.retry import SCHEDULES_SECONDS
+from webhooks_ui.delivery_filters import PRESETS, STATUSES
+from webhooks_ui.event_types import CATEGORIES
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, Environment, utcnow
+from webhooks_ui.outcomes import ADVICE, Outcome, explain
+
+PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+CHOICES: dict[str, list[tuple[str, str]]] = {
+    "category": [("", "All categories"), *((name, name.capitalize()) for name in CATEGORIES)],
+    "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUSES)],
+    "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
+    "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
+}
+ATTEMPTS_SHOWN = 50  # the last ones: a person may retry for ever
+INLINE_BODY_MAX_BYTES = 16 * 1024
+SOON = timedelta(minutes=1)
+
+def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
+    """The last attempts, newest first."""
+    query = select(Attempt).filter_by(delivery_id=delivery.id).order_by(Attempt.number.desc()).limit(ATTEMPTS_SHOWN)
+    return db.session.scalars(query).all()
+
+
+def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
+    """How many attempts the delivery has in all, if none succeeds."""
+    schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
+    return delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
+
+
+def is_held(delivery: Delivery) -> bool:
+    """Whether the delivery waits for its webhook to be active again."""
+    return delivery.status == DeliveryStatus.PENDING and not delivery.webhook.active and not delivery.forced
+
+
+def poll_seconds(delivery: Delivery) -> int | None:
+    """How often a page that shows the delivery should look again; ``None`` once nothing will change."""
+    if delivery.is_final:
+        return None
+    soon = delivery.next_attempt_at is None or delivery.next_attempt_at < utcnow() + SOON
+    return 2 if soon and not is_held(delivery) else 30
+
+
+def explanation(attempt: Attempt) -> str:
+    return explain(attempt.outcome, attempt.response_code, attempt.detail)
+
+
+def advice(attempt: Attempt) -> str:
+    return ADVICE[Outcome(attempt.outcome)] if attempt.outcome in ADVICE else ""
+
+
+def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
+    """Headers as they are written on the wire; in a list of pairs a name may come twice."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return "\n".join(f"{name}: {value}" for name, value in pairs)
+
+
+def decoded(body: bytes | None) -> str:
+    """A body as text, whatever its bytes are."""
+    return (body or b"").decode("utf-8", "replace")
+
+
+def formatted(body: bytes | None) -> str:
+    """JSON with an indent, or nothing if the body is no JSON."""
+    try:
+        return json.dumps(json.loads(body or b""), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
+
+
+def as_curl(delivery: Delivery, attempt: Attempt) -> str:
+    """A shell command that sends the attempt again; a long body is read from the downloaded file."""
+    data = decoded(delivery.event.body)
+    if len(delivery.event.body) > INLINE_BODY_MAX_BYTES:
+        data = f"@delivery-{delivery.id}.json"
+    options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items()]
+    parts = [f"curl -X POST {shlex.quote(attempt.url)}", *options, f"--data-binary {shlex.quote(data)}"]
+    return " \\\n  ".join(parts)

@@ -1,0 +1,91 @@
+"""The delivery log: its pages, and one delivery with every attempt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from webhooks_ui import delivery_view
+from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
+from webhooks_ui.delivery_pages import LOADED, NEWER_MAX, count_newer, find_page
+from webhooks_ui.extensions import db
+from webhooks_ui.htmx import render
+from webhooks_ui.models import Delivery, Webhook, get_settings
+
+blueprint = Blueprint("deliveries", __name__, url_prefix="/admin/webhook-deliveries")
+
+DELIVERY = "/<int:delivery_id>"
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"delivery_view": delivery_view, "address": address}
+
+
+def address(filters: DeliveryFilters, **more: str) -> str:
+    """The address of the log under ``filters``; empty values are left out."""
+    values: dict[str, Any] = filters.args | {name: value for name, value in more.items() if value}
+    return url_for("deliveries.index", **values)
+
+
+@blueprint.get("")
+def index() -> Response:
+    filters = DeliveryFilters.parse(request.args)
+    cursor = request.args.get("cursor", "")
+    response = render(
+        "deliveries/index.html",
+        "deliveries/_list.html",
+        filters=filters,
+        found=find_page(filters, cursor),
+        webhook=db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        settings=get_settings(),
+        is_first=not cursor,
+    )
+    response.headers["HX-Replace-Url"] = address(filters, cursor=cursor)
+    return response
+
+
+@blueprint.get("/newer")
+def newer() -> str:
+    """The offer to show what came since the page was made."""
+    filters = DeliveryFilters.parse(request.args)
+    than = parse_id(request.args.get("than", "")) or 0
+    count = count_newer(filters, than)
+    return render_template("deliveries/_newer.html", filters=filters, than=than, count=count, most=NEWER_MAX)
+
+
+@blueprint.get(DELIVERY)
+def show(delivery_id: int) -> Response:
+    delivery = load(delivery_id)
+    return render("deliveries/show.html", "deliveries/_delivery.html", **context(delivery))
+
+
+@blueprint.get(f"{DELIVERY}/row")
+def row(delivery_id: int) -> str:
+    """The delivery's row in the log: what a pending one polls."""
+    query = select(Delivery).options(*LOADED).where(Delivery.id == delivery_id)
+    delivery = db.session.scalars(query).one_or_none() or abort(404)
+    return render_template("deliveries/_row.html", delivery=delivery, settings=get_settings())
+
+
+@blueprint.get(f"{DELIVERY}/body")
+def body(delivery_id: int) -> Response:
+    """The exact bytes that every attempt sends, as a download."""
+    event = load(delivery_id).event
+    response = make_response(event.body)
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Disposition"] = f'attachment; filename="delivery-{delivery_id}.json"'
+    return response
+
+
+def load(delivery_id: int) -> Delivery:
+    """The delivery with its webhook and its event; a 404 if there is none."""
+    wanted = joinedload(Delivery.webhook), joinedload(Delivery.event)
+    return db.session.get(Delivery, delivery_id, options=wanted) or abort(404)
+
+
+def context(delivery: Delivery) -> Mapping[str, Any]:
+    """What the templates of one delivery need."""
+    return {"delivery": delivery, "attempts": delivery_view.attempts_of(delivery), "settings": get_settings()}
