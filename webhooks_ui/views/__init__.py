@@ -11,6 +11,8 @@ PAGES = (
     "session",
     "preferences",
     "webhooks",
+    "deliveries",
+    "retries",
 )
 
 
