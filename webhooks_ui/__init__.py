@@ -8,7 +8,7 @@ from redis import Redis
 
 import config
 from webhooks_ui import models  # noqa: F401 (the tables must be known before migrations and create_all look)
-from webhooks_ui.extensions import csrf, db, limiter, login, migrate
+from webhooks_ui.extensions import csrf, db, engine_options, limiter, login, migrate
 
 __version__ = "0.1.0"
 
@@ -30,6 +30,7 @@ def create_app(settings: Mapping[str, Any] | None = None, *, web: bool = True) -
         static_folder=str(config.ROOT / "static"),
     )
     app.config.from_mapping(values)
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     db.init_app(app)
     app.extensions["redis"] = Redis.from_url(app.config["REDIS_URL"], socket_timeout=5, socket_connect_timeout=2)
     if web:

@@ -15,6 +15,8 @@ from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
+from webhooks_ui.sqlite_writers import QueueingConnection
+
 SQLITE_BUSY_TIMEOUT_MS = 10_000
 
 
@@ -37,6 +39,13 @@ login = LoginManager()
 limiter = Limiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
 
 
+def engine_options(database_url: str) -> dict[str, Any]:
+    """What SQLAlchemy's engine needs to know of the kind of database."""
+    if database_url.startswith("sqlite"):
+        return {"connect_args": {"factory": QueueingConnection}}
+    return {"pool_pre_ping": True}  # a server that was restarted costs no request
+
+
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     """Readers beside one writer (WAL), waiting instead of failing, and every commit on the disk (synchronous=FULL)."""
@@ -57,9 +66,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Any) -> None:
     """Start reading or, with the execution option ``writes``, writing at once, so that no lock is ever upgraded."""
-    if connection.dialect.name == "sqlite":
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.get_execution_options().get("writes"):
+        connection.connection.dbapi_connection.begin_writing()
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def start_writing() -> None:
