@@ -186,13 +186,16 @@ def _lease(
 
 def _load(connection: Connection, leased: Sequence[Any], targets: dict[int, Target]) -> list[Claimed]:
     """The leased rows with their events, oldest first. What has no target (its secret is unreadable) runs out."""
-    ids = list({row[2] for row in leased})
-    events: dict[int, Any] = {id: event for id, *event in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
-    return [
-        Claimed(id, targets[webhook_id], *events[event_id], attempts_count + 1, attempts_allowed)
-        for id, webhook_id, event_id, attempts_count, attempts_allowed in sorted(leased)
-        if webhook_id in targets
-    ]
+    ids = list({row.event_id for row in leased})
+    events = {event[0]: event for event in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
+    claimed = []
+    for id, webhook_id, event_id, attempts_count, attempts_allowed in sorted(leased):
+        if target := targets.get(webhook_id):
+            _, public_id, type, environment, body = events[event_id]
+            claimed.append(
+                Claimed(id, target, public_id, type, environment, body, attempts_count + 1, attempts_allowed)
+            )
+    return claimed
 
 
 _EVENTS = select(Event.id, Event.public_id, Event.type, Event.environment, Event.body).where(
