@@ -13,6 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
 from webhooks_ui.sqlite_writers import QueueingConnection
@@ -69,7 +70,10 @@ def _begin_sqlite(connection: Any) -> None:
     if connection.dialect.name != "sqlite":
         return
     if connection.get_execution_options().get("writes"):
-        connection.connection.dbapi_connection.begin_writing()
+        try:
+            connection.connection.dbapi_connection.begin_writing()
+        except sqlite3.OperationalError as error:  # SQLAlchemy wraps only what passes through it
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
     else:
         connection.exec_driver_sql("BEGIN")
 

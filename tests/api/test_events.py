@@ -1,10 +1,12 @@
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from tests.factories import make_webhook
 from webhooks_ui.event_input import EVENT_MAX_BYTES
-from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery, Event
 
 EVENT = {"type": "license.activated", "data": {"id": "1"}}
@@ -193,8 +195,10 @@ def test_a_compressed_body_gets_415(api):
 def test_a_locked_database_gets_503_and_stores_nothing(api, monkeypatch):
     api.post("/events", json=EVENT)  # notes that the key was used, so that the next one need not
     monkeypatch.setattr("webhooks_ui.extensions.SQLITE_BUSY_TIMEOUT_MS", 50)
+    path = db.engine.url.database
     db.engine.dispose()
-    with write_transaction():
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         response = api.post("/events", json=EVENT)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
