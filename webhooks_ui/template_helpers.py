@@ -39,6 +39,7 @@ def register(app: Flask) -> None:
         pretty_json=pretty_json,
         words=words,
         choice=choice,
+        duration=duration,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -64,9 +65,9 @@ def iso(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def utc(value: datetime) -> str:
-    """For people: 23 Nov 2026, 10:00:00 UTC."""
-    return f"{value.day} {value:%b %Y, %H:%M:%S} UTC"
+def utc(value: datetime, day: bool = False) -> str:
+    """For people: 23 Nov 2026, 10:00:00 UTC; or the ``day`` alone."""
+    return f"{value.day} {value:%b %Y}" if day else f"{value.day} {value:%b %Y, %H:%M:%S} UTC"
 
 
 def is_recent(value: datetime) -> bool:
@@ -99,3 +100,11 @@ def words(name: str) -> str:
 def choice(name: str) -> tuple[str, str]:
     """An option of a select: its value and its text."""
     return name, words(name)
+
+
+def duration(seconds: int) -> str:
+    """90 as ``90 s``, 300 as ``5 min``, 7200 as ``2 h``."""
+    for unit, length in (("h", 3_600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

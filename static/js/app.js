@@ -26,10 +26,13 @@ document.addEventListener("htmx:sendError", () => say("alert", "The server can't
 document.addEventListener("htmx:timeout", () => say("alert", "The server took too long to answer. Reload the page."));
 
 // Times that are not recent are shown in the reader's zone; UTC stays in the title.
-const zoned = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const zoned = {
+  minute: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }),
+  day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }),
+};
 const localise = (root) => {
   for (const time of root.querySelectorAll("time[data-local]")) {
-    time.textContent = zoned.format(new Date(time.dateTime));
+    time.textContent = zoned[time.dataset.local].format(new Date(time.dateTime));
   }
 };
 
