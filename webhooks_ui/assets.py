@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, Response, abort, request, url_for
 
 ROOT = Path(__file__).resolve().parent.parent / "static"
-LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "deliveries", "utilities")
+LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "deliveries", "records", "utilities")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 

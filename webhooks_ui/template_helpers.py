@@ -39,7 +39,6 @@ def register(app: Flask) -> None:
         pretty_json=pretty_json,
         words=words,
         choice=choice,
-        duration=duration,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -100,11 +99,3 @@ def words(name: str) -> str:
 def choice(name: str) -> tuple[str, str]:
     """An option of a select: its value and its text."""
     return name, words(name)
-
-
-def duration(seconds: int) -> str:
-    """90 as ``90 s``, 300 as ``5 min``, 7200 as ``2 h``."""
-    for unit, length in (("h", 3_600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

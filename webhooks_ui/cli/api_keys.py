@@ -6,10 +6,7 @@ from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, environment_option, minute, table
 from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.models import ApiKey, utcnow
-from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
-
-NAME_MAX_CHARACTERS = 100
-RATE_MAX = 1_000_000
+from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
 
 
 @click.group("api-keys", cls=Group)
@@ -22,7 +19,7 @@ def api_keys() -> None:
 @environment_option
 @click.option(
     "--rate-per-minute",
-    type=click.IntRange(1, RATE_MAX),
+    type=click.IntRange(1, RATE_PER_MINUTE_MAX),
     default=RATE_PER_MINUTE_DEFAULT,
     show_default=True,
     help="How many requests a minute it may make.",

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webhooks_ui.extensions import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
+NAME_MAX_CHARACTERS = 100
 RATE_PER_MINUTE_DEFAULT = 60_000
+RATE_PER_MINUTE_MAX = 1_000_000
 SHOWN_PREFIX_CHARACTERS = 11
 
 
@@ -18,7 +20,7 @@ class ApiKey(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "api_keys"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(NAME_MAX_CHARACTERS))
     prefix: Mapped[str] = mapped_column(String(16))  # km_ and a few characters, to tell keys apart
     digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256: the key is random, so no salt is needed
     environment: Mapped[str] = mapped_column(String(16))

@@ -13,6 +13,10 @@ PAGES = (
     "webhooks",
     "deliveries",
     "retries",
+    "event_types",
+    "audit_log",
+    "api_keys",
+    "settings",
 )
 
 

@@ -1,0 +1,80 @@
+import pytest
+
+from tests.log_rows import add_delivery, settle
+from webhooks_ui.extensions import db
+from webhooks_ui.models import AuditEntry, get_settings, utcnow
+
+SETTINGS = "/admin/settings/webhooks"
+
+
+@pytest.fixture
+def super_admin(sign_in):
+    return sign_in("super_admin")
+
+
+def test_a_super_admin_saves_and_the_audit_log_knows_what_changed(super_admin):
+    data = {
+        "retention_days": "7",
+        "retry_schedule": "long",
+        "alert_threshold": "3",
+        "outgoing_addresses": "203.0.113.7\r\n2001:db8::/32\r\n",
+    }
+    assert super_admin.post(SETTINGS, data=data).status_code == 303
+    saved = get_settings()
+    assert (saved["retention_days"], saved["retry_schedule"], saved["alert_threshold"]) == (7, "long", 3)
+    assert saved["outgoing_addresses"] == ["203.0.113.7", "2001:db8::/32"]
+    entry = db.session.scalars(db.select(AuditEntry).filter_by(action="settings.updated")).one()
+    assert (entry.before["retention_days"], entry.after["retention_days"]) == (30, 7)
+    page = super_admin.get(SETTINGS).text
+    assert "The settings were saved." in page
+    assert "203.0.113.7\n2001:db8::/32" in page
+
+
+def test_a_setting_that_is_not_sent_stays_as_it_is(super_admin):
+    super_admin.post(SETTINGS, data={"retention_days": "7"})
+    super_admin.post(SETTINGS, data={"alert_threshold": "3"})
+    assert (get_settings()["retention_days"], get_settings()["alert_threshold"]) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"retention_days": "8"}, "Choose 7, 15 or 30 days."),
+        ({"retention_days": "x"}, "Choose 7, 15 or 30 days."),
+        ({"retry_schedule": "never"}, "Choose one of: default, long."),
+        ({"alert_threshold": "0"}, "Enter a whole number from 1 to 1,000."),
+        ({"alert_threshold": "many"}, "Not a valid integer value."),
+        ({"outgoing_addresses": "example.com"}, "example.com is no IP address or network"),
+        ({"outgoing_addresses": "192.0.2.1 " * 101}, "at most 100 addresses"),
+    ],
+)
+def test_a_wrong_value_is_told_and_nothing_is_saved(super_admin, wrong, sentence):
+    before = get_settings()
+    answer = super_admin.post(SETTINGS, data={"retention_days": "7"} | wrong)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert get_settings() == before
+
+
+def test_an_admin_sees_the_settings_but_may_not_save(admin):
+    page = admin.get(SETTINGS)
+    assert page.status_code == 200
+    assert "Only a super admin may change these settings." in page.text
+    assert "Save settings" not in page.text
+    assert admin.post(SETTINGS, data={"retention_days": "7"}).status_code == 403
+    assert get_settings()["retention_days"] == 30
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_others_see_nothing(sign_in, role):
+    assert sign_in(role).get(SETTINGS).status_code == 403
+
+
+def test_the_page_says_what_a_purge_would_delete(admin):
+    delivery = settle(add_delivery(created_at=utcnow().replace(year=2020)))
+    delivery.event.created_at = delivery.created_at
+    db.session.commit()
+    assert '<b class="number">1</b> delivery' in admin.get(f"{SETTINGS}/purge?retention_days=7").text
+    answer = admin.get(f"{SETTINGS}/purge?retention_days=nonsense", headers={"HX-Request": "true"}).text
+    assert answer.lstrip().startswith('<div id="purge"')
+    assert "Keeping 30 days" in answer

@@ -1,0 +1,12 @@
+"""The catalogue of event types, with examples."""
+
+from flask import Blueprint, render_template
+
+from webhooks_ui.event_types import FIELDS
+
+blueprint = Blueprint("event_types", __name__, url_prefix="/admin/event-types")
+
+
+@blueprint.get("")
+def index() -> str:
+    return render_template("event_types/index.html", fields=FIELDS)

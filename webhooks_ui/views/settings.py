@@ -1,0 +1,45 @@
+"""The product's settings: every admin may see them, a super admin may save."""
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs.purge import count
+from webhooks_ui import audit
+from webhooks_ui.answers import go
+from webhooks_ui.extensions import db
+from webhooks_ui.htmx import render
+from webhooks_ui.models import get_settings, set_settings
+from webhooks_ui.settings_form import RETENTION_DAYS, SettingsForm, describe
+
+blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings/webhooks")
+
+
+@blueprint.get("")
+def edit() -> Response:
+    return _page(SettingsForm.fill(get_settings()))
+
+
+@blueprint.post("")
+def update() -> BaseResponse:
+    before = get_settings()
+    form = SettingsForm.fill(before, request.form.to_dict())
+    if not form.validate():
+        return _page(form, 422)
+    set_settings(form.values)
+    audit.record("settings.updated", "settings", None, "Webhooks", before=before, after=before | form.values)
+    db.session.commit()
+    flash("The settings were saved.")
+    return go(url_for(".edit"))
+
+
+@blueprint.get("/purge")
+def purge() -> Response:
+    """What a purge would delete now; counted only when asked for, since it looks at every old row."""
+    days = request.args.get("retention_days", type=int)
+    if days not in RETENTION_DAYS:
+        days = get_settings()["retention_days"]
+    return render("settings/purge.html", "settings/_purge.html", days=days, purged=count(days), choices=RETENTION_DAYS)
+
+
+def _page(form: SettingsForm, status: int = 200) -> Response:
+    return make_response(render_template("settings/edit.html", form=form, describe=describe), status)
