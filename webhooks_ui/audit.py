@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 from flask_login import current_user
 
 from webhooks_ui.extensions import db
@@ -24,7 +24,7 @@ def record(
 
     Args:
         action: what was done, as ``webhook.updated``.
-        actor: who did it; by default the person signed in, outside a request ``system``.
+        actor: who did it; by default the API key or the person signed in, outside a request ``system``.
     """
     if before is not None and after is not None:
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
@@ -44,6 +44,8 @@ def record(
 
 
 def _actor() -> str:
+    if has_request_context() and request.blueprint == "api":
+        return str(g.actor)
     return current_user.email if has_request_context() and current_user.is_authenticated else "system"
 
 

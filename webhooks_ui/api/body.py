@@ -18,6 +18,11 @@ def read_json() -> Any:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "Send the body uncompressed, without Content-Encoding.")
     try:
-        return strict_json.loads(request.get_data(cache=False))
+        return strict_json.loads(request.get_data())
     except strict_json.BrokenJson as error:
         raise Problem(400, str(error)) from None
+
+
+def read_optional_json(default: Any) -> Any:
+    """The same, or ``default`` where the request has no body."""
+    return read_json() if request.get_data() else default

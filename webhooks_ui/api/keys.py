@@ -25,11 +25,6 @@ class Caller(NamedTuple):
     rate_per_minute: int
     last_used_at: datetime | None
 
-    @property
-    def actor(self) -> str:
-        """How the audit log names it."""
-        return f"key {self.prefix}…"
-
 
 _keys = ApiKey.__table__.c
 _FIND = select(*(_keys[name] for name in Caller._fields)).where(  # built once: each request needs it
@@ -53,6 +48,7 @@ def authenticate() -> None:
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise _refused("Send an API key: Authorization: Bearer km_…")
     g.caller = _find(authorization.token)
+    g.actor = f"key {g.caller.prefix}…"  # for the audit log
     count_request(g.caller.id, g.caller.rate_per_minute)
     _note_use(g.caller)
 

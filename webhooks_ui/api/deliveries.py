@@ -1,0 +1,129 @@
+"""/api/v1/deliveries: those of the key's environment."""
+
+from typing import Any
+
+from flask import Response, jsonify, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from jobs.resend import make_due
+from jobs.wake import wake
+from webhooks_ui import audit
+from webhooks_ui.api.keys import caller
+from webhooks_ui.api.problem import Problem
+from webhooks_ui.api.query import refuse_unknown, wrong_parameters
+from webhooks_ui.delivery_filters import CODE_CLASSES, PRESETS, SORTS, STATUSES, DeliveryFilters
+from webhooks_ui.delivery_pages import Cursor, find_page
+from webhooks_ui.delivery_view import attempts_of, decoded, explanation
+from webhooks_ui.event_types import CATEGORIES
+from webhooks_ui.extensions import db, start_writing
+from webhooks_ui.models import Attempt, Delivery, utcnow
+
+TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
+FILTERS = {
+    "q": "any text: an event's or a delivery's id, a part of an event type, of a webhook's name or of its URL",
+    "category": f"one of {', '.join(CATEGORIES)}",
+    "status": f"one of {', '.join(STATUSES)}",
+    "code": f"a status code such as 503, or one of {', '.join(CODE_CLASSES)}",
+    "webhook": "the id of a webhook",
+    "since": TIMES,
+    "until": TIMES,
+    "sort": f"one of {', '.join(SORTS)}",
+}
+
+
+def index() -> Response:
+    """A page of deliveries that the filters show, newest first unless sorted otherwise."""
+    refuse_unknown([*FILTERS, "cursor"])
+    page = find_page(_filters(), _cursor())
+    return jsonify(data=[as_json(delivery) for delivery in page.deliveries], next_cursor=page.next)
+
+
+def show(delivery_id: int) -> Response:
+    """One delivery with its event and every attempt."""
+    delivery = _get(delivery_id)
+    attempts = [_attempt_as_json(attempt) for attempt in reversed(attempts_of(delivery))]
+    return jsonify(as_json(delivery) | {"body": decoded(delivery.event.body), "attempts": attempts})
+
+
+def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
+    """One more attempt, now."""
+    start_writing()
+    delivery = _get(delivery_id)
+    if not make_due(db.session.connection(), [delivery_id], utcnow()):
+        reason = "its webhook was deleted" if delivery.webhook.deleted_at else "an attempt is under way"
+        raise Problem(409, f"Not retried: {reason}.")
+    audit.record("delivery.retried", "delivery", delivery_id, delivery.event_type)
+    db.session.commit()
+    wake()
+    return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.show_delivery", delivery_id=delivery_id)}
+
+
+def as_json(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "event_id": delivery.event.public_id,
+        "event_type": delivery.event_type,
+        "environment": delivery.environment,
+        "webhook_id": delivery.webhook_id,
+        "trigger": delivery.trigger,
+        "status": delivery.shown_status,
+        "attempts_count": delivery.attempts_count,
+        "response_code": delivery.response_code,
+        "outcome": delivery.outcome,
+        "duration_ms": delivery.duration_ms,
+        "created_at": delivery.created_at.isoformat(),
+        "last_attempt_at": delivery.last_attempt_at and delivery.last_attempt_at.isoformat(),
+        "next_attempt_at": delivery.next_attempt_at and delivery.next_attempt_at.isoformat(),
+    }
+
+
+def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at.isoformat(),
+        "duration_ms": attempt.duration_ms,
+        "outcome": attempt.outcome,
+        "explanation": explanation(attempt),
+        "url": attempt.url,
+        "address": attempt.address,
+        "tls": attempt.tls,
+        "request_headers": attempt.request_headers,
+        "response_code": attempt.response_code,
+        "response_headers": attempt.response_headers,
+        "response_body": None if attempt.response_body is None else decoded(attempt.response_body),
+        "response_truncated": attempt.response_truncated,
+    }
+
+
+def _filters() -> DeliveryFilters:
+    """The filters of the pages, bound to the key's environment; here a value that makes no sense is an error."""
+    filters = DeliveryFilters.parse(request.args)
+    checked = (name for name in FILTERS if name != "q")
+    if wrong := [name for name in checked if _is_wrong(name, getattr(filters, name))]:
+        raise wrong_parameters({name: f"{name} is {FILTERS[name]}." for name in wrong})
+    return filters.with_(environment=caller().environment)
+
+
+def _is_wrong(name: str, understood: str) -> bool:
+    return any(value and value.lower() != understood.lower() for value in request.args.getlist(name))
+
+
+def _cursor() -> str:
+    text = request.args.get("cursor", "")
+    if text and Cursor.parse(text) is None:
+        raise wrong_parameters({"cursor": "cursor is the next_cursor of an earlier answer."})
+    return text
+
+
+def _get(delivery_id: int) -> Delivery:
+    """The delivery, if it is one of the key's environment.
+
+    Raises:
+        Problem: 404.
+    """
+    query = select(Delivery).options(joinedload(Delivery.event), joinedload(Delivery.webhook))
+    delivery: Delivery | None = db.session.scalar(query.filter_by(id=delivery_id, environment=caller().environment))
+    if delivery is None:
+        raise Problem(404)
+    return delivery

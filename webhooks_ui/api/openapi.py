@@ -1,0 +1,164 @@
+"""GET /api/v1/openapi.json: the API's description, OpenAPI 3.1."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, jsonify
+
+from webhooks_ui.api.deliveries import FILTERS
+from webhooks_ui.api.query import ID_MAX, LIMIT_DEFAULT, LIMIT_MAX
+from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
+from webhooks_ui.delivery_filters import SORTS, STATUSES
+from webhooks_ui.event_types import CATEGORIES
+
+VERSION = "1.0.0"
+DESCRIPTION = """Publish events, manage webhooks, look at deliveries.
+
+Each request needs an API key, `Authorization: Bearer km_…`; it is bound to one environment, and sees nothing of the
+others. All errors have one shape: application/problem+json (RFC 9457), with one entry in `errors` per wrong field."""
+ALWAYS = (401, 429, 503)
+BODY = (400, 413, 415, 422)
+HEADERS: dict[str, Schema] = {
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
+    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+}
+PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+
+
+def show_document() -> Response:
+    return jsonify(document())
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole description."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "KeyManager Webhooks", "version": VERSION, "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{"apiKey": []}],
+        "paths": PATHS,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "km_…"}},
+        },
+    }
+
+
+def _operation(
+    summary: str,
+    status: int,
+    answer: str | Schema | None,
+    *,
+    body: str | Schema | None = None,
+    optional_body: bool = False,
+    parameters: tuple[Schema, ...] = (),
+    problems: tuple[int, ...] = (),
+) -> Schema:
+    """An operation: what it takes, its answer, and the problems it may meet beside those of every operation."""
+    operation: Schema = {"summary": summary, "responses": {str(status): _answer(status, answer)}}
+    if body:
+        operation["requestBody"] = {"required": not optional_body, "content": _json(body)}
+    if parameters:
+        operation["parameters"] = list(parameters)
+    for problem in sorted({*ALWAYS, *problems, *(BODY if body else ())}):
+        operation["responses"][str(problem)] = _problem(problem)
+    return operation
+
+
+def _answer(status: int, schema: str | Schema | None) -> Schema:
+    content = {"content": _json(schema)} if schema else {}
+    return {"description": HTTPStatus(status).phrase, **content}
+
+
+def _problem(status: int) -> Schema:
+    headers = {name: HEADERS[name] for name in PROBLEM_HEADERS.get(status, ())}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": ref("Problem")}},
+        **({"headers": headers} if headers else {}),
+    }
+
+
+def _json(schema: str | Schema) -> Schema:
+    return {"application/json": {"schema": ref(schema) if isinstance(schema, str) else schema}}
+
+
+def _parameter(place: str, name: str, schema: Schema, description: str = "") -> Schema:
+    return {"in": place, "name": name, "required": place == "path", "schema": schema, "description": description}
+
+
+def _id(name: str) -> Schema:
+    return _parameter("path", name, {"type": "integer", "minimum": 1, "maximum": ID_MAX})
+
+
+_FILTER_SCHEMAS: dict[str, Schema] = {
+    "category": {"type": "string", "enum": list(CATEGORIES)},
+    "status": {"type": "string", "enum": list(STATUSES)},
+    "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
+    "webhook": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
+    "sort": {"type": "string", "enum": list(SORTS)},
+}
+_DELIVERY_PARAMETERS = (
+    *(_parameter("query", name, _FILTER_SCHEMAS.get(name, {"type": "string"}), FILTERS[name]) for name in FILTERS),
+    _parameter("query", "cursor", {"type": "string"}, "The next_cursor of the page before."),
+)
+_WEBHOOK_PARAMETERS = (
+    _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+    _parameter(
+        "query", "cursor", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}, "The next_cursor of the page before."
+    ),
+)
+_OPEN: Schema = {"security": []}
+
+PATHS: dict[str, Schema] = {
+    "/api/v1/events": {
+        "post": _operation(
+            "Publish one event, or up to 1,000 of them, whole or not at all",
+            202,
+            {"oneOf": [ref("Published"), {"type": "array", "items": ref("Published")}]},
+            body={"oneOf": [ref("NewEvent"), ref("NewEvents")]},
+        ),
+    },
+    "/api/v1/event-types": {"get": _operation("The catalogue of event types", 200, "EventTypes")},
+    "/api/v1/webhooks": {
+        "get": _operation(
+            "List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS, problems=(422,)
+        ),
+        "post": _operation("Create a webhook", 201, "CreatedWebhook", body="NewWebhook"),
+    },
+    "/api/v1/webhooks/{webhook_id}": {
+        "parameters": [_id("webhook_id")],
+        "get": _operation("One webhook", 200, "Webhook", problems=(404,)),
+        "patch": _operation(
+            "Change the fields that are sent", 200, "Webhook", body="WebhookChanges", problems=(404, 409)
+        ),
+        "delete": _operation("Delete a webhook; its deliveries stay in the log", 204, None, problems=(404,)),
+    },
+    "/api/v1/webhooks/{webhook_id}/test": {
+        "parameters": [_id("webhook_id")],
+        "post": _operation(
+            "Send a test event, subscribed or not, active or not",
+            202,
+            "TestSent",
+            body="TestEvent",
+            optional_body=True,
+            problems=(404,),
+        ),
+    },
+    "/api/v1/deliveries": {
+        "get": _operation(
+            "List deliveries, 25 a page", 200, "Deliveries", parameters=_DELIVERY_PARAMETERS, problems=(422,)
+        ),
+    },
+    "/api/v1/deliveries/{delivery_id}": {
+        "parameters": [_id("delivery_id")],
+        "get": _operation("One delivery with its attempts", 200, "DeliveryDetail", problems=(404,)),
+    },
+    "/api/v1/deliveries/{delivery_id}/retries": {
+        "parameters": [_id("delivery_id")],
+        "post": _operation("One more attempt, now", 202, "Delivery", problems=(404, 409)),
+    },
+    "/api/v1/openapi.json": {"get": _operation("This description", 200, {"type": "object"}) | _OPEN},
+}

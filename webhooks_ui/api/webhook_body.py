@@ -1,0 +1,86 @@
+"""A webhook as a caller writes it in JSON, checked by the form that the pages use."""
+
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from webhooks_ui import strict_json
+from webhooks_ui.api.problem import Problem, field_error
+from webhooks_ui.webhook_form import WebhookForm
+
+STRING, BOOLEAN, STRINGS = "a string", "true or false", "an array of strings"
+FIELDS = {
+    "name": STRING,
+    "url": STRING,
+    "events": STRINGS,
+    "description": STRING,
+    "active": BOOLEAN,
+    "format": STRING,
+    "secret": STRING,
+    "environment": STRING,
+}
+REQUIRED = ("name", "url", "events")
+
+
+def read_new(body: Any, environment: str) -> dict[str, Any]:
+    """The columns of a new webhook, and its ``secret``, which is empty if one is to be made.
+
+    Raises:
+        Problem: 422, with an entry per missing, unknown or wrong field.
+    """
+    missing = {name: "This field is missing." for name in REQUIRED if isinstance(body, dict) and name not in body}
+    given = _read(body, environment, missing)
+    return {"description": "", "active": True, "format": "json", "secret": ""} | given | {"environment": environment}
+
+
+def read_changes(body: Any, environment: str) -> tuple[dict[str, Any], int | None]:
+    """The columns that change, ``secret`` among them, and the version that the caller has seen, if they said so.
+
+    Raises:
+        Problem: 422, with an entry per unknown or wrong field.
+    """
+    if not isinstance(body, dict) or "version" not in body:
+        return _read(body, environment, {}), None
+    version = body["version"]
+    wrong = {} if type(version) is int else {"version": "The version is a whole number."}
+    return _read({name: value for name, value in body.items() if name != "version"}, environment, wrong), version
+
+
+def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
+    for name, value in body.items():
+        if name not in FIELDS:
+            wrong[strict_json.shortened(name)] = f"This field is unknown; a webhook has {', '.join(FIELDS)}."
+        elif not _is(FIELDS[name], value):
+            wrong[name] = f"This field is {FIELDS[name]}."
+        elif found := strict_json.unsendable(value):
+            wrong[f"{name}{found[0]}"] = found[1]
+    if body.get("environment", environment) != environment:
+        wrong["environment"] = f"The API key is for {environment}; leave this field out."
+    given = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}
+    values, messages = _check_with_form(given)
+    if wrong := wrong | messages:
+        errors = [field_error(name, message) for name, message in wrong.items()]
+        raise Problem(422, "Nothing was saved: see errors.", errors)
+    return values
+
+
+def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values as the form cleans them, and what it finds wrong; fields that were not given are not looked at."""
+    sent = MultiDict(given | {name: str(value).lower() for name, value in given.items() if name == "active"})
+    form = WebhookForm(formdata=sent)
+    for name in list(form._fields):
+        if name not in given:
+            del form[name]
+    form.validate()
+    values = {name: form.data[name] for name in given}
+    if "events" in values:
+        values["event_types"] = sorted(set(values.pop("events")))
+    return values, {str(name): " ".join(map(str, messages)) for name, messages in form.errors.items()}
+
+
+def _is(kind: str, value: Any) -> bool:
+    if kind == STRINGS:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return isinstance(value, bool if kind == BOOLEAN else str)
