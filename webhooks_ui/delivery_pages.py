@@ -1,22 +1,20 @@
 """Pages of the delivery log: by keyset, so that page 100,000 costs what page 1 does and new rows shift nothing."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select, true, union_all
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
 from webhooks_ui.delivery_filters import ID_MAX, DeliveryFilters
-from webhooks_ui.delivery_search import Condition, Search, search
+from webhooks_ui.delivery_search import Search, search
+from webhooks_ui.delivery_walk import SOUGHT_ROWS, by_id, highest_id, matching_ids, window_end
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
 
 PAGE_ROWS = 25
-SCANNED_ROWS = 30_000  # at most, one after the other in the table
-SOUGHT_ROWS = 4_000  # at most, scattered, through another index
 NEWER_MAX = 99
 
 _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
@@ -94,13 +92,13 @@ def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
 
 def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
     """A page of a bounded window of rows, sorted; after its last page comes the next older window."""
-    start = cursor.id if cursor else _highest_id() + 1
+    start = cursor.id if cursor else highest_id() + 1
     offset = cursor.offset if cursor else 0
-    end = _window_end(found, start, True, SOUGHT_ROWS)
+    end = window_end(found, start, True, SOUGHT_ROWS)
     query = (
         select(Delivery)
         .options(*LOADED)
-        .where(Delivery.id.in_(_matching_ids(found, start, end, True, None)))
+        .where(Delivery.id.in_(matching_ids(found, start, end, True, None)))
         .order_by(*_order(sort))
         .offset(offset)
         .limit(PAGE_ROWS + 1)
@@ -117,69 +115,16 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:
     """The next matching rows beyond ``start``, and the id at which the walk was cut short, if it was."""
     if start is None:
-        start = _highest_id() + 1 if descending else 0
-    end = _window_end(found, start, descending, SOUGHT_ROWS if found.sources else SCANNED_ROWS)
-    ids = _matching_ids(found, start, end, descending, limit)
-    query = select(Delivery).options(*LOADED).where(Delivery.id.in_(ids)).order_by(_by_id(descending)).limit(limit)
+        start = highest_id() + 1 if descending else 0
+    end = window_end(found, start, descending)
+    ids = matching_ids(found, start, end, descending, limit)
+    query = select(Delivery).options(*LOADED).where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)
     return list(db.session.scalars(query)), end
-
-
-def _window_end(found: Search, start: int, descending: bool, rows: int) -> int | None:
-    """The last id to look at, so that the sources have about ``rows`` rows up to it; ``None`` if all have fewer."""
-    sources = found.sources or (true(),)
-    ends = [
-        select(Delivery.id)
-        .where(source, _within(found, start, None, descending))
-        .order_by(_by_id(descending))
-        .offset(max(rows // len(sources), PAGE_ROWS + 1))
-        .limit(1)
-        .scalar_subquery()
-        for source in sources
-    ]
-    known = [end for end in db.session.execute(select(*ends)).one() if end is not None]
-    return (max(known) if descending else min(known)) if known else None
-
-
-def _matching_ids(found: Search, start: int, end: int | None, descending: bool, limit: int | None) -> Select[Any]:
-    """The ids between ``start`` (exclusive) and ``end``: of each source its first ``limit``, in one union."""
-    parts = [
-        select(Delivery.id)
-        .where(source, _within(found, start, end, descending), found.condition)
-        .order_by(_by_id(descending))
-        .limit(limit)
-        .subquery()
-        for source in found.sources or (true(),)
-    ]
-    return select(union_all(*(select(part.c.id) for part in parts)).subquery().c.id)
-
-
-def _within(found: Search, start: int, end: int | None, descending: bool) -> Condition:
-    """One bound on either side: of two on the same side SQLite seeks by the first and walks to the other."""
-    lowest, highest = found.ids
-    if descending:
-        highest, lowest = _tighter(min, highest, start - 1), _tighter(max, lowest, end)
-    else:
-        lowest, highest = _tighter(max, lowest, start + 1), _tighter(min, highest, end)
-    return and_(
-        true() if lowest is None else Delivery.id >= lowest, true() if highest is None else Delivery.id <= highest
-    )
-
-
-def _tighter(choose: Callable[[int, int], int], a: int | None, b: int | None) -> int | None:
-    return b if a is None else a if b is None else choose(a, b)
-
-
-def _by_id(descending: bool) -> Any:
-    return Delivery.id.desc() if descending else Delivery.id.asc()
 
 
 def _order(sort: str) -> tuple[Any, ...]:
     key = _ATTENTION if sort.endswith("status") else func.coalesce(Delivery.response_code, 0)
     return (key.desc() if sort.startswith("-") else key.asc(), Delivery.id.desc())
-
-
-def _highest_id() -> int:
-    return db.session.scalar(select(func.max(Delivery.id))) or 0
 
 
 def _created_near(delivery_id: int) -> datetime | None:

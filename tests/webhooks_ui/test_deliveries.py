@@ -168,7 +168,7 @@ def test_pages_of_a_sorted_log_follow_each_other(admin):
 
 
 def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, monkeypatch):
-    monkeypatch.setattr("webhooks_ui.delivery_pages.SCANNED_ROWS", 30)
+    monkeypatch.setattr("webhooks_ui.delivery_walk.SCANNED_ROWS", 30)
     product = add_delivery(make_webhook(event_types=["product.created"]))
     webhook = make_webhook()
     for _ in range(35):
