@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 from wtforms import Field, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, URLField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui import secret_box
@@ -60,7 +61,7 @@ class WebhookForm(Form):
         filters=[_stripped],
     )
     environment = SelectField(
-        "Environment", choices=[(name, name.capitalize()) for name in Environment], validate_choice=False
+        "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
     )
     url = URLField("URL", [DataRequired("Enter the URL that deliveries go to.")], filters=[_stripped])
     description = TextAreaField(
@@ -78,7 +79,7 @@ class WebhookForm(Form):
     events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
     secret = StringField("Secret", filters=[_stripped])
     format = SelectField(
-        "Format", choices=[(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
+        "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
     )
     version = HiddenField()
 

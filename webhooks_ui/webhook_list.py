@@ -109,4 +109,4 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _page_number(text: str) -> int:
-    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else 1
+    return max(1, int(text[:9])) if text.isdecimal() else 1  # nine digits are past any end

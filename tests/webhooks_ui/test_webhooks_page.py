@@ -1,0 +1,159 @@
+"""The webhook's page: its secret, test events, and the end of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.factories import make_delivery, make_webhook
+from webhooks_ui.extensions import db
+from webhooks_ui.models import AuditEntry, Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
+
+HTMX = {"HX-Request": "true"}
+
+
+def reloaded(webhook: Webhook) -> Webhook:
+    return db.session.get_one(Webhook, webhook.id, populate_existing=True)
+
+
+def actions() -> list[str]:
+    return list(db.session.scalars(db.select(AuditEntry.action).order_by(AuditEntry.id)))
+
+
+def test_the_page_shows_deliveries_and_events_but_no_secret(admin: FlaskClient) -> None:
+    webhook = make_webhook(event_types=["license.activated"])
+    delivery = make_delivery(webhook, status="delivered", response_code=204, due_at=None)
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert f"/admin/webhook-deliveries/{delivery.id}" in page
+    assert "A license was activated" in page
+    assert webhook.secret not in page
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_revealing_the_secret_is_recorded_and_not_cached(admin: FlaskClient, headers: dict[str, str]) -> None:
+    webhook = make_webhook()
+    answer = admin.get(f"/admin/webhooks/{webhook.id}/secret", headers=headers)
+    assert answer.status_code == 200
+    assert webhook.secret in answer.text
+    assert ("<html" in answer.text) is (not headers)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert actions() == ["webhook.secret_revealed"]
+
+
+def test_a_new_secret_ends_the_old_one_at_once(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    old = webhook.secret
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "0"})
+    assert answer.status_code == 303
+    changed = reloaded(webhook)
+    assert changed.secret != old
+    assert changed.previous_secret_encrypted is None
+    assert changed.secret in admin.get(answer.headers["Location"]).text
+
+
+def test_a_new_secret_lets_the_old_one_live_for_a_day(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    old = webhook.secret_encrypted
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "24"}, headers=HTMX)
+    changed = reloaded(webhook)
+    assert changed.secret in answer.text
+    assert changed.previous_secret_encrypted == old
+    assert changed.previous_secret_expires_at is not None
+    left = changed.previous_secret_expires_at - utcnow()
+    assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
+    entry = db.session.scalars(db.select(AuditEntry)).one()
+    assert entry.action == "webhook.secret_replaced"
+    assert changed.secret not in str(entry.after)
+
+
+@pytest.mark.parametrize("hours", ["1", "-1", "abc", "24.0"])
+def test_no_other_grace_is_offered(admin: FlaskClient, hours: str) -> None:
+    webhook = make_webhook()
+    assert admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": hours}).status_code == 422
+    assert reloaded(webhook).version == 1
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_test_event_is_always_sent_and_logged(admin: FlaskClient, active: bool) -> None:
+    webhook = make_webhook(active=active)
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "telemetry.flagged"})
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/admin/webhook-deliveries/{delivery.id}"
+    assert (delivery.webhook_id, delivery.trigger, delivery.forced) == (webhook.id, DeliveryTrigger.TEST, True)
+    assert b'"bypassed_activation"' in db.session.scalars(db.select(Event)).one().body
+    assert actions() == ["webhook.tested"]
+
+
+def test_htmx_is_told_of_the_test_and_where_it_is_logged(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "license.created"}, headers=HTMX)
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    assert answer.status_code == 200
+    assert f"/admin/webhook-deliveries/{delivery.id}" in answer.text
+
+
+def test_a_test_event_may_carry_other_data(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "license.created", "data": '{"mine": [1]}'})
+    assert b'"data":{"mine":[1]}' in db.session.scalars(db.select(Event)).one().body
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "Choose an event type"),
+        ({"type": "license.eaten"}, "Choose an event type"),
+        ({"type": "license.created", "data": "{broken"}, "not JSON"),
+        ({"type": "license.created", "data": "[1]"}, "The data is an object"),
+        ({"type": "license.created", "data": '{"a": NaN}'}, "NaN is not JSON"),
+        ({"type": "license.created", "data": '{"a": "' + "x" * 300_000 + '"}'}, "262,144 are allowed"),
+        ({"type": "license.created", "data": "[" * 50_000}, "nested too deeply"),
+    ],
+)
+def test_a_wrong_test_event_is_refused_and_kept(admin: FlaskClient, fields: dict[str, str], sentence: str) -> None:
+    webhook = make_webhook()
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/test", data=fields)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert fields.get("data", "")[:100].replace('"', "&#34;") in answer.text
+    assert db.session.scalars(db.select(Delivery)).first() is None
+    assert actions() == []
+
+
+def test_the_test_page_shows_the_example_of_the_chosen_type(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    page = admin.get(f"/admin/webhooks/{webhook.id}/test?type=contract.created").text
+    assert "license_quota" in page
+    assert "subscribed to it" in page
+    assert "license_key" in admin.get(f"/admin/webhooks/{webhook.id}/test?type=nonsense").text
+
+
+def test_deleting_asks_first_and_says_what_waits(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    make_delivery(webhook)
+    page = admin.get(f"/admin/webhooks/{webhook.id}/delete").text
+    assert "1 waiting delivery is cancelled" in page
+    assert reloaded(webhook).deleted_at is None
+
+
+def test_a_deleted_webhook_is_gone_but_its_log_stays(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    waiting, done = make_delivery(webhook), make_delivery(webhook, status="delivered", due_at=None)
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/delete")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks")
+    assert admin.get(f"/admin/webhooks/{webhook.id}").status_code == 404
+    assert admin.post(f"/admin/webhooks/{webhook.id}/delete").status_code == 404
+    db.session.expire_all()
+    assert (waiting.status, waiting.due_at, waiting.lease_token) == (DeliveryStatus.CANCELLED, None, None)
+    assert done.status == DeliveryStatus.DELIVERED
+    assert reloaded(webhook).active is False
+    assert actions() == ["webhook.deleted"]
+
+
+def test_a_change_by_an_operator_names_the_operator(sign_in: Callable[[str], FlaskClient]) -> None:
+    webhook = make_webhook()
+    sign_in("operator").post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"})
+    entry = db.session.scalars(db.select(AuditEntry)).one()
+    assert (entry.actor, entry.address) == ("operator@example.com", "127.0.0.1")
