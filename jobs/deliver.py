@@ -50,7 +50,7 @@ class Drain:
     def __init__(self, app: Flask) -> None:
         self._redis = cast(Redis, app.extensions["redis"])
         self._senders = _senders(app)
-        self._slots = Slots(app.config["IN_FLIGHT"])
+        self._slots = _slots(app)
         self._token = secrets.token_hex(8)
         self._done: Finishing = queue.SimpleQueue()  # from the threads
         self._finished: list[Finished] = []  # not yet written
@@ -166,6 +166,15 @@ class Drain:
             return clear_waiting(self._redis)
         except RedisError:
             return False
+
+
+def _slots(app: Flask) -> Slots:
+    """What the run before learned of the webhooks; a run that was cut short leaves nothing behind."""
+    slots = app.extensions.get("slots")
+    if slots is None or slots.held():
+        slots = app.extensions["slots"] = Slots(app.config["IN_FLIGHT"])
+    slots.forget_idle()
+    return cast(Slots, slots)
 
 
 def _senders(app: Flask) -> Senders:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from jobs.wake import wake
 from webhooks_ui.extensions import write_transaction
@@ -20,15 +20,15 @@ def resend(ids: Sequence[int]) -> list[int]:
 
 
 def make_due(
-    connection: Connection, ids: Sequence[int], now: datetime, *, forced: bool = True, attempts_seen: int | None = None
+    connection: Connection, ids: Sequence[int], now: datetime, *conditions: ColumnElement[bool], forced: bool = True
 ) -> list[int]:
     """Make deliveries due at ``now``: a pending one goes on with its schedule, a final one gets one attempt more.
 
     Left alone are those with an attempt under way, and those of a deleted webhook.
 
     Args:
-        forced: send whatever holds the webhook's other deliveries (inactive, breaker open).
-        attempts_seen: change nothing if there were more attempts since, so that a second click isn't a second retry.
+        conditions: what must still hold of a delivery, as it did when ``ids`` were found.
+        forced: send it although its webhook is inactive or its breaker open; otherwise it waits for that.
     Returns:
         The ids that were changed.
     """
@@ -37,17 +37,16 @@ def make_due(
         update(Delivery)
         .where(
             Delivery.id.in_(ids),
+            *conditions,
             Delivery.lease_token.is_(None),
             Delivery.webhook_id.in_(select(Webhook.id).where(Webhook.deleted_at.is_(None))),
         )
         .values(
             status=DeliveryStatus.PENDING,
             due_at=now,
-            forced=forced,
+            forced=True if forced else Delivery.forced,
             attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=Delivery.attempts_count + 1),
         )
         .returning(Delivery.id)
     )
-    if attempts_seen is not None:
-        statement = statement.where(Delivery.attempts_count == attempts_seen)
     return list(connection.execute(statement).scalars())

@@ -1,7 +1,26 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests.rig import postgresql
 
 
 @pytest.fixture
 def web() -> bool:
     """The pipeline is tested as a worker runs it: without pages."""
     return False
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each test of the pipeline that needs a database runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'webhooks.db'}"
+    return str(request.getfixturevalue("postgresql_url"))

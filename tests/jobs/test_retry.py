@@ -1,0 +1,101 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.retry import SCHEDULES_SECONDS, Attempted, Decision, Health, decide, judge
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def failed(number=1, at=NOW, **fields):
+    return Attempted(succeeded=False, number=number, at=at, **{"response_code": 500} | fields)
+
+
+def succeeded(number=1, at=NOW):
+    return Attempted(succeeded=True, number=number, at=at, response_code=200)
+
+
+def seconds(decision):
+    return (decision.due_at - NOW).total_seconds()
+
+
+@pytest.mark.parametrize(("number", "delay"), [(1, 60), (2, 300), (3, 900), (4, 3_600)])
+def test_the_default_schedule_with_up_to_a_fifth_of_jitter(number, delay):
+    assert seconds(decide(failed(number), "default", None, lambda: 0)) == delay
+    assert seconds(decide(failed(number), "default", None, lambda: 1)) == delay * 1.2
+
+
+def test_after_the_fifth_attempt_it_has_failed():
+    assert decide(failed(5), "default", None, lambda: 0) == Decision("failed")
+
+
+def test_the_long_schedule_has_ten_attempts():
+    assert SCHEDULES_SECONDS["long"] == (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    assert seconds(decide(failed(9), "long", None, lambda: 0)) == 86_400
+    assert decide(failed(10), "long", None, lambda: 0).status == "failed"
+
+
+def test_a_success_is_final():
+    assert decide(succeeded(3), "default", None, lambda: 0) == Decision("delivered")
+
+
+def test_one_more_attempt_is_one():
+    assert decide(failed(6), "default", 6, lambda: 0).status == "failed"
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_retry_after_is_honoured_up_to_a_day(code):
+    def asked(wait):
+        return seconds(decide(failed(response_code=code, retry_after_seconds=wait), "default", None, lambda: 0))
+
+    assert (asked(7), asked(500), asked(10**9)) == (7, 500, 24 * 3_600)
+
+
+def test_retry_after_on_other_codes_is_not():
+    assert seconds(decide(failed(retry_after_seconds=7), "default", None, lambda: 0)) == 60
+
+
+def test_410_is_final_and_makes_the_webhook_inactive():
+    assert decide(failed(response_code=410), "default", None, lambda: 0).status == "failed"
+    assert judge(Health(), failed(response_code=410), 10).disabled_reason == "The endpoint answered 410 Gone."
+
+
+def test_the_breaker_opens_at_the_threshold_and_a_success_closes_it():
+    health = Health()
+    for _ in range(9):
+        health = judge(health, failed(), 10)
+    assert health.breaker_opened_at is None
+    health = judge(health, failed(), 10)
+    assert (health.breaker_opened_at, health.probe_at) == (NOW, NOW + timedelta(seconds=60))
+    assert judge(health, succeeded(), 10) == Health()
+
+
+def test_probes_come_with_growing_pauses_up_to_an_hour():
+    health, pauses = Health(consecutive_failures=9), []
+    for _ in range(9):
+        health = judge(health, failed(is_probe=health.breaker_opened_at is not None), 10)
+        pauses.append((health.probe_at - NOW).total_seconds())
+    assert pauses == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]
+
+
+def test_what_was_under_way_when_the_breaker_opened_does_not_move_the_probe():
+    health = judge(Health(consecutive_failures=9), failed(), 10)
+    assert judge(health, failed(), 10).probe_at == health.probe_at
+
+
+def test_failing_for_five_days_makes_it_inactive():
+    health = judge(Health(), failed(), 10)
+    almost = NOW + timedelta(days=5, seconds=-1)
+    assert judge(health, failed(at=almost), 10).disabled_reason is None
+    reason = judge(health, failed(at=NOW + timedelta(days=5)), 10).disabled_reason
+    assert reason == "Every attempt has failed since 2026-11-23 10:00 UTC."
+
+
+@given(st.integers(1, 30), st.sampled_from(sorted(SCHEDULES_SECONDS)), st.floats(0, 1), st.integers(0, 10**12))
+def test_a_next_attempt_is_always_later_and_at_most_a_day_and_a_fifth_away(number, schedule, random, wait):
+    for code in (None, 429, 500, 503):
+        attempt = failed(number, response_code=code, retry_after_seconds=wait)
+        decision = decide(attempt, schedule, None, lambda: random)
+        assert decision.status == "failed" or 0 < seconds(decision) <= 86_400 * 1.2
