@@ -8,11 +8,14 @@ from redis import Redis, RedisError
 from rq.cron import CronScheduler
 
 from config import load
+from jobs.purge import purge
 from jobs.sweep import SWEEP_SECONDS, sweep
 from jobs.wake import QUEUE
 from webhooks_ui.die_with_parent import die_with_parent
 
 RESTART_SECONDS = 1.0
+PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
+PURGE_TIMEOUT_SECONDS = 3_600
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +24,7 @@ def make_scheduler(redis: Redis) -> CronScheduler:
     """The schedule: all that the product does by the clock."""
     scheduler = CronScheduler(redis, logging_level="WARNING")
     scheduler.register(sweep, QUEUE, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
+    scheduler.register(purge, QUEUE, cron=PURGE_CRON, job_timeout=PURGE_TIMEOUT_SECONDS, result_ttl=0)
     return scheduler
 
 
