@@ -56,7 +56,7 @@ def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
     audit.record("delivery.retried", "delivery", delivery_id, delivery.event_type)
     db.session.commit()
     wake()
-    return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.show_delivery", delivery_id=delivery_id)}
+    return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.delivery", delivery_id=delivery_id)}
 
 
 def as_json(delivery: Delivery) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.query import ID_MAX, LIMIT_DEFAULT, LIMIT_MAX
 from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
-from webhooks_ui.delivery_filters import SORTS, STATUSES
+from webhooks_ui.delivery_filters import PRESETS, SORTS, STATUSES
 from webhooks_ui.event_types import CATEGORIES
 
 VERSION = "1.0.0"
@@ -93,7 +93,16 @@ def _id(name: str) -> Schema:
     return _parameter("path", name, {"type": "integer", "minimum": 1, "maximum": ID_MAX})
 
 
+_TIME: Schema = {
+    "anyOf": [
+        {"type": "string", "enum": list(PRESETS)},
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+    ]
+}
 _FILTER_SCHEMAS: dict[str, Schema] = {
+    "since": _TIME,
+    "until": _TIME,
     "category": {"type": "string", "enum": list(CATEGORIES)},
     "status": {"type": "string", "enum": list(STATUSES)},
     "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
@@ -102,7 +111,12 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
 }
 _DELIVERY_PARAMETERS = (
     *(_parameter("query", name, _FILTER_SCHEMAS.get(name, {"type": "string"}), FILTERS[name]) for name in FILTERS),
-    _parameter("query", "cursor", {"type": "string"}, "The next_cursor of the page before."),
+    _parameter(
+        "query",
+        "cursor",
+        {"type": "string", "pattern": "^(after|before|window)-[0-9]{1,18}(-[0-9]{1,5})?$"},
+        "The next_cursor of the page before.",
+    ),
 )
 _WEBHOOK_PARAMETERS = (
     _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),

@@ -47,7 +47,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
     start_writing()
     webhook = webhook_changes.create(fields, secret)
     db.session.commit()
-    address = url_for("api.show_webhook", webhook_id=webhook.id)
+    address = url_for("api.webhook", webhook_id=webhook.id)
     return jsonify(as_json(webhook) | {"secret": webhook.secret}), 201, {"Location": address}
 
 
@@ -86,7 +86,7 @@ def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
     audit.record("webhook.tested", "webhook", webhook_id, name, after={"type": event.type})
     db.session.commit()  # publishing has a transaction of its own
     delivery_id = publish_test(webhook_id, environment, event)
-    address = url_for("api.show_delivery", delivery_id=delivery_id)
+    address = url_for("api.delivery", delivery_id=delivery_id)
     return jsonify(delivery_id=delivery_id), 202, {"Location": address}
 
 
