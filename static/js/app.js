@@ -39,12 +39,13 @@ const localise = (root) => {
 // The event types of a webhook: counts, all of a group, and a filter box.
 const countEvents = (picker) => {
   for (const scope of [picker, ...picker.querySelectorAll("[data-group]")]) {
-    const boxes = [...scope.querySelectorAll("[name=events]")];
-    const chosen = boxes.filter((box) => box.checked).length;
-    const [all, count] = [scope.querySelector(scope === picker ? "[data-select-all]" : "[data-select-group]"), scope.querySelector("[data-count]")];
-    all.checked = chosen === boxes.length;
-    all.indeterminate = chosen > 0 && chosen < boxes.length;
-    count.value = scope === picker ? chosen : `${chosen} of ${boxes.length}`;
+    const chosen = scope.querySelectorAll("[name=events]:checked").length;
+    const shown = [...scope.querySelectorAll("[data-event]:not([hidden]) [name=events]")];
+    const all = scope.querySelector(scope === picker ? "[data-select-all]" : "[data-select-group]");
+    all.checked = shown.length > 0 && shown.every((box) => box.checked);
+    all.indeterminate = !all.checked && shown.some((box) => box.checked);
+    const count = scope.querySelector("[data-count]");
+    count.value = scope === picker ? chosen : `${chosen} of ${scope.querySelectorAll("[name=events]").length}`;
   }
 };
 

@@ -113,11 +113,7 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
     ],
 )
 def test_a_wrong_field_is_named_and_the_form_is_kept(admin: FlaskClient, field: str, value: Any, sentence: str) -> None:
-    answer = (
-        create(admin, description="Kept text", **{field: value} if field != "description" else {})
-        if (field != "description")
-        else create(admin, description=value)
-    )
+    answer = create(admin, **{"description": "Kept text", field: value})
     assert answer.status_code == 422
     found = errors(answer.text)
     assert list(found) == [field]

@@ -1,0 +1,190 @@
+"""The webhook pages in Chromium, with JavaScript."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Watch, open_context, sign_in, stored
+from tests.factories import make_webhook
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Webhook
+
+
+def test_search_finds_while_typing_and_keeps_the_focus(page: Page) -> None:
+    make_webhook(name="Billing")
+    make_webhook(name="Data warehouse")
+    page.goto("/admin/webhooks")
+    box = page.get_by_label("Search webhooks by name or URL")
+    box.press_sequentially("ware", delay=30)
+    expect(page.get_by_role("link", name="Billing", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="Data warehouse", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/admin/webhooks\?q=ware$"))
+    expect(box).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("1 webhook")
+    page.reload()
+    expect(box).to_have_value("ware")
+    expect(page.get_by_role("link", name="Billing", exact=True)).to_have_count(0)
+
+
+def test_filters_answer_at_once_and_can_be_cleared(page: Page) -> None:
+    make_webhook(name="Billing")
+    make_webhook(name="Staged", environment="staging")
+    page.goto("/admin/webhooks")
+    page.get_by_label("Environment", exact=True).select_option("staging")
+    expect(page.get_by_role("link", name="Billing", exact=True)).to_have_count(0)
+    page.get_by_label("Status", exact=True).select_option("disabled")
+    page.get_by_role("link", name="Clear filters").click()
+    expect(page.get_by_role("link", name="Billing", exact=True)).to_be_visible()
+    expect(page.get_by_label("Environment", exact=True)).to_have_value("")
+
+
+def test_sorting_survives_a_search(page: Page) -> None:
+    for name in ("beta list", "alpha list", "other"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks")
+    page.get_by_role("link", name="Name", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_label("Search webhooks by name or URL").fill("list")
+    expect(page).to_have_url(re.compile(r"q=list&sort=name$"))
+    expect(page.locator("tbody th")).to_have_text(["alpha list", "beta list"])
+
+
+def test_going_back_shows_the_list_as_it_was(page: Page) -> None:
+    for number in range(30):
+        make_webhook(name=f"Hook {number:02}")
+    page.goto("/admin/webhooks?sort=name")
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("link", name="Hook 29", exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("link", name="Hook 00", exact=True)).to_be_visible()
+    expect(page.locator("nav.sidebar")).to_be_visible()
+
+
+def test_the_toggle_works_by_keyboard_and_keeps_the_focus(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    switch = page.get_by_role("switch", name="Billing active")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    expect(switch).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("Billing is inactive now.")
+    page.keyboard.press("Enter")
+    expect(switch).to_have_attribute("aria-checked", "true")
+    assert stored(webhook.id).version == 3
+
+
+def test_event_names_appear_on_hover_and_focus(page: Page) -> None:
+    make_webhook(event_types=["license.created", "product.deleted"])
+    page.goto("/admin/webhooks")
+    names = page.get_by_role("tooltip")
+    expect(names).to_be_hidden()
+    page.get_by_role("button", name="2 events").hover()
+    expect(names).to_have_text("license.created, product.deleted")
+    expect(names).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(names).to_be_hidden()
+    page.get_by_role("button", name="2 events").focus()
+    expect(names).to_be_visible()
+
+
+def test_creating_after_an_error(page: Page, watch: Watch) -> None:
+    watch.expect_status(422)
+    page.get_by_role("link", name="Create Webhook").first.click()
+    name = page.get_by_label("Name")
+    expect(name).to_be_focused()
+    page.get_by_label("URL", exact=True).fill("http://example.com/in")
+    page.get_by_role("checkbox", name=re.compile("license.created")).check()
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_text("Give the webhook a name.")).to_be_visible()
+    expect(page.get_by_text("The URL must start with https://.")).to_be_visible()
+    expect(name).to_be_focused()
+    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_checked()
+    name.fill("Billing")
+    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_role("heading", name="Billing", level=1)).to_be_visible()
+    secret = db.session.scalars(db.select(Webhook)).one().secret
+    expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    page.reload()
+    expect(page.get_by_label("Secret, masked")).to_be_visible()
+
+
+def test_the_event_picker_counts_filters_and_selects_groups(page: Page) -> None:
+    page.goto("/admin/webhooks/new")
+    page.get_by_role("checkbox", name="All activation events").check()
+    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
+    page.get_by_label("Filter event types").fill("flagged")
+    expect(page.get_by_role("checkbox", name=re.compile("telemetry.flagged"))).to_be_visible()
+    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_hidden()
+    page.get_by_role("checkbox", name="All events").check()
+    expect(page.get_by_text("4 of 21 selected")).to_be_visible()
+    page.get_by_label("Filter event types").fill("")
+    page.get_by_role("checkbox", name=re.compile("activation.failed")).uncheck()
+    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
+
+
+def test_the_secret_is_revealed_and_replaced_in_place(page: Page) -> None:
+    webhook = make_webhook()
+    secret = webhook.secret
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    page.get_by_role("link", name="Reveal").click()
+    expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
+    page.get_by_text("Generate new secret").first.click()
+    page.get_by_role("button", name="Generate new secret").click()
+    expect(page.get_by_text("The old secret signs too, until")).to_be_visible()
+    new = stored(webhook.id).secret
+    assert new != secret
+    expect(page.get_by_label("Secret", exact=True)).to_have_value(new)
+
+
+def test_a_test_event_is_sent_from_the_row(page: Page, watch: Watch) -> None:
+    watch.expect_status(422)
+    make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    page.get_by_role("link", name="Send test event to Billing").click()
+    page.get_by_label("Event type").select_option("contract.created")
+    expect(page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
+    page.get_by_label("Data").fill("{broken")
+    page.get_by_role("button", name="Send test event").click()
+    expect(page.get_by_text("The body is not JSON")).to_be_visible()
+    page.get_by_label("Data").fill("{}")
+    page.get_by_role("button", name="Send test event").click()
+    page.locator("#test-result").get_by_role("link").click()
+    page.wait_for_url("**/admin/webhook-deliveries/*")
+
+
+def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:
+    watch.expect_status(404)
+    webhook = make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    db.session.delete(webhook)
+    db.session.commit()
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is nothing here")
+    watch.problems = [problem for problem in watch.problems if "Response Status Error Code 404" not in problem]
+
+
+def test_the_dark_scheme_can_be_chosen(page: Page) -> None:
+    page.get_by_role("button", name="Account: admin@example.com").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_on_a_phone_the_sections_are_behind_a_button(browser: Browser, base_url: str, watch: Watch) -> None:
+    make_webhook(name="Billing", url="https://example.com/" + "long/" * 60)
+    with open_context(browser, base_url, viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        expect(page.get_by_role("navigation", name="Sections")).to_be_hidden()
+        page.get_by_role("button", name="Menu").click()
+        expect(page.get_by_role("navigation", name="Sections")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("navigation", name="Sections")).to_be_hidden()
+        expect(page.get_by_role("switch", name="Billing active")).to_be_visible()

@@ -1,0 +1,98 @@
+"""The webhook pages in Chromium, without JavaScript: everything can be done."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watch, stored
+from tests.factories import make_webhook
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Webhook
+
+
+def test_search_and_filters_are_a_form(plain_page: Page) -> None:
+    make_webhook(name="Billing")
+    make_webhook(name="Data warehouse", environment="staging")
+    plain_page.goto("/admin/webhooks?sort=name")
+    plain_page.get_by_label("Search webhooks by name or URL").fill("ware")
+    plain_page.get_by_label("Environment", exact=True).select_option("staging")
+    plain_page.get_by_role("button", name="Apply").click()
+    expect(plain_page).to_have_url(re.compile("q=ware&environment=staging&status=&sort=name"))
+    expect(plain_page.locator("tbody th")).to_have_text(["Data warehouse"])
+
+
+def test_the_toggle_comes_back_to_the_same_list(plain_page: Page) -> None:
+    make_webhook(name="Billing")
+    plain_page.goto("/admin/webhooks?q=bill")
+    plain_page.get_by_role("switch", name="Billing active").click()
+    expect(plain_page).to_have_url(re.compile(r"\?q=bill$"))
+    expect(plain_page.get_by_role("switch", name="Billing active")).to_have_attribute("aria-checked", "false")
+    expect(plain_page.get_by_role("status")).to_contain_text("Billing is inactive now.")
+
+
+def test_creating_after_an_error(plain_page: Page, watch: Watch) -> None:
+    watch.expect_status(422)
+    plain_page.get_by_role("link", name="Create Webhook").first.click()
+    plain_page.get_by_label("Name").fill("Billing")
+    plain_page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
+    plain_page.get_by_role("button", name="Create Webhook").click()
+    expect(plain_page.get_by_text("Choose at least one event type.")).to_be_visible()
+    plain_page.get_by_role("checkbox", name=re.compile("license.created")).check()
+    plain_page.get_by_role("button", name="Create Webhook").click()
+    secret = db.session.scalars(db.select(Webhook)).one().secret
+    expect(plain_page.get_by_label("Secret", exact=True)).to_have_value(secret)
+
+
+def test_a_conflict_shows_both_versions(plain_page: Page, watch: Watch) -> None:
+    watch.expect_status(409)
+    webhook = make_webhook(name="Billing")
+    plain_page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    webhook.name, webhook.version = "Theirs", 2
+    db.session.commit()
+    plain_page.get_by_label("Name").fill("Mine")
+    plain_page.get_by_role("button", name="Save changes").click()
+    expect(plain_page.get_by_role("row", name="Name Theirs Mine")).to_be_visible()
+    plain_page.get_by_role("button", name="Save anyway").click()
+    expect(plain_page.get_by_role("heading", name="Mine", level=1)).to_be_visible()
+
+
+def test_the_secret_is_revealed_and_replaced(plain_page: Page) -> None:
+    webhook = make_webhook()
+    secret = webhook.secret
+    plain_page.goto(f"/admin/webhooks/{webhook.id}")
+    plain_page.get_by_role("link", name="Reveal").click()
+    expect(plain_page.get_by_label("Secret", exact=True)).to_have_value(secret)
+    plain_page.get_by_text("Generate new secret").first.click()
+    plain_page.get_by_label("It dies now").check()
+    plain_page.get_by_role("button", name="Generate new secret").click()
+    new = stored(webhook.id).secret
+    assert new != secret
+    expect(plain_page.get_by_label("Secret", exact=True)).to_have_value(new)
+
+
+def test_a_test_event_leads_to_its_delivery(plain_page: Page) -> None:
+    webhook = make_webhook()
+    plain_page.goto(f"/admin/webhooks/{webhook.id}/test")
+    plain_page.get_by_label("Event type").select_option("contract.created")
+    plain_page.get_by_role("button", name="Show its example").click()
+    expect(plain_page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
+    plain_page.get_by_role("button", name="Send test event").click()
+    plain_page.wait_for_url("**/admin/webhook-deliveries/*")
+
+
+def test_deleting_asks_first(plain_page: Page) -> None:
+    make_webhook(name="Billing")
+    plain_page.goto("/admin/webhooks")
+    plain_page.get_by_role("link", name="Delete Billing").click()
+    plain_page.get_by_role("button", name="Delete webhook").click()
+    expect(plain_page.get_by_role("status")).to_contain_text("Billing was deleted.")
+    expect(plain_page.get_by_text("No webhooks found")).to_be_visible()
+
+
+def test_signing_out_and_the_theme_are_forms(plain_page: Page) -> None:
+    plain_page.get_by_role("button", name="Account: admin@example.com").click()
+    plain_page.get_by_role("button", name="Dark").click()
+    expect(plain_page.locator("html")).to_have_attribute("data-theme", "dark")
+    plain_page.get_by_role("button", name="Account: admin@example.com").click()
+    plain_page.get_by_role("button", name="Sign out").click()
+    expect(plain_page.get_by_role("heading", name="Sign in")).to_be_visible()
