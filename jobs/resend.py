@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, case, update
 
 from jobs.wake import wake
 from webhooks_ui.extensions import write_transaction
@@ -17,6 +17,11 @@ def resend(ids: Sequence[int]) -> list[int]:
     if changed:
         wake()
     return changed
+
+
+def resendable() -> ColumnElement[bool]:
+    """Whether a delivery can be sent again: no attempt is under way, and its webhook wasn't deleted."""
+    return Delivery.lease_token.is_(None) & Delivery.webhook.has(Webhook.deleted_at.is_(None))
 
 
 def make_due(
@@ -37,9 +42,8 @@ def make_due(
         update(Delivery)
         .where(
             Delivery.id.in_(ids),
+            resendable(),
             *conditions,
-            Delivery.lease_token.is_(None),
-            Delivery.webhook_id.in_(select(Webhook.id).where(Webhook.deleted_at.is_(None))),
         )
         .values(
             status=DeliveryStatus.PENDING,

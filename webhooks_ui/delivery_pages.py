@@ -10,8 +10,9 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui.delivery_filters import ID_MAX, DeliveryFilters
 from webhooks_ui.delivery_search import Search, search
-from webhooks_ui.delivery_walk import SOUGHT_ROWS, by_id, highest_id, matching_ids, window_end
+from webhooks_ui.delivery_walk import SOUGHT_ROWS, by_id, matching_ids, window_end
 from webhooks_ui.extensions import db
+from webhooks_ui.ids_by_time import highest_id
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
 
 PAGE_ROWS = 25
@@ -92,7 +93,7 @@ def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
 
 def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
     """A page of a bounded window of rows, sorted; after its last page comes the next older window."""
-    start = cursor.id if cursor else highest_id() + 1
+    start = cursor.id if cursor else highest_id(Delivery) + 1
     offset = cursor.offset if cursor else 0
     end = window_end(found, start, True, SOUGHT_ROWS)
     query = (
@@ -115,7 +116,7 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:
     """The next matching rows beyond ``start``, and the id at which the walk was cut short, if it was."""
     if start is None:
-        start = highest_id() + 1 if descending else 0
+        start = highest_id(Delivery) + 1 if descending else 0
     end = window_end(found, start, descending)
     ids = matching_ids(found, start, end, descending, limit)
     query = select(Delivery).options(*LOADED).where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)

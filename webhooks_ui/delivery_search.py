@@ -5,19 +5,18 @@ checks the rest row by row, so that any combination of filters costs a bounded n
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
 from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.extensions import db
+from webhooks_ui.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
 
 WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
 EVENTS_FOUND_MAX = 40
-CLOCK_SLACK = timedelta(minutes=5)  # ids follow the time of creation at least this closely
 
 Condition = ColumnElement[bool]
 
@@ -39,8 +38,8 @@ def search(filters: DeliveryFilters) -> Search:
         text.sources or _filter_sources(filters),
         and_(text.condition, *_conditions(filters)),
         (
-            first_id_at(since - CLOCK_SLACK) if since else None,
-            first_id_at(until + CLOCK_SLACK) if until else None,
+            first_id_at(Delivery, since - CLOCK_SLACK) if since else None,
+            first_id_at(Delivery, until + CLOCK_SLACK) if until else None,
         ),
     )
 
@@ -106,19 +105,3 @@ def _has_status(status: str) -> Condition:
     if status == DeliveryStatus.PENDING:
         return and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count == 0)
     return Delivery.status == status
-
-
-def first_id_at(at: datetime) -> int:
-    """The first delivery created at ``at`` or later, or the id after the last: a binary search in the primary key,
-    since ids and times of creation rise together and an index on the time would cost each write."""
-    low = db.session.scalar(select(func.min(Delivery.id))) or 0
-    high = (db.session.scalar(select(func.max(Delivery.id))) or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        query = select(Delivery.id, Delivery.created_at).where(Delivery.id >= middle).order_by(Delivery.id).limit(1)
-        row = db.session.execute(query).first()
-        if row is None or row.created_at >= at:
-            high = middle
-        else:
-            low = row.id + 1
-    return low

@@ -25,6 +25,9 @@ CHOICES: dict[str, list[tuple[str, str]]] = {
 ATTEMPTS_SHOWN = 50  # the last ones: a person may retry for ever
 INLINE_BODY_MAX_BYTES = 16 * 1024
 SOON = timedelta(minutes=1)
+STALLED = timedelta(seconds=15)
+DAY = timedelta(days=1)
+
 
 def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
     """The last attempts, newest first."""

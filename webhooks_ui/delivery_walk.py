@@ -89,7 +89,3 @@ def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[
         counts.update(dict(db.session.execute(query).all()))
         place = end
     return counts, True
-
-
-def highest_id() -> int:
-    return db.session.scalar(select(func.max(Delivery.id))) or 0

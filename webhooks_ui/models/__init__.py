@@ -3,6 +3,7 @@
 from webhooks_ui.models.api_key import ApiKey
 from webhooks_ui.models.attempt import Attempt
 from webhooks_ui.models.audit_entry import AuditEntry
+from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
@@ -16,6 +17,9 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "AuditEntry",
+    "BulkAction",
+    "BulkActionKind",
+    "BulkActionStatus",
     "Delivery",
     "DeliveryStatus",
     "DeliveryTrigger",

@@ -1,6 +1,7 @@
 """Retries: one more attempt of a delivery, now."""
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import true
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.resend import make_due
@@ -18,8 +19,9 @@ blueprint = Blueprint("retries", __name__, url_prefix="/admin/webhook-deliveries
 @blueprint.post(f"{DELIVERY}/retries")
 def create(delivery_id: int) -> BaseResponse:
     delivery = load(delivery_id)
-    attempts_seen = parse_id(request.form.get("attempts", ""))
-    changed = make_due(db.session.connection(), [delivery_id], utcnow(), attempts_seen=attempts_seen)
+    seen = parse_id(request.form.get("attempts", ""))  # what the page showed: a second click isn't a second retry
+    unchanged = true() if seen is None else Delivery.attempts_count == seen
+    changed = make_due(db.session.connection(), [delivery_id], utcnow(), unchanged)
     if changed:
         audit.record("delivery.retried", "delivery", delivery_id, delivery.event_type)
     db.session.commit()

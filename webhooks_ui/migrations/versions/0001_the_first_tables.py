@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 22:54:27.806057
+Revision: 0001, after , made 2026-11-23 23:26:46.120195
 """
 
 import sqlalchemy as sa
@@ -45,6 +45,23 @@ def upgrade():
     with op.batch_alter_table('audit_entries', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_audit_entries_at'), ['at'], unique=False)
         batch_op.create_index('ix_audit_entries_object', ['object_type', 'object_id', 'id'], unique=False)
+
+    op.create_table('bulk_actions',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('kind', sa.String(length=16), nullable=False),
+    sa.Column('filters', sa.JSON(), nullable=False),
+    sa.Column('actor', sa.String(length=254), nullable=False),
+    sa.Column('status', sa.String(length=16), nullable=False),
+    sa.Column('start_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('end_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('place', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('changed_count', sa.Integer(), nullable=False),
+    sa.Column('created_at', types.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('updated_at', types.UtcDateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_bulk_actions'))
+    )
+    with op.batch_alter_table('bulk_actions', schema=None) as batch_op:
+        batch_op.create_index('ix_bulk_actions_running', ['id'], unique=False, sqlite_where=sa.text("status = 'running'"), postgresql_where=sa.text("status = 'running'"))
 
     op.create_table('events',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -207,6 +224,10 @@ def downgrade():
         batch_op.drop_index(batch_op.f('ix_events_created_at'))
 
     op.drop_table('events')
+    with op.batch_alter_table('bulk_actions', schema=None) as batch_op:
+        batch_op.drop_index('ix_bulk_actions_running', sqlite_where=sa.text("status = 'running'"), postgresql_where=sa.text("status = 'running'"))
+
+    op.drop_table('bulk_actions')
     with op.batch_alter_table('audit_entries', schema=None) as batch_op:
         batch_op.drop_index('ix_audit_entries_object')
         batch_op.drop_index(batch_op.f('ix_audit_entries_at'))

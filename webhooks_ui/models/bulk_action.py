@@ -1,0 +1,55 @@
+"""A bulk action: something an admin does to many deliveries, a batch at a time, with its progress."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webhooks_ui.extensions import db
+from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
+
+
+class BulkActionKind(StrEnum):
+    RETRY = "retry"
+    CANCEL = "cancel"
+    SEND_MISSED = "send_missed"
+
+
+class BulkActionStatus(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+RUNNING = text("status = 'running'")
+
+
+class BulkAction(db.Model):  # type: ignore[name-defined,misc]
+    __tablename__ = "bulk_actions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # which rows it is about
+    actor: Mapped[str] = mapped_column(String(254))
+    status: Mapped[str] = mapped_column(String(16), default=BulkActionStatus.RUNNING)
+    start_id: Mapped[int] = mapped_column(BigId)  # it walks from here …
+    end_id: Mapped[int] = mapped_column(BigId)  # … to there, up or down
+    place: Mapped[int] = mapped_column(BigId)  # and has come so far
+    changed_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    __table_args__ = (Index("ix_bulk_actions_running", "id", sqlite_where=RUNNING, postgresql_where=RUNNING),)
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == BulkActionStatus.RUNNING
+
+    @property
+    def progress(self) -> float:
+        """How much of the way is done, from 0 to 1."""
+        if self.status == BulkActionStatus.FINISHED or self.start_id == self.end_id:
+            return 1.0
+        return abs(self.place - self.start_id) / abs(self.end_id - self.start_id)
