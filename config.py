@@ -47,6 +47,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
+        "METRICS_TOKEN": env.get("METRICS_TOKEN"),
         "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # Redis being down fails no request
         "SESSION_COOKIE_HTTPONLY": True,

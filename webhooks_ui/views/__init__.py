@@ -17,6 +17,7 @@ PAGES = (
     "audit_log",
     "api_keys",
     "settings",
+    "ops",
 )
 
 
