@@ -106,12 +106,14 @@ def _filters() -> DeliveryFilters:
 
 
 def _is_wrong(name: str, understood: str) -> bool:
-    return any(value and value.lower() != understood.lower() for value in request.args.getlist(name))
+    return any(not value or value.lower() != understood.lower() for value in request.args.getlist(name))
 
 
 def _cursor() -> str:
-    text = request.args.get("cursor", "")
-    if text and Cursor.parse(text) is None:
+    text = request.args.get("cursor")
+    if text is None:
+        return ""
+    if Cursor.parse(text) is None:
         raise wrong_parameters({"cursor": "cursor is the next_cursor of an earlier answer."})
     return text
 
