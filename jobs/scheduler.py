@@ -8,12 +8,12 @@ from redis import Redis, RedisError
 from rq.cron import CronScheduler
 
 from config import load
+from jobs.bulk_action import RESUME_SECONDS, resume
 from jobs.purge import purge
 from jobs.sweep import SWEEP_SECONDS, sweep
-from jobs.wake import QUEUE
+from jobs.wake import QUEUE, wait_for_redis
 from webhooks_ui.die_with_parent import die_with_parent
 
-RESTART_SECONDS = 1.0
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
 PURGE_TIMEOUT_SECONDS = 3_600
 
@@ -24,6 +24,7 @@ def make_scheduler(redis: Redis) -> CronScheduler:
     """The schedule: all that the product does by the clock."""
     scheduler = CronScheduler(redis, logging_level="WARNING")
     scheduler.register(sweep, QUEUE, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
+    scheduler.register(resume, QUEUE, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
     scheduler.register(purge, QUEUE, cron=PURGE_CRON, job_timeout=PURGE_TIMEOUT_SECONDS, result_ttl=0)
     return scheduler
 
@@ -36,12 +37,12 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     redis = Redis.from_url(load()["REDIS_URL"])
     while True:
+        wait_for_redis(redis)
         try:
             make_scheduler(redis).start()
             return
         except RedisError as error:
-            logger.warning("Redis is not reachable, trying again: %s", error)
-            time.sleep(RESTART_SECONDS)
+            logger.warning("Redis went away: %s", error)
 
 
 if __name__ == "__main__":

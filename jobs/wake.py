@@ -1,6 +1,7 @@
 """Wake: ask RQ for one ``deliver`` job, unless one is already waiting."""
 
 import logging
+import time
 
 from flask import current_app
 from redis import Redis, RedisError
@@ -10,6 +11,7 @@ QUEUE = "deliveries"
 WAITING_KEY = "webhooks:deliver-waiting"
 WAITING_SECONDS = 5  # a job that was lost blocks wake-ups no longer than this
 JOB_TIMEOUT_SECONDS = 120
+REDIS_PAUSE_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,20 @@ def wake() -> bool:
         logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
         return False
     return True
+
+
+def wait_for_redis(redis: Redis) -> None:
+    """Return when Redis answers, however long that takes; say once that it doesn't."""
+    said = False
+    while True:
+        try:
+            redis.ping()
+            return
+        except RedisError as error:
+            if not said:
+                logger.warning("Redis is not reachable, waiting for it: %s", error)
+            said = True
+            time.sleep(REDIS_PAUSE_SECONDS)
 
 
 def clear_waiting(redis: Redis) -> bool:

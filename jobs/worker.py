@@ -9,12 +9,10 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import event
 
 from jobs import deliver
-from jobs.wake import QUEUE
+from jobs.wake import QUEUE, wait_for_redis
 from webhooks_ui import create_app
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.extensions import db
-
-DEQUEUE_SECONDS = 15
 
 
 class DeliveryWorker(SimpleWorker):
@@ -35,6 +33,7 @@ def main() -> None:
     with app.app_context():
         _relax_sqlite()
         connection: Any = Redis.from_url(app.config["REDIS_URL"])
+        wait_for_redis(connection)
         queue = Queue(QUEUE, connection=connection)
         DeliveryWorker([queue], connection=connection).work(logging_level="WARNING")
 

@@ -13,6 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import ROOT, ConfigError, load, redis_socket
 
+HEAD = """
+[supervisord]
+nodaemon=true
+silent=true
+logfile={folder}/supervisord.log
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile={folder}/supervisord.pid
+{user}"""
 PROGRAM = """
 [program:{name}]
 command={command}
@@ -130,12 +139,10 @@ def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
         PROGRAM.format(root=ROOT, **dict(zip(names, (name, command.replace("%", "%%"), *rest), strict=True)))
         for name, command, *rest in programs
     ]
+    folder: Path = settings["INSTANCE_PATH"].resolve()
+    path = folder / "supervisord.conf"
     user = "user=root\n" if os.geteuid() == 0 else ""  # said, it is no warning
-    head = (
-        f"[supervisord]\nnodaemon=true\nsilent=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=/dev/null\n{user}"
-    )
-    path: Path = settings["INSTANCE_PATH"] / "supervisord.conf"
-    path.write_text(head + "".join(sections))
+    path.write_text(HEAD.format(folder=str(folder).replace("%", "%%"), user=user) + "".join(sections))
     return path
 
 

@@ -1,0 +1,40 @@
+"""Puts the app together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from redis import Redis
+
+import config
+from webhooks_ui import models  # noqa: F401 (the tables must be known before migrations and create_all look)
+from webhooks_ui.extensions import csrf, db, engine_options, limiter, login, migrate
+
+REDIS_TIMEOUT_SECONDS = 5
+REDIS_CONNECT_SECONDS = 2
+
+
+def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
+    """What ``webhooks_ui.create_app`` says."""
+    values = config.load() | dict(settings or {})
+    app = Flask(
+        "webhooks_ui",
+        instance_path=str(values["INSTANCE_PATH"].resolve()),
+        template_folder=str(config.ROOT / "templates"),
+        static_folder=str(config.ROOT / "static"),
+    )
+    app.config.from_mapping(values)
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
+    db.init_app(app)
+    app.extensions["redis"] = Redis.from_url(
+        app.config["REDIS_URL"], socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_CONNECT_SECONDS
+    )
+    if web:
+        from webhooks_ui import web as pages  # a worker must not pay for forms, templates and blueprints
+
+        migrate.init_app(app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
+        csrf.init_app(app)
+        login.init_app(app)
+        limiter.init_app(app)
+        pages.register(app)
+    return app
