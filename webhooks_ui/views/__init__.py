@@ -13,6 +13,8 @@ PAGES = (
     "webhooks",
     "deliveries",
     "retries",
+    "bulk_actions",
+    "recoveries",
     "event_types",
     "audit_log",
     "api_keys",
