@@ -28,7 +28,8 @@ from webhooks_ui.models.bulk_action import RUNNING
 
 BATCH_ROWS = 200
 RUN_SECONDS = 2.0  # then deliveries have their turn
-FORGOTTEN_AFTER = timedelta(seconds=10)
+RESUME_SECONDS = 10
+FORGOTTEN_AFTER = timedelta(seconds=RESUME_SECONDS)
 
 logger = logging.getLogger(__name__)
 
