@@ -30,7 +30,7 @@ def test_csv_holds_what_the_filters_show(admin):
     assert [int(row["id"]) for row in rows] == [delivery.id for delivery in failed][::-1]
     assert (rows[0]["status"], rows[0]["response_code"], rows[0]["webhook"]) == ("failed", "503", "Orders")
     assert rows[0]["event_id"] == failed[-1].event.public_id
-    assert rows[0]["attempted_at"].endswith("Z")
+    assert rows[0]["last_attempt_at"].endswith("+00:00")
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")'])

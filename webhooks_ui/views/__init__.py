@@ -13,6 +13,7 @@ PAGES = (
     "webhooks",
     "deliveries",
     "retries",
+    "exports",
     "bulk_actions",
     "recoveries",
     "event_types",

@@ -11,12 +11,12 @@ blueprint = Blueprint("exports", __name__, url_prefix="/admin/webhook-deliveries
 
 
 @blueprint.get("/export.csv")
-def as_csv() -> Response:
+def csv() -> Response:
     return _file(csv_lines(DeliveryFilters.parse(request.args)), "text/csv; charset=utf-8", "deliveries.csv")
 
 
 @blueprint.get("/export.json")
-def as_json() -> Response:
+def json() -> Response:
     return _file(json_lines(DeliveryFilters.parse(request.args)), "application/json", "deliveries.json")
 
 
