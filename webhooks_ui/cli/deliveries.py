@@ -1,0 +1,76 @@
+"""``flask deliveries``: retry, purge and export."""
+
+import click
+from sqlalchemy import select
+
+from jobs.purge import count, purge
+from jobs.resend import make_due
+from jobs.wake import wake
+from webhooks_ui import audit
+from webhooks_ui.cli.group import Group
+from webhooks_ui.delivery_export import csv_lines, json_lines
+from webhooks_ui.delivery_filters import ID_MAX, STATUSES, DeliveryFilters, parse_time
+from webhooks_ui.event_types import CATEGORIES
+from webhooks_ui.extensions import db, start_writing
+from webhooks_ui.models import Delivery, Environment, get_settings, utcnow
+
+
+@click.group(cls=Group)
+def deliveries() -> None:
+    """Retry, purge and export deliveries."""
+
+
+@deliveries.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1, ID_MAX))
+def retry(ids: tuple[int, ...]) -> None:
+    """Make one more attempt of each delivery, now. The body and the webhook-id stay the same."""
+    start_writing()
+    changed = make_due(db.session.connection(), ids, utcnow())
+    for id in changed:
+        audit.record("delivery.retried", "delivery", id)
+    existing = set(db.session.scalars(select(Delivery.id).where(Delivery.id.in_(ids))))
+    db.session.commit()
+    wake()
+    click.echo(f"Queued for one more attempt: {len(changed)} of {len(set(ids))}.")
+    for id in sorted(set(ids).difference(changed)):
+        reason = (
+            "an attempt is under way, or its webhook was deleted" if id in existing else "there is no such delivery"
+        )
+        click.echo(f"{id} was not retried: {reason}.", err=True)
+    if len(changed) < len(set(ids)):
+        raise click.exceptions.Exit(1)
+
+
+@deliveries.command("purge")
+@click.option("--older-than", "days", type=click.IntRange(1, 36_500), help="Days; by default the retention setting.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+def purge_(days: int | None, dry_run: bool) -> None:
+    """Delete final deliveries with their attempts, and events that no delivery needs any more.
+
+    Statistics and the audit log stay.
+    """
+    days = days or get_settings()["retention_days"]
+    purged = count(days) if dry_run else purge(days)
+    verb = "Would delete" if dry_run else "Deleted"
+    click.echo(f"{verb} {purged.deliveries:,} deliveries and {purged.events:,} events older than {days} days.")
+
+
+def _time(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and parse_time(value) is None:
+        raise click.BadParameter(f"{value!r} is no time; write 24h, 7d, 2026-11-23 or 2026-11-23T10:00:00Z.")
+    return value
+
+
+@deliveries.command()
+@click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
+@click.option("--status", type=click.Choice(list(map(str, STATUSES))), default="")
+@click.option("--category", type=click.Choice(list(CATEGORIES)), default="")
+@click.option("--environment", type=click.Choice(list(map(str, Environment))), default="")
+@click.option("--webhook", type=click.IntRange(1, ID_MAX), help="The id of a webhook.")
+@click.option("--since", callback=_time, default="", help="A time (UTC), a date, or a span such as 24h.")
+@click.option("--until", callback=_time, default="", help="Likewise.")
+def export(format_: str, webhook: int | None, **filters: str) -> None:
+    """Write the delivery log to the standard output, newest first."""
+    chosen = DeliveryFilters(webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()})
+    for piece in (csv_lines if format_ == "csv" else json_lines)(chosen):
+        click.echo(piece, nl=False)
