@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
-from flask import Flask, Response, abort, request, url_for
+from flask import Flask, Response, abort, request
 
 ROOT = Path(__file__).resolve().parent.parent / "static"
 LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "deliveries", "records", "utilities")
@@ -21,7 +21,7 @@ def register(app: Flask) -> None:
 
 def asset_url(name: str) -> str:
     """The address of an asset, with a hash of its content, so that browsers may keep it for ever."""
-    return url_for("asset", name=name, v=hashlib.sha256(_read(name)).hexdigest()[:12])
+    return f"{request.script_root}/assets/{name}?v={_version(name)}"  # not url_for: a page has a hundred icons
 
 
 def serve(name: str) -> Response:
@@ -53,3 +53,8 @@ SOURCES: dict[str, Callable[[], bytes]] = {
 @lru_cache(maxsize=len(SOURCES))
 def _read(name: str) -> bytes:
     return SOURCES[name]()
+
+
+@lru_cache(maxsize=len(SOURCES))
+def _version(name: str) -> str:
+    return hashlib.sha256(_read(name)).hexdigest()[:12]

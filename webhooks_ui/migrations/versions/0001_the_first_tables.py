@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 23:26:46.120195
+Revision: 0001, after , made 2026-11-23 23:31:54.256947
 """
 
 import sqlalchemy as sa
@@ -111,6 +111,8 @@ def upgrade():
     sa.Column('probes_failed', sa.Integer(), nullable=False),
     sa.Column('disabled_at', types.UtcDateTime(timezone=True), nullable=True),
     sa.Column('disabled_reason', sa.Text(), nullable=True),
+    sa.Column('name_key', sa.Text(), sa.Computed('lower(name)', persisted=True), nullable=False),
+    sa.Column('search_text', sa.Text(), sa.Computed("lower(substr(name || ' ' || url, 1, 600))", persisted=True), nullable=False),
     sa.Column('created_at', types.UtcDateTime(timezone=True), nullable=False),
     sa.Column('updated_at', types.UtcDateTime(timezone=True), nullable=False),
     sa.Column('deleted_at', types.UtcDateTime(timezone=True), nullable=True),
@@ -119,7 +121,8 @@ def upgrade():
     with op.batch_alter_table('webhooks', schema=None) as batch_op:
         batch_op.create_index('ix_webhooks_list_created_at', ['deleted_at', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_webhooks_list_environment', ['deleted_at', 'environment', 'created_at', 'id'], unique=False)
-        batch_op.create_index('ix_webhooks_list_name', ['deleted_at', 'name', 'id'], unique=False)
+        batch_op.create_index('ix_webhooks_list_name', ['deleted_at', 'name_key', 'id'], unique=False)
+        batch_op.create_index('ix_webhooks_list_search', ['deleted_at', 'created_at', 'id', 'environment', 'active', 'breaker_opened_at', 'disabled_at', 'search_text'], unique=False)
 
     op.create_table('deliveries',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -213,6 +216,7 @@ def downgrade():
 
     op.drop_table('deliveries')
     with op.batch_alter_table('webhooks', schema=None) as batch_op:
+        batch_op.drop_index('ix_webhooks_list_search')
         batch_op.drop_index('ix_webhooks_list_name')
         batch_op.drop_index('ix_webhooks_list_environment')
         batch_op.drop_index('ix_webhooks_list_created_at')
