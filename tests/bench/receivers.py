@@ -44,7 +44,7 @@ def nginx() -> Iterator[str]:
 
 @contextlib.contextmanager
 def receiver(delay_seconds: float = 0.0, log: Path | None = None) -> Iterator[str]:
-    """An endpoint that answers after a delay (a negative one: never); ``log`` gets a line of ``id time`` per request."""
+    """An endpoint that answers after a delay (negative: never); ``log`` gets a line of ``id time`` per request."""
     port = free_port()
     command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(delay_seconds), str(log or os.devnull)]
     process = subprocess.Popen(command)

@@ -1,0 +1,145 @@
+"""``make bench``: measures, prints a table, and writes docs/benchmarks.md. ``--short`` takes a look and writes nothing.
+
+The figures that count are ratios within one run: machines differ, and the same machine differs from hour to hour.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from tests.bench import engine, latency, pages, receivers
+from tests.bench.total_memory import make_run_memory
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REPORT = ROOT / "docs" / "benchmarks.md"
+DATABASES = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    requests: int
+    jobs: int
+    events: int
+    slow_events: int
+    seconds: float
+    arrays: int
+    singles: int
+    backlogs: tuple[int, ...]
+    slice: int
+    webhooks: int
+    deliveries: int
+    visits: int
+
+
+FULL = Size(16_000, 600, 800, 300, 20, 30, 1_500, (1_000, 10_000, 100_000, 1_000_000), 1_000, 100_000, 5_000_000, 40)
+SHORT = Size(3_000, 150, 100, 60, 4, 5, 200, (1_000, 10_000), 1_000, 10_000, 20_000, 15)
+
+
+class Table:
+    """Rows of measure, goal and figure, printed as they come."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str]] = []
+
+    def add(self, measure: str, goal: str, figure: str) -> None:
+        self.rows.append((measure, goal, figure))
+        print(f"{measure:66} {goal:34} {figure}", flush=True)
+
+    def __str__(self) -> str:
+        lines = ["| measure | goal | measured |", "|---|---|---|"]
+        return "\n".join(lines + [f"| {' | '.join(row)} |" for row in self.rows])
+
+
+def measure(size: Size, table: Table) -> None:
+    with contextlib.ExitStack() as stack:
+        nginx = stack.enter_context(receivers.nginx())
+        slow = stack.enter_context(receivers.receiver(0.2))
+        dead = stack.enter_context(receivers.receiver(-1))
+        jobs = engine.job_per_delivery(nginx, size.jobs)
+        table.add("one RQ job a delivery, 2 SimpleWorkers", "baseline", f"{jobs:,.0f}/s")
+        bare = max(engine.bare_loop(nginx, size.requests, threads) for threads in (8, 32))
+        table.add("bare loop of HTTPAdapter.send, 2 processes, 8 or 32 threads", "baseline", f"{bare:,.0f}/s")
+        slots = engine.WORKERS * 64 / 0.2
+        for database in DATABASES:
+            rate, memory = engine.throughput(database, nginx, size.events)
+            goal = "≥ 10 × job, ≥ 70 % of bare"
+            figure = f"{rate:,.0f}/s = {rate / jobs:.1f} × job, {rate / bare:.0%} of bare"
+            table.add(f"{database}: delivered, 2 workers, 20 webhooks", goal, figure)
+            table.add(f"{database}: memory of a worker", "< 120 MiB", f"{memory:.0f} MiB")
+            rate, _ = engine.throughput(database, slow, size.slow_events)
+            table.add(
+                f"{database}: endpoints that take 200 ms", "≥ 90 % of the slots", f"{rate:,.0f}/s = {rate / slots:.0%}"
+            )
+            alone, beside = engine.healthy_beside_dead(database, nginx, dead, size.events // 2)
+            figure = f"{beside:,.0f}/s of {alone:,.0f}/s = {beside / alone:.0%}"
+            table.add(f"{database}: healthy ones, 20 % never answer", "≥ 85 %", figure)
+            costs = engine.backlog(database, nginx, list(size.backlogs), size.slice)
+            worst = max(costs[1:]) / costs[0]
+            figure = ", ".join(f"{n:,}: {cost:.2f} ms" for n, cost in zip(size.backlogs, costs, strict=True))
+            table.add(f"{database}: cost of a delivery by backlog", "grows ≤ 15 %", f"{figure}; worst {worst - 1:+.0%}")
+    for database in DATABASES:
+        for rate in (50, 200):
+            found = latency.to_receiver(database, rate, size.seconds)
+            figure = ", ".join(f"{name} {value:.0f} ms" for name, value in found.items())
+            table.add(f"{database}: POST to receiver at {rate}/s", "p50 < 15, p95 < 60, p99 < 150 ms", figure)
+        found = latency.to_receiver(database, 50, size.seconds, dead=4)
+        table.add(
+            f"{database}: the same at 50/s beside 4 that never answer",
+            "p95 at most doubles",
+            f"p95 {found['p95']:.0f} ms",
+        )
+        arrays, singles = latency.ingest(database, size.arrays, size.singles)
+        table.add(
+            f"{database}: taken in arrays of 1,000 / one by one",
+            "8,000 / 400 a second",
+            f"{arrays:,.0f} / {singles:,.0f}",
+        )
+    for database in DATABASES:
+        for name, found in pages.server_times(database, size.webhooks, size.deliveries, size.visits).items():
+            label = f"{database}: {name} ({size.webhooks:,} webhooks, {size.deliveries:,} deliveries)"
+            table.add(label, "p95 < 30 ms", f"p50 {found['p50']:.1f} ms, p95 {found['p95']:.1f} ms")
+    if size is SHORT:
+        return
+    for name, found in pages.server_times("sqlite", 10_000, 0, size.visits).items():
+        table.add(f"sqlite: {name} (10,000 webhooks)", "< 50 ms", f"p95 {found['p95']:.1f} ms")
+    table.add("make run, all processes (proportional set size)", "< 400 MiB", f"{make_run_memory():.0f} MiB")
+
+
+def machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, commit {commit.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--short", action="store_true", help="a quick look: small sizes, nothing written")
+    size = SHORT if parser.parse_args().short else FULL
+    table = Table()
+    measure(size, table)
+    if size is FULL:
+        text = (
+            "# Benchmarks\n\n`make bench` wrote this. Receiver, workers, web server, database and the clients that measure "
+            f"share one machine: {machine()}.\n\n{table}\n"
+        )
+        REPORT.write_text(text)
+        print(f"\nwritten to {REPORT.relative_to(ROOT)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

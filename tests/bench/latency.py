@@ -1,0 +1,118 @@
+"""How long an event takes from ``POST /api/v1/events`` to the receiver, and how many events a second are taken."""
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import requests
+
+from tests.bench import receivers
+from tests.bench.engine import EXAMPLE, WORKERS
+from tests.factories import make_api_key, make_webhook
+from tests.rig import Rig, rig, until
+
+CLIENTS = 4
+EVENT = {"type": "license.activated", "data": EXAMPLE}
+
+
+@contextlib.contextmanager
+def product(database: str, urls: list[str], workers: int = WORKERS) -> Iterator[tuple[Rig, str]]:
+    """Web server, workers and scheduler with a webhook per URL, and an API key."""
+    with rig(database) as instance:
+        with instance.app.app_context():
+            for number, url in enumerate(urls):
+                make_webhook(name=f"Webhook {number}", url=url)
+            _, key = make_api_key(rate_per_minute=10_000_000)
+        for number in range(workers):
+            instance.start_worker(number)
+        instance.start_web()
+        instance.start_scheduler()
+        instance.wait_for_workers(workers)
+        yield instance, key
+
+
+def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict[str, float]:
+    """Percentiles in milliseconds, at ``rate`` events a second, beside ``dead`` webhooks that never answer."""
+    log = Path(tempfile.mkdtemp(prefix="bench-")) / "received"
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(receivers.receiver(log=log))
+        silent = stack.enter_context(receivers.receiver(-1)) if dead else ""
+        instance, key = stack.enter_context(product(database, [url] + [silent] * dead))
+        _offer(instance, key, rate, 2, "warm")
+        sent = _offer(instance, key, rate, seconds, "evt")
+        until(lambda: len(_received(log).keys() & sent.keys()) == len(sent), 60, "all events arrive")
+        received = _received(log)
+    return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()])
+
+
+def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
+    """Events a second that are taken in arrays of 1,000, and one by one; without webhooks or workers."""
+    with product(database, [], workers=0) as (instance, key):
+        many = _together(instance, key, arrays, [EVENT] * 1_000)
+        one = _together(instance, key, singles, EVENT)
+    return many * 1_000, one
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {f"p{p}": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 95, 99)}
+
+
+def _received(log: Path) -> dict[str, float]:
+    """When each event first arrived, by id."""
+    times: dict[str, float] = {}
+    for line in log.read_text().splitlines() if log.exists() else []:
+        id, _, at = line.partition(" ")
+        times.setdefault(id, float(at))
+    return times
+
+
+def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> dict[str, float]:
+    """Publish at a steady rate, whatever the answers take; when each event was sent, by id."""
+    start, count = time.time() + 0.2, int(rate * seconds)
+    sent: dict[str, float] = {}
+
+    def publish(session: requests.Session, number: int) -> None:
+        time.sleep(max(0.0, start + number / rate - time.time()))
+        id = f"{prefix}_{number}"
+        sent[id] = time.time()
+        _expect_accepted(session.post(f"{instance.url}/api/v1/events", json=EVENT | {"id": id}))
+
+    _clients(key, count, publish)
+    return sent
+
+
+def _together(instance: Rig, key: str, count: int, body: object) -> float:
+    """Requests a second with ``CLIENTS`` clients."""
+
+    def publish(session: requests.Session, _number: int) -> None:
+        _expect_accepted(session.post(f"{instance.url}/api/v1/events", json=body))
+
+    _clients(key, CLIENTS * 2, publish)
+    started = time.monotonic()
+    _clients(key, count, publish)
+    return count / (time.monotonic() - started)
+
+
+def _clients(key: str, count: int, publish: Callable[[requests.Session, int], None]) -> None:
+    """Share ``count`` calls of ``publish`` among the clients."""
+
+    def run(first: int) -> None:
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {key}"
+            for number in range(first, count, CLIENTS):
+                publish(session, number)
+
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _expect_accepted(response: requests.Response) -> None:
+    if response.status_code != 202:
+        raise RuntimeError(f"not accepted: {response.status_code} {response.text[:200]}")

@@ -1,0 +1,141 @@
+"""Server time of the pages at size, in one process, without the network."""
+
+import re
+import time
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from config import load
+from tests.bench.latency import percentiles
+from tests.bench.numbers import numbers
+from tests.factories import make_user, make_webhook
+from tests.rig import rig
+from webhooks_ui import create_app
+from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.models import Delivery, Event, Webhook
+
+PASSWORD = "a bench password"
+HTMX = {"HX-Request": "true"}
+
+
+def server_times(database: str, webhooks: int, deliveries: int, times: int) -> dict[str, dict[str, float]]:
+    """Percentiles in milliseconds of each page, with so many webhooks and deliveries."""
+    with rig(database) as instance:
+        app = create_app(load(instance.environ) | {"WTF_CSRF_ENABLED": False})
+        with app.app_context():
+            make_user(role="super_admin", password=PASSWORD)
+            fill(webhooks, deliveries)
+            middle = db.session.scalar(db.select(Webhook.id).order_by(Webhook.id).offset(webhooks // 2).limit(1))
+            last = db.session.scalar(db.select(db.func.max(Delivery.id)))
+            db.session.remove()
+        client = app.test_client()
+        client.post("/login", data={"email": "admin@example.com", "password": PASSWORD})
+        pages: dict[str, Callable[[int], object]] = {
+            "list": lambda n: get(client, "/admin/webhooks"),
+            "list, page 200": lambda n: get(client, "/admin/webhooks?page=200"),
+            "search": lambda n: get(client, f"/admin/webhooks?q=customer {n}"),
+            "search, no match": lambda n: get(client, f"/admin/webhooks?q=nothing{n}"),
+            "filter": lambda n: get(client, "/admin/webhooks?environment=staging&status=inactive"),
+            "toggle": lambda n: toggle(client, middle, n),
+            "webhook": lambda n: get(client, f"/admin/webhooks/{middle}"),
+        }
+        if last:
+            log = "/admin/webhook-deliveries"
+            pages |= {
+                "deliveries": lambda n: get(client, log),
+                "deliveries, next page": lambda n: get(client, next_page(client, log)),
+                "deliveries, failed": lambda n: get(client, f"{log}?status=failed"),
+                "deliveries, 5xx in staging": lambda n: get(client, f"{log}?code=5xx&environment=staging"),
+                "deliveries, search": lambda n: get(client, f"{log}?q=customer {n}"),
+                "delivery": lambda n: get(client, f"{log}/{last - n}"),
+            }
+        results = {}
+        for name, visit in pages.items():
+            visit(0)
+            results[name] = percentiles([_milliseconds(visit, n) for n in range(1, times + 1)])
+        return results
+
+
+def get(client: FlaskClient, path: str) -> str:
+    response = client.get(path, headers=HTMX)
+    if response.status_code != 200:
+        raise RuntimeError(f"{path}: {response.status}")
+    return response.text
+
+
+def next_page(client: FlaskClient, path: str) -> str:
+    """The address of the next page, as the first one has it."""
+    found = re.search(r'href="([^"]*cursor=[^"]+)"', _first_page.setdefault(path, "") or get(client, path))
+    if not found:
+        raise RuntimeError(f"{path} has no next page")
+    return found[1].replace("&amp;", "&")
+
+
+_first_page: dict[str, str] = {}
+
+
+def toggle(client: FlaskClient, webhook_id: int, number: int) -> None:
+    wanted = "true" if number % 2 else "false"
+    response = client.post(f"/admin/webhooks/{webhook_id}/active", data={"active": wanted}, headers=HTMX)
+    if response.status_code != 200:
+        raise RuntimeError(f"toggle: {response.status}")
+
+
+def _milliseconds(visit: Callable[[int], object], number: int) -> float:
+    started = time.perf_counter()
+    visit(number)
+    return (time.perf_counter() - started) * 1_000
+
+
+def fill(webhooks: int, deliveries: int) -> None:
+    """Rows made inside the database: webhooks in all environments, and deliveries of one event in all states."""
+    first = make_webhook(name="Customer 0", event_types=["license.activated", "license.expired"])
+    copied = ", ".join(
+        c.name for c in Webhook.__table__.c if c.name not in ("id", "name", "url", "environment", "active")
+    )
+    environment = "CASE n % 3 WHEN 0 THEN 'production' WHEN 1 THEN 'staging' ELSE 'development' END"
+    code = "CASE WHEN n % 50 = 0 THEN 503 ELSE 200 END"
+    status = "CASE WHEN n % 50 = 0 THEN 'failed' WHEN n % 9999 = 0 THEN 'cancelled' ELSE 'delivered' END"
+    with write_transaction() as connection:
+        postgresql = connection.dialect.name == "postgresql"
+
+        def run(statement: str, count: int) -> None:
+            connection.execute(text(statement.replace("NUMBERS", numbers(connection, count))))
+
+        true_or_false = "n % 7 <> 0" if postgresql else "(n % 7 <> 0)"
+        run(
+            f"INSERT INTO webhooks (name, url, environment, active, {copied})"
+            f" SELECT 'Customer ' || n, 'https://customer-' || n || '.example.com/hooks', {environment},"
+            f" {true_or_false}, {copied} FROM webhooks, NUMBERS WHERE id = {first.id}",
+            webhooks - 1,
+        )
+        run(
+            "INSERT INTO subscriptions (webhook_id, event_type)"
+            " SELECT id, event_type FROM webhooks, subscriptions, NUMBERS"
+            f" WHERE webhook_id = {first.id} AND id <> {first.id}",
+            1,
+        )
+        if deliveries:
+            event = Event(public_id="evt_bench", type="license.activated", environment="production", body=b"{}")
+            db.session.rollback()
+            event_id = connection.execute(
+                db.insert(Event).values(
+                    public_id=event.public_id, type=event.type, environment="production", body=b"{}"
+                )
+            ).inserted_primary_key[0]
+            made = (
+                "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
+                if postgresql
+                else "strftime('%Y-%m-%d %H:%M:%S.000000', '2026-11-01', (n * 0.4) || ' seconds')"
+            )
+            run(
+                "INSERT INTO deliveries (event_id, webhook_id, event_type, environment, trigger, status, forced,"
+                " attempts_count, response_code, outcome, duration_ms, last_attempt_at, created_at)"
+                f" SELECT {event_id}, {first.id} + n % {webhooks}, 'license.activated', {environment}, 'event',"
+                f" {status}, false, 1, {code}, 'delivered', 40, {made}, {made} FROM NUMBERS",
+                deliveries,
+            )
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE")
