@@ -55,7 +55,7 @@ def purge_(days: int | None, dry_run: bool) -> None:
     click.echo(f"{verb} {purged.deliveries:,} deliveries and {purged.events:,} events older than {days} days.")
 
 
-def _time(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value and parse_time(value) is None:
         raise click.BadParameter(f"{value!r} is no time; write 24h, 7d, 2026-11-23 or 2026-11-23T10:00:00Z.")
     return value
@@ -63,13 +63,13 @@ def _time(_context: click.Context, _parameter: click.Parameter, value: str) -> s
 
 @deliveries.command()
 @click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
-@click.option("--status", type=click.Choice(list(map(str, STATUSES))), default="")
-@click.option("--category", type=click.Choice(list(CATEGORIES)), default="")
-@click.option("--environment", type=click.Choice(list(map(str, Environment))), default="")
+@click.option("--status", type=click.Choice(list(map(str, STATUSES))))
+@click.option("--category", type=click.Choice(list(CATEGORIES)))
+@click.option("--environment", type=click.Choice(list(map(str, Environment))))
 @click.option("--webhook", type=click.IntRange(1, ID_MAX), help="The id of a webhook.")
-@click.option("--since", callback=_time, default="", help="A time (UTC), a date, or a span such as 24h.")
-@click.option("--until", callback=_time, default="", help="Likewise.")
-def export(format_: str, webhook: int | None, **filters: str) -> None:
+@click.option("--since", callback=_time, help="A time (UTC), a date, or a span such as 24h.")
+@click.option("--until", callback=_time, help="Likewise.")
+def export(format_: str, webhook: int | None, **filters: str | None) -> None:
     """Write the delivery log to the standard output, newest first."""
     chosen = DeliveryFilters(webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()})
     for piece in (csv_lines if format_ == "csv" else json_lines)(chosen):
