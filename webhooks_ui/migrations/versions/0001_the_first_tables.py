@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 23:31:54.256947
+Revision: 0001, after , made 2026-11-23 23:37:05.355718
 """
 
 import sqlalchemy as sa
@@ -119,9 +119,8 @@ def upgrade():
     sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks'))
     )
     with op.batch_alter_table('webhooks', schema=None) as batch_op:
-        batch_op.create_index('ix_webhooks_list_created_at', ['deleted_at', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_webhooks_list_environment', ['deleted_at', 'environment', 'created_at', 'id'], unique=False)
-        batch_op.create_index('ix_webhooks_list_name', ['deleted_at', 'name_key', 'id'], unique=False)
+        batch_op.create_index('ix_webhooks_list_name', ['deleted_at', 'name_key', 'id', 'environment', 'active', 'breaker_opened_at', 'disabled_at'], unique=False)
         batch_op.create_index('ix_webhooks_list_search', ['deleted_at', 'created_at', 'id', 'environment', 'active', 'breaker_opened_at', 'disabled_at', 'search_text'], unique=False)
 
     op.create_table('deliveries',
@@ -219,7 +218,6 @@ def downgrade():
         batch_op.drop_index('ix_webhooks_list_search')
         batch_op.drop_index('ix_webhooks_list_name')
         batch_op.drop_index('ix_webhooks_list_environment')
-        batch_op.drop_index('ix_webhooks_list_created_at')
 
     op.drop_table('webhooks')
     op.drop_table('users')
