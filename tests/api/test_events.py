@@ -1,3 +1,4 @@
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -186,6 +187,23 @@ def test_a_request_over_8_mib_gets_413(api):
     response = api.post("/events", data=b" " * (8 * 1024 * 1024 + 1))
     assert (response.status_code, response.content_type) == (413, "application/problem+json")
     assert "8 MiB" in response.json["detail"]
+
+
+def test_a_chunked_request_over_8_mib_gets_413(api):
+    body = io.BytesIO(json.dumps(EVENT).encode() + b" " * (8 * 1024 * 1024))
+    response = api.post(
+        "/events",
+        input_stream=body,
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert response.status_code == 413
+    assert stored_events() == []
+
+
+def test_a_chunked_request_is_read_to_its_end(api):
+    body = io.BytesIO(json.dumps(EVENT).encode())
+    response = api.post("/events", input_stream=body, environ_overrides={"wsgi.input_terminated": True})
+    assert response.status_code == 202
 
 
 def test_a_compressed_body_gets_415(api):
