@@ -7,10 +7,11 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_login import current_user
 
-from webhooks_ui import assets
+from webhooks_ui import assets, charts
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.htmx import wants_fragment
 from webhooks_ui.models import Environment, WebhookStatus, utcnow
+from webhooks_ui.outcomes import explain
 from webhooks_ui.permissions import may
 
 THEMES = ("system", "light", "dark")
@@ -21,6 +22,8 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(
         can=can,
+        charts=charts,
+        explain=explain,
         now=utcnow,
         theme=theme,
         wants_fragment=wants_fragment,

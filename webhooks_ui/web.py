@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webhooks_ui import api, cli, errors, security, template_helpers, views
+from webhooks_ui import api, cli, compression, errors, security, template_helpers, views
 
 
 def register(app: Flask) -> None:
@@ -11,4 +11,5 @@ def register(app: Flask) -> None:
     cli.register(app)
     errors.register(app)
     security.register(app)
+    compression.register(app)
     template_helpers.register(app)

@@ -50,6 +50,11 @@ def _no_control_characters(allowed: str = "") -> Any:
     return check
 
 
+def _values(webhook: Webhook) -> dict[str, Any]:
+    names = ("name", "url", "environment", "description", "active", "format")
+    return {name: getattr(webhook, name) for name in names} | {"events": webhook.event_types}
+
+
 class WebhookForm(Form):
     name = StringField(
         "Name",
@@ -86,18 +91,12 @@ class WebhookForm(Form):
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookForm":
         """The form that shows ``webhook``, or what was sent for it; what was not sent stays as it is."""
-        return cls(
-            data={
-                "name": webhook.name,
-                "url": webhook.url,
-                "environment": webhook.environment,
-                "description": webhook.description,
-                "active": webhook.active,
-                "events": webhook.event_types,
-                "format": webhook.format,
-                "version": str(webhook.version),
-            }
-        )
+        return cls(data=_values(webhook) | {"version": str(webhook.version)})
+
+    @classmethod
+    def copy_of(cls, webhook: Webhook) -> "WebhookForm":
+        """The form that creates another webhook like ``webhook``, with a secret of its own."""
+        return cls(formdata=None, data=_values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"})
 
     def validate_url(self, field: Field) -> None:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.extensions import db
@@ -14,7 +14,7 @@ PAGE_SIZE = 25
 COUNT_MAX = 10_000  # who has more searches instead of paging, and counting would take longer than showing
 SEARCH_MAX_CHARACTERS = 200
 DEFAULT_SORT = "-created_at"
-SORTS = {
+SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "created_at": (Webhook.created_at.asc(), Webhook.id.asc()),
     "-created_at": (Webhook.created_at.desc(), Webhook.id.desc()),
     "name": (Webhook.name_key.asc(), Webhook.id.asc()),

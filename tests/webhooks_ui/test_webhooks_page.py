@@ -1,5 +1,6 @@
 """The webhook's page: its secret, test events, and the end of it."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -157,3 +158,46 @@ def test_a_change_by_an_operator_names_the_operator(sign_in: Callable[[str], Fla
     sign_in("operator").post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"})
     entry = db.session.scalars(db.select(AuditEntry)).one()
     assert (entry.actor, entry.address) == ("operator@example.com", "127.0.0.1")
+
+
+def test_the_result_of_a_test_is_polled_until_it_is_final(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook)
+    address = f"/admin/webhooks/{webhook.id}/test/{delivery.id}"
+    waiting = admin.get(address).text
+    assert f'hx-get="{address}"' in waiting
+    delivery.status, delivery.outcome, delivery.response_code = "failed", "bad_status", 404
+    db.session.commit()
+    final = admin.get(address).text
+    assert "hx-get" not in final
+    assert "The endpoint answered 404 Not Found." in final
+    assert admin.get(f"/admin/webhooks/{make_webhook().id}/test/{delivery.id}").status_code == 404
+
+
+def test_the_page_says_why_a_webhook_does_not_deliver(admin: FlaskClient) -> None:
+    failing = make_webhook(breaker_opened_at=utcnow(), failing_since=utcnow(), consecutive_failures=12)
+    disabled = make_webhook(active=False, disabled_at=utcnow(), disabled_reason="The endpoint answered 410 Gone.")
+    assert "12 attempts in a row went wrong" in admin.get(f"/admin/webhooks/{failing.id}").text
+    assert "The endpoint answered 410 Gone." in admin.get(f"/admin/webhooks/{disabled.id}").text
+
+
+def test_the_history_names_who_did_what(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"})
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert "Made inactive" in page
+    assert "admin@example.com, <time" in page
+
+
+def test_a_duplicate_starts_with_all_but_the_secret(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="x" * 100, environment="staging", event_types=["contract.created"])
+    page = admin.get(f"/admin/webhooks/new?copy={webhook.id}").text
+    assert f'value="{"x" * 95} copy"' in page
+    assert f'value="{webhook.url}"' in page
+    assert re.search('value="contract.created" checked', page)
+    assert webhook.secret not in page
+
+
+@pytest.mark.parametrize(("original", "status"), [("999", 404), ("9" * 30, 404), ("abc", 200), ("-1", 200)])
+def test_a_duplicate_of_nothing(admin: FlaskClient, original: str, status: int) -> None:
+    assert admin.get(f"/admin/webhooks/new?copy={original}").status_code == status

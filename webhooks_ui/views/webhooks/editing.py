@@ -1,11 +1,12 @@
 """Creating a webhook, and editing one that somebody else may be editing too."""
 
-from flask import Response, flash, make_response, render_template, session, url_for
+from flask import Response, flash, make_response, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.wake import wake
 from webhooks_ui import webhook_changes
 from webhooks_ui.answers import go
+from webhooks_ui.converters import LARGEST_ID
 from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.htmx import wants_fragment
 from webhooks_ui.models import Webhook
@@ -16,6 +17,10 @@ from webhooks_ui.webhook_form import WebhookForm
 
 @blueprint.get("/new")
 def new() -> Response:
+    """An empty form, or with ``?copy=<id>`` one that starts as another webhook."""
+    original = request.args.get("copy", "")
+    if original.isdecimal():
+        return _page(WebhookForm.copy_of(webhook_changes.get(min(int(original[:20]), LARGEST_ID))))
     return _page(WebhookForm(formdata=None))
 
 

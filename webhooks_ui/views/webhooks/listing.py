@@ -12,13 +12,15 @@ from webhooks_ui.htmx import render, wants_fragment
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_form import switch_value
 from webhooks_ui.webhook_list import Filters, find
+from webhooks_ui.webhook_stats import last_day
 
 
 @blueprint.get("")
 def index() -> Response:
     filters = Filters.parse(request.args)
     found = find(filters)
-    response = render("webhooks/index.html", "webhooks/_list.html", filters=filters, found=found)
+    health = last_day(webhook.id for webhook in found.webhooks)
+    response = render("webhooks/index.html", "webhooks/_list.html", filters=filters, found=found, health=health)
     if request.headers.get("HX-Trigger") == "webhook-filters":
         # A form names its empty fields too: the address bar gets the short form.
         response.headers["HX-Replace-Url"] = url_for("webhooks.index", **filters.query())
@@ -37,6 +39,6 @@ def set_active(webhook_id: int) -> Response | str:
         wake()  # what waited for it may go out now
     message = f"{webhook.name} is {'active' if wanted else 'inactive'} now."
     if wants_fragment():
-        return render_template("webhooks/_row.html", webhook=webhook, message=message)
+        return render_template("webhooks/_row.html", webhook=webhook, message=message, health=last_day([webhook.id]))
     flash(message)
     return go_back()

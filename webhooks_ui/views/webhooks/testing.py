@@ -1,6 +1,6 @@
 """Test events: the example of any type, or an edited one, sent to one webhook whatever its state."""
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, abort, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.publish import NewEvent, publish_test
@@ -10,7 +10,7 @@ from webhooks_ui.event_input import FieldError, WrongEvent, check_event
 from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render, wants_fragment
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Delivery, Webhook
 from webhooks_ui.template_helpers import pretty_json
 from webhooks_ui.views.webhooks.blueprint import blueprint
 
@@ -36,11 +36,21 @@ def send_test(webhook_id: int) -> BaseResponse:
     environment = webhook.environment
     audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": chosen})
     db.session.commit()  # publishing has a transaction of its own
-    delivery = url_for("deliveries.show", delivery_id=publish_test(webhook_id, environment, event))
+    delivery_id = publish_test(webhook_id, environment, event)
     if wants_fragment():
-        return make_response(render_template("webhooks/_test_sent.html", type=chosen, delivery=delivery))
+        delivery = db.session.get_one(Delivery, delivery_id)
+        return make_response(render_template("webhooks/_test_sent.html", delivery=delivery))
     flash(f"A test {chosen} was sent.")
-    return go(delivery)
+    return go(url_for("deliveries.show", delivery_id=delivery_id))
+
+
+@blueprint.get("/<int:webhook_id>/test/<int:delivery_id>")
+def test_result(webhook_id: int, delivery_id: int) -> str:
+    """What became of a test event: what a pending one polls."""
+    delivery = db.session.get(Delivery, delivery_id)
+    if delivery is None or delivery.webhook_id != webhook_id:
+        abort(404)
+    return render_template("webhooks/_test_result.html", delivery=delivery)
 
 
 def _read(chosen: str, text: str, environment: str) -> NewEvent:

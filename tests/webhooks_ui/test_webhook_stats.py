@@ -1,0 +1,84 @@
+"""What the statistics say, in numbers and as charts."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import make_webhook
+from webhooks_ui import charts
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Stats, Webhook, utcnow
+from webhooks_ui.webhook_stats import RANGES, Series, Step, last_day, percentile, series
+
+
+def count(webhook: Webhook, hours_ago: int, succeeded: bool, count: int, duration_bucket_ms: int = 100) -> None:
+    hour = utcnow().replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours_ago)
+    fields = {"hour": hour, "succeeded": succeeded, "duration_bucket_ms": duration_bucket_ms, "count": count}
+    db.session.add(Stats(webhook_id=webhook.id, **fields))
+    db.session.commit()
+
+
+def test_the_last_day_is_counted_for_each_webhook(app: Flask) -> None:
+    busy, idle = make_webhook(), make_webhook()
+    count(busy, 0, True, 6)
+    count(busy, 23, True, 3, duration_bucket_ms=250)
+    count(busy, 23, False, 1)
+    count(busy, 24, False, 99)
+    count(busy, -2, False, 99)  # written by a clock that ran ahead
+    found = last_day([busy.id, idle.id])
+    assert (found[busy.id].total, found[busy.id].success_percent) == (10, 90.0)
+    assert (found[busy.id].steps[0].failed, found[busy.id].steps[-1].succeeded) == (1, 6)
+    assert (found[idle.id].total, found[idle.id].success_percent) == (0, None)
+
+
+@pytest.mark.parametrize(("key", "steps"), [("24h", 24), ("7d", 28), ("30d", 30)])
+def test_a_series_holds_its_whole_range(app: Flask, key: str, steps: int) -> None:
+    webhook = make_webhook()
+    span = RANGES[key]
+    hours = int(span.steps * span.step / timedelta(hours=1))
+    for hours_ago in (0, hours - 1, hours):
+        count(webhook, hours_ago, True, 5)
+    found = series(webhook.id, span)
+    assert len(found.steps) == steps
+    assert found.total == 10
+    assert found.steps[0].succeeded == found.steps[-1].succeeded == 5
+
+
+def test_a_single_failure_is_never_rounded_away() -> None:
+    assert Series([Step(utcnow(), succeeded=100_000, failed=1)]).success_percent == 99.9
+
+
+def test_percentiles_come_from_the_buckets() -> None:
+    durations = Counter({10: 90, 100: 9, 5_000: 1})
+    assert [percentile(durations, share) for share in (0.5, 0.95, 1.0)] == [10, 100, 5_000]
+    assert percentile(Counter(), 0.5) is None
+
+
+def test_bars_stack_failures_on_successes() -> None:
+    found = charts.bars(Series([Step(utcnow(), succeeded=3, failed=1), Step(utcnow())]), 20, 10)
+    assert found == {"succeeded": "M5.0 10.0v-6.4", "failed": "M5.0 3.6v-2.1"}
+
+
+def test_a_line_breaks_where_nothing_was_attempted() -> None:
+    steps = [Step(utcnow(), durations=Counter({ms: 1})) if ms else Step(utcnow()) for ms in (100, 50, 0, 100)]
+    assert charts.duration_lines(Series(steps), 40, 22)["p50"] == "M5.0 2.0h0L15.0 12.0M35.0 2.0h0"
+
+
+def test_a_row_shows_the_health_of_the_last_day(admin: FlaskClient) -> None:
+    make_webhook()
+    assert "No deliveries yet" in admin.get("/admin/webhooks").text
+    count(make_webhook(name="Busy"), 1, True, 1_234)
+    assert "100 % of 1,234 attempts succeeded in the last 24 hours" in admin.get("/admin/webhooks").text
+
+
+def test_the_page_of_a_webhook_shows_the_chosen_range(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    count(webhook, 30, False, 7, duration_bucket_ms=500)
+    assert "No delivery was attempted in the last 24 hours" in admin.get(f"/admin/webhooks/{webhook.id}?range=x").text
+    week = admin.get(f"/admin/webhooks/{webhook.id}?range=7d", headers={"HX-Request": "true"}).text
+    assert week.strip().startswith('<section class="card" id="health"')
+    assert "Attempts in the last 7 days: 0 succeeded, 7 failed" in week
+    assert "95 % within 500 ms" in week
