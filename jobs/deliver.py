@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import cast
 
 from flask import Flask, current_app
-from redis import Redis, RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -18,16 +17,17 @@ from jobs.record import Finished, record
 from jobs.send import Sender
 from jobs.senders import Finishing, Senders
 from jobs.slots import Slots
-from jobs.wake import clear_waiting, wake
+from jobs.wake import Listener, call_help
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import get_settings, utcnow
 from webhooks_ui.outcomes import Outcome
 
-RUN_SECONDS = 30  # then a successor goes on, so that RQ can look after its worker
+RUN_SECONDS = 10  # then a successor goes on, so that other jobs have their turn
+LINGER_SECONDS = 1.0  # with nothing to do, before the job ends: the next event finds a worker awake
 GROUP_MAX = 200  # results in one transaction
 GROUP_SECONDS = 0.05  # that a finished result waits for others at most
 QUEUE_FACTOR = 6  # times the slots: what is leased at most, so that one look serves many requests
-LISTEN_SECONDS = 0.025  # between looks for a wake-up, while requests are under way
+LISTEN_SECONDS = 0.005  # between listening for a wake-up, while requests are under way
 REFRESH_SECONDS = 1.0  # between renewals of the leases
 DATABASE_PATIENCE_SECONDS = 60.0
 
@@ -48,7 +48,7 @@ class Drain:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._redis = cast(Redis, app.extensions["redis"])
+        self._listener = Listener(app.extensions["redis"])
         self._senders = _senders(app)
         self._slots = _slots(app)
         self._token = secrets.token_hex(8)
@@ -60,17 +60,39 @@ class Drain:
         self._look = True
 
     def run(self) -> None:
-        self._clear_waiting()
         self._settings = get_settings()
         db.session.rollback()
-        while True:
-            self._exchange()
-            self._start()
-            if not (self._slots.in_flight or self._slots.queued or self._finished or self._wants_more):
-                break
+        self._listener.start()
+        try:
+            while self._step():
+                pass
+        finally:
+            self._listener.stop()
+        if self._ends_at <= time.monotonic() and not stopping.is_set():
+            call_help()
+
+    def _step(self) -> bool:
+        """Write, lease, start, and wait for what comes; whether there may be more to do."""
+        self._exchange()
+        self._start()
+        if self._slots.in_flight or self._slots.queued or self._finished:
             self._collect()
-        if time.monotonic() >= self._ends_at and not stopping.is_set():
-            wake()
+            return True
+        if self._wants_more:
+            return True
+        return self._linger()
+
+    def _linger(self) -> bool:
+        """With nothing to do, wait a little for a wake-up; whether one came."""
+        until = time.monotonic() + LINGER_SECONDS
+        while self._listener.listens and not self._ending and time.monotonic() < until:
+            if self._listener.heard(LINGER_SECONDS / 10):
+                self._look = True
+                return True
+        self._look = self._listener.stop()
+        if self._look and not self._ending:
+            self._listener.start()
+        return self._wants_more
 
     @property
     def _ending(self) -> bool:
@@ -87,20 +109,24 @@ class Drain:
 
     def _collect(self) -> None:
         """Wait for results, no longer than a group may take, and put what they free to use at once."""
-        until = time.monotonic() + (GROUP_SECONDS if self._finished else LISTEN_SECONDS)
-        while self._slots.in_flight and len(self._finished) < GROUP_MAX:
+        until = time.monotonic() + GROUP_SECONDS
+        while self._slots.in_flight and len(self._finished) < GROUP_MAX and time.monotonic() < until:
             try:
-                item = self._done.get(timeout=max(0.0, until - time.monotonic()))
+                item = self._done.get(timeout=LISTEN_SECONDS)
             except queue.Empty:
-                break
-            delivery, _, result = item
-            if not self._finished:
-                until = time.monotonic() + GROUP_SECONDS
+                if self._is_called():
+                    return
+                continue
             self._finished.append(item)
-            self._slots.finish(delivery, result.outcome == Outcome.DELIVERED, time.monotonic())
+            self._slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
             self._start()
-        if not self._finished and not self._look:
-            self._look = self._clear_waiting()
+        self._is_called()
+
+    def _is_called(self) -> bool:
+        """Whether a wake-up came; if so, look with the next exchange."""
+        called = self._listener.heard(0)
+        self._look = self._look or called
+        return called
 
     def _exchange(self) -> None:
         """One transaction: write what finished, lease what is due."""
@@ -132,9 +158,9 @@ class Drain:
             elif self._wants_more:
                 claimed = self._claim(connection, now)
         self._finished = []
-        if len(claimed) >= self._slots.total:  # there is more to do than one worker can do at once
-            wake()
         self._slots.add(claimed)
+        if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
+            call_help()
         if refresh:
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
 
@@ -160,12 +186,6 @@ class Drain:
         queued = self._slots.webhooks_queued()
         for id in set(queued) - claim.sendable(connection, queued):
             claim.release(connection, now, self._token, [delivery.id for delivery in self._slots.drop_queue(id)])
-
-    def _clear_waiting(self) -> bool:
-        try:
-            return clear_waiting(self._redis)
-        except RedisError:
-            return False
 
 
 def _slots(app: Flask) -> Slots:

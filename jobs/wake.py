@@ -1,15 +1,23 @@
-"""Wake: ask RQ for one ``deliver`` job, unless one is already waiting."""
+"""Wake: see to it that a worker looks for work. One that listens is told; else RQ is asked for a ``deliver`` job.
+
+One wake-up waits at a time: a key with a short expiry, set if it isn't there, and deleted by whoever looks *before* it
+looks, so that none is lost. What is lost all the same, with a Redis, costs no more than the time until the next sweep.
+"""
 
 import logging
 import time
+from typing import Any
 
 from flask import current_app
 from redis import Redis, RedisError
 from rq import Queue
 
 QUEUE = "deliveries"
+CHANNEL = "webhooks:wake"
 WAITING_KEY = "webhooks:deliver-waiting"
-WAITING_SECONDS = 5  # a job that was lost blocks wake-ups no longer than this
+WAITING_SECONDS = 5  # a wake-up that was lost blocks others no longer than this
+HELP_KEY = "webhooks:help-called"
+HELP_SECONDS = 1
 JOB_TIMEOUT_SECONDS = 120
 REDIS_PAUSE_SECONDS = 0.5
 
@@ -23,14 +31,81 @@ def wake() -> bool:
     """
     redis: Redis = current_app.extensions["redis"]
     try:
-        if redis.set(WAITING_KEY, "1", nx=True, ex=WAITING_SECONDS):
-            Queue(QUEUE, connection=redis).enqueue(
-                "jobs.deliver.deliver", job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
-            )
+        if redis.set(WAITING_KEY, "1", nx=True, ex=WAITING_SECONDS) and not redis.publish(CHANNEL, ""):
+            _enqueue(redis)
     except RedisError as error:
         logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
         return False
     return True
+
+
+def call_help() -> None:
+    """Ask for one more worker, at most once a second: there is more to do than this one can."""
+    redis: Redis = current_app.extensions["redis"]
+    try:
+        if redis.set(HELP_KEY, "1", nx=True, ex=HELP_SECONDS):
+            _enqueue(redis)
+    except RedisError as error:
+        logger.warning("Redis is not reachable, no other worker can be asked: %s", error)
+
+
+def _enqueue(redis: Redis) -> None:
+    Queue(QUEUE, connection=redis).enqueue(
+        "jobs.deliver.deliver", job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
+    )
+
+
+class Listener:
+    """Hears wake-ups while a job runs, so that the next event finds a worker awake."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._channel: Any = None
+
+    @property
+    def listens(self) -> bool:
+        return self._channel is not None
+
+    def start(self) -> None:
+        """Listen; what was waiting is answered by the look that follows."""
+        try:
+            self._channel = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            self._channel.subscribe(CHANNEL)
+            self._channel.get_message(timeout=1.0)  # the confirmation: from here on publishers count us
+            self._take()
+        except RedisError:
+            self._forget()
+
+    def heard(self, seconds: float) -> bool:
+        """Wait up to ``seconds`` for a wake-up; whether one came and is ours to answer."""
+        if self._channel is None:
+            return False
+        try:
+            return self._channel.get_message(timeout=seconds) is not None and self._take()
+        except RedisError:
+            self._forget()
+            return False
+
+    def stop(self) -> bool:
+        """Listen no more; whether a wake-up came before publishers knew, and is still to be answered."""
+        if self._channel is None:
+            return False
+        try:
+            self._channel.unsubscribe(CHANNEL)
+            self._channel.get_message(timeout=1.0)
+            return self._take()
+        except RedisError:
+            return False
+        finally:
+            self._forget()
+
+    def _take(self) -> bool:
+        return bool(self._redis.delete(WAITING_KEY))
+
+    def _forget(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        self._channel = None
 
 
 def wait_for_redis(redis: Redis) -> None:
@@ -45,11 +120,3 @@ def wait_for_redis(redis: Redis) -> None:
                 logger.warning("Redis is not reachable, waiting for it: %s", error)
             said = True
             time.sleep(REDIS_PAUSE_SECONDS)
-
-
-def clear_waiting(redis: Redis) -> bool:
-    """Let the next wake-up through; whether one was waiting.
-
-    A job calls it *before* it looks for work, so that no wake-up is lost.
-    """
-    return bool(redis.delete(WAITING_KEY))

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
+from jobs import deliver
 from tests.rig import postgresql
+
+
+@pytest.fixture(autouse=True)
+def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain that a test runs ends as soon as it has nothing to do."""
+    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
 
 
 @pytest.fixture
