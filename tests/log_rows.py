@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.publish import new_event_id
 from tests.factories import make_webhook
-from webhooks_ui.extensions import db
+from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.models import Attempt, Delivery, Event, Webhook, utcnow
 
 
@@ -34,6 +34,7 @@ def settle(delivery: Delivery, code: int = 200, **fields: Any) -> Delivery:
         "last_attempt_at": utcnow(),
         "due_at": None,
     } | fields
+    start_writing()
     for name, value in values.items():
         setattr(delivery, name, value)
     db.session.commit()
@@ -57,6 +58,7 @@ def add_attempt(delivery: Delivery, **fields: Any) -> Attempt:
         "response_body": b"<b>broken</b>",
     } | fields
     attempt = Attempt(**values)
+    start_writing()
     db.session.add(attempt)
     db.session.commit()
     return attempt

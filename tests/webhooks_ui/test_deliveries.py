@@ -229,6 +229,7 @@ def test_a_delivery_shows_each_attempt_with_request_and_response(admin):
 def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin):
     delivery = settle(add_delivery(), 500)
     delivery.event.body = b'{"x":"<script>alert(1)</script>"}'
+    db.session.commit()
     add_attempt(delivery, response_body=b'\xff<img src=x onerror=alert(1) hx-get="/logout">')
     page = admin.get(f"{LOG}/{delivery.id}").text
     assert "<script>alert" not in page
