@@ -21,6 +21,7 @@ PRESETS = {
 }
 TEXT_MAX_CHARACTERS = 200
 ID_MAX = 2**63 - 1
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # room to add and subtract
 
 _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
 _ID = re.compile(r"[0-9]{1,19}")
@@ -106,6 +107,8 @@ def parse_id(text: str) -> int | None:
 def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
     """The time that a preset (``24h``: so long ago), a date or an ISO time means; without a zone it is UTC.
 
+    A time before 1970 or after 9000 is taken for that year.
+
     Args:
         end_of_day: a date alone means the last moment of that day.
     """
@@ -115,7 +118,8 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # a "+" in an address is a space
         if end_of_day and len(text) <= len("2026-01-01"):
             at = datetime.combine(at, time.max)
-        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
+        at = (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
+        return min(max(at, EARLIEST), LATEST)
     except (ValueError, OverflowError):
         return None
 

@@ -14,6 +14,7 @@ from webhooks_ui.extensions import db
 from webhooks_ui.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
+from webhooks_ui.webhook_list import text_matches
 
 WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
 EVENTS_FOUND_MAX = 40
@@ -49,7 +50,7 @@ def _text_search(text: str) -> Search:
     found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
-    matches = or_(Webhook.name.icontains(text, autoescape=True), Webhook.url.icontains(text, autoescape=True))
+    matches = text_matches(text)
     webhooks = db.session.scalars(select(Webhook.id).where(matches).limit(WEBHOOK_SOURCES_MAX + 1)).all()
     types = [name for name in EVENT_TYPES if text.lower() in name]
     if types or len(webhooks) > WEBHOOK_SOURCES_MAX:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Computed, ForeignKey, Index, String, Text
+from sqlalchemy import Computed, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webhooks_ui import secret_box
@@ -14,6 +14,8 @@ NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
 DESCRIPTION_MAX_CHARACTERS = 1_000
 FILTERED = ("environment", "active", "breaker_opened_at", "disabled_at")
+
+NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")  # what people must be told of
 
 
 class Environment(StrEnum):
@@ -82,6 +84,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         # The next two hold all that search and filters look at: no row is read that isn't shown.
         Index("ix_webhooks_list_name", "deleted_at", "name_key", "id", *FILTERED),
         Index("ix_webhooks_list_search", "deleted_at", "created_at", "id", *FILTERED, "search_text"),
+        Index("ix_webhooks_noticed", "id", sqlite_where=NOTICED, postgresql_where=NOTICED),  # the badge on every page
     )
 
     @property

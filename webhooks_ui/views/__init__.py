@@ -16,6 +16,7 @@ PAGES = (
     "exports",
     "bulk_actions",
     "recoveries",
+    "notices",
     "event_types",
     "audit_log",
     "api_keys",

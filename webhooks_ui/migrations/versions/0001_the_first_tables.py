@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 23:37:05.355718
+Revision: 0001, after , made 2026-11-23 23:49:38.854696
 """
 
 import sqlalchemy as sa
@@ -122,6 +122,7 @@ def upgrade():
         batch_op.create_index('ix_webhooks_list_environment', ['deleted_at', 'environment', 'created_at', 'id'], unique=False)
         batch_op.create_index('ix_webhooks_list_name', ['deleted_at', 'name_key', 'id', 'environment', 'active', 'breaker_opened_at', 'disabled_at'], unique=False)
         batch_op.create_index('ix_webhooks_list_search', ['deleted_at', 'created_at', 'id', 'environment', 'active', 'breaker_opened_at', 'disabled_at', 'search_text'], unique=False)
+        batch_op.create_index('ix_webhooks_noticed', ['id'], unique=False, sqlite_where=sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)'), postgresql_where=sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)'))
 
     op.create_table('deliveries',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -215,6 +216,7 @@ def downgrade():
 
     op.drop_table('deliveries')
     with op.batch_alter_table('webhooks', schema=None) as batch_op:
+        batch_op.drop_index('ix_webhooks_noticed', sqlite_where=sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)'), postgresql_where=sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)'))
         batch_op.drop_index('ix_webhooks_list_search')
         batch_op.drop_index('ix_webhooks_list_name')
         batch_op.drop_index('ix_webhooks_list_environment')

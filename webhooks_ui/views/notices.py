@@ -1,0 +1,19 @@
+"""Notices: a badge on the bell of every page, and the list behind it."""
+
+from typing import Any
+
+from flask import Blueprint, render_template
+
+from webhooks_ui.notices import SHOWN_MAX, count_notices, noticed_webhooks
+
+blueprint = Blueprint("notices", __name__, url_prefix="/admin/notices")
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"count_notices": count_notices}
+
+
+@blueprint.get("")
+def index() -> str:
+    return render_template("notices/index.html", webhooks=noticed_webhooks(), most=SHOWN_MAX)
