@@ -8,11 +8,13 @@ from flask import Flask, current_app, request
 from flask_login import current_user
 
 from webhooks_ui import assets, charts
+from webhooks_ui.environment import current_environment
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.htmx import wants_fragment
 from webhooks_ui.models import Environment, WebhookStatus, utcnow
 from webhooks_ui.outcomes import explain
 from webhooks_ui.permissions import may
+from webhooks_ui.webhook_list import PAGE_SIZES
 
 THEMES = ("system", "light", "dark")
 RECENT = timedelta(days=1)
@@ -23,6 +25,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         can=can,
         charts=charts,
+        current_environment=current_environment,
         explain=explain,
         now=utcnow,
         theme=theme,
@@ -30,6 +33,7 @@ def register(app: Flask) -> None:
         CATEGORIES=CATEGORIES,
         EVENT_TYPES=EVENT_TYPES,
         ENVIRONMENTS=tuple(Environment),
+        PAGE_SIZES=PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),
         THEMES=THEMES,
     )

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
 from sqlalchemy.orm import load_only, selectinload
 
+from webhooks_ui.environment import current_environment
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Environment, Webhook, WebhookStatus
 
-PAGE_SIZE = 25
+PAGE_SIZES = (25, 50, 100)
 COUNT_MAX = 10_000  # who has more searches instead of paging, and counting would take longer than showing
 SEARCH_MAX_CHARACTERS = 200
 DEFAULT_SORT = "-created_at"
@@ -47,16 +48,19 @@ class Filters:
     environment: str = ""
     status: str = ""
     sort: str = DEFAULT_SORT
+    size: int = 25
     page: int = 1
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> "Filters":
-        environment, status, sort = (query.get(name, "") for name in ("environment", "status", "sort"))
+        environment = query.get("environment", current_environment())
+        status, sort, size = (query.get(name, "") for name in ("status", "sort", "size"))
         return cls(
             q=query.get("q", "").replace("\0", "").strip()[:SEARCH_MAX_CHARACTERS],
             environment=environment if environment in tuple(Environment) else "",
             status=status if status in tuple(WebhookStatus) else "",
             sort=sort if sort in SORTS else DEFAULT_SORT,
+            size=int(size) if size in map(str, PAGE_SIZES) else PAGE_SIZES[0],
             page=_page_number(query.get("page", "")),
         )
 
@@ -68,7 +72,8 @@ class Filters:
     def query(self, **changes: str | int) -> dict[str, Any]:
         """The query string's values, without those that are as they would be anyway."""
         changed = replace(self, **changes)  # type: ignore[arg-type]
-        return {name: value for name, value in vars(changed).items() if value != getattr(Filters, name)}
+        usual = vars(Filters()) | {"environment": current_environment()}
+        return {name: value for name, value in vars(changed).items() if value != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ def find(filters: Filters) -> Page:
     """
     order = SORTS[filters.sort]
     ids = db.session.scalars(select(Webhook.id).where(*_conditions(filters)).order_by(*order).limit(COUNT_MAX)).all()
-    pages = max(1, -(-len(ids) // PAGE_SIZE))
+    pages = max(1, -(-len(ids) // filters.size))
     number = min(filters.page, pages)
-    shown = ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    shown = ids[(number - 1) * filters.size : number * filters.size]
     rows = (
         select(Webhook)
         .where(Webhook.id.in_(shown))

@@ -50,6 +50,9 @@ const countEvents = (picker) => {
 };
 
 document.addEventListener("input", (event) => {
+  if (event.target.matches("[data-choose-all]")) {
+    for (const box of document.querySelectorAll("td.choose > input")) box.checked = event.target.checked;
+  }
   const picker = event.target.closest("[data-event-picker]");
   if (!picker) return;
   if (event.target.matches("[data-event-filter]")) {

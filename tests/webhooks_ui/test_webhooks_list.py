@@ -10,7 +10,8 @@ from jobs import wake
 from tests.factories import make_webhook
 from webhooks_ui.extensions import db
 from webhooks_ui.models import AuditEntry, Webhook, utcnow
-from webhooks_ui.webhook_list import PAGE_SIZE
+
+PAGE_SIZE = 25
 
 HTMX = {"HX-Request": "true"}
 

@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from webhooks_ui.access import safe_next
+from webhooks_ui.environment import choose_environment, without_environment
 from webhooks_ui.template_helpers import THEMES
 
 YEAR_SECONDS = 365 * 24 * 3600
@@ -18,3 +19,9 @@ def set_theme() -> Response:
     if theme in THEMES:
         response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
     return response
+
+
+@blueprint.post("/environment")
+def set_environment() -> Response:
+    choose_environment(request.form.get("environment", ""))
+    return redirect(without_environment(safe_next(request.form.get("next"))), 303)

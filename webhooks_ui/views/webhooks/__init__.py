@@ -1,6 +1,6 @@
 """The webhook pages, a concern a file."""
 
-from webhooks_ui.views.webhooks import deleting, editing, listing, secret, show, testing
+from webhooks_ui.views.webhooks import bulk, deleting, editing, listing, secret, show, testing
 from webhooks_ui.views.webhooks.blueprint import blueprint
 
-__all__ = ["blueprint", "deleting", "editing", "listing", "secret", "show", "testing"]
+__all__ = ["blueprint", "bulk", "deleting", "editing", "listing", "secret", "show", "testing"]

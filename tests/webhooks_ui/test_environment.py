@@ -1,0 +1,56 @@
+"""The current environment."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.factories import make_webhook
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r"<bdi>(.*?)</bdi></a>\s*</th>", page)
+
+
+@pytest.fixture
+def webhooks(app: Flask) -> list[str]:
+    return [make_webhook(name=name, environment=name).name for name in ("staging", "production")]
+
+
+@pytest.mark.usefixtures("webhooks")
+def test_the_chosen_environment_holds_until_another_is_asked_for(admin: FlaskClient) -> None:
+    answer = admin.post("/environment", data={"environment": "staging", "next": "/admin/webhooks"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks")
+    page = admin.get("/admin/webhooks").text
+    assert names(page) == ["staging"]
+    assert '<option value="staging" selected>' in page
+    assert names(admin.get("/admin/webhooks?environment=production").text) == ["production"]
+    assert set(names(admin.get("/admin/webhooks?environment=").text)) == {"staging", "production"}
+
+
+@pytest.mark.usefixtures("webhooks")
+def test_addresses_name_an_environment_that_is_not_the_current_one(admin: FlaskClient) -> None:
+    admin.post("/environment", data={"environment": "staging"})
+    assert 'href="/admin/webhooks?environment=&amp;sort=name"' in admin.get("/admin/webhooks?environment=").text
+    assert 'href="/admin/webhooks?sort=name"' in admin.get("/admin/webhooks").text
+
+
+def test_the_switch_leads_back_to_the_page_without_its_old_environment(admin: FlaskClient) -> None:
+    here = "/admin/webhooks?q=a&environment=production&page=3"
+    answer = admin.post("/environment", data={"environment": "", "next": here})
+    assert answer.headers["Location"] == "/admin/webhooks?q=a"
+    answer = admin.post("/environment", data={"environment": "x", "next": "https://evil.example/"})
+    assert answer.headers["Location"] == "/admin/webhooks"
+
+
+def test_clearing_the_filters_shows_all_environments(admin: FlaskClient) -> None:
+    admin.post("/environment", data={"environment": "staging"})
+    assert 'href="/admin/webhooks?environment="' in admin.get("/admin/webhooks").text
+
+
+def test_a_page_may_have_more_rows(admin: FlaskClient) -> None:
+    for number in range(30):
+        make_webhook(name=f"Hook {number}")
+    assert len(names(admin.get("/admin/webhooks?size=50").text)) == 30
+    assert len(names(admin.get("/admin/webhooks?size=51").text)) == 25
