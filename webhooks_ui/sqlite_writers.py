@@ -1,14 +1,18 @@
-"""Lets SQLite's writers queue up. SQLite itself makes them sleep and try again, for up to 100 ms at a time.
+"""Lets SQLite's writers wait for each other a millisecond at a time. SQLite itself makes them sleep up to 100 ms.
 
-The queue is the kernel's: a lock (flock) on a file beside the database, granted in turn the moment it is free, and
-gone with a process that dies. It is only courtesy: what SQLite guarantees doesn't depend on it.
+They wait for a lock (flock) on a file beside the database, which is gone with a process that dies. It is only
+courtesy: what SQLite guarantees doesn't depend on it, and who waited long enough goes on without.
 """
 
 import fcntl
 import os
 import sqlite3
 import threading
+import time
 from typing import Any
+
+PATIENCE_SECONDS = 5.0
+PAUSE_SECONDS = 0.001
 
 _writing = threading.local()
 
@@ -33,8 +37,7 @@ class QueueingConnection(sqlite3.Connection):
             raise RuntimeError("this thread already writes to the database: commit first")
         if self._path and self._queue is None:
             self._queue = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if self._queue is not None:
-            fcntl.flock(self._queue, fcntl.LOCK_EX)
+        self._enter()
         try:
             self.execute("BEGIN IMMEDIATE")
         except BaseException:
@@ -58,6 +61,16 @@ class QueueingConnection(sqlite3.Connection):
         if self._queue is not None:
             os.close(self._queue)
             self._queue = None
+
+    def _enter(self) -> None:
+        """Wait for the lock, but not for a holder that was stopped: then SQLite's own wait decides."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self._queue is not None and time.monotonic() < until:
+            try:
+                fcntl.flock(self._queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(PAUSE_SECONDS)
 
     def _leave(self) -> None:
         if self._queue is not None:
