@@ -76,3 +76,51 @@ const prepare = (root) => {
 };
 prepare(document);
 document.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));
+
+// The keyboard: dialogs, shortcuts, and arrows through the rows of a table or the results of the palette.
+const open = (id) => document.getElementById(id)?.showModal();
+const follow = (selector) => document.querySelector(selector)?.click();
+const shortcuts = {
+  "/": () => document.querySelector("main input[type=search]")?.focus(),
+  "?": () => open("keys"),
+  c: () => follow('main a[href="/admin/webhooks/new"]'),
+  "g w": () => follow('.sidebar a[href^="/admin/webhooks"]'),
+  "g d": () => follow('.sidebar a[href^="/admin/webhook-deliveries"]'),
+};
+let prefix = "";
+
+const stops = (target) => {
+  const rows = target.closest("tbody")?.rows;
+  return rows ? [...rows].map((row) => row.querySelector("a, button")) : [...(target.closest("#palette")?.querySelectorAll("input, a") ?? [])];
+};
+
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if ((event.ctrlKey || event.metaKey) && key === "k") {
+    event.preventDefault();
+    open("palette");
+  }
+  const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+  if (step) {
+    const all = stops(target);
+    const here = all.findIndex((stop) => stop === target || (target.closest("tr")?.contains(stop) ?? false));
+    const next = all[here + step];
+    if (here >= 0 && next) {
+      event.preventDefault();
+      next.focus();
+    }
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog[open]")) return;
+  const action = shortcuts[prefix + key];
+  prefix = key === "g" ? "g " : "";
+  if (action) {
+    event.preventDefault();
+    action();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) open(opener.dataset.opens);
+  if (event.target.matches("dialog")) event.target.close(); // its backdrop
+});

@@ -10,6 +10,7 @@ from webhooks_ui import access, converters
 PAGES = (
     "session",
     "preferences",
+    "palette",
     "webhooks",
     "deliveries",
     "retries",

@@ -1,0 +1,85 @@
+"""The pages by keyboard alone."""
+
+from playwright.sync_api import Page, expect
+
+from tests.factories import make_webhook
+
+
+def test_the_palette_leads_to_a_webhook(page: Page) -> None:
+    make_webhook(name="Billing sync")
+    page.keyboard.press("Control+k")
+    box = page.get_by_label("Go to a page or webhook").locator("visible=true").last
+    expect(page.locator("#palette-input")).to_be_focused()
+    expect(page.locator("#palette").get_by_role("link", name="Audit Log")).to_be_visible()
+    box.press_sequentially("billing")
+    expect(page.locator("#palette").get_by_role("link", name="Billing sync")).to_be_visible()
+    expect(page.locator("#palette").get_by_role("link")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Billing sync", level=1)).to_be_visible()
+
+
+def test_escape_closes_the_palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_be_hidden()
+
+
+def test_single_keys_search_create_and_go(page: Page) -> None:
+    page.keyboard.press("/")
+    search = page.get_by_label("Search webhooks by name or URL")
+    expect(search).to_be_focused()
+    page.keyboard.type("c?")  # in a field they are letters
+    expect(search).to_have_value("c?")
+    page.locator("h1").click()
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    page.wait_for_url("**/admin/webhook-deliveries*")
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    page.wait_for_url("**/admin/webhooks")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.wait_for_url("**/admin/webhooks/new")
+
+
+def test_arrows_move_through_the_rows(page: Page) -> None:
+    for name in ("Beta", "Alpha"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks?sort=name")
+    page.get_by_role("link", name="Alpha", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Beta", exact=True)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Alpha", level=1)).to_be_visible()
+
+
+def test_several_are_chosen_and_switched_off_by_keyboard(page: Page) -> None:
+    for name in ("Alpha", "Beta"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks")
+    expect(page.get_by_text("With the chosen:")).to_be_hidden()
+    page.get_by_label("Choose all on this page").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Deactivate").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Deactivate 2 webhooks?")).to_be_visible()
+    page.get_by_role("button", name="Deactivate 2 webhooks").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("2 webhooks are inactive now.")
+
+
+def test_the_environment_is_switched_in_the_top_bar(page: Page) -> None:
+    make_webhook(name="Alpha")
+    make_webhook(name="Staged", environment="staging")
+    page.goto("/admin/webhooks")
+    page.get_by_role("button", name="Environment: all").click()
+    page.get_by_role("button", name="Staging").click()
+    expect(page.get_by_role("button", name="Environment: Staging")).to_be_visible()
+    expect(page.get_by_role("link", name="Alpha", exact=True)).to_have_count(0)
+    page.get_by_label("Environment", exact=True).select_option("")
+    expect(page.get_by_role("link", name="Alpha", exact=True)).to_be_visible()

@@ -1,0 +1,29 @@
+"""The command palette: a few letters lead to a page or a webhook."""
+
+from flask import Blueprint, Response, request, url_for
+
+from webhooks_ui.htmx import render
+from webhooks_ui.template_helpers import can
+from webhooks_ui.webhook_list import Filters, find
+
+WEBHOOKS_MAX = 8
+PAGES = {
+    "webhooks.index": "Webhooks",
+    "webhooks.new": "Create a webhook",
+    "deliveries.index": "Delivery Logs",
+    "event_types.index": "Event Types",
+    "api_keys.index": "API Keys",
+    "audit_log.index": "Audit Log",
+    "settings.edit": "Settings",
+}
+
+blueprint = Blueprint("palette", __name__, url_prefix="/admin/palette")
+
+
+@blueprint.get("")
+def index() -> Response:
+    filters = Filters.parse({"q": request.args.get("q", ""), "environment": "", "sort": "name"})
+    wanted = filters.q.lower()
+    pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
+    webhooks = find(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
+    return render("palette/index.html", "palette/_results.html", q=filters.q, pages=pages, webhooks=webhooks)
