@@ -134,8 +134,8 @@ def main() -> None:
     measure(size, table)
     if size is FULL:
         text = (
-            "# Benchmarks\n\n`make bench` wrote this. Receiver, workers, web server, database and the clients that measure "
-            f"share one machine: {machine()}.\n\n{table}\n"
+            "# Benchmarks\n\n`make bench` wrote this. Receiver, workers, web server, database and the clients that"
+            f" measure share one machine: {machine()}.\n\n{table}\n"
         )
         REPORT.write_text(text)
         print(f"\nwritten to {REPORT.relative_to(ROOT)}", file=sys.stderr)

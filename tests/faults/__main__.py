@@ -1,0 +1,215 @@
+"""``make faults``: events under fire, and the account of every one of them.
+
+A publisher offers events to the running product (``make run``: supervisor, web server, workers, scheduler, Redis) while
+every two seconds something is killed, flushed, stopped or restarted. Then it waits until all is quiet, and counts.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import requests
+from redis import RedisError
+
+from config import load
+from tests.bench import receivers
+from tests.factories import make_api_key, make_webhook
+from tests.rig import ROOT, free_port, postgresql, until
+from webhooks_ui import create_app
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Attempt, Delivery
+
+WEBHOOKS = 10
+BATCH = 20
+FAULT_SECONDS = 2.0
+QUIET_SECONDS = 120
+
+
+class Product:
+    """``make run`` in a folder of its own."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.port = free_port()
+        self.environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": str(self.port), "DATABASE_URL": database_url}
+        self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""}
+        self.log = (folder / "run.log").open("ab")
+        command = [sys.executable, "-m", "webhooks_ui.supervisor"]
+        self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
+        self.url = f"http://127.0.0.1:{self.port}"
+        until(self._answers, 90, "the product answers")
+        self.app = create_app(load(self.environ), web=False)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        return False
+
+    def processes(self, words: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.Process(self.run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if words in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def stop(self) -> None:
+        self.run.send_signal(signal.SIGINT)
+        self.run.wait(60)
+        self.log.close()
+
+
+def kill(words: str, number: int = signal.SIGKILL):  # type: ignore[no-untyped-def]
+    def fault(product: Product) -> None:
+        if found := product.processes(words):
+            with contextlib.suppress(psutil.Error):
+                random.choice(found).send_signal(number)
+
+    return fault
+
+
+def flush(product: Product) -> None:
+    with contextlib.suppress(RedisError):
+        product.app.extensions["redis"].flushall()
+
+
+def pause_redis(product: Product) -> None:
+    for process in product.processes("redis-server"):
+        process.suspend()
+        time.sleep(1.5)
+        process.resume()
+
+
+FAULTS = {
+    "SIGKILL a worker": kill("jobs.worker"),
+    "SIGTERM a worker": kill("jobs.worker", signal.SIGTERM),
+    "SIGKILL the scheduler": kill("jobs.scheduler"),
+    "SIGKILL the web server": kill("gunicorn"),
+    "SIGKILL Redis": kill("redis-server"),
+    "SIGKILL the supervisor": kill("supervisord"),
+    "FLUSHALL": flush,
+    "stop Redis for 1.5 s": pause_redis,
+}
+
+
+class Publisher(threading.Thread):
+    """Offers events until each is accepted; one that got no answer is offered again with its id."""
+
+    def __init__(self, product: Product, key: str, count: int, rate: float) -> None:
+        super().__init__(daemon=True)
+        self.product, self.key, self.count, self.rate = product, key, count, rate
+        self.accepted: set[str] = set()
+        self.refused = 0
+
+    def run(self) -> None:
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {self.key}"
+            started = time.monotonic()
+            for first in range(0, self.count, BATCH):
+                time.sleep(max(0.0, started + first / self.rate - time.monotonic()))
+                ids = [f"evt_fault_{number}" for number in range(first, min(first + BATCH, self.count))]
+                self._publish(session, ids)
+
+    def _publish(self, session: requests.Session, ids: list[str]) -> None:
+        events = [{"id": id, "type": "license.activated", "data": {"id": id}} for id in ids]
+        while True:
+            try:
+                response = session.post(f"{self.product.url}/api/v1/events", json=events, timeout=15)
+                if response.status_code == 202:
+                    self.accepted.update(ids)
+                    return
+            except requests.RequestException:
+                pass
+            self.refused += 1
+            time.sleep(0.1)
+
+
+def bombard(product: Product, publisher: Publisher) -> Counter[str]:
+    """Do something bad every two seconds for as long as events are published; what was done how often."""
+    done: Counter[str] = Counter()
+    while publisher.is_alive():
+        for name in random.sample(sorted(FAULTS), len(FAULTS)):
+            if not publisher.is_alive():
+                break
+            FAULTS[name](product)
+            done[name] += 1
+            time.sleep(FAULT_SECONDS)
+    return done
+
+
+def statuses(product: Product) -> dict[str, int]:
+    with product.app.app_context():
+        query = db.select(Delivery.status, db.func.count()).group_by(Delivery.status)
+        rows = db.session.execute(query).all()
+        db.session.remove()
+        return {status: count for status, count in rows}  # noqa: C416 (a Row is no pair to a type checker)
+
+
+def account(database: str, events: int, rate: float) -> dict[str, object]:
+    """Run it, and count. ``lost`` must be 0."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
+        url = stack.enter_context(postgresql()) if database == "postgresql" else ""
+        logs = [folder / f"received-{number}" for number in range(WEBHOOKS)]
+        endpoints = [stack.enter_context(receivers.receiver(log=log)) for log in logs]
+        product = Product(folder, url)
+        stack.callback(product.stop)
+        with product.app.app_context():
+            for number, endpoint in enumerate(endpoints):
+                make_webhook(name=f"Webhook {number}", url=endpoint)
+            _, key = make_api_key(rate_per_minute=10_000_000)
+            db.session.remove()
+        publisher = Publisher(product, key, events, rate)
+        started = time.monotonic()
+        publisher.start()
+        faults = bombard(product, publisher)
+        published_in = time.monotonic() - started
+        until(lambda: set(statuses(product)) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
+        quiet_after = time.monotonic() - started - published_in
+        time.sleep(0.5)  # the receivers write what they got every tenth of a second
+        received = [Counter(line.split()[0] for line in log.read_text().splitlines()) for log in logs]
+        with product.app.app_context():
+            attempts = db.session.scalar(db.select(db.func.count(Attempt.id)))
+        wanted = publisher.accepted
+        return {
+            "database": database,
+            "published": events,
+            "accepted": len(wanted),
+            "offers without a 202, repeated": publisher.refused,
+            "deliveries wanted": len(wanted) * WEBHOOKS,
+            "delivered at least once": sum(len(wanted & got.keys()) for got in received),
+            "duplicates": sum(sum(got.values()) - len(got) for got in received),
+            "lost": sum(len(wanted - got.keys()) for got in received),
+            "attempts in the log": attempts,
+            "seconds of faults": round(published_in),
+            "quiet after": f"{quiet_after:.1f} s",
+            "faults": dict(faults),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make faults")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=150.0, help="events a second that are offered")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    arguments = parser.parse_args()
+    lost = 0
+    for database in arguments.database or ["sqlite", "postgresql"]:
+        result = account(database, arguments.events, arguments.rate)
+        lost += int(str(result["lost"]))
+        print(json.dumps(result, indent=2), flush=True)
+    sys.exit(bool(lost))
+
+
+if __name__ == "__main__":
+    main()
