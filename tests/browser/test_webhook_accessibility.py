@@ -56,6 +56,10 @@ def test_axe_finds_no_violation(browser: Browser, base_url: str, watch: Watch, s
         page.goto("/admin/webhooks")
         page.get_by_role("button", name="Account").click()
         found["the account menu"] = Axe().run(page).response["violations"]
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+        page.locator("#palette").get_by_role("link", name="Audit Log").wait_for()
+        found["the palette"] = Axe().run(page).response["violations"]
     wrong = {
         address: [
             f"{violation['id']}: {node['html'][:200]} ({node['failureSummary'][:300]})"
