@@ -258,3 +258,14 @@ def test_the_list_asks_the_database_for_no_payload(admin):
     assert statements
     assert not any("events.body" in statement or "events_1.body" in statement for statement in statements)
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
+
+
+def test_the_current_environment_holds_until_another_is_asked_for(admin):
+    here, there = add_delivery(), add_delivery(make_webhook(environment="staging"))
+    admin.post("/environment", data={"environment": "staging"})
+    assert shown_ids(admin) == [there.id]
+    assert shown_ids(admin, environment="production") == [here.id]
+    assert shown_ids(admin, webhook=here.webhook_id) == [here.id]
+    page = admin.get(LOG, query_string={"environment": ""}).text
+    assert [int(id) for id in re.findall(r'<tr id="delivery-(\d+)"', page)] == [there.id, here.id]
+    assert f'href="{LOG}?sort=time&amp;environment="' in page

@@ -7,6 +7,7 @@ from jobs.bulk_action import what_it_changes
 from webhooks_ui import bulk_actions
 from webhooks_ui.answers import go
 from webhooks_ui.delivery_filters import DeliveryFilters
+from webhooks_ui.delivery_query import filters_of
 from webhooks_ui.delivery_walk import count_by_status
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render
@@ -21,13 +22,13 @@ COUNT_SECONDS = 1.0
 @blueprint.route("/webhook-deliveries/retries", methods=["GET", "POST"])
 def retry() -> BaseResponse | str:
     """Retry all deliveries that the filters show."""
-    return confirm_or_begin(BulkActionKind.RETRY, DeliveryFilters.parse(request.values))
+    return confirm_or_begin(BulkActionKind.RETRY, filters_of(request.values))
 
 
 @blueprint.route("/webhook-deliveries/cancellations", methods=["GET", "POST"])
 def cancel() -> BaseResponse | str:
     """Cancel those that wait for an inactive webhook, of all that the filters show."""
-    return confirm_or_begin(BulkActionKind.CANCEL, DeliveryFilters.parse(request.values))
+    return confirm_or_begin(BulkActionKind.CANCEL, filters_of(request.values))
 
 
 @blueprint.get("/bulk-actions/<int:action_id>")

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webhooks_ui import delivery_view
-from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
+from webhooks_ui.delivery_filters import parse_id
 from webhooks_ui.delivery_pages import LOADED, NEWER_MAX, count_newer, find_page
+from webhooks_ui.delivery_query import address, filters_of, query_of
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render
 from webhooks_ui.models import Delivery, Webhook, get_settings
@@ -21,18 +22,12 @@ DELIVERY = "/<int:delivery_id>"
 
 @blueprint.app_context_processor
 def add_helpers() -> dict[str, Any]:
-    return {"delivery_view": delivery_view, "address": address}
-
-
-def address(filters: DeliveryFilters, **more: str) -> str:
-    """The address of the log under ``filters``; empty values are left out."""
-    values: dict[str, Any] = filters.args | {name: value for name, value in more.items() if value}
-    return url_for("deliveries.index", **values)
+    return {"delivery_view": delivery_view, "address": address, "query_of": query_of}
 
 
 @blueprint.get("")
 def index() -> Response:
-    filters = DeliveryFilters.parse(request.args)
+    filters = filters_of(request.args)
     cursor = request.args.get("cursor", "")
     response = render(
         "deliveries/index.html",
@@ -50,7 +45,7 @@ def index() -> Response:
 @blueprint.get("/newer")
 def newer() -> str:
     """The offer to show what came since the page was made."""
-    filters = DeliveryFilters.parse(request.args)
+    filters = filters_of(request.args)
     than = parse_id(request.args.get("than", "")) or 0
     count = count_newer(filters, than)
     return render_template("deliveries/_newer.html", filters=filters, than=than, count=count, most=NEWER_MAX)

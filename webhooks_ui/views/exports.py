@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request, stream_with_context
 
 from webhooks_ui.delivery_export import csv_lines, json_lines
-from webhooks_ui.delivery_filters import DeliveryFilters
+from webhooks_ui.delivery_query import filters_of
 
 blueprint = Blueprint("exports", __name__, url_prefix="/admin/webhook-deliveries")
 
 
 @blueprint.get("/export.csv")
 def csv() -> Response:
-    return _file(csv_lines(DeliveryFilters.parse(request.args)), "text/csv; charset=utf-8", "deliveries.csv")
+    return _file(csv_lines(filters_of(request.args)), "text/csv; charset=utf-8", "deliveries.csv")
 
 
 @blueprint.get("/export.json")
 def json() -> Response:
-    return _file(json_lines(DeliveryFilters.parse(request.args)), "application/json", "deliveries.json")
+    return _file(json_lines(filters_of(request.args)), "application/json", "deliveries.json")
 
 
 def _file(lines: Iterator[str], content_type: str, name: str) -> Response:
