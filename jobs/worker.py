@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 from rq import Queue, SimpleWorker
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from jobs import deliver
 from jobs.wake import QUEUE, wait_for_redis
@@ -31,17 +31,23 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(web=False)
     with app.app_context():
-        _relax_sqlite()
+        _relax_commits(db.engine)
         connection: Any = Redis.from_url(app.config["REDIS_URL"])
         wait_for_redis(connection)
         queue = Queue(QUEUE, connection=connection)
         DeliveryWorker([queue], connection=connection).work(logging_level="WARNING")
 
 
-def _relax_sqlite() -> None:
+def _relax_commits(engine: Engine) -> None:
     """Let a worker's commits reach the disk a moment later: what a power failure takes is only sent again."""
-    if db.engine.dialect.name == "sqlite":
-        event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
+
+    @event.listens_for(engine, "connect")
+    def relax(connection: Any, _record: Any) -> None:
+        if engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA synchronous=NORMAL")
+        else:
+            connection.execute("SET synchronous_commit TO off")
+            connection.commit()
 
 
 if __name__ == "__main__":

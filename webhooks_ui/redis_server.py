@@ -20,7 +20,8 @@ def command(socket: Path, folder: Path) -> list[str]:
         executable(),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--dbfilename", "redis.rdb", "--save", "300 1", "--daemonize", "no"),
-        *("--loglevel", "warning", "--stop-writes-on-bgsave-error", "no"),  # a full disk must not stop wake-ups
+        *("--loglevel", "warning", "--logfile", str(folder / "redis.log")),
+        *("--stop-writes-on-bgsave-error", "no"),  # a full disk must not stop wake-ups
     ]
 
 
