@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, UnaryExpression, and_, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, and_, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.environment import current_environment
@@ -122,12 +122,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 def text_matches(text: str) -> ColumnElement[bool]:
     """Whether a webhook's name or URL holds ``text``, in any case."""
-    return Webhook.search_text.like(func.lower(f"%{_escaped(text)}%"), escape="/")
-
-
-def _escaped(text: str) -> str:
-    """``text`` for LIKE: its wildcards are characters like all others."""
-    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return Webhook.search_text.contains(text.casefold(), autoescape=True)
 
 
 def _page_number(text: str) -> int:

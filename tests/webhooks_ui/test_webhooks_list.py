@@ -33,10 +33,13 @@ def test_a_row_says_all_about_its_webhook(admin: FlaskClient) -> None:
     assert 'data-status="active"' in page
 
 
-@pytest.mark.parametrize(("q", "found"), [("bill", ["Billing"]), ("EXAMPLE.ORG", ["Other"]), ("%", []), ("_", [])])
+@pytest.mark.parametrize(
+    ("q", "found"), [("bill", ["Billing"]), ("EXAMPLE.ORG", ["Other"]), ("ÜBER", ["Über"]), ("%", []), ("_", [])]
+)
 def test_search_looks_at_name_and_url(admin: FlaskClient, q: str, found: list[str]) -> None:
     make_webhook(name="Billing", url="https://a.example/in")
     make_webhook(name="Other", url="https://b.example.org/in")
+    make_webhook(name="Über", url="https://c.example/in")
     assert names(admin.get("/admin/webhooks", query_string={"q": q}).text) == found
 
 

@@ -3,8 +3,9 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Computed, ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from webhooks_ui import secret_box
 from webhooks_ui.extensions import db
@@ -13,6 +14,7 @@ from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
 DESCRIPTION_MAX_CHARACTERS = 1_000
+SEARCHED_CHARACTERS = 600  # of name and URL: PostgreSQL indexes no value over 2,700 bytes
 FILTERED = ("environment", "active", "breaker_opened_at", "disabled_at")
 
 NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")  # what people must be told of
@@ -35,6 +37,19 @@ class WebhookStatus(StrEnum):
 
 class WebhookFormat(StrEnum):
     JSON = "json"
+
+
+def _name_key(name: str, url: str) -> str:
+    return name.casefold()
+
+
+def _search_text(name: str, url: str) -> str:
+    return f"{name} {url}".casefold()[:SEARCHED_CHARACTERS]
+
+
+def _typed(row: DefaultExecutionContext) -> dict[str, str]:
+    given = row.get_current_parameters()  # type: ignore[no-untyped-call]
+    return {"name": given["name"], "url": given["url"]}
 
 
 class Webhook(db.Model):  # type: ignore[name-defined,misc]
@@ -63,13 +78,8 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set when the engine, not a person, did it
     disabled_reason: Mapped[str | None] = mapped_column(Text)
 
-    name_key: Mapped[str] = mapped_column(Text, Computed("lower(name)", persisted=True), deferred=True)  # to sort by
-    search_text: Mapped[str] = mapped_column(
-        Text,
-        # not all of a long URL: PostgreSQL indexes no value over 2,700 bytes
-        Computed("lower(substr(name || ' ' || url, 1, 600))", persisted=True),
-        deferred=True,
-    )
+    name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
+    search_text: Mapped[str] = mapped_column(Text, default=lambda row: _search_text(**_typed(row)), deferred=True)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -86,6 +96,13 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         Index("ix_webhooks_list_search", "deleted_at", "created_at", "id", *FILTERED, "search_text"),
         Index("ix_webhooks_noticed", "id", sqlite_where=NOTICED, postgresql_where=NOTICED),  # the badge on every page
     )
+
+    @validates("name", "url")
+    def _keep_keys(self, field: str, value: str) -> str:
+        """What the list sorts by and searches follows the name and the URL."""
+        typed = {"name": self.name or "", "url": self.url or ""} | {field: value}
+        self.name_key, self.search_text = _name_key(**typed), _search_text(**typed)
+        return value
 
     @property
     def event_types(self) -> list[str]:

@@ -1,6 +1,6 @@
 """the first tables
 
-Revision: 0001, after , made 2026-11-23 23:49:38.854696
+Revision: 0001, after , made 2026-11-23 23:59:52.094544
 """
 
 import sqlalchemy as sa
@@ -111,8 +111,8 @@ def upgrade():
     sa.Column('probes_failed', sa.Integer(), nullable=False),
     sa.Column('disabled_at', types.UtcDateTime(timezone=True), nullable=True),
     sa.Column('disabled_reason', sa.Text(), nullable=True),
-    sa.Column('name_key', sa.Text(), sa.Computed('lower(name)', persisted=True), nullable=False),
-    sa.Column('search_text', sa.Text(), sa.Computed("lower(substr(name || ' ' || url, 1, 600))", persisted=True), nullable=False),
+    sa.Column('name_key', sa.Text(), nullable=False),
+    sa.Column('search_text', sa.Text(), nullable=False),
     sa.Column('created_at', types.UtcDateTime(timezone=True), nullable=False),
     sa.Column('updated_at', types.UtcDateTime(timezone=True), nullable=False),
     sa.Column('deleted_at', types.UtcDateTime(timezone=True), nullable=True),
