@@ -1,0 +1,95 @@
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from jobs.deliver import deliver
+from jobs.sweep import sweep
+from tests.factories import make_event, make_webhook
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Delivery, Webhook, utcnow
+
+
+@pytest.fixture
+def wakes(app):
+    """Whether a sweep asks for a job."""
+
+    def swept() -> bool:
+        redis = app.extensions["redis"]
+        redis.flushall()
+        sweep()
+        return redis.llen("rq:queue:deliveries") == 1
+
+    return swept
+
+
+def change(**values):
+    db.session.rollback()
+    for row in db.session.scalars(db.select(Delivery)):
+        for name, value in values.items():
+            setattr(row, name, value)
+    db.session.commit()
+
+
+def test_it_wakes_for_what_is_due_and_for_nothing_else(wakes):
+    make_webhook()
+    assert not wakes()
+    make_event()
+    assert wakes()
+    change(due_at=utcnow() + timedelta(minutes=5))
+    assert not wakes()
+
+
+def test_it_wakes_for_a_lease_that_ran_out(wakes):
+    make_webhook()
+    make_event()
+    change(lease_token="dead", due_at=utcnow() + timedelta(seconds=5))
+    assert not wakes()
+    change(due_at=utcnow() - timedelta(seconds=1))
+    assert wakes()
+
+
+def test_it_does_not_wake_for_a_webhook_that_is_off_unless_an_admin_wants_it(wakes):
+    webhook = make_webhook()
+    make_event()
+    db.session.get(Webhook, webhook.id).active = False
+    db.session.commit()
+    assert not wakes()
+    change(forced=True)
+    assert wakes()
+
+
+def test_it_wakes_for_a_probe_when_the_pause_is_over(wakes):
+    webhook = make_webhook(breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=1))
+    make_event()
+    assert not wakes()
+    db.session.get(Webhook, webhook.id).probe_at = utcnow()
+    db.session.commit()
+    assert wakes()
+
+
+def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app, receiver):
+    """What was accepted by the old clock, and what a worker held at the jump, goes out by the new one."""
+    make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow() + timedelta(hours=1), tick=True):
+        make_event()
+        make_event()
+        db.session.rollback()
+        first = db.session.scalars(db.select(Delivery).order_by(Delivery.id)).first()
+        first.lease_token, first.due_at = "held", utcnow() + timedelta(seconds=10)
+        db.session.commit()
+    deliver()
+    assert receiver.requests == []
+    sweep()
+    deliver()
+    assert len(receiver.requests) == 2
+
+
+def test_a_clock_that_goes_forward_changes_nothing_that_is_final(app, receiver):
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    with time_machine.travel(utcnow() + timedelta(days=40), tick=True):
+        sweep()
+        deliver()
+    assert len(receiver.requests) == 1
