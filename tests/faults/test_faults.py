@@ -1,15 +1,18 @@
 """Processes are killed under load; every accepted event must arrive all the same."""
 
 import signal
+import sqlite3
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from jobs.publish import NewEvent, publish
 from tests.factories import make_webhook
 from tests.receivers import OK, Receiver
-from tests.rig import Rig, rig, until
+from tests.rig import Rig, postgresql_server, rig, until
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery
 
@@ -99,3 +102,41 @@ def test_redis_killed_and_started_again_loses_nothing(instance, receiver):
             instance.start_worker(int(name[-1])) if "worker" in name else instance.start_scheduler()
     until(lambda: statuses(instance)["delivered"] == COUNT, 30, "all are delivered")
     assert set(receiver.ids) == ids
+
+
+def test_a_database_that_is_locked_for_a_while_loses_nothing(receiver):
+    slowly(receiver)
+    with rig("sqlite") as running:
+        with running.app.app_context():
+            make_webhook(url=receiver.url)
+        running.start_worker(0)
+        running.wait_for_workers(1)
+        ids = publish_all(running)
+        until(lambda: len(receiver.requests) > 20, 15, "some deliveries")
+        other = sqlite3.connect(running.folder / "webhooks.db", isolation_level=None, timeout=10)
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(2)  # the fault itself: nothing can be written meanwhile
+        other.execute("ROLLBACK")
+        other.close()
+        until(lambda: statuses(running)["delivered"] == COUNT, 30, "all are delivered")
+        assert sorted(receiver.ids) == sorted(ids)
+
+
+def test_a_postgresql_that_is_restarted_loses_nothing(receiver):
+    slowly(receiver)
+    with (
+        postgresql_server() as server,
+        tempfile.TemporaryDirectory(prefix="rig-") as folder,
+        Rig(Path(folder), server.get_uri()) as running,
+    ):
+        with running.app.app_context():
+            make_webhook(url=receiver.url)
+        running.start_worker(0)
+        running.start_scheduler()
+        running.wait_for_workers(1)
+        ids = publish_all(running)
+        until(lambda: len(receiver.requests) > 20, 15, "some deliveries")
+        server.stop()
+        server.start()
+        until(lambda: statuses(running)["delivered"] == COUNT, 30, "all are delivered")
+        assert set(receiver.ids) == ids
