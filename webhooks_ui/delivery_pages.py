@@ -10,12 +10,13 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui.delivery_filters import ID_MAX, DeliveryFilters
 from webhooks_ui.delivery_search import Search, search
-from webhooks_ui.delivery_walk import SOUGHT_ROWS, by_id, matching_ids, window_end
+from webhooks_ui.delivery_walk import by_id, matching_ids, window_end
 from webhooks_ui.extensions import db
 from webhooks_ui.ids_by_time import highest_id
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
 
 PAGE_ROWS = 25
+SORTED_ROWS = 1_500  # in one window
 NEWER_MAX = 99
 
 _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
@@ -95,7 +96,7 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
     """A page of a bounded window of rows, sorted; after its last page comes the next older window."""
     start = cursor.id if cursor else highest_id(Delivery) + 1
     offset = cursor.offset if cursor else 0
-    end = window_end(found, start, True, SOUGHT_ROWS)
+    end = window_end(found, start, True, SORTED_ROWS)
     query = (
         select(Delivery)
         .options(*LOADED)

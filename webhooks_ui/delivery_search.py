@@ -53,8 +53,12 @@ def _text_search(text: str) -> Search:
     matches = text_matches(text)
     webhooks = db.session.scalars(select(Webhook.id).where(matches).limit(WEBHOOK_SOURCES_MAX + 1)).all()
     types = [name for name in EVENT_TYPES if text.lower() in name]
-    if types or len(webhooks) > WEBHOOK_SOURCES_MAX:
-        return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook.has(matches)))
+    if len(webhooks) > WEBHOOK_SOURCES_MAX:
+        # A scalar subquery is asked row by row; for EXISTS, PostgreSQL would first hash all webhooks that match.
+        of_webhook = select(matches).where(Webhook.id == Delivery.webhook_id).correlate(Delivery).scalar_subquery()
+        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook))
+    if types:
+        return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
     found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
     return Search(tuple(found) or (false(),), true())
 
