@@ -12,7 +12,7 @@ from webhooks_ui.extensions import db
 from webhooks_ui.models import Environment, Webhook, WebhookStatus
 
 PAGE_SIZES = (25, 50, 100)
-COUNT_MAX = 10_000  # who has more searches instead of paging, and counting would take longer than showing
+COUNT_MAX = 5_000  # who has more searches instead of paging, and counting would take longer than showing
 SEARCH_MAX_CHARACTERS = 200
 DEFAULT_SORT = "-created_at"
 SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
