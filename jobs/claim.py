@@ -53,13 +53,15 @@ class Look:
 
     open: dict[int, Target]  # webhooks whose deliveries go out freely
     probes: dict[int, Target]  # webhooks behind an open breaker whose pause is over
+    forced: bool  # an admin wants something sent now
     cursor: int  # where the next look goes on; 0: at the beginning
 
 
 def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     """Find webhooks with due deliveries, by id from ``after`` on: an index seek each, however long their queues."""
-    rows = connection.execute(_WAITING, {"after": after, "most": LOOK_MAX_WEBHOOKS}).all()
-    found = Look({}, {}, rows[-1].webhook_id if len(rows) == LOOK_MAX_WEBHOOKS else 0)
+    rows = connection.execute(_WAITING, {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": now}).all()
+    forced = any(row.forced for row in rows)
+    found = Look({}, {}, forced, rows[-1].webhook_id if len(rows) == LOOK_MAX_WEBHOOKS else 0)
     for state in _states(connection, [row.webhook_id for row in rows if row.due_at and row.due_at <= now]):
         if not state.active or state.deleted_at:
             continue
@@ -121,7 +123,7 @@ def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
     return {state.id for state in states if state.active and not state.deleted_at and state.breaker_opened_at is None}
 
 
-_WAITING = text(
+_WAITING_TEXT = text(
     """
     WITH RECURSIVE waiting (webhook_id) AS (
         SELECT (SELECT min(webhook_id) FROM deliveries WHERE status = 'pending' AND webhook_id > :after)
@@ -132,10 +134,11 @@ _WAITING = text(
     )
     SELECT webhook_id, (
         SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND deliveries.webhook_id = waiting.webhook_id
-    ) AS due_at
+    ) AS due_at, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
     """
-).columns(due_at=UtcDateTime)
+)
+_WAITING = _WAITING_TEXT.bindparams(bindparam("now", type_=UtcDateTime)).columns(due_at=UtcDateTime)
 
 # The condition on the status is written out, as in the index that it must match.
 _PICKED = {

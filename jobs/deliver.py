@@ -169,7 +169,7 @@ class Drain:
         room = QUEUE_FACTOR * self._slots.total - self._slots.queued
         found = claim.look(connection, now, self._cursor)
         self._cursor = found.cursor
-        claimed = claim.claim_forced(connection, now, self._token, room)
+        claimed = claim.claim_forced(connection, now, self._token, room) if found.forced else []
         claimed += claim.claim_probes(connection, now, self._token, found.probes)
         wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
         share = max(1, room // max(1, len(wanted)))

@@ -9,7 +9,7 @@ from jobs.retry import PROBE_MAX_SECONDS
 from jobs.wake import wake
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import Delivery, Webhook, utcnow
-from webhooks_ui.models.delivery import FORCED, PENDING
+from webhooks_ui.models.delivery import PENDING
 
 SWEEP_SECONDS = 2
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -27,12 +27,10 @@ def sweep() -> None:
 
 
 def _anything_due(connection: Connection, now: datetime) -> bool:
-    if connection.execute(select(Delivery.id).where(FORCED, Delivery.due_at <= now).limit(1)).first():
-        return True
     cursor = 0
     while True:
         found = look(connection, now, cursor)
-        if found.open or found.probes:
+        if found.open or found.probes or found.forced:
             return True
         if not found.cursor:
             return False
