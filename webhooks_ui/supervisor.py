@@ -1,6 +1,7 @@
 """``make run``: prepares a machine, then hands over to the keeper. ``python -m webhooks_ui.supervisor [--demo]``."""
 
 import argparse
+import contextlib
 import fcntl
 import os
 import secrets
@@ -56,13 +57,19 @@ def main() -> None:
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]
-    print(f"KeyManager Webhooks starts at http://{host}:{settings['PORT']}/")
+    say(f"KeyManager Webhooks starts at http://{host}:{settings['PORT']}/")
     if password:
-        print(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
-    print("Ctrl-C stops it.", flush=True)
+        say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
+    say("Ctrl-C stops it.")
     os.set_inheritable(lock, True)
     os.environ["SUPERVISED"] = "1"
     os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.keeper", str(configuration)])  # noqa: S606
+
+
+def say(line: str) -> None:
+    """Print ``line``; a full disk behind the standard output is no reason not to start."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
 
 
 def only_one(instance: Path) -> int:
