@@ -11,7 +11,7 @@ from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery, DeliveryStatus, Webhook, utcnow
 
 GRACE_HOURS = (0, 24)
-FIELDS = ("name", "url", "environment", "description", "format", "active", "event_types")
+FIELDS = ("name", "url", "environment", "description", "format", "retry_schedule", "active", "event_types")
 
 
 def get(webhook_id: int, *, lock: bool = False) -> Webhook:

@@ -16,6 +16,7 @@ LABELS = {
     "environment": "Environment",
     "description": "Description",
     "format": "Format",
+    "retry_schedule": "Retry schedule",
     "active": "Active",
     "event_types": "Events",
 }
@@ -52,4 +53,4 @@ def last_change(webhook: Webhook) -> AuditEntry | None:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(value) if isinstance(value, list) else str(value or "")

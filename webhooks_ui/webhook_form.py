@@ -8,6 +8,7 @@ from wtforms import Field, HiddenField, SelectField, SelectMultipleField, String
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from jobs.retry import SCHEDULES_SECONDS
 from webhooks_ui import secret_box
 from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.forms import Form
@@ -52,7 +53,8 @@ def _no_control_characters(allowed: str = "") -> Any:
 
 def _values(webhook: Webhook) -> dict[str, Any]:
     names = ("name", "url", "environment", "description", "active", "format")
-    return {name: getattr(webhook, name) for name in names} | {"events": webhook.event_types}
+    values = {name: getattr(webhook, name) for name in names}
+    return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
 
 
 class WebhookForm(Form):
@@ -85,6 +87,12 @@ class WebhookForm(Form):
     secret = StringField("Secret", filters=[_stripped])
     format = SelectField(
         "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
+    )
+    retry_schedule = SelectField(
+        "Retry schedule",
+        choices=[SelectChoice("", "As in the settings"), *(SelectChoice(n, n.capitalize()) for n in SCHEDULES_SECONDS)],
+        default="",
+        validate_choice=False,
     )
     version = HiddenField()
 
@@ -126,8 +134,13 @@ class WebhookForm(Form):
         if field.data not in tuple(WebhookFormat):
             raise ValidationError("The one format is json.")
 
+    def validate_retry_schedule(self, field: Field) -> None:
+        if field.data and field.data not in SCHEDULES_SECONDS:
+            raise ValidationError(f"There are the schedules {' and '.join(SCHEDULES_SECONDS)}; empty: as the settings.")
+
     @property
     def fields(self) -> dict[str, Any]:
         """What ``webhook_changes`` takes: the columns, and the event types in the order of their names."""
         names = ("name", "url", "environment", "description", "format", "active")
-        return {name: self.data[name] for name in names} | {"event_types": sorted(set(self.events.data or []))}
+        values = {name: self.data[name] for name in names} | {"retry_schedule": self.retry_schedule.data or None}
+        return values | {"event_types": sorted(set(self.events.data or []))}

@@ -226,3 +226,13 @@ def test_editing_a_deleted_webhook_is_a_404(admin: FlaskClient) -> None:
     admin.post(f"/admin/webhooks/{webhook.id}/delete")
     assert edit(admin, webhook).status_code == 404
     assert admin.get(f"/admin/webhooks/{webhook.id}/edit").status_code == 404
+
+
+def test_a_webhook_may_have_a_retry_schedule_of_its_own(admin: FlaskClient) -> None:
+    admin.post("/admin/webhooks/new", data=GOOD | {"retry_schedule": "long"})
+    webhook = db.session.scalars(db.select(Webhook)).one()
+    assert webhook.retry_schedule == "long"
+    admin.post(f"/admin/webhooks/{webhook.id}/edit", data=GOOD | {"retry_schedule": ""})
+    db.session.refresh(webhook)
+    assert webhook.retry_schedule is None
+    assert admin.post("/admin/webhooks/new", data=GOOD | {"retry_schedule": "never"}).status_code == 422

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobs.retry import SCHEDULES_SECONDS
 from webhooks_ui.api.events import EVENTS_MAX
 from webhooks_ui.delivery_filters import STATUSES
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
@@ -57,6 +58,11 @@ NEW_EVENT = closed(
 )
 PUBLISHED = closed({"id": STRING, "deliveries": INTEGER | {"description": "How many webhooks it goes to."}})
 
+RETRY_SCHEDULE: Schema = {
+    "type": "string",
+    "enum": ["", *SCHEDULES_SECONDS],
+    "description": "Empty: as the settings say.",
+}
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
     "url": {
@@ -69,6 +75,7 @@ _SETTABLE: Schema = {
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
     "format": {"type": "string", "enum": list(WebhookFormat)},
+    "retry_schedule": RETRY_SCHEDULE,
     "secret": STRING | {"description": "whsec_ and the base64 of 24 to 64 bytes; left out, one is made."},
     "environment": ENVIRONMENT | {"description": "The key's, if given at all."},
 }
@@ -87,6 +94,7 @@ WEBHOOK = closed(
         "status": {"type": "string", "enum": list(WebhookStatus)},
         "events": array(EVENT_TYPE),
         "format": STRING,
+        "retry_schedule": RETRY_SCHEDULE,
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
         "created_at": TIME,

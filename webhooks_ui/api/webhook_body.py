@@ -16,6 +16,7 @@ FIELDS = {
     "description": STRING,
     "active": BOOLEAN,
     "format": STRING,
+    "retry_schedule": STRING,
     "secret": STRING,
     "environment": STRING,
 }
@@ -75,6 +76,8 @@ def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, s
             del form[name]
     form.validate()
     values = {name: form.data[name] for name in given}
+    if "retry_schedule" in values:
+        values["retry_schedule"] = values["retry_schedule"] or None
     if "events" in values:
         values["event_types"] = sorted(set(values.pop("events")))
     return values, {str(name): " ".join(map(str, messages)) for name, messages in form.errors.items()}

@@ -119,6 +119,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "status": webhook.status,
         "events": webhook.event_types,
         "format": webhook.format,
+        "retry_schedule": webhook.retry_schedule or "",
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
         "created_at": webhook.created_at.isoformat(),
