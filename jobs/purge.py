@@ -3,15 +3,23 @@
 Deliveries go with their attempts, events once no delivery needs them. Statistics and audit entries stay.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask import current_app
+from rq import Queue
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
 
+from jobs.wake import QUEUE
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, get_settings, utcnow
 
 BATCH_EVENTS = 200
+TURN_SECONDS = 5.0
+
+Place = tuple[datetime, int]  # the creation and the id of the last event that was looked at
 
 
 @dataclass(frozen=True)
@@ -31,17 +39,34 @@ def purge(older_than_days: int | None = None) -> Purged:
     Args:
         older_than_days: by default the retention in the settings.
     """
-    before = cutoff(older_than_days)
-    total = Purged(0, 0)
-    place: tuple[datetime, int] | None = None
+    return sum((purged for purged, _ in _batches(cutoff(older_than_days))), Purged(0, 0))
+
+
+def purge_daily(place: Place | None = None) -> None:
+    """The daily job: purge for some seconds, and take another turn while there is more.
+
+    A worker that purged to the end at once would deliver nothing meanwhile.
+    """
+    until = time.monotonic() + TURN_SECONDS
+    for _, reached in _batches(cutoff(), place):
+        if reached and time.monotonic() > until:
+            redis = current_app.extensions["redis"]
+            Queue(QUEUE, connection=redis).enqueue("jobs.purge.purge_daily", reached, result_ttl=0, failure_ttl=3_600)
+            return
+
+
+def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Purged, Place | None]]:
+    """Purge batch by batch from ``place`` on, a transaction each; with each batch the place of the next one."""
     while True:
         with write_transaction() as connection:
             batch = _next_events(connection, before, place)
-            total += _purge_batch(connection, [id for id, _ in batch], before)
+            purged = _purge_batch(connection, [id for id, _ in batch], before)
         if len(batch) < BATCH_EVENTS:
-            return total
+            yield purged, None
+            return
         id, created_at = batch[-1]
         place = (created_at, id)
+        yield purged, place
 
 
 def count(older_than_days: int | None = None) -> Purged:
@@ -65,9 +90,7 @@ def cutoff(older_than_days: int | None = None) -> datetime:
     return utcnow() - timedelta(days=older_than_days)
 
 
-def _next_events(
-    connection: Connection, before: datetime, place: tuple[datetime, int] | None
-) -> list[tuple[int, datetime]]:
+def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:
     """The next old events, oldest first, beyond ``place``: those that something still needs are passed over once."""
     query = select(Event.id, Event.created_at).where(Event.created_at < before)
     if place:

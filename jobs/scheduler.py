@@ -9,13 +9,12 @@ from rq.cron import CronScheduler
 
 from config import load
 from jobs.bulk_action import RESUME_SECONDS, resume
-from jobs.purge import purge
+from jobs.purge import purge_daily
 from jobs.sweep import SWEEP_SECONDS, sweep
 from jobs.wake import QUEUE, wait_for_redis
 from webhooks_ui.die_with_parent import die_with_parent
 
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
-PURGE_TIMEOUT_SECONDS = 3_600
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ def make_scheduler(redis: Redis) -> CronScheduler:
     scheduler = CronScheduler(redis, logging_level="WARNING")
     scheduler.register(sweep, QUEUE, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
     scheduler.register(resume, QUEUE, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
-    scheduler.register(purge, QUEUE, cron=PURGE_CRON, job_timeout=PURGE_TIMEOUT_SECONDS, result_ttl=0)
+    scheduler.register(purge_daily, QUEUE, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
     return scheduler
 
 

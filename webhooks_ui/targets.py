@@ -1,12 +1,14 @@
 """Where a delivery may go: https to public addresses, and whatever ALLOWED_TARGETS adds."""
 
 import ipaddress
+import re
 import socket
 import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import idna
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -14,6 +16,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 URL_MAX_CHARACTERS = 2_048
 LOOKUP_TIMEOUT_SECONDS = 2.0
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291, 2.4: what is assigned for use between networks
+_HOST_MAX_CHARACTERS = 253
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PRIVATE_NAMES = ("local", "internal", "localdomain")
 
 _lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
@@ -29,6 +34,8 @@ def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> boo
         address = address.ipv4_mapped or address
     if any(address in network for network in allowed):
         return True
+    if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST:
+        return False  # among the rest are old ways to write IPv4 addresses, and site-local ones
     return (
         scheme == "https"
         and address.is_global
@@ -47,8 +54,8 @@ def check_url(url: str, allowed: Sequence[Network]) -> None:
     """
     if len(url) > URL_MAX_CHARACTERS:
         raise TargetError(f"The URL may have at most {URL_MAX_CHARACTERS:,} characters.")
-    if any(ord(character) <= 0x20 or ord(character) == 0x7F for character in url) or "\\" in url:
-        raise TargetError("The URL may hold no spaces, control characters or backslashes.")
+    if any(unicodedata.category(character)[0] in "CZ" for character in url) or "\\" in url:
+        raise TargetError("The URL may hold no spaces, invisible characters or backslashes.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -56,8 +63,10 @@ def check_url(url: str, allowed: Sequence[Network]) -> None:
         raise TargetError("This is no URL: write it like https://example.com/webhooks.") from None
     if parts.scheme not in ("https", "http"):
         raise TargetError("The URL must start with https://.")
-    if not host or port == 0:
+    if not host or ("[" in parts.netloc and ":" not in host):
         raise TargetError("The URL needs a host, like https://example.com/webhooks.")
+    if port == 0:
+        raise TargetError("Port 0 can't be connected to; leave the port out or give another one.")
     if parts.username is not None or parts.password is not None:
         raise TargetError("Leave the user name and password out of the URL; deliveries are signed instead.")
     addresses = _addresses(_ascii(host))
@@ -71,11 +80,21 @@ def check_url(url: str, allowed: Sequence[Network]) -> None:
 
 def _ascii(host: str) -> str:
     """The host as the resolver sees it: full-width digits and dots folded, international names encoded."""
-    host = unicodedata.normalize("NFKC", host).replace("。", ".").rstrip(".").lower()
+    host = unicodedata.normalize("NFKC", host).replace("。", ".").removesuffix(".").lower()
+    if ":" in host and "%" not in host:
+        return host  # an IPv6 address, without a zone
     try:
-        return host if host.isascii() else host.encode("idna").decode()
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        for label in host.split("."):
+            if not _LABEL.fullmatch(label):
+                raise TargetError(f"The host name {host[:100]!r} is not valid.")
+            if label.startswith("xn--"):
+                idna.decode(label)
     except UnicodeError:
-        raise TargetError("The host name is not valid.") from None
+        raise TargetError(f"The host name {host[:100]!r} is not valid.") from None
+    if len(host) > _HOST_MAX_CHARACTERS:
+        raise TargetError(f"The host name may have at most {_HOST_MAX_CHARACTERS} characters.")
+    return host
 
 
 def _addresses(host: str) -> list[Address]:
@@ -95,5 +114,7 @@ def _addresses(host: str) -> list[Address]:
     try:
         found = _lookups.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM).result(LOOKUP_TIMEOUT_SECONDS)
     except (OSError, UnicodeError, TimeoutError):
-        return []
+        found = []
+    if not found and "." not in host:
+        raise TargetError("The URL leads to a private name; use a public one, such as example.com.")
     return [ipaddress.ip_address(entry[4][0]) for entry in found]

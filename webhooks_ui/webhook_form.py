@@ -43,6 +43,11 @@ def _stripped(value: str | None) -> str:
     return (value or "").strip()
 
 
+def _visible(form: Form, field: Field) -> None:
+    if not any(unicodedata.category(character)[0] not in "CZ" for character in field.data or ""):
+        raise ValidationError(f"{field.label.text} needs a character that can be seen.")
+
+
 def _no_control_characters(allowed: str = "") -> Any:
     def check(form: Form, field: Field) -> None:
         if any(unicodedata.category(character) == "Cc" and character not in allowed for character in field.data or ""):
@@ -64,6 +69,7 @@ class WebhookForm(Form):
             DataRequired("Give the webhook a name."),
             Length(max=NAME_MAX_CHARACTERS, message=f"The name may have at most {NAME_MAX_CHARACTERS} characters."),
             _no_control_characters(),
+            _visible,
         ],
         filters=[_stripped],
     )

@@ -1,9 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from rq import Queue
 
 from jobs import purge as purge_module
 from jobs.purge import Purged, count, purge
+from jobs.wake import QUEUE
 from tests.factories import make_delivery, make_event, make_webhook
 from webhooks_ui import audit
 from webhooks_ui.extensions import db
@@ -109,3 +111,20 @@ def test_any_number_of_batches_deletes_the_same(app, monkeypatch, batch):
         db.session.commit()
     assert purge() == Purged(3, 3)
     assert left(Delivery) == 2
+
+
+def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(purge_module, "TURN_SECONDS", 0)
+    webhook = make_webhook()
+    for _ in range(3):
+        make_old(40, webhook=webhook)
+    queue = Queue(QUEUE, connection=app.extensions["redis"])
+    queue.enqueue(purge_module.purge_daily)
+    turns = 0
+    while (job := queue.jobs and queue.jobs[0]) and turns < 10:
+        queue.empty()
+        purge_module.purge_daily(*job.args)
+        turns += 1
+    assert turns == 4
+    assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 0
