@@ -49,6 +49,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),
         "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # Redis being down fails no request
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -93,14 +94,30 @@ def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, m
         raise ConfigError(f"{name} is not set. With APP_ENV=production it must be given; see README, Settings.")
     path = instance / name.lower()
     try:
-        instance.mkdir(parents=True, exist_ok=True)
+        make_folder(instance)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(make())
     except FileExistsError:
         pass
     except OSError as error:
-        raise ConfigError(f"The folder {instance} can't be written to: {error.strerror}.") from error
+        raise _unwritable(instance, error) from error
     return path.read_text().strip()
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure that ``folder`` is there.
+
+    Raises:
+        ConfigError: it can't be made; something else has its name, say.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"The folder {folder} can't be written to ({error.strerror}); set INSTANCE_PATH to another one.")
 
 
 def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool) -> list[str]:

@@ -16,7 +16,7 @@ from webhooks_ui import secret_box
 from webhooks_ui.models import Delivery, Event, Webhook
 from webhooks_ui.models.types import UtcDateTime
 
-LEASE_SECONDS = 10
+LEASE_SECONDS = 7
 LOOK_MAX_WEBHOOKS = 500  # that one look passes; the next one goes on from there
 
 logger = logging.getLogger(__name__)

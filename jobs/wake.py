@@ -20,8 +20,10 @@ HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
 JOB_TIMEOUT_SECONDS = 120
 REDIS_PAUSE_SECONDS = 0.5
+SAY_AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
+_said_at = -SAY_AGAIN_SECONDS
 
 
 def wake() -> bool:
@@ -34,9 +36,17 @@ def wake() -> bool:
         if redis.set(WAITING_KEY, "1", nx=True, ex=WAITING_SECONDS) and not redis.publish(CHANNEL, ""):
             _enqueue(redis)
     except RedisError as error:
-        logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
+        _say_unreachable(error)
         return False
     return True
+
+
+def _say_unreachable(error: RedisError) -> None:
+    """Log that Redis is away, once in a while and not for each event."""
+    global _said_at
+    if time.monotonic() - _said_at > SAY_AGAIN_SECONDS:
+        logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
+        _said_at = time.monotonic()
 
 
 def call_help() -> None:
@@ -46,7 +56,7 @@ def call_help() -> None:
         if redis.set(HELP_KEY, "1", nx=True, ex=HELP_SECONDS):
             _enqueue(redis)
     except RedisError as error:
-        logger.warning("Redis is not reachable, no other worker can be asked: %s", error)
+        _say_unreachable(error)
 
 
 def _enqueue(redis: Redis) -> None:

@@ -4,7 +4,7 @@ import logging
 from types import FrameType
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine, event
 
@@ -13,6 +13,8 @@ from jobs.wake import QUEUE, wait_for_redis
 from webhooks_ui import create_app
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.extensions import db
+
+logger = logging.getLogger(__name__)
 
 
 class DeliveryWorker(SimpleWorker):
@@ -33,9 +35,25 @@ def main() -> None:
     with app.app_context():
         _relax_commits(db.engine)
         connection: Any = Redis.from_url(app.config["REDIS_URL"])
-        wait_for_redis(connection)
-        queue = Queue(QUEUE, connection=connection)
-        DeliveryWorker([queue], connection=connection).work(logging_level="WARNING")
+        logging.getLogger("rq.worker").addFilter(_in_one_line)
+        while not deliver.stopping.is_set():
+            wait_for_redis(connection)
+            _work(connection)
+
+
+def _work(connection: Redis) -> None:
+    """Be an RQ worker until it is stopped, or Redis goes away."""
+    try:
+        DeliveryWorker([Queue(QUEUE, connection=connection)], connection=connection).work(logging_level="WARNING")
+    except RedisError as error:
+        logger.warning("Redis went away: %s", error)
+
+
+def _in_one_line(entry: logging.LogRecord) -> bool:
+    """Of a Redis that went away, RQ need not show where in its code it noticed."""
+    if entry.exc_info and isinstance(entry.exc_info[1], RedisError):
+        entry.exc_info = None
+    return True
 
 
 def _relax_commits(engine: Engine) -> None:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
-from redis import Redis
 
 import config
-from webhooks_ui import models  # noqa: F401 (the tables must be known before migrations and create_all look)
+from webhooks_ui import (
+    models,  # noqa: F401 (the tables must be known before migrations and create_all look)
+    redis_client,
+)
 from webhooks_ui.extensions import csrf, db, engine_options, limiter, login, migrate
-
-REDIS_TIMEOUT_SECONDS = 5
-REDIS_CONNECT_SECONDS = 2
 
 
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
@@ -26,9 +25,7 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     app.config.from_mapping(values)
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     db.init_app(app)
-    app.extensions["redis"] = Redis.from_url(
-        app.config["REDIS_URL"], socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_CONNECT_SECONDS
-    )
+    app.extensions["redis"] = redis_client.connect(app.config["REDIS_URL"])
     if web:
         from webhooks_ui import web as pages  # a worker must not pay for forms, templates and blueprints
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -10,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from config import ROOT, ConfigError, load, redis_socket
+from config import ROOT, ConfigError, load, make_folder, redis_socket
 
 HEAD = """
 [supervisord]
@@ -54,6 +55,8 @@ def main() -> None:
         port_is_free(settings["HOST"], settings["PORT"])
         configuration = write_configuration(settings, demo)
         password = prepare(settings)
+    except OperationalError as error:
+        sys.exit(f"Can't start: the database can't be reached, check DATABASE_URL: {str(error.orig).splitlines()[0]}")
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]
@@ -78,8 +81,8 @@ def only_one(instance: Path) -> int:
     Raises:
         ConfigError: another ``make run`` uses the folder, or it can't be written to.
     """
+    make_folder(instance)
     try:
-        instance.mkdir(parents=True, exist_ok=True)
         lock = os.open(instance / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"the folder {instance} can't be written to: {error.strerror}.") from error
@@ -98,6 +101,8 @@ def port_is_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
+            raise ConfigError(f"HOST={host} is no address of this machine; 0.0.0.0 is all of them.") from error
         raise ConfigError(
             f"port {port} on {host} can't be used ({error.strerror}). Choose another one: PORT={port + 1} make run"
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_login import current_user
 
-from webhooks_ui import assets, charts
+from webhooks_ui import assets, charts, redis_client
 from webhooks_ui.environment import current_environment
 from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.htmx import wants_fragment
@@ -24,6 +24,7 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(
         can=can,
+        deliveries_wait=deliveries_wait,
         charts=charts,
         current_environment=current_environment,
         explain=explain,
@@ -53,6 +54,11 @@ def register(app: Flask) -> None:
 def can(endpoint: str) -> bool:
     """Whether the person signed in may use ``endpoint``: what they may not do is not shown to them."""
     return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+
+
+def deliveries_wait() -> bool:
+    """Whether nobody can be woken to deliver, because Redis doesn't answer."""
+    return not redis_client.is_reachable(current_app.extensions["redis"])
 
 
 def theme() -> str:

@@ -21,8 +21,8 @@ LINE_BREAKS = "\r\n\t"
 
 
 def switch_value(text: str) -> bool | None:
-    """What the words of a switch mean; an empty one is off, an unknown one ``None``."""
-    return SWITCH_WORDS.get(text.strip().lower() or "false")
+    """What the words of a switch mean; ``None`` for any other."""
+    return SWITCH_WORDS.get(text.strip().lower())
 
 
 class SwitchField(Field):  # type: ignore[misc]
@@ -32,7 +32,7 @@ class SwitchField(Field):  # type: ignore[misc]
 
     def process_formdata(self, values: list[str]) -> None:
         if values:
-            self.data = switch_value(values[-1])
+            self.data = switch_value(values[-1] or "false")
 
     def pre_validate(self, form: Form) -> None:
         if self.data is None:

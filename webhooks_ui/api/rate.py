@@ -2,12 +2,11 @@
 
 import time
 
-from flask import Response, g
+from flask import Response, current_app, g
 from limits.storage import MemoryStorage
 from redis import RedisError
 
 from webhooks_ui.api.problem import Problem
-from webhooks_ui.extensions import limiter
 
 MINUTE_SECONDS = 60
 
@@ -26,7 +25,10 @@ def count_request(key_id: int, rate_per_minute: int) -> None:
     reset_at = now - now % MINUTE_SECONDS + MINUTE_SECONDS
     counter = f"webhooks/api/{key_id}/{reset_at}"
     try:
-        used = limiter.storage.incr(counter, MINUTE_SECONDS)
+        redis = current_app.extensions["redis"]
+        used = redis.incr(counter)
+        if used == 1:
+            redis.expire(counter, MINUTE_SECONDS)
     except RedisError:
         used = _while_redis_is_down.incr(counter, MINUTE_SECONDS)
     g.rate_headers = {

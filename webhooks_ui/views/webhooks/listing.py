@@ -29,7 +29,7 @@ def index() -> Response:
 
 @blueprint.post("/<int:webhook_id>/active")
 def set_active(webhook_id: int) -> Response | str:
-    wanted = switch_value(request.form["active"]) if "active" in request.form else None
+    wanted = switch_value(request.form.get("active", ""))
     if wanted is None:
         raise UnprocessableEntity("The field active must be true or false.")
     webhook = webhook_changes.get(webhook_id, lock=True)
