@@ -1,13 +1,13 @@
 """How long an event takes from ``POST /api/v1/events`` to the receiver, and how many events a second are taken."""
 
 import contextlib
+import http.client
+import json
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import requests
 
 from tests.bench import receivers
 from tests.bench.engine import EXAMPLE, WORKERS
@@ -15,6 +15,7 @@ from tests.factories import make_api_key, make_webhook
 from tests.rig import Rig, rig, until
 
 CLIENTS = 4
+Post = Callable[[bytes], None]  # publishes, and fails unless it was accepted
 EVENT = {"type": "license.activated", "data": EXAMPLE}
 
 
@@ -75,44 +76,51 @@ def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> d
     start, count = time.time() + 0.2, int(rate * seconds)
     sent: dict[str, float] = {}
 
-    def publish(session: requests.Session, number: int) -> None:
-        time.sleep(max(0.0, start + number / rate - time.time()))
+    def publish(post: Post, number: int) -> None:
         id = f"{prefix}_{number}"
+        body = json.dumps(EVENT | {"id": id}).encode()
+        time.sleep(max(0.0, start + number / rate - time.time()))
         sent[id] = time.time()
-        _expect_accepted(session.post(f"{instance.url}/api/v1/events", json=EVENT | {"id": id}))
+        post(body)
 
-    _clients(key, count, publish)
+    _clients(instance, key, count, publish)
     return sent
 
 
 def _together(instance: Rig, key: str, count: int, body: object) -> float:
     """Requests a second with ``CLIENTS`` clients."""
 
-    def publish(session: requests.Session, _number: int) -> None:
-        _expect_accepted(session.post(f"{instance.url}/api/v1/events", json=body))
+    sent = json.dumps(body).encode()
 
-    _clients(key, CLIENTS * 2, publish)
+    def publish(post: Post, _number: int) -> None:
+        post(sent)
+
+    _clients(instance, key, CLIENTS * 2, publish)
     started = time.monotonic()
-    _clients(key, count, publish)
+    _clients(instance, key, count, publish)
     return count / (time.monotonic() - started)
 
 
-def _clients(key: str, count: int, publish: Callable[[requests.Session, int], None]) -> None:
-    """Share ``count`` calls of ``publish`` among the clients."""
+def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int], None]) -> None:
+    """Share ``count`` calls of ``publish`` among the clients, each with a connection of its own."""
 
     def run(first: int) -> None:
-        with requests.Session() as session:
-            session.headers["Authorization"] = f"Bearer {key}"
-            for number in range(first, count, CLIENTS):
-                publish(session, number)
+        connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=60)
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+        def post(body: bytes) -> None:
+            connection.request("POST", "/api/v1/events", body, headers)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 202:
+                raise RuntimeError(f"not accepted: {response.status} {answer[:200]!r}")
+
+        for number in range(first, count, CLIENTS):
+            publish(post, number)
+        connection.close()
 
     threads = [threading.Thread(target=run, args=(first,)) for first in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def _expect_accepted(response: requests.Response) -> None:
-    if response.status_code != 202:
-        raise RuntimeError(f"not accepted: {response.status_code} {response.text[:200]}")
