@@ -55,7 +55,7 @@ def check_url(url: str, allowed: Sequence[Network]) -> None:
     if len(url) > URL_MAX_CHARACTERS:
         raise TargetError(f"The URL may have at most {URL_MAX_CHARACTERS:,} characters.")
     if any(unicodedata.category(character)[0] in "CZ" for character in url) or "\\" in url:
-        raise TargetError("The URL may hold no spaces, invisible characters or backslashes.")
+        raise TargetError("The URL may hold no spaces, control characters, invisible ones or backslashes.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
