@@ -14,6 +14,7 @@ from tests.factories import make_user, make_webhook
 from tests.rig import rig
 from webhooks_ui import create_app
 from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.gunicorn_conf import post_worker_init
 from webhooks_ui.models import Delivery, Event, Webhook
 
 PASSWORD = "a bench password"
@@ -51,6 +52,7 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
                 "deliveries, search": lambda n: get(client, f"{log}?q=customer {n}"),
                 "delivery": lambda n: get(client, f"{log}/{last - n}"),
             }
+        post_worker_init(None)
         results = {}
         for name, visit in pages.items():
             visit(0)
@@ -92,9 +94,10 @@ def _milliseconds(visit: Callable[[int], object], number: int) -> float:
 def fill(webhooks: int, deliveries: int) -> None:
     """Rows made inside the database: webhooks in all environments, and deliveries of one event in all states."""
     first = make_webhook(name="Customer 0", event_types=["license.activated", "license.expired"])
-    copied = ", ".join(
-        c.name for c in Webhook.__table__.c if c.name not in ("id", "name", "url", "environment", "active")
-    )
+    first_id = first.id
+    db.session.rollback()  # a look that stays open would not see what is made now
+    written = ("id", "name", "url", "environment", "active", "name_key", "search_text")
+    copied = ", ".join(column.name for column in Webhook.__table__.c if column.name not in written)
     environment = "CASE n % 3 WHEN 0 THEN 'production' WHEN 1 THEN 'staging' ELSE 'development' END"
     code = "CASE WHEN n % 50 = 0 THEN 503 ELSE 200 END"
     status = "CASE WHEN n % 50 = 0 THEN 'failed' WHEN n % 9999 = 0 THEN 'cancelled' ELSE 'delivered' END"
@@ -106,25 +109,22 @@ def fill(webhooks: int, deliveries: int) -> None:
 
         true_or_false = "n % 7 <> 0" if postgresql else "(n % 7 <> 0)"
         run(
-            f"INSERT INTO webhooks (name, url, environment, active, {copied})"
+            f"INSERT INTO webhooks (name, url, environment, active, name_key, search_text, {copied})"
             f" SELECT 'Customer ' || n, 'https://customer-' || n || '.example.com/hooks', {environment},"
-            f" {true_or_false}, {copied} FROM webhooks, NUMBERS WHERE id = {first.id}",
+            f" {true_or_false}, 'customer ' || n,"
+            " 'customer ' || n || ' https://customer-' || n || '.example.com/hooks',"
+            f" {copied} FROM webhooks, NUMBERS WHERE id = {first_id}",
             webhooks - 1,
         )
         run(
             "INSERT INTO subscriptions (webhook_id, event_type)"
             " SELECT id, event_type FROM webhooks, subscriptions, NUMBERS"
-            f" WHERE webhook_id = {first.id} AND id <> {first.id}",
+            f" WHERE webhook_id = {first_id} AND id <> {first_id}",
             1,
         )
         if deliveries:
-            event = Event(public_id="evt_bench", type="license.activated", environment="production", body=b"{}")
-            db.session.rollback()
-            event_id = connection.execute(
-                db.insert(Event).values(
-                    public_id=event.public_id, type=event.type, environment="production", body=b"{}"
-                )
-            ).inserted_primary_key[0]
+            event = {"public_id": "evt_bench", "type": "license.activated", "environment": "production", "body": b"{}"}
+            event_id = connection.execute(db.insert(Event).values(event)).inserted_primary_key[0]
             made = (
                 "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
                 if postgresql
@@ -133,7 +133,7 @@ def fill(webhooks: int, deliveries: int) -> None:
             run(
                 "INSERT INTO deliveries (event_id, webhook_id, event_type, environment, trigger, status, forced,"
                 " attempts_count, response_code, outcome, duration_ms, last_attempt_at, created_at)"
-                f" SELECT {event_id}, {first.id} + n % {webhooks}, 'license.activated', {environment}, 'event',"
+                f" SELECT {event_id}, {first_id} + n % {webhooks}, 'license.activated', {environment}, 'event',"
                 f" {status}, false, 1, {code}, 'delivered', 40, {made}, {made} FROM NUMBERS",
                 deliveries,
             )
