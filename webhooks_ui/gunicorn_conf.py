@@ -29,11 +29,15 @@ def on_starting(_server: Any) -> None:
     die_with_parent()
 
 
-def post_worker_init(_worker: Any) -> None:
-    """Let a thread whose answer came go on soon, and don't look through what is loaded for garbage again and again.
+def when_ready(_server: Any) -> None:
+    """Before the workers are forked: don't look through what is loaded for garbage again and again.
 
-    A request is many short waits, and each could cost Python's own 5 ms; a full collection pauses for 100 ms.
+    A full collection would pause a worker for 100 ms, and unshare the memory that it touches.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Let a thread whose answer came go on soon: a request is many short waits, and each could cost Python's 5 ms."""
+    sys.setswitchinterval(SWITCH_SECONDS)
