@@ -6,7 +6,7 @@ checks the rest row by row, so that any combination of filters costs a bounded n
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
 from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
 from webhooks_ui.event_types import EVENT_TYPES
@@ -81,7 +81,18 @@ def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
 
 
 def _unsettled(status: str) -> Condition:
-    return and_(UNSETTLED, Delivery.status == status)  # both: the first is what lets SQLite take the partial index
+    """Of that status, by the partial index. SQLite takes it only for its own condition, written out beside.
+
+    PostgreSQL would multiply the two, expect next to nothing, and sort what it could have read in order.
+    """
+    if db.engine.dialect.name == "postgresql":
+        return _is(status)
+    return and_(UNSETTLED, _is(status))
+
+
+def _is(status: str) -> Condition:
+    """The status as a literal: a parameter could be any, also one that no partial index holds."""
+    return Delivery.status == bindparam(None, status, literal_execute=True)
 
 
 def _conditions(filters: DeliveryFilters) -> list[Condition]:
@@ -106,7 +117,7 @@ def _conditions(filters: DeliveryFilters) -> list[Condition]:
 def _has_status(status: str) -> Condition:
     """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``."""
     if status == RETRYING:
-        return and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count > 0)
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > 0)
     if status == DeliveryStatus.PENDING:
-        return and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count == 0)
-    return Delivery.status == status
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count == 0)
+    return _is(status)
