@@ -1,11 +1,12 @@
 """Connections of the sender: the host is resolved once, vetted, and that very address is connected to."""
 
+import contextlib
+import http.client
 import ipaddress
 import os
 import socket
 import ssl
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +14,7 @@ import certifi
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Url
 
 from jobs.deadline import DeadlineSocket, DeadlineTlsSocket, deadline
 from webhooks_ui.targets import Address, Network, is_allowed
@@ -28,25 +30,11 @@ class NameNotResolved(Exception):
     """The host name has no address."""
 
 
-class Exchange(threading.local):
-    """What this thread's request learned of its connection."""
-
-    address: str | None = None
-    tls: str | None = None
-    reused: bool = False
-    answered: bool = False  # the status line came
-
-    def clear(self) -> None:
-        self.address = self.tls = None
-        self.reused = self.answered = False
-
-
-exchange = Exchange()
 _lookups = ThreadPoolExecutor(16, thread_name_prefix="resolve")  # getaddrinfo knows no timeout
 
 
-class _Vetted:
-    """What both kinds of connection share: how they reach their peer, and what they tell of it."""
+class Vetted:
+    """What both kinds of connection share: how they reach their peer, and one exchange with it."""
 
     scheme: str
     allowed: Sequence[Network] = ()
@@ -54,7 +42,12 @@ class _Vetted:
     port: int
     sock: Any
     peer: str | None = None
-    tls_version: str | None = None
+    tls: str | None = None
+    reused = False  # by the present exchange
+    answered = False  # the head of the present exchange's answer came
+    body = b""
+    pool: Any
+    close: Callable[[], None]
 
     def _new_conn(self) -> socket.socket:
         error: OSError | None = None
@@ -64,7 +57,7 @@ class _Vetted:
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(deadline.left())
-                self.peer = exchange.address = _shown(address, self.port)
+                self.peer = _shown(address, self.port)
                 sock.connect((str(address), self.port))
             except OSError as failure:
                 sock.close()
@@ -73,30 +66,36 @@ class _Vetted:
                 return sock
         raise error or NameNotResolved(self.host)
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        exchange.reused = self.sock is not None
-        exchange.answered = False
-        if exchange.reused:
-            exchange.address, exchange.tls = self.peer, self.tls_version
-        super().request(*args, **kwargs)  # type: ignore[misc]
+    def exchange(self, target: str, headers: Mapping[str, str], body: bytes) -> http.client.HTTPResponse:
+        """POST ``body``; the answer, whose body is still to be read.
 
-    def getresponse(self) -> Any:
-        response = super().getresponse()  # type: ignore[misc]
-        exchange.answered = True
+        By http.client alone: what urllib3 and requests put around it takes as long again, for cookies, redirects and
+        retries that no delivery has.
+        """
+        self.reused, self.answered, self.body = self.sock is not None, False, body
+        plain: Any = self
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # there may be an answer all the same
+            http.client.HTTPConnection.request(plain, "POST", target, headers=headers)
+        response = http.client.HTTPConnection.getresponse(plain)
+        self.answered = True
         return response
 
+    def send(self, data: Any) -> None:
+        """Send the head, and in one go with it the body: http.client would take two."""
+        super().send(data + self.body)  # type: ignore[misc]
 
-class VettedConnection(_Vetted, HTTPConnection):
+
+class VettedConnection(Vetted, HTTPConnection):
     scheme = "http"
 
 
-class VettedTlsConnection(_Vetted, HTTPSConnection):
+class VettedTlsConnection(Vetted, HTTPSConnection):
     scheme = "https"
 
     def connect(self) -> None:
         super().connect()
         cipher = self.sock.cipher()
-        self.tls_version = exchange.tls = f"{self.sock.version()} {cipher[0] if cipher else ''}".strip()
+        self.tls = f"{self.sock.version()} {cipher[0] if cipher else ''}".strip()
 
 
 class VettedAdapter(HTTPAdapter):
@@ -121,14 +120,17 @@ class VettedAdapter(HTTPAdapter):
             "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
         }
 
-    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        host, pool = super().build_connection_pool_key_attributes(*args, **kwargs)
-        if host["scheme"] == "https":
-            pool["ssl_context"] = self.tls_context
-        return host, pool
+    def take(self, url: Url) -> Vetted:
+        """A connection to the host of ``url``: a kept one, or one that connects when it is used."""
+        context = {"ssl_context": self.tls_context} if url.scheme == "https" else {}
+        pool: Any = self.poolmanager.connection_from_host(url.host, url.port, url.scheme, context)
+        connection: Vetted = pool._get_conn()
+        connection.pool = pool
+        return connection
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the pool as it is: certificates are checked by our context, loaded once and not per connection."""
+    def keep(self, connection: Vetted) -> None:
+        """Take back a connection of ``take``, for the next exchange."""
+        connection.pool._put_conn(connection)
 
 
 def tls_context() -> ssl.SSLContext:

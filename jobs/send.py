@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from requests import PreparedRequest, RequestException
-from requests.hooks import default_hooks
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead
+from requests import PreparedRequest
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import HTTPError
+from urllib3.util import Url, parse_url
 
-from jobs.connection import BlockedAddress, NameNotResolved, VettedAdapter, exchange
+from jobs.connection import BlockedAddress, NameNotResolved, VettedAdapter
 from jobs.deadline import deadline
 from webhooks_ui.outcomes import Outcome
 from webhooks_ui.targets import Network
@@ -54,7 +54,6 @@ class Sender:
     """
 
     def __init__(self, allowed: Sequence[Network], timeout_seconds: float, connections: int) -> None:
-        self._allowed = allowed
         self._timeout_seconds = timeout_seconds
         self._adapter = VettedAdapter(allowed, connections)
 
@@ -63,40 +62,37 @@ class Sender:
         result = Result(Outcome.DELIVERED, datetime.now(UTC), 0)
         started = time.monotonic()
         deadline.start(self._timeout_seconds)
-        exchange.clear()
         try:
-            try:
-                self._exchange(self._adapter, url, headers, body, result)
-            except (RequestException, HTTPError, OSError) as error:
-                if not (exchange.reused and not exchange.answered and _is_stale(error)):
-                    raise
-                fresh = VettedAdapter(self._allowed, 1)  # the server closed the kept connection as we wrote: once more
-                self._exchange(fresh, url, headers, body, result)
-                fresh.close()
+            self._exchange(_parsed(url), headers, body, result)
         except Exception as error:  # a thread that dies would take its delivery along: every failure is an outcome
-            result.outcome, result.detail = _classify(error)
+            result.outcome, result.detail = _classify(error, result.response_code is not None)
         result.duration_ms = round((time.monotonic() - started) * 1_000)
-        result.address, result.tls = exchange.address, exchange.tls
         return result
 
-    def _exchange(
-        self, adapter: VettedAdapter, url: str, headers: Mapping[str, str], body: bytes, result: Result
-    ) -> None:
-        response = adapter.send(_prepare(url, headers, body), stream=True, timeout=deadline.left())
+    def _exchange(self, url: Url, headers: Mapping[str, str], body: bytes, result: Result) -> None:
+        connection = self._adapter.take(url)
         try:
-            result.response_code = response.status_code
-            result.response_headers = _cut_headers(response.raw.headers.items())
-            result.response_body, result.response_truncated = _read(response.raw)
+            try:
+                response = connection.exchange(url.request_uri, headers, body)
+            except OSError as error:
+                if not (connection.reused and not connection.answered and _is_stale(error)):
+                    raise
+                connection.close()  # the server closed the kept connection as we wrote: once more, on a new one
+                response = connection.exchange(url.request_uri, headers, body)
+            result.response_code = response.status
+            result.response_headers = _cut_headers(response.getheaders())
+            result.response_body, result.response_truncated = _read(response)
         except BaseException:
-            response.raw.close()
+            connection.close()
             raise
-        if result.response_truncated:
-            response.raw.close()  # the rest is not wanted: the connection can't be used again
-        else:
-            response.raw.release_conn()
-        if not 200 <= response.status_code < 300:
+        finally:
+            result.address, result.tls = connection.peer, connection.tls
+            if result.response_truncated:
+                connection.close()  # the rest is not wanted
+            self._adapter.keep(connection)
+        if not 200 <= response.status < 300:
             result.outcome = Outcome.BAD_STATUS
-            result.retry_after_seconds = retry_after_seconds(response.headers.get("Retry-After"))
+            result.retry_after_seconds = retry_after_seconds(response.getheader("Retry-After"))
 
 
 def retry_after_seconds(value: str | None) -> int | None:
@@ -115,26 +111,32 @@ def retry_after_seconds(value: str | None) -> int | None:
 
 
 @lru_cache(maxsize=1_024)
-def _canonical(url: str) -> str:
+def _parsed(url: str) -> Url:
+    """The URL in its parts, written as ``requests`` writes URLs: other scripts as punycode, spaces escaped."""
     prepared = PreparedRequest()
     prepared.prepare_url(url, None)
-    return str(prepared.url)
+    return parse_url(str(prepared.url))
 
 
-def _prepare(url: str, headers: Mapping[str, str], body: bytes) -> PreparedRequest:
-    request = PreparedRequest()  # put together by hand: a Session would cost as much again as the sending itself
-    request.method, request.url, request.body = "POST", _canonical(url), body
-    request.headers = CaseInsensitiveDict(headers)
-    request.hooks = default_hooks()
-    return request
-
-
-def _read(raw: Any) -> tuple[bytes, bool]:
+def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
     """The first bytes of the body, decoded, and whether there was more."""
+    if response.getheader("Content-Encoding", "identity").lower() != "identity":
+        return _decode(response)
+    body = response.read(RESPONSE_BODY_MAX_BYTES + 1)
+    if response.length and len(body) <= RESPONSE_BODY_MAX_BYTES:
+        raise http.client.IncompleteRead(body, response.length)
+    return body[:RESPONSE_BODY_MAX_BYTES], len(body) > RESPONSE_BODY_MAX_BYTES
+
+
+def _decode(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+    """The same of a compressed body, though none was asked for: never more of it in memory than is kept."""
+    decoding = HTTPResponse(
+        response, HTTPHeaderDict(response.getheaders()), preload_content=False, original_response=response
+    )
     body = b""
     while len(body) <= RESPONSE_BODY_MAX_BYTES:
         deadline.left()
-        piece = raw.read(RESPONSE_BODY_MAX_BYTES + 1 - len(body), decode_content=True)
+        piece = decoding.read(RESPONSE_BODY_MAX_BYTES + 1 - len(body), decode_content=True)
         if not piece:
             return body, False
         body += piece
@@ -160,12 +162,12 @@ def _is_stale(error: BaseException) -> bool:
     )
 
 
-def _classify(error: BaseException) -> tuple[Outcome, str]:
+def _classify(error: BaseException, answered: bool) -> tuple[Outcome, str]:
     """The outcome of a failed request, and the words of the error that tell most."""
-    causes = [cause for cause in _causes(error) if not isinstance(cause, RequestException)]  # a wrapper, and an OSError
+    causes = list(_causes(error))
     found = ((cause, outcome) for kind, outcome in _OUTCOMES for cause in causes if isinstance(cause, kind))
     cause, outcome = next(found, (error, Outcome.CONNECTION_FAILED))
-    if outcome is Outcome.CONNECTION_FAILED and exchange.answered:
+    if outcome is Outcome.CONNECTION_FAILED and answered:
         outcome = Outcome.RESPONSE_BROKEN
     if outcome in (Outcome.REFUSED, Outcome.TIMEOUT):
         return outcome, ""
@@ -179,7 +181,7 @@ _OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Ou
     (TimeoutError, Outcome.TIMEOUT),
     (ConnectionRefusedError, Outcome.REFUSED),
     (http.client.RemoteDisconnected, Outcome.CONNECTION_FAILED),
-    ((DecodeError, IncompleteRead, http.client.HTTPException), Outcome.RESPONSE_BROKEN),
+    ((HTTPError, http.client.HTTPException), Outcome.RESPONSE_BROKEN),
     (OSError, Outcome.CONNECTION_FAILED),
 )
 
