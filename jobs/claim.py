@@ -5,18 +5,19 @@ A lease is a token and an end. The end is kept in ``due_at``: a lease that ran o
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, select, text, update
+from sqlalchemy import Connection, update
 
+from jobs.bulk import listed, select_many, statement_of, text_of, time_for
 from webhooks_ui import secret_box
-from webhooks_ui.models import Delivery, Event, Webhook
-from webhooks_ui.models.types import UtcDateTime
+from webhooks_ui.models import Delivery, Webhook
 
 LEASE_SECONDS = 7
+PORTION_BYTES = 512 * 1024
 LOOK_MAX_WEBHOOKS = 500  # that one look passes; the next one goes on from there
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Claimed:
     body: bytes
     attempt: int  # the number of the attempt to make, from 1
     attempts_allowed: int | None
+    token: str  # of the lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +61,66 @@ class Look:
 
 def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     """Find webhooks with due deliveries, by id from ``after`` on: an index seek each, however long their queues."""
-    rows = connection.execute(_WAITING, {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": now}).all()
-    forced = any(row.forced for row in rows)
-    found = Look({}, {}, forced, rows[-1].webhook_id if len(rows) == LOOK_MAX_WEBHOOKS else 0)
-    for state in _states(connection, [row.webhook_id for row in rows if row.due_at and row.due_at <= now]):
-        if not state.active or state.deleted_at:
-            continue
-        if state.breaker_opened_at is None:
-            found.open.update(_target(state, now))
-        elif state.probe_at is None or state.probe_at <= now:
-            found.probes.update(_target(state, now, is_probe=True))
+    values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": time_for(connection)(now)}
+    rows = select_many(connection, _LOOKED_AT, _WAITING, values)
+    last = max((row[0] for row in rows), default=0)
+    found = Look({}, {}, any(row[1] for row in rows), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
+    for _, _, is_open, is_probe_due, *webhook in rows:
+        if is_open:
+            found.open.update(_target(webhook))
+        elif is_probe_due:
+            found.probes.update(_target(webhook, is_probe=True))
     return found
 
 
+@dataclass(slots=True)
+class Room:
+    """How much more may be leased."""
+
+    deliveries: int
+    body_bytes: int  # bodies may take so much of a worker's memory; the last one may pass it
+
+    def __bool__(self) -> bool:
+        return self.deliveries > 0 and self.body_bytes > 0
+
+    def take(self, claimed: list[Claimed]) -> list[Claimed]:
+        self.deliveries -= len(claimed)
+        self.body_bytes -= sum(len(delivery.body) for delivery in claimed)
+        return claimed
+
+
 def claim(
-    connection: Connection, now: datetime, token: str, targets: dict[int, Target], each: int, most: int
+    connection: Connection, now: datetime, token: str, targets: dict[int, Target], each: int, room: Room
 ) -> list[Claimed]:
-    """Lease up to ``each`` due deliveries of each of ``targets``, in that order, and ``most`` in all."""
-    if not targets or most <= 0:
+    """Lease up to ``each`` due deliveries of each of ``targets``, in that order."""
+    if not targets or not room:
         return []
-    leased = _lease(connection, now, token, list(targets), each, most)
-    return _load(connection, leased, targets)
+    values = {"webhooks": json.dumps(list(targets)), "each": each}
+    return room.take(_claimed(connection, _lease(connection, now, token, _DUE, room, values), targets, token))
 
 
-def claim_probes(connection: Connection, now: datetime, token: str, targets: dict[int, Target]) -> list[Claimed]:
+def claim_probes(
+    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room
+) -> list[Claimed]:
     """Lease one delivery of each webhook whose breaker is open; no second probe goes out while it is under way."""
-    if not targets:
+    if not targets or not room:
         return []
     pause = {"probe_at": now + timedelta(seconds=LEASE_SECONDS)}
     still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= now))
     taken = connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars().all()
-    return claim(connection, now, token, {id: targets[id] for id in taken}, 1, len(targets))
+    return claim(connection, now, token, {id: targets[id] for id in taken}, 1, room)
 
 
-def claim_forced(connection: Connection, now: datetime, token: str, most: int) -> list[Claimed]:
+def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
     """Lease what an admin wants sent now, whatever the state of its webhook."""
-    values = {"now": now, "end": _end(now), "token": token, "most": most}
-    leased = connection.execute(_LEASE_FORCED[connection.dialect.name], values).all()
+    leased = _lease(connection, now, token, _FORCED, room, {}) if room else []
     if not leased:
         return []
+    values = {"ids": json.dumps([row[1] for row in leased]), "now": time_for(connection)(now)}
     targets: dict[int, Target] = {}
-    for state in _states(connection, {row.webhook_id for row in leased}):
-        targets.update(_target(state, now))
-    return _load(connection, leased, targets)
+    for webhook in select_many(connection, _TARGET, f"webhooks AS w WHERE id IN {listed(connection)}", values):
+        targets.update(_target(webhook))
+    return room.take(_claimed(connection, leased, targets, token))
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
@@ -119,12 +138,21 @@ def release(connection: Connection, now: datetime, token: str, ids: Collection[i
 
 def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
     """Those of ``webhooks`` that are active, with a closed breaker; what is queued for others must not go out."""
-    states = _states(connection, webhooks)
-    return {state.id for state in states if state.active and not state.deleted_at and state.breaker_opened_at is None}
+    open = f"webhooks AS w WHERE w.id IN {listed(connection)} AND {_ACTIVE} AND w.breaker_opened_at IS NULL"
+    return {id for (id,) in select_many(connection, "w.id", open, {"ids": json.dumps(list(webhooks))})}
 
 
-_WAITING_TEXT = text(
-    """
+_ACTIVE = "w.active AND w.deleted_at IS NULL"
+_TARGET = """
+    w.id, w.url, w.retry_schedule, w.secret_encrypted,
+    CASE WHEN w.previous_secret_expires_at > :now THEN w.previous_secret_encrypted END
+"""
+_LOOKED_AT = f"""
+    waiting.webhook_id, waiting.forced,
+    w.breaker_opened_at IS NULL AND w.id IS NOT NULL, w.probe_at IS NULL AND w.id IS NOT NULL OR w.probe_at <= :now,
+    {_TARGET}
+"""
+_WAITING = f"""(
     WITH RECURSIVE waiting (webhook_id) AS (
         SELECT (SELECT min(webhook_id) FROM deliveries WHERE status = 'pending' AND webhook_id > :after)
         UNION ALL
@@ -132,16 +160,14 @@ _WAITING_TEXT = text(
                 WHERE d.status = 'pending' AND d.webhook_id > waiting.webhook_id)
         FROM waiting WHERE waiting.webhook_id IS NOT NULL
     )
-    SELECT webhook_id, (
+    SELECT webhook_id, :now >= (
         SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND deliveries.webhook_id = waiting.webhook_id
-    ) AS due_at, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
+    ) AS is_due, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
-    """
-)
-_WAITING = _WAITING_TEXT.bindparams(bindparam("now", type_=UtcDateTime)).columns(due_at=UtcDateTime)
+) AS waiting LEFT JOIN webhooks AS w ON waiting.is_due AND w.id = waiting.webhook_id AND {_ACTIVE}"""
 
 # The condition on the status is written out, as in the index that it must match.
-_PICKED = {
+_DUE = {
     "sqlite": """
         SELECT d.id FROM json_each(:webhooks) AS wanted CROSS JOIN deliveries AS d WHERE d.id IN (
             SELECT q.id FROM deliveries AS q
@@ -163,82 +189,79 @@ _FORCED = {
         SELECT id FROM deliveries WHERE forced AND due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
     """,
 }
-_LEASE = """
-    WITH picked AS MATERIALIZED ({picked})
-    UPDATE deliveries SET lease_token = :token, due_at = :end FROM picked WHERE deliveries.id = picked.id
-    RETURNING deliveries.id, webhook_id, event_id, attempts_count, attempts_allowed
+_SIZED = """
+    SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS bytes_before FROM (
+        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, length(e.body) AS bytes
+        FROM ({picks}) AS picked JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
+    ) AS due
 """
-
-
-def _leasing(picked: str) -> TextClause:
-    times = (bindparam(name, type_=UtcDateTime) for name in ("now", "end"))
-    return text(_LEASE.format(picked=picked)).bindparams(*times)
-
-
-_LEASE_DUE = {dialect: _leasing(picked) for dialect, picked in _PICKED.items()}
-_LEASE_FORCED = {dialect: _leasing(picked) for dialect, picked in _FORCED.items()}
+_LEASED = "id, webhook_id, event_id, attempts_count, attempts_allowed, bytes"
 
 
 def _lease(
-    connection: Connection, now: datetime, token: str, webhooks: Sequence[int], each: int, most: int
-) -> Sequence[Any]:
-    values: dict[str, Any] = {"webhooks": json.dumps(webhooks), "each": each, "most": most}
-    values |= {"now": now, "end": _end(now), "token": token}
-    return connection.execute(_LEASE_DUE[connection.dialect.name], values).all()
+    connection: Connection, now: datetime, token: str, picks: Mapping[str, str], room: Room, values: dict[str, Any]
+) -> list[Any]:
+    """Lease what ``picks`` selects, so far as there is room for it; ``_LEASED`` of each."""
+    time = time_for(connection)
+    values |= {"most": room.deliveries, "bytes": room.body_bytes}
+    values |= {"now": time(now), "end": time(_end(now)), "token": token}
+    sized = _SIZED.format(picks=picks[connection.dialect.name])
+    if connection.dialect.name == "postgresql":
+        returning = ", ".join(f"sized.{column}" for column in _LEASED.split(", "))
+        statement = f"""
+            WITH sized AS MATERIALIZED ({sized}) UPDATE deliveries SET lease_token = :token, due_at = :end FROM sized
+            WHERE deliveries.id = sized.id AND sized.bytes_before < :bytes RETURNING {returning}
+        """
+        return list(connection.execute(statement_of(statement), values))
+    leased = select_many(connection, _LEASED, f"({sized}) WHERE bytes_before < :bytes", values)
+    if leased:
+        update = f"UPDATE deliveries SET lease_token = :token, due_at = :end WHERE id IN {listed(connection)}"
+        connection.execute(statement_of(update), values | {"ids": json.dumps([row[0] for row in leased])})
+    return leased
 
 
-def _load(connection: Connection, leased: Sequence[Any], targets: dict[int, Target]) -> list[Claimed]:
-    """The leased rows with their events, oldest first. What has no target (its secret is unreadable) runs out."""
-    ids = list({row.event_id for row in leased})
-    events = {event[0]: event for event in connection.execute(_EVENTS, {"ids": ids})} if ids else {}
-    claimed = []
-    for id, webhook_id, event_id, attempts_count, attempts_allowed in sorted(leased):
-        if target := targets.get(webhook_id):
-            _, public_id, type, environment, body = events[event_id]
-            claimed.append(
-                Claimed(id, target, public_id, type, environment, body, attempts_count + 1, attempts_allowed)
-            )
-    return claimed
+def _claimed(connection: Connection, leased: Sequence[Any], targets: Mapping[int, Target], token: str) -> list[Claimed]:
+    """What was leased, oldest first. What has no target (its secret is unreadable) runs out."""
+    events = _events(connection, {row[2]: row[5] for row in leased})
+    return [
+        Claimed(id, targets[webhook_id], *events[event_id], attempts_count + 1, attempts_allowed, token)
+        for id, webhook_id, event_id, attempts_count, attempts_allowed, _ in sorted(leased)
+        if webhook_id in targets
+    ]
 
 
-_EVENTS = select(Event.id, Event.public_id, Event.type, Event.environment, Event.body).where(
-    Event.id.in_(bindparam("ids", expanding=True))
-)
+def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes]]:
+    """Public id, type, environment and body of each event; large ones a few at a time, since JSON takes it fourfold."""
+    events = {}
+    columns = f"id, public_id, type, environment, {text_of(connection, 'body')}"
+    for ids in _portions(sizes):
+        found = select_many(connection, columns, f"events WHERE id IN {listed(connection)}", {"ids": json.dumps(ids)})
+        events.update({id: (*head, body.encode()) for id, *head, body in found})
+    return events
 
 
-def _states(connection: Connection, webhooks: Collection[int]) -> list[Any]:
-    return list(connection.execute(_STATES, {"ids": list(webhooks)})) if webhooks else []
+def _portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    portion: list[int] = []
+    size = 0
+    for id, added in sizes.items():
+        if portion and size + added > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(id)
+        size += added
+    if portion:
+        yield portion
 
 
-_STATES = (
-    select(
-        Webhook.id,
-        Webhook.url,
-        Webhook.active,
-        Webhook.deleted_at,
-        Webhook.breaker_opened_at,
-        Webhook.probe_at,
-        Webhook.retry_schedule,
-        Webhook.secret_encrypted,
-        Webhook.previous_secret_encrypted,
-        Webhook.previous_secret_expires_at,
-    )
-    .where(Webhook.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Webhook.id)
-)
-
-
-def _target(state: Any, now: datetime, is_probe: bool = False) -> dict[int, Target]:
-    """The webhook by its id; nothing if its secret can't be read, for then it can't be signed for."""
-    encrypted = [state.secret_encrypted]
-    if state.previous_secret_encrypted and state.previous_secret_expires_at > now:
-        encrypted.append(state.previous_secret_encrypted)
+def _target(webhook: Sequence[Any], is_probe: bool = False) -> dict[int, Target]:
+    """The webhook (``_TARGET``) by its id; nothing if its secret can't be read, for then it can't be signed for."""
+    id, url, retry_schedule, *encrypted = webhook
     try:
-        keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in encrypted)
+        keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in encrypted if secret)
     except secret_box.InvalidToken:
-        logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", state.id)
+        logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", id)
         return {}
-    return {state.id: Target(state.id, state.url, keys, state.retry_schedule, is_probe)}
+    return {id: Target(id, url, keys, retry_schedule, is_probe)}
 
 
 def _end(now: datetime) -> datetime:

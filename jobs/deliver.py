@@ -1,5 +1,6 @@
 """Deliver, the RQ job: a drain. It leases due deliveries, keeps requests going, and writes what finished in groups."""
 
+import contextlib
 import logging
 import queue
 import secrets
@@ -15,19 +16,21 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from jobs import claim
 from jobs.record import Finished, record
 from jobs.send import Sender
-from jobs.senders import Finishing, Senders
+from jobs.senders import Senders
 from jobs.slots import Slots
 from jobs.wake import Listener, call_help
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import get_settings, utcnow
-from webhooks_ui.outcomes import Outcome
 
 RUN_SECONDS = 10  # then a successor goes on, so that other jobs have their turn
 LINGER_SECONDS = 1.0  # with nothing to do, before the job ends: the next event finds a worker awake
+BODIES_MAX_BYTES = 4 * 1024 * 1024  # of what is leased: it stands in memory
 GROUP_MAX = 200  # results in one transaction
 GROUP_SECONDS = 0.05  # that a finished result waits for others at most
-QUEUE_FACTOR = 6  # times the slots: what is leased at most, so that one look serves many requests
-LISTEN_SECONDS = 0.005  # between listening for a wake-up, while requests are under way
+AHEAD_SECONDS = 0.25  # of work that is leased: enough for one look to serve many requests, not so much that
+QUEUE_FACTOR = 6  # other workers go without; times the slots at most
+PACE_SECONDS = 0.2  # over which the pace is averaged
+PAUSE_SECONDS = 0.002  # between looks at what finished
 REFRESH_SECONDS = 1.0  # between renewals of the leases
 DATABASE_PATIENCE_SECONDS = 60.0
 
@@ -44,16 +47,17 @@ class Drain:
     """One run of the job.
 
     Args:
-        app: its ``extensions`` keep the threads and their connections from run to run.
+        app: its ``extensions`` keep the threads, their connections and what is known of webhooks from run to run.
     """
 
     def __init__(self, app: Flask) -> None:
-        self._listener = Listener(app.extensions["redis"])
         self._senders = _senders(app)
-        self._slots = _slots(app)
+        self._listener = Listener(app.extensions["redis"], self._senders.inbox)
+        self._slots = self._senders.slots
         self._token = secrets.token_hex(8)
-        self._done: Finishing = queue.SimpleQueue()  # from the threads
+        self._held: dict[int, int] = {}  # what this run leased, and has no result of: id → bytes of its body
         self._finished: list[Finished] = []  # not yet written
+        self._pace = Pace()
         self._cursor = 0
         self._ends_at = time.monotonic() + RUN_SECONDS
         self._refresh_at = time.monotonic() + REFRESH_SECONDS
@@ -68,14 +72,14 @@ class Drain:
                 pass
         finally:
             self._listener.stop()
+            self._drop()  # nothing, unless the run was cut short: then those leases run out
         if self._ends_at <= time.monotonic() and not stopping.is_set():
             call_help()
 
     def _step(self) -> bool:
-        """Write, lease, start, and wait for what comes; whether there may be more to do."""
+        """Write, lease, and wait for what comes; whether there may be more to do."""
         self._exchange()
-        self._start()
-        if self._slots.in_flight or self._slots.queued or self._finished:
+        if self._held or self._finished:
             self._collect()
             return True
         if self._wants_more:
@@ -84,14 +88,15 @@ class Drain:
 
     def _linger(self) -> bool:
         """With nothing to do, wait a little for a wake-up; whether one came."""
-        until = time.monotonic() + LINGER_SECONDS
+        until = min(time.monotonic() + LINGER_SECONDS, self._ends_at)
         while self._listener.listens and not self._ending and time.monotonic() < until:
-            if self._listener.heard(LINGER_SECONDS / 10):
-                self._look = True
-                return True
-        self._look = self._listener.stop()
-        if self._look and not self._ending:
-            self._listener.start()
+            if self._receive(LINGER_SECONDS / 10):
+                break
+        else:
+            self._look = self._listener.stop()
+            self._receive(0)  # heard at the last moment
+            if self._look and not self._ending:
+                self._listener.start()
         return self._wants_more
 
     @property
@@ -102,31 +107,37 @@ class Drain:
     def _wants_more(self) -> bool:
         return self._look and not self._ending and self._slots.queued < self._slots.total
 
-    def _start(self) -> None:
-        """Hand to the threads whatever may go out."""
-        while delivery := self._slots.start_next(time.monotonic()):
-            self._senders.start(delivery, self._done)
-
     def _collect(self) -> None:
-        """Wait for results, no longer than a group may take, and put what they free to use at once."""
+        """Take results as they come, until a group is together or a wake-up came."""
         until = time.monotonic() + GROUP_SECONDS
-        while self._slots.in_flight and len(self._finished) < GROUP_MAX and time.monotonic() < until:
-            try:
-                item = self._done.get(timeout=LISTEN_SECONDS)
-            except queue.Empty:
-                if self._is_called():
-                    return
-                continue
-            self._finished.append(item)
-            self._slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
-            self._start()
-        self._is_called()
+        while self._held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
+            if self._receive(GROUP_SECONDS):
+                return
+            if self._held and self._finished:
+                self._pause()
 
-    def _is_called(self) -> bool:
-        """Whether a wake-up came; if so, look with the next exchange."""
-        called = self._listener.heard(0)
-        self._look = self._look or called
+    def _receive(self, seconds: float) -> bool:
+        """Wait for a result or a wake-up, and take all that are there then: to be woken for each would cost much.
+
+        Whether there was a wake-up among them.
+        """
+        called = False
+        with contextlib.suppress(queue.Empty):
+            item = self._senders.inbox.get(timeout=seconds)
+            while True:
+                if item is None:
+                    called = self._look = True
+                elif item[0].token == self._token:  # not of a run that was cut short
+                    self._finished.append(item)
+                    self._held.pop(item[0].id, None)
+                item = self._senders.inbox.get_nowait()
         return called
+
+    def _pause(self) -> None:
+        """Let results come together, and see how long the threads keep each other waiting meanwhile."""
+        started = time.monotonic()
+        time.sleep(PAUSE_SECONDS)
+        self._senders.ease(time.monotonic() - started - PAUSE_SECONDS)
 
     def _exchange(self) -> None:
         """One transaction: write what finished, lease what is due."""
@@ -150,15 +161,17 @@ class Drain:
         with write_transaction() as connection:
             if self._finished:
                 record(connection, self._token, self._finished, self._settings)
-            if refresh and (held := self._slots.held()):
-                claim.renew(connection, now, self._token, held)
+            if refresh and self._held:
+                claim.renew(connection, now, self._token, self._held)
                 self._drop_unsendable(connection, now)
             if self._ending:
-                claim.release(connection, now, self._token, [delivery.id for delivery in self._slots.drop_queue()])
+                claim.release(connection, now, self._token, self._drop())
             elif self._wants_more:
                 claimed = self._claim(connection, now)
+        self._pace.note(len(self._finished))
         self._finished = []
-        self._slots.add(claimed)
+        self._held |= {delivery.id: len(delivery.body) for delivery in claimed}
+        self._senders.add(claimed)
         if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
             call_help()
         if refresh:
@@ -166,39 +179,60 @@ class Drain:
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
         """Lease as much as the slots want, and of each webhook no more than its share of the room."""
-        room = QUEUE_FACTOR * self._slots.total - self._slots.queued
         found = claim.look(connection, now, self._cursor)
         self._cursor = found.cursor
+        with self._senders.lock:
+            ahead = int(self._pace.per_second * AHEAD_SECONDS)
+            ahead = min(max(ahead, self._slots.total), QUEUE_FACTOR * self._slots.total) - self._slots.queued
+            wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
+        room = claim.Room(ahead, BODIES_MAX_BYTES - sum(self._held.values()))
         claimed = claim.claim_forced(connection, now, self._token, room) if found.forced else []
-        claimed += claim.claim_probes(connection, now, self._token, found.probes)
-        wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
-        share = max(1, room // max(1, len(wanted)))
+        claimed += claim.claim_probes(connection, now, self._token, found.probes, room)
+        share = max(1, room.deliveries // max(1, len(wanted)))
         alike: dict[int, dict[int, claim.Target]] = {}
         for id, each in wanted.items():
             alike.setdefault(min(each, share), {})[id] = found.open[id]
         for each, targets in alike.items():
-            claimed += claim.claim(connection, now, self._token, targets, each, room - len(claimed))
+            claimed += claim.claim(connection, now, self._token, targets, each, room)
         self._look = bool(claimed or found.open or found.cursor)
         return claimed
 
     def _drop_unsendable(self, connection: Connection, now: datetime) -> None:
         """Give back what was queued for webhooks that were switched off, or whose breaker opened, meanwhile."""
-        queued = self._slots.webhooks_queued()
+        with self._senders.lock:
+            queued = self._slots.webhooks_queued()
         for id in set(queued) - claim.sendable(connection, queued):
-            claim.release(connection, now, self._token, [delivery.id for delivery in self._slots.drop_queue(id)])
+            claim.release(connection, now, self._token, self._drop(id))
+
+    def _drop(self, webhook_id: int | None = None) -> list[int]:
+        """Send no more of what is queued, of one webhook or of all; the ids of that."""
+        with self._senders.lock:
+            dropped = [delivery.id for delivery in self._slots.drop_queue(webhook_id)]
+        for id in dropped:
+            self._held.pop(id, None)
+        return dropped
 
 
-def _slots(app: Flask) -> Slots:
-    """What the run before learned of the webhooks; a run that was cut short leaves nothing behind."""
-    slots = app.extensions.get("slots")
-    if slots is None or slots.held():
-        slots = app.extensions["slots"] = Slots(app.config["IN_FLIGHT"])
-    slots.forget_idle()
-    return cast(Slots, slots)
+class Pace:
+    """How many deliveries are finished a second, of late."""
+
+    def __init__(self) -> None:
+        self.per_second = 0.0
+        self._noted_at = time.monotonic()
+
+    def note(self, finished: int) -> None:
+        now = time.monotonic()
+        weight = min(1.0, (now - self._noted_at) / PACE_SECONDS)
+        self.per_second += weight * (finished / max(now - self._noted_at, 1e-3) - self.per_second)
+        self._noted_at = now
 
 
 def _senders(app: Flask) -> Senders:
+    """The threads, and what the runs before learned of the webhooks."""
     if "senders" not in app.extensions:
         sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
-        app.extensions["senders"] = Senders(sender)
-    return cast(Senders, app.extensions["senders"])
+        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))
+    senders = cast(Senders, app.extensions["senders"])
+    with senders.lock:
+        senders.slots.forget_idle()
+    return senders

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from jobs.bulk import insert_many, time_for, update_many
+from jobs.bulk import add_many, insert_many, listed, select_many, time_for, update_many
 from jobs.claim import Claimed
 from jobs.retry import Attempted, Health, decide, judge
 from jobs.send import Result
-from webhooks_ui.models import AuditEntry, Delivery, Stats, Webhook
+from webhooks_ui.models import Attempt, AuditEntry, Delivery, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms
 from webhooks_ui.outcomes import Outcome
 
@@ -46,23 +45,19 @@ def record(
     if not written:
         return
     time = time_for(connection)
-    insert_many(connection, "attempts", _ATTEMPT, [_attempt_row(*item, time) for item in written])
+    insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
     decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
-    update_many(connection, "deliveries", _DELIVERY, decided)
-    _count(connection, written)
+    update_many(connection, Delivery.__table__, _DELIVERY, decided)
+    _count(connection, written, time)
     _judge(connection, written, settings["alert_threshold"])
 
 
 def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
-    return set(connection.execute(_HELD, {"ids": ids, "token": token}).scalars())
-
-
-_HELD = (
-    select(Delivery.id)
-    .where(Delivery.id.in_(bindparam("ids", expanding=True)), Delivery.lease_token == bindparam("token"))
-    .order_by(Delivery.id)
-    .with_for_update()
-)
+    values = {"ids": json.dumps(ids), "token": token}
+    condition = f"deliveries WHERE id IN {listed(connection)} AND lease_token = :token"
+    if connection.dialect.name == "postgresql":
+        condition += " ORDER BY id FOR UPDATE"
+    return {id for (id,) in select_many(connection, "id", condition, values)}
 
 
 _ATTEMPT = (
@@ -145,7 +140,7 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
     )
 
 
-def _count(connection: Connection, written: Sequence[Finished]) -> None:
+def _count(connection: Connection, written: Sequence[Finished], time: Time) -> None:
     """Add the attempts to the hourly statistics."""
     counts: Counter[tuple[int, datetime, bool, int]] = Counter(
         (
@@ -156,19 +151,11 @@ def _count(connection: Connection, written: Sequence[Finished]) -> None:
         )
         for claimed, _, result in written
     )
-    names = ("webhook_id", "hour", "succeeded", "duration_bucket_ms")
-    rows = [dict(zip(names, key, strict=True)) | {"count": count} for key, count in sorted(counts.items())]
-    connection.execute(_ADD_STATS[connection.dialect.name], rows)
+    rows = [
+        (id, time(hour), succeeded, bucket, count) for (id, hour, succeeded, bucket), count in sorted(counts.items())
+    ]
+    add_many(connection, Stats.__table__, ("webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"), rows)
 
-
-def _add_stats(dialect: Any) -> Any:
-    statement = dialect.insert(Stats.__table__)
-    key = ["webhook_id", "hour", "succeeded", "duration_bucket_ms"]
-    added = {"count": Stats.__table__.c.count + statement.excluded.count}
-    return statement.on_conflict_do_update(index_elements=key, set_=added)
-
-
-_ADD_STATS = {"sqlite": _add_stats(sqlite), "postgresql": _add_stats(postgresql)}
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
 _AILING = (

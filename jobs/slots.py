@@ -17,14 +17,17 @@ AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; others get 
 
 LANES_KEPT = 1_000
 
+LAG_MAX_SECONDS = 0.004
+WAITING_SECONDS = 0.1  # in flight for longer, a request waits for its endpoint and computes nothing
+
 
 @dataclass
 class Lane:
     """The deliveries of one webhook."""
 
+    allowance: int  # in flight at most
     queue: deque[Claimed] = field(default_factory=deque)
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
-    allowance: int = ALLOWANCE_FIRST
     proven: bool = False  # its last answer was a success, and fast
 
     def is_doubtful(self, now: float) -> bool:
@@ -43,7 +46,10 @@ class Slots:
     def __init__(self, total: int) -> None:
         self.total = total
         self.most_per_webhook = max(1, total // 4)
+        self.first_per_webhook = min(ALLOWANCE_FIRST, self.most_per_webhook)
         self.most_doubtful = max(1, total // 2)
+        self.limit = total  # for now: fewer than ``total`` while they keep each other waiting
+        self._computing_most = total
         self.in_flight = 0
         self.queued = 0
         self._lanes: OrderedDict[int, Lane] = OrderedDict()  # the one used longest ago first
@@ -53,19 +59,24 @@ class Slots:
     def add(self, claimed: Iterable[Claimed]) -> None:
         for delivery in claimed:
             id = delivery.target.id
-            lane = self._waiting[id] = self._lanes.setdefault(id, Lane())
+            lane = self._waiting[id] = self._lanes.setdefault(id, Lane(self.first_per_webhook))
             lane.queue.append(delivery)
             self.queued += 1
 
     def start_next(self, now: float) -> Claimed | None:
         """Take a slot for the next delivery, a webhook after the other; ``None`` if nothing may go out now."""
-        if self.in_flight >= self.total or not self.queued:
+        if self.in_flight >= self.limit or not self.queued:
             return None
+        half_is_full: bool | None = None  # asked at most once, for it looks at all that is in flight
         for webhook_id, lane in self._waiting.items():
-            if len(lane.in_flight) < lane.allowance and not (
-                lane.is_doubtful(now) and self._is_doubtful_half_full(now)
-            ):
-                return self._start(webhook_id, lane, now)
+            if len(lane.in_flight) >= lane.allowance:
+                continue
+            if lane.is_doubtful(now):
+                if half_is_full is None:
+                    half_is_full = self._is_doubtful_half_full(now)
+                if half_is_full:
+                    continue
+            return self._start(webhook_id, lane, now)
         return None
 
     def _is_doubtful_half_full(self, now: float) -> bool:
@@ -96,19 +107,30 @@ class Slots:
         grown = lane.allowance * 2 if succeeded else lane.allowance // 2
         lane.allowance = max(1, min(grown, self.most_per_webhook))
 
+    def ease(self, lag: float, now: float) -> None:
+        """Let fewer requests compute at a time while they keep each other waiting, and slowly more when they don't.
+
+        With fast endpoints a few threads take all that Python's lock lets through; more of them would only make each
+        request, and whoever writes to the database, wait longer. Requests that wait for their endpoint don't count.
+
+        Args:
+            lag: seconds by which a short sleep took longer than it should.
+        """
+        least = max(1, self.total // 8)
+        most = self._computing_most * 3 // 4 if lag > LAG_MAX_SECONDS else self._computing_most + 1
+        self._computing_most = min(max(most, least), self.total)
+        started = (at for lane in self._busy.values() for at in lane.in_flight.values())
+        waiting = sum(now - at > WAITING_SECONDS for at in started)
+        self.limit = min(self._computing_most + waiting, self.total)
+
     def wants(self, webhook_id: int, now: float) -> int:
         """How many more deliveries of a webhook to lease: none while it waits on its own slow endpoint."""
         lane = self._lanes.get(webhook_id)
         if lane is None:
-            return min(ALLOWANCE_FIRST, self.most_per_webhook)
+            return self.first_per_webhook
         if lane.is_doubtful(now):
             return 0 if lane.queue else max(0, lane.allowance - len(lane.in_flight))
         return AHEAD_FAST if len(lane.queue) < AHEAD_FAST // 2 else 0
-
-    def held(self) -> list[int]:
-        """The ids of all deliveries that are queued or in flight."""
-        queued = [delivery.id for lane in self._waiting.values() for delivery in lane.queue]
-        return queued + [id for lane in self._busy.values() for id in lane.in_flight]
 
     def webhooks_queued(self) -> list[int]:
         return list(self._waiting)
@@ -117,9 +139,9 @@ class Slots:
         """Take what is queued, of one webhook or of all, out again."""
         dropped: list[Claimed] = []
         for id in list(self._waiting) if webhook_id is None else [webhook_id]:
-            lane = self._waiting.pop(id)
-            dropped.extend(lane.queue)
-            lane.queue.clear()
+            if lane := self._waiting.pop(id, None):  # or meanwhile the last one went out
+                dropped.extend(lane.queue)
+                lane.queue.clear()
         self.queued -= len(dropped)
         return dropped
 

@@ -4,7 +4,10 @@ One wake-up waits at a time: a key with a short expiry, set if it isn't there, a
 looks, so that none is lost. What is lost all the same, with a Redis, costs no more than the time until the next sweep.
 """
 
+import contextlib
 import logging
+import queue
+import threading
 import time
 from typing import Any
 
@@ -14,12 +17,14 @@ from rq import Queue
 
 QUEUE = "deliveries"
 CHANNEL = "webhooks:wake"
+HELP = b"help"  # on the channel: whoever has nothing to do, look
 WAITING_KEY = "webhooks:deliver-waiting"
 WAITING_SECONDS = 5  # a wake-up that was lost blocks others no longer than this
 HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
 JOB_TIMEOUT_SECONDS = 120
 REDIS_PAUSE_SECONDS = 0.5
+STOP_SECONDS = 1.0
 SAY_AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
@@ -50,10 +55,14 @@ def _say_unreachable(error: RedisError) -> None:
 
 
 def call_help() -> None:
-    """Ask for one more worker, at most once a second: there is more to do than this one can."""
+    """Ask the other workers, at most once a second: there is more to do than this one can.
+
+    Those that listen are told, and RQ is asked for one that doesn't.
+    """
     redis: Redis = current_app.extensions["redis"]
     try:
         if redis.set(HELP_KEY, "1", nx=True, ex=HELP_SECONDS):
+            redis.publish(CHANNEL, HELP)
             _enqueue(redis)
     except RedisError as error:
         _say_unreachable(error)
@@ -66,56 +75,60 @@ def _enqueue(redis: Redis) -> None:
 
 
 class Listener:
-    """Hears wake-ups while a job runs, so that the next event finds a worker awake."""
+    """Hears wake-ups while a job runs, so that the next event finds a worker awake.
 
-    def __init__(self, redis: Redis) -> None:
+    Args:
+        inbox: gets ``None`` for each wake-up that is this worker's to answer.
+    """
+
+    def __init__(self, redis: Redis, inbox: "queue.SimpleQueue[Any]") -> None:
         self._redis = redis
+        self._inbox = inbox
         self._channel: Any = None
+        self._thread: threading.Thread | None = None
 
     @property
     def listens(self) -> bool:
-        return self._channel is not None
+        return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Listen; what was waiting is answered by the look that follows."""
         try:
-            self._channel = self._redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+            self._channel = self._redis.pubsub()  # type: ignore[no-untyped-call]
             self._channel.subscribe(CHANNEL)
             self._channel.get_message(timeout=1.0)  # the confirmation: from here on publishers count us
             self._take()
         except RedisError:
-            self._forget()
+            return
+        self._thread = threading.Thread(target=self._hear, name="listener", daemon=True)
+        self._thread.start()
 
-    def heard(self, seconds: float) -> bool:
-        """Wait up to ``seconds`` for a wake-up; whether one came and is ours to answer."""
-        if self._channel is None:
-            return False
-        try:
-            return self._channel.get_message(timeout=seconds) is not None and self._take()
-        except RedisError:
-            self._forget()
-            return False
+    def _hear(self) -> None:
+        """Until Redis confirms that we listen no more, or is gone."""
+        with contextlib.suppress(RedisError):
+            while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
+                if message["type"] == "message" and (message["data"] == HELP or self._take()):
+                    self._inbox.put(None)
 
     def stop(self) -> bool:
-        """Listen no more; whether a wake-up came before publishers knew, and is still to be answered."""
-        if self._channel is None:
+        """Listen no more; whether a wake-up came before publishers knew, and is still to be answered.
+
+        Those heard before are in the inbox.
+        """
+        if self._thread is None:
             return False
         try:
-            self._channel.unsubscribe(CHANNEL)
-            self._channel.get_message(timeout=1.0)
+            self._channel.unsubscribe()
+            self._thread.join(STOP_SECONDS)
             return self._take()
         except RedisError:
             return False
         finally:
-            self._forget()
+            self._channel.close()
+            self._thread = None
 
     def _take(self) -> bool:
         return bool(self._redis.delete(WAITING_KEY))
-
-    def _forget(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-        self._channel = None
 
 
 def wait_for_redis(redis: Redis) -> None:

@@ -14,6 +14,8 @@ from webhooks_ui import create_app
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.extensions import db
 
+SQLITE_CACHE_KIB = 4_096  # a worker reads each row once: pages are better kept by the system, for all of them together
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,6 +65,7 @@ def _relax_commits(engine: Engine) -> None:
     def relax(connection: Any, _record: Any) -> None:
         if engine.dialect.name == "sqlite":
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
         else:
             connection.execute("SET synchronous_commit TO off")
             connection.commit()

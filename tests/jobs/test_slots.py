@@ -4,7 +4,7 @@ from jobs.slots import Slots
 
 def deliveries(webhook: int, count: int) -> list[Claimed]:
     target = Target(webhook, "https://example.com", (), None)
-    return [Claimed(webhook * 10_000 + n, target, "e", "t", "production", b"", 1, None) for n in range(count)]
+    return [Claimed(webhook * 10_000 + n, target, "e", "t", "production", b"", 1, None, "token") for n in range(count)]
 
 
 def start_all(slots: Slots, now: float = 0.0) -> list[Claimed]:
@@ -80,7 +80,7 @@ def test_all_slots_are_used_and_freed():
     for delivery in started:
         slots.finish(delivery, True, 0.0)
     assert len(start_all(slots)) == 8  # the first ones have proven themselves, the others share half
-    assert len(slots.held()) == 16
+    assert slots.queued == 8
 
 
 def test_what_is_dropped_is_no_longer_held():
@@ -90,4 +90,31 @@ def test_what_is_dropped_is_no_longer_held():
     assert len(slots.drop_queue(1)) == 8
     assert 1 not in slots.webhooks_queued()
     slots.drop_queue()
-    assert (slots.queued, len(slots.held())) == (0, slots.in_flight)
+    assert (slots.queued, slots.in_flight) == (0, 4)
+
+
+def test_fewer_compute_at_a_time_while_they_keep_each_other_waiting():
+    slots = Slots(64)
+    for webhook in range(1, 10):
+        prove(slots, webhook)
+    slots.add([delivery for webhook in range(1, 10) for delivery in deliveries(webhook, 50)])
+    for _ in range(20):
+        slots.ease(lag=0.02, now=0.0)
+    assert slots.limit == 8
+    assert len(start_all(slots, now=0.0)) == 8
+    slots.ease(lag=0.0, now=0.01)
+    assert len(start_all(slots, now=0.01)) == 1
+
+
+def test_those_that_wait_for_their_endpoints_do_not_count_as_computing():
+    slots = Slots(64)
+    for webhook in range(1, 10):
+        prove(slots, webhook)
+    slots.add([delivery for webhook in range(1, 10) for delivery in deliveries(webhook, 50)])
+    assert len(start_all(slots, now=0.0)) == 64
+    for delivery in deliveries(1, 4):
+        slots.finish(delivery, True, 0.5)
+    for _ in range(20):
+        slots.ease(lag=0.02, now=0.5)
+    assert slots.limit == 64
+    assert len(start_all(slots, now=0.5)) == 4

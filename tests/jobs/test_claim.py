@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+import pytest
+
+from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, look, release, renew, sendable
+from jobs.publish import NewEvent, publish, publish_test
+from tests.factories import make_event, make_webhook
+from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.models import Delivery, Event, Webhook, utcnow
+
+MUCH = 10**9
+
+
+def claim_all(token: str = "a", each: int = 100, deliveries: int = 1_000, body_bytes: int = MUCH) -> list[Claimed]:
+    """Claim what is due of all webhooks in one transaction."""
+    db.session.rollback()
+    now = utcnow()
+    with write_transaction() as connection:
+        return claim(connection, now, token, look(connection, now).open, each, Room(deliveries, body_bytes))
+
+
+def test_a_claim_has_all_that_sending_needs(app):
+    webhook = make_webhook(url="https://example.com/hook")
+    event = make_event(data={"name": "Zoë"})
+    (claimed,) = claim_all()
+    assert (claimed.event_id, claimed.event_type, claimed.environment) == (event.public_id, event.type, "production")
+    assert (claimed.body, claimed.attempt, claimed.attempts_allowed, claimed.token) == (event.body, 1, None, "a")
+    assert (claimed.target.id, claimed.target.url, claimed.target.is_probe) == (webhook.id, webhook.url, False)
+    delivery = db.session.get(Delivery, claimed.id)
+    assert delivery.lease_token == "a"
+    assert timedelta(seconds=5) < delivery.due_at - utcnow() < timedelta(seconds=10)
+
+
+def test_what_is_leased_is_not_leased_again_until_it_is_released(app):
+    make_webhook()
+    make_event()
+    (claimed,) = claim_all()
+    assert claim_all("b") == []
+    with write_transaction() as connection:
+        renew(connection, utcnow(), "b", [claimed.id])  # not the holder: changes nothing
+        release(connection, utcnow(), "b", [claimed.id])
+    assert claim_all("b") == []
+    with write_transaction() as connection:
+        release(connection, utcnow(), "a", [claimed.id])
+    assert [delivery.id for delivery in claim_all("b")] == [claimed.id]
+
+
+def test_each_webhook_has_its_share_and_the_oldest_go_first(app):
+    for number in range(3):
+        make_webhook(name=f"Webhook {number}")
+    publish("production", [NewEvent("license.activated", {"n": n}) for n in range(10)])
+    claimed = claim_all(each=4)
+    assert len(claimed) == 12
+    assert {delivery.body for delivery in claimed} == set(db.session.scalars(db.select(Event.body).limit(4)))
+    assert len(claim_all(each=4, deliveries=5)) == 5
+
+
+def test_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app):
+    make_webhook()
+    publish("production", [NewEvent("license.activated", {"x": "y" * PORTION_BYTES}) for _ in range(5)])
+    assert len(claim_all(body_bytes=2 * PORTION_BYTES)) == 2
+    assert len(claim_all(body_bytes=1)) == 1
+    rest = claim_all()
+    assert len({delivery.body for delivery in rest}) == 2
+    assert all(len(delivery.body) > PORTION_BYTES for delivery in rest)
+    assert claim_all(body_bytes=0) == []
+
+
+@pytest.mark.parametrize(
+    "state", [{"active": False}, {"deleted_at": utcnow()}, {"breaker_opened_at": utcnow(), "probe_at": utcnow()}]
+)
+def test_what_may_not_go_out_is_not_open_but_can_be_forced(app, state):
+    webhook = make_webhook()
+    make_event()
+    for name, value in state.items():
+        setattr(webhook, name, value)
+    db.session.commit()
+    publish_test(webhook.id, "production", NewEvent("license.activated", {}))
+    with write_transaction() as connection:
+        found = look(connection, utcnow())
+        assert (found.open, found.forced) == ({}, True)
+        assert sendable(connection, [webhook.id]) == set()
+        assert len(claim_forced(connection, utcnow(), "a", Room(10, MUCH))) == 1
+
+
+def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app):
+    webhook = make_webhook(breaker_opened_at=utcnow(), probe_at=utcnow())
+    make_event()
+    make_event()
+    db.session.rollback()
+    for expected in (1, 0):
+        with write_transaction() as connection:
+            found = look(connection, utcnow())
+            assert list(found.probes) == [webhook.id][:expected]
+            probes = claim_probes(connection, utcnow(), "a", found.probes, Room(10, MUCH))
+            assert [probe.target.is_probe for probe in probes] == [True][:expected]
+
+
+def test_a_look_goes_on_where_the_last_one_ended(app, monkeypatch):
+    monkeypatch.setattr("jobs.claim.LOOK_MAX_WEBHOOKS", 2)
+    ids = [make_webhook(name=f"Webhook {number}").id for number in range(5)]
+    make_event()
+    db.session.execute(db.update(Webhook).where(Webhook.id == ids[1]).values(active=False))
+    db.session.commit()
+    seen, cursor = [], 0
+    with db.engine.connect() as connection:
+        for _ in range(3):
+            found = look(connection, utcnow(), cursor)
+            seen += found.open
+            cursor = found.cursor
+    assert (seen, cursor) == ([ids[0], *ids[2:]], 0)
