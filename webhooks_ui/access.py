@@ -6,10 +6,11 @@ from flask import Flask, abort, g, make_response, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from webhooks_ui.extensions import db, login, start_writing
+from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.htmx import wants_fragment
 from webhooks_ui.models import User
 from webhooks_ui.permissions import may
+from webhooks_ui.web_extensions import login
 
 UNSAFE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 

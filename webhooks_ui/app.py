@@ -10,7 +10,7 @@ from webhooks_ui import (
     models,  # noqa: F401 (the tables must be known before migrations and create_all look)
     redis_client,
 )
-from webhooks_ui.extensions import csrf, db, engine_options, limiter, login, migrate
+from webhooks_ui.extensions import db, engine_options
 
 
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
@@ -29,9 +29,5 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     if web:
         from webhooks_ui import web as pages  # a worker must not pay for forms, templates and blueprints
 
-        migrate.init_app(app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
-        csrf.init_app(app)
-        login.init_app(app)
-        limiter.init_app(app)
         pages.register(app)
     return app

@@ -1,20 +1,17 @@
-"""The Flask extensions, made once and bound to an app in create_app."""
+"""The database, made once and bound to an app in create_app, and how transactions on it begin."""
 
+import select
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import Pool
 
 from webhooks_ui.sqlite_writers import QueueingConnection
 
@@ -34,17 +31,24 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
-csrf = CSRFProtect()
-login = LoginManager()
-limiter = Limiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
 
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """What SQLAlchemy's engine needs to know of the kind of database."""
     if database_url.startswith("sqlite"):
         return {"connect_args": {"factory": QueueingConnection}}
-    return {"pool_pre_ping": True}  # a server that was restarted costs no request
+    return {}
+
+
+@event.listens_for(Pool, "checkout")
+def _drop_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Notice that a PostgreSQL server was restarted, so that no request fails; without asking it each time."""
+    if isinstance(connection, sqlite3.Connection):
+        return
+    unasked = select.poll()
+    unasked.register(connection.fileno(), select.POLLIN)
+    if unasked.poll(0):
+        raise DisconnectionError  # it has something to say though nobody asked: farewell
 
 
 @event.listens_for(Engine, "connect")
@@ -85,6 +89,15 @@ def start_writing() -> None:
     """
     db.session.rollback()
     db.session.connection(execution_options={"writes": True})
+
+
+@contextmanager
+def single_query() -> Iterator[Connection]:
+    """A connection for one query, which is its own transaction: PostgreSQL would take two more round trips."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 @contextmanager

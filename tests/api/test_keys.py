@@ -6,8 +6,9 @@ from redis import Redis
 
 from tests.api.conftest import Api
 from tests.factories import make_api_key
-from webhooks_ui.extensions import db, limiter
+from webhooks_ui.extensions import db
 from webhooks_ui.models import ApiKey, utcnow
+from webhooks_ui.web_extensions import limiter
 
 EVENT = {"type": "license.activated", "data": {"id": "1"}}
 

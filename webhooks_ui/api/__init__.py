@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, request
 from webhooks_ui.api import deliveries, event_types, events, openapi, problem, webhooks
 from webhooks_ui.api.keys import authenticate
 from webhooks_ui.api.rate import add_headers
-from webhooks_ui.extensions import csrf
+from webhooks_ui.web_extensions import csrf, limiter
 
 WEBHOOK = "/webhooks/<int:webhook_id>"
 DELIVERY = "/deliveries/<int:delivery_id>"
@@ -18,6 +18,7 @@ def register(app: Flask) -> None:
     """Add all addresses under /api/v1; only the description of the API needs no key."""
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     csrf.exempt(blueprint)  # a key in a header, which no browser adds by itself, is what lets a request in
+    limiter.exempt(blueprint)  # each key has a rate of its own
     blueprint.register_error_handler(problem.Problem, problem.respond)
     blueprint.before_request(authenticate)
     blueprint.after_request(add_headers)

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from webhooks_ui.api.problem import Problem
 from webhooks_ui.api.rate import count_request
-from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.extensions import single_query, write_transaction
 from webhooks_ui.models import ApiKey, utcnow
 from webhooks_ui.models.api_key import digest
 
@@ -54,7 +54,7 @@ def authenticate() -> None:
 
 
 def _find(key: str) -> Caller:
-    with db.engine.connect() as connection:
+    with single_query() as connection:
         row = connection.execute(_FIND, {"digest": digest(key)}).one_or_none()
     if row is None:
         raise _refused("This API key is unknown or was revoked.", 'error="invalid_token"')

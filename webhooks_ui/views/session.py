@@ -6,9 +6,10 @@ from werkzeug.security import generate_password_hash
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.access import safe_next
-from webhooks_ui.extensions import db, limiter
+from webhooks_ui.extensions import db
 from webhooks_ui.forms import LoginForm
 from webhooks_ui.models import User
+from webhooks_ui.web_extensions import limiter
 
 FAILURES_PER_MINUTE = 10
 
