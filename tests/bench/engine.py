@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import queue
+import statistics
 import subprocess
 import sys
 import threading
@@ -11,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import psutil
-import requests.adapters
+import requests
 from redis import Redis
 from rq import Queue
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
+from jobs.bulk import time_for
 from jobs.publish import NewEvent, new_event_id, publish, render_body
-from jobs.send import _prepare
 from jobs.sign import headers
 from jobs.wake import WAITING_KEY, wake
 from tests.bench.numbers import numbers
@@ -25,7 +26,7 @@ from tests.factories import make_webhook
 from tests.rig import Rig, rig, until
 from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.extensions import db, write_transaction
-from webhooks_ui.models import Attempt, Delivery, utcnow
+from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 
 WORKERS = 2
 WEBHOOKS = 20
@@ -75,16 +76,24 @@ def attempts(instance: Rig) -> int:
         return connection.scalar(select(func.max(Attempt.id))) or 0
 
 
-def drain(instance: Rig, webhooks: range | None = None, first: int = 0, seconds: float = 600) -> float:
-    """Seconds from the wake-up until nothing is pending, or until the ``first`` so many attempts were made."""
-    before, started = attempts(instance), time.monotonic()
+def drain(instance: Rig, webhooks: range | None = None) -> float:
+    """Seconds from the wake-up until nothing is pending."""
+    started = time.monotonic()
     with instance.app.app_context():
         wake()
-    if first:
-        until(lambda: attempts(instance) - before >= first, seconds, "the first deliveries are made")
-    else:
-        until(lambda: not any_pending(instance, webhooks), seconds, "the backlog is delivered")
+    until(lambda: not any_pending(instance, webhooks), 600, "the backlog is delivered")
     return time.monotonic() - started
+
+
+def drain_first(instance: Rig, count: int) -> float:
+    """Seconds from the wake-up until the first ``count`` deliveries were made, by the clock of their attempts."""
+    before, started_at = attempts(instance), utcnow()
+    with instance.app.app_context():
+        wake()
+    until(lambda: attempts(instance) - before >= count, 60, "the first deliveries are made")
+    with instance.app.app_context(), db.engine.connect() as connection:
+        query = select(Attempt.started_at).where(Attempt.id > before).order_by(Attempt.id).limit(count)
+        return (max(connection.scalars(query)) - started_at).total_seconds()
 
 
 def throughput(database: str, url: str, events: int) -> tuple[float, float]:
@@ -95,6 +104,23 @@ def throughput(database: str, url: str, events: int) -> tuple[float, float]:
         publish_backlog(instance, events)
         seconds = drain(instance)
         return events * WEBHOOKS / seconds, worker_memory(instance)
+
+
+def memory_with_large_events(database: str, url: str, events: int) -> float:
+    """The workers' largest memory in MiB while they deliver events of nearly 256 KiB."""
+    with engine(database, targets(url)) as instance:
+        with instance.app.app_context():
+            for _ in range(events):
+                publish("production", [NewEvent("license.activated", {"x": "y" * 250_000})])
+        most = 0.0
+
+        def is_done() -> bool:
+            nonlocal most
+            most = max(most, worker_memory(instance))
+            return not any_pending(instance)
+
+        until(is_done, 120, "the large events are delivered")
+        return most
 
 
 def healthy_beside_dead(database: str, healthy: str, dead: str, events: int) -> tuple[float, float]:
@@ -109,45 +135,58 @@ def healthy_beside_dead(database: str, healthy: str, dead: str, events: int) -> 
     return rates[0], rates[1]
 
 
-def backlog(database: str, url: str, sizes: list[int], slice_size: int) -> list[float]:
-    """Milliseconds per delivery of the first ``slice_size`` deliveries of backlogs of ``sizes``."""
+def backlog(database: str, url: str, sizes: list[int], count: int, times: int) -> list[float]:
+    """Milliseconds per delivery of the first ``count`` deliveries of backlogs of ``sizes``, the median of ``times``."""
     costs = []
     with engine(database, targets(url)) as instance:
-        publish_backlog(instance, 10)
+        publish_backlog(instance, 50)
         drain(instance)
         for size in sizes:
-            _fill(instance, size)
-            with instance.app.app_context(), write_transaction() as connection:
-                connection.exec_driver_sql("ANALYZE deliveries")
-            costs.append(drain(instance, first=slice_size) / slice_size * 1_000)
-            for number in range(WORKERS):  # stop at once: what is left isn't needed
-                instance.kill(f"worker-{number}")
-            with instance.app.app_context(), write_transaction() as connection:
-                connection.execute(text("UPDATE deliveries SET status = 'cancelled' WHERE status = 'pending'"))
-            for number in range(WORKERS):
-                instance.start_worker(number)
-            instance.app.extensions["redis"].flushall()
-            instance.wait_for_workers(WORKERS)
-            publish_backlog(instance, 10)
-            drain(instance)
+            seconds = []
+            for _ in range(times):
+                _let_webhooks(instance, active=False)
+                until(lambda: not _any_leased(instance), 30, "nothing is under way")
+                _fill(instance, size)
+                _let_webhooks(instance, active=True)
+                seconds.append(drain_first(instance, count))
+            costs.append(statistics.median(seconds) / count * 1_000)
     return costs
 
 
-def _fill(instance: Rig, size: int) -> None:
-    """Add ``size`` pending deliveries of one event, for the webhooks in turn."""
+def _let_webhooks(instance: Rig, active: bool) -> None:
     with instance.app.app_context(), write_transaction() as connection:
-        event_id = connection.scalar(text("SELECT max(id) FROM events"))
-        row = {"event_id": event_id, "now": utcnow().replace(tzinfo=None).isoformat(" ", "microseconds")}
-        if connection.dialect.name == "postgresql":
-            row["now"] = utcnow()
-        connection.execute(
-            text(
-                "INSERT INTO deliveries (event_id, webhook_id, event_type, environment, trigger, status, due_at,"
-                " forced, attempts_count, created_at) SELECT :event_id, 1 + n % 20, 'license.activated',"
-                " 'production', 'event', 'pending', :now, false, 0, :now FROM " + numbers(connection, size)
-            ),
-            row,
-        )
+        connection.execute(update(Webhook).values(active=active))
+
+
+def _any_leased(instance: Rig) -> bool:
+    with instance.app.app_context(), db.engine.connect() as connection:
+        query = select(Delivery.id).where(text("status = 'pending'"), Delivery.lease_token.is_not(None)).limit(1)
+        return connection.scalar(query) is not None
+
+
+def _fill(instance: Rig, size: int) -> None:
+    """Add deliveries of one event, for the webhooks in turn, until ``size`` are pending; and let the database rest."""
+    with instance.app.app_context():
+        with write_transaction() as connection:
+            missing = size - connection.scalar(text("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
+            values = {
+                "event_id": connection.scalar(text("SELECT max(id) FROM events")),
+                "now": time_for(connection)(utcnow()),
+            }
+            connection.execute(
+                text(
+                    "INSERT INTO deliveries (event_id, webhook_id, event_type, environment, trigger, status, due_at,"
+                    " forced, attempts_count, created_at) SELECT :event_id, 1 + n % 20, 'license.activated',"
+                    " 'production', 'event', 'pending', :now, false, 0, :now FROM " + numbers(connection, missing)
+                ),
+                values,
+            )
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("VACUUM (ANALYZE) deliveries")
+                connection.exec_driver_sql("CHECKPOINT")
+            else:
+                connection.exec_driver_sql("ANALYZE deliveries")
 
 
 def worker_memory(instance: Rig) -> float:
@@ -185,7 +224,7 @@ def _bare_process(url: str, count: int, threads: int, barrier: Any, done: Any) -
 
     def work() -> None:
         while (target := tasks.get()) is not None:
-            response = adapter.send(_prepare(target, sent, body), timeout=10)
+            response = adapter.send(_prepared(target, sent, body), timeout=10)
             if response.status_code != 200:
                 raise RuntimeError(f"the receiver answered {response.status_code}")
 
@@ -200,6 +239,15 @@ def _bare_process(url: str, count: int, threads: int, barrier: Any, done: Any) -
     for thread in pool:
         thread.join()
     done.put(True)
+
+
+def _prepared(url: str, headers: dict[str, str], body: bytes) -> requests.PreparedRequest:
+    """Put together by hand: a Session would cost as much again as the sending itself."""
+    request = requests.PreparedRequest()
+    request.method, request.url, request.body = "POST", url, body
+    request.headers = requests.structures.CaseInsensitiveDict(headers)
+    request.hooks = requests.hooks.default_hooks()
+    return request
 
 
 def job_per_delivery(url: str, count: int) -> float:
