@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
+from markupsafe import Markup
 
 ROOT = Path(__file__).resolve().parent.parent / "static"
 LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "deliveries", "records", "utilities")
@@ -17,11 +18,22 @@ FOREVER = "public, max-age=31536000, immutable"
 def register(app: Flask) -> None:
     app.add_url_rule("/assets/<name>", "asset", serve)
     app.add_template_global(asset_url)
+    app.add_template_global(icon)
 
 
 def asset_url(name: str) -> str:
     """The address of an asset, with a hash of its content, so that browsers may keep it for ever."""
-    return f"{request.script_root}/assets/{name}?v={_version(name)}"  # not url_for: a page has a hundred icons
+    return f"{request.script_root}/assets/{name}?v={_version(name)}"
+
+
+def icon(name: str) -> Markup:
+    """A picture of static/icons.svg, hidden from screen readers. No macro: a page has a hundred of them."""
+    return _icon(asset_url("icons.svg"), name)
+
+
+@lru_cache(maxsize=256)
+def _icon(sprite: str, name: str) -> Markup:
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
 
 def serve(name: str) -> Response:

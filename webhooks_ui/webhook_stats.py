@@ -98,7 +98,7 @@ def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
     for webhook_id, hour, succeeded, count in db.session.execute(query):
         if step := _step_at(found[webhook_id], span, start, hour):
             _add(step, succeeded, count)
-    return {webhook_id: Series(found[webhook_id]) for webhook_id in ids}
+    return {webhook_id: Series(found.get(webhook_id, ())) for webhook_id in ids}
 
 
 def series(webhook_id: int, span: Range) -> Series:

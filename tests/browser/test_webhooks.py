@@ -49,6 +49,22 @@ def test_sorting_survives_a_search(page: Page) -> None:
     expect(page.locator("tbody th")).to_have_text(["alpha list", "beta list"])
 
 
+def test_each_choice_of_a_filter_says_how_many_there_would_be(page: Page) -> None:
+    make_webhook(name="On")
+    make_webhook(name="Off", active=False)
+    make_webhook(name="Staged", environment="staging")
+    page.goto("/admin/webhooks")
+    status = page.get_by_label("Status", exact=True)
+    expect(status.locator("option")).to_have_text(
+        ["All statuses (3)", "Active (2)", "Inactive (1)", "Failing (0)", "Disabled (0)"]
+    )
+    page.get_by_label("Environment", exact=True).focus()
+    page.keyboard.press("ArrowDown")  # Production, from the keyboard
+    expect(status.locator("option").first).to_have_text("All statuses (2)")
+    expect(page.get_by_label("Environment", exact=True)).to_be_focused()
+    expect(page.get_by_label("Environment", exact=True)).to_have_value("production")
+
+
 def test_going_back_shows_the_list_as_it_was(page: Page) -> None:
     for number in range(30):
         make_webhook(name=f"Hook {number:02}")
