@@ -1,11 +1,11 @@
 """Begins, stops and describes bulk actions; the batches are done by jobs.bulk_action."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flask_login import current_user
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from jobs import bulk_action
 from jobs.send_missed import Missed
@@ -14,6 +14,9 @@ from webhooks_ui.delivery_filters import DeliveryFilters
 from webhooks_ui.extensions import db
 from webhooks_ui.ids_by_time import highest_id
 from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, utcnow
+from webhooks_ui.models.bulk_action import RUNNING
+
+RECENT_MAX = 50
 
 
 def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
@@ -35,6 +38,37 @@ def stop(action_id: int) -> bool:
         audit.record("bulk_action.stopped", "bulk_action", action_id)
     db.session.commit()
     return stopped
+
+
+def carry_on(action_id: int) -> bool:
+    """Let an action that was stopped go on where it was, and commit; whether it was stopped."""
+    stopped = BulkAction.id == action_id, BulkAction.status == BulkActionStatus.STOPPED
+    statement = update(BulkAction).where(*stopped).values(status=BulkActionStatus.RUNNING, updated_at=utcnow())
+    goes_on = db.session.connection().execute(statement).rowcount == 1
+    if goes_on:
+        audit.record("bulk_action.continued", "bulk_action", action_id)
+    db.session.commit()
+    if goes_on:
+        bulk_action.ask(action_id)
+    return goes_on
+
+
+def recent() -> Sequence[BulkAction]:
+    """The last actions, the newest first."""
+    return db.session.scalars(select(BulkAction).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
+
+
+def running() -> Sequence[BulkAction]:
+    """Those that are under way."""
+    return db.session.scalars(select(BulkAction).where(RUNNING).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
+
+
+def filters_of(action: BulkAction) -> DeliveryFilters:
+    """The filters of the log that show what the action is about, whatever it made of it."""
+    if action.kind != BulkActionKind.SEND_MISSED:
+        return DeliveryFilters.parse(action.filters).with_(status="")
+    missed = Missed.parse(action.filters)
+    return DeliveryFilters(webhook=str(missed.webhook_id), since=action.created_at.isoformat())
 
 
 def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_id: int) -> BulkAction:

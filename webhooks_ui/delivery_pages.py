@@ -137,6 +137,13 @@ _ATTENTION = case(  # by how much a person should look at it
     {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
 )
 LOADED = (
-    joinedload(Delivery.webhook).load_only(Webhook.name, Webhook.active, Webhook.deleted_at, Webhook.retry_schedule),
+    joinedload(Delivery.webhook).load_only(
+        Webhook.name,
+        Webhook.active,
+        Webhook.deleted_at,
+        Webhook.retry_schedule,
+        Webhook.breaker_opened_at,
+        Webhook.probe_at,
+    ),
     joinedload(Delivery.event).load_only(Event.public_id),
 )

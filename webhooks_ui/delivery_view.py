@@ -1,8 +1,7 @@
 """How a delivery and its attempts are shown to people."""
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from jobs.retry import SCHEDULES_SECONDS
 from webhooks_ui.delivery_filters import PRESETS, STATUSES
 from webhooks_ui.event_types import CATEGORIES
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, Environment, utcnow
+from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
 from webhooks_ui.outcomes import ADVICE, Outcome, explain
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -23,7 +22,7 @@ CHOICES: dict[str, list[tuple[str, str]]] = {
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
 }
 ATTEMPTS_SHOWN = 50  # the last ones: a person may retry for ever
-INLINE_BODY_MAX_BYTES = 16 * 1024
+INLINE_BODY_MAX_BYTES = 16 * 1024  # more is loaded when it is opened
 SOON = timedelta(minutes=1)
 STALLED = timedelta(seconds=15)
 DAY = timedelta(days=1)
@@ -41,9 +40,13 @@ def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
     return delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
 
 
-def is_held(delivery: Delivery) -> bool:
-    """Whether the delivery waits for its webhook to be active again."""
-    return delivery.status == DeliveryStatus.PENDING and not delivery.webhook.active and not delivery.forced
+def held_by(delivery: Delivery) -> str:
+    """Which state of its webhook the delivery waits for to end: ``inactive``, ``failing``, or none."""
+    if delivery.is_final or delivery.forced or delivery.lease_token:
+        return ""
+    if not delivery.webhook.active:
+        return "inactive"
+    return "failing" if delivery.webhook.breaker_opened_at else ""
 
 
 def poll_seconds(delivery: Delivery) -> int | None:
@@ -51,7 +54,22 @@ def poll_seconds(delivery: Delivery) -> int | None:
     if delivery.is_final:
         return None
     soon = delivery.next_attempt_at is None or delivery.next_attempt_at < utcnow() + SOON
-    return 2 if soon and not is_held(delivery) else 30
+    return 2 if soon and not held_by(delivery) else 30
+
+
+def poll_soonest(deliveries: Iterable[Delivery]) -> int:
+    """How often a page that shows all of these should look again."""
+    return min((seconds for delivery in deliveries if (seconds := poll_seconds(delivery))), default=30)
+
+
+def unfinished(deliveries: Iterable[Delivery]) -> list[str]:
+    """A mark for each delivery that may still change: its id and what a row shows of its state."""
+    return [mark(delivery) for delivery in deliveries if not delivery.is_final]
+
+
+def mark(delivery: Delivery) -> str:
+    """What changes with a delivery's row: ``<id>-<status>-<attempts>-<under way>``."""
+    return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(bool(delivery.lease_token))}"
 
 
 def explanation(attempt: Attempt) -> str:
@@ -71,14 +89,6 @@ def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
 def decoded(body: bytes | None) -> str:
     """A body as text, whatever its bytes are."""
     return (body or b"").decode("utf-8", "replace")
-
-
-def formatted(body: bytes | None) -> str:
-    """JSON with an indent, or nothing if the body is no JSON."""
-    try:
-        return json.dumps(json.loads(body or b""), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return ""
 
 
 def as_curl(delivery: Delivery, attempt: Attempt) -> str:

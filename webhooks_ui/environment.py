@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import session
+from flask import request, session
 
 from webhooks_ui.models import Environment
 
@@ -18,6 +18,15 @@ def current_environment() -> str:
 def choose_environment(name: str) -> None:
     """Remember ``name``; whatever is no environment means all of them."""
     session["environment"] = name if name in tuple(Environment) else ""
+
+
+def follow_filter(environment: str) -> bool:
+    """Make the environment that somebody just chose in a list's filter the current one; whether that changed it."""
+    filtered = request.headers.get("HX-Trigger", "").endswith("-filters") and "environment" in request.args
+    if not filtered or environment == current_environment():
+        return False
+    choose_environment(environment)
+    return True
 
 
 def without_environment(address: str) -> str:

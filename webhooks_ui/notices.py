@@ -25,13 +25,19 @@ def noticed() -> Sequence[Any]:
     return [row for row in rows if status_of(*row[2:]) in (WebhookStatus.FAILING, WebhookStatus.DISABLED)]
 
 
-def count_notices() -> int:
-    return len(noticed())
+def _noticed_in(environment: str) -> Sequence[Any]:
+    return [row for row in noticed() if environment in ("", row.environment)]
 
 
-def noticed_webhooks() -> Sequence[Webhook]:
-    """The webhooks that need someone, the latest first; the first 200 of them."""
-    latest = sorted(noticed(), key=lambda row: (row.disabled_at or row.breaker_opened_at, row.id))[-SHOWN_MAX:]
+def count_notices(environment: str) -> int:
+    """How many webhooks of ``environment`` (empty: of all) need someone."""
+    return len(_noticed_in(environment))
+
+
+def noticed_webhooks(environment: str) -> Sequence[Webhook]:
+    """Those webhooks, the latest first; the first 200 of them."""
+    oldest_first = sorted(_noticed_in(environment), key=lambda row: (row.disabled_at or row.breaker_opened_at, row.id))
+    latest = oldest_first[-SHOWN_MAX:]
     since = func.coalesce(Webhook.disabled_at, Webhook.breaker_opened_at)
     query = select(Webhook).where(Webhook.id.in_([row.id for row in latest]))
     return db.session.scalars(query.order_by(since.desc(), Webhook.id.desc())).all()

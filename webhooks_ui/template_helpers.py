@@ -3,8 +3,9 @@
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, request, url_for
 from flask_login import current_user
 
 from webhooks_ui import assets, charts, redis_client
@@ -27,6 +28,8 @@ def register(app: Flask) -> None:
         deliveries_wait=deliveries_wait,
         charts=charts,
         current_environment=current_environment,
+        back_to_list=back_to_list,
+        here_path=here_path,
         explain=explain,
         now=utcnow,
         theme=theme,
@@ -54,6 +57,17 @@ def register(app: Flask) -> None:
 def can(endpoint: str) -> bool:
     """Whether the person signed in may use ``endpoint``: what they may not do is not shown to them."""
     return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+
+
+def here_path() -> str:
+    """Where a change of theme or environment leads back to: this page, unless it is the answer to a form."""
+    return request.full_path.rstrip("?") if request.method == "GET" else "/"
+
+
+def back_to_list(endpoint: str) -> str:
+    """The list's address: with the filters it had, if that is where the reader comes from."""
+    address, origin = url_for(endpoint), urlsplit(request.referrer or "")
+    return f"{address}?{origin.query}" if origin.path == address and origin.query else address
 
 
 def deliveries_wait() -> bool:

@@ -76,9 +76,9 @@ class Filters:
         return bool(self.q or self.environment or self.status)
 
     def query(self, **changes: str | int) -> dict[str, Any]:
-        """The query string's values, without those that are as they would be anyway."""
+        """The query string's values, without those that are as they would be for everyone."""
         changed = replace(self, **changes)  # type: ignore[arg-type]
-        usual = vars(Filters()) | {"environment": current_environment()}
+        usual = vars(Filters()) | ({"environment": None} if current_environment() else {})
         return {name: value for name, value in vars(changed).items() if value != usual[name]}
 
 

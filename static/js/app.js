@@ -1,126 +1,148 @@
 // What HTML can't do by itself. Pages work without this file.
 
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const byId = (id) => document.getElementById(id);
+
 const say = (region, text) => {
-  const toast = document.createElement("p");
-  toast.className = "toast";
-  toast.dataset.kind = region === "alert" ? "error" : "success";
-  toast.textContent = text;
-  document.getElementById(region)?.replaceChildren(toast);
+  const toast = byId(`${region}-toast`).content.cloneNode(true);
+  toast.querySelector("p").textContent = text;
+  byId(region).replaceChildren(toast);
 };
 
-document.addEventListener("click", async (event) => {
-  const copy = event.target.closest("[data-copy]");
-  if (copy) {
-    const source = document.getElementById(copy.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.value ?? source.textContent);
-      say("status", "Copied.");
-    } catch {
-      say("alert", "The browser didn't allow copying. Select the text and copy it by hand.");
-    }
+document.addEventListener("click", async ({ target }) => {
+  target.closest("[data-dismiss]")?.closest(".toast").remove();
+  const opener = target.closest("[data-opens]");
+  if (opener) byId(opener.dataset.opens).showModal();
+  if (target.matches("dialog")) target.close(); // its backdrop
+  const copy = target.closest("[data-copy]");
+  if (!copy) return;
+  try {
+    const source = byId(copy.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    say("status", "Copied.");
+  } catch {
+    say("alert", "The browser didn't allow copying. Select the text and copy it by hand.");
   }
-  event.target.closest("[data-dismiss]")?.closest(".toast").remove();
 });
 
 document.addEventListener("htmx:sendError", () => say("alert", "The server can't be reached. Nothing was changed."));
 document.addEventListener("htmx:timeout", () => say("alert", "The server took too long to answer. Reload the page."));
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.isError || detail.xhr.getResponseHeader("HX-Retarget")) return; // the error says of itself what it is
+  detail.shouldSwap = false;
+  say("alert", `The server answered with error ${detail.xhr.status}. Try again in a moment.`);
+});
 
-// Times that are not recent are shown in the reader's zone; UTC stays in the title.
+// Times: in the reader's zone, relative while they are recent, and kept up to date. UTC stays in the title.
 const zoned = {
   minute: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }),
   day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }),
 };
+const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat("en");
+const tell = (time) => {
+  const at = new Date(time.dateTime);
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, length] = spans.find(([, length]) => Math.abs(seconds) >= length) ?? [];
+  if (unit === "day") return zoned[time.dataset.local].format(at);
+  if (unit) return relative.format(Math.trunc(seconds / length), unit);
+  if (seconds > 0) return "in a moment";
+  return seconds > -10 ? "just now" : `${Math.trunc(-seconds)} seconds ago`;
+};
 const localise = (root) => {
-  for (const time of root.querySelectorAll("time[data-local]")) {
-    time.textContent = zoned[time.dataset.local].format(new Date(time.dateTime));
+  for (const time of all("time[data-local]", root)) {
+    time.dataset.utc ??= time.title;
+    time.title = `${zoned.minute.format(new Date(time.dateTime))} (${time.dataset.utc})`;
+    const text = tell(time);
+    if (time.textContent !== text) time.textContent = text;
+  }
+};
+setInterval(() => localise(document), 10_000);
+
+// Times that are typed are in the reader's zone, too; they are sent as UTC.
+document.addEventListener("formdata", ({ target, formData }) => {
+  for (const input of all("input[type=datetime-local]", target)) {
+    if (input.value) formData.set(input.name, new Date(input.value).toISOString());
+  }
+});
+const fillTime = (input) => {
+  const at = new Date(`${input.dataset.utc}Z`);
+  input.value = new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+};
+
+// What is chosen: among event types and their groups, among the rows of a table.
+const count = () => {
+  for (const scope of all("[data-scope]")) {
+    const boxes = all("[data-box]", scope);
+    const shown = boxes.filter((box) => !box.closest("[hidden]"));
+    const chosen = boxes.filter((box) => box.checked).length;
+    const whole = scope.querySelector("[data-whole]");
+    whole.checked = shown.length > 0 && shown.every((box) => box.checked);
+    whole.indeterminate = !whole.checked && shown.some((box) => box.checked);
+    scope.querySelector("[data-count]").value = scope.dataset.scope.replace("#", chosen).replace("*", boxes.length);
   }
 };
 
-// The event types of a webhook: counts, all of a group, and a filter box.
-const countEvents = (picker) => {
-  for (const scope of [picker, ...picker.querySelectorAll("[data-group]")]) {
-    const chosen = scope.querySelectorAll("[name=events]:checked").length;
-    const shown = [...scope.querySelectorAll("[data-event]:not([hidden]) [name=events]")];
-    const all = scope.querySelector(scope === picker ? "[data-select-all]" : "[data-select-group]");
-    all.checked = shown.length > 0 && shown.every((box) => box.checked);
-    all.indeterminate = !all.checked && shown.some((box) => box.checked);
-    const count = scope.querySelector("[data-count]");
-    count.value = scope === picker ? chosen : `${chosen} of ${scope.querySelectorAll("[name=events]").length}`;
+document.addEventListener("input", ({ target }) => {
+  if (target.matches("[data-clears]") && target.value) byId(target.dataset.clears).value = "";
+  if (target.matches("[data-event-filter]")) {
+    for (const label of all("[data-event]")) label.hidden = !label.dataset.event.includes(target.value.trim().toLowerCase());
+    for (const group of all("[data-group]")) group.hidden = !group.querySelector("[data-event]:not([hidden])");
   }
-};
-
-document.addEventListener("input", (event) => {
-  if (event.target.matches("[data-choose-all]")) {
-    for (const box of document.querySelectorAll("td.choose > input")) box.checked = event.target.checked;
+  if (target.matches("[data-whole]")) {
+    const shown = all("[data-box]", target.closest("[data-scope]")).filter((box) => !box.closest("[hidden]"));
+    for (const box of shown) box.checked = target.checked;
   }
-  const picker = event.target.closest("[data-event-picker]");
-  if (!picker) return;
-  if (event.target.matches("[data-event-filter]")) {
-    for (const label of picker.querySelectorAll("[data-event]")) {
-      label.hidden = !label.dataset.event.includes(event.target.value.trim().toLowerCase());
-    }
-    for (const group of picker.querySelectorAll("[data-group]")) {
-      group.hidden = !group.querySelector("[data-event]:not([hidden])");
-    }
-  } else if (event.target.matches("[data-select-all], [data-select-group]")) {
-    const scope = event.target.closest("[data-group]") ?? picker;
-    for (const box of scope.querySelectorAll("[data-event]:not([hidden]) [name=events]")) box.checked = event.target.checked;
-  }
-  countEvents(picker);
+  count();
 });
 
 const prepare = (root) => {
   localise(root);
-  for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
-  for (const picker of root.querySelectorAll("[data-event-picker]")) countEvents(picker);
+  all("[data-needs-script]", root).forEach((element) => (element.hidden = false));
+  all("[data-zone]", root).forEach((element) => (element.textContent = "your time"));
+  all("input[data-utc]", root).forEach(fillTime);
+  count();
 };
 prepare(document);
-document.addEventListener("htmx:load", (event) => prepare(event.detail.elt.parentElement ?? document));
+document.addEventListener("htmx:load", ({ detail }) => prepare(detail.elt.parentElement ?? document));
 
-// The keyboard: dialogs, shortcuts, and arrows through the rows of a table or the results of the palette.
-const open = (id) => document.getElementById(id)?.showModal();
+// The keyboard: shortcuts, and arrows through the rows of a table or the results of the palette.
 const follow = (selector) => document.querySelector(selector)?.click();
 const shortcuts = {
-  "/": () => document.querySelector("main input[type=search]")?.focus(),
-  "?": () => open("keys"),
-  c: () => follow('main a[href="/admin/webhooks/new"]'),
+  "/": () => (document.querySelector("main input[type=search]") ?? { focus: () => byId("palette")?.showModal() }).focus(),
+  "?": () => byId("keys").showModal(),
+  c: () => follow("#palette a[data-create]"),
   "g w": () => follow('.sidebar a[href^="/admin/webhooks"]'),
   "g d": () => follow('.sidebar a[href^="/admin/webhook-deliveries"]'),
 };
 let prefix = "";
 
-const stops = (target) => {
-  const rows = target.closest("tbody")?.rows;
-  return rows ? [...rows].map((row) => row.querySelector("a, button")) : [...(target.closest("#palette")?.querySelectorAll("input, a") ?? [])];
+const step = (target, by) => {
+  const rows = all("main tbody tr").map((row) => row.querySelector("[data-row-link]") ?? row.querySelector("a, button, summary"));
+  const list = target.closest("#palette") ? all("#palette-input, #palette li a") : rows.filter(Boolean);
+  const here = list.findIndex((stop) => stop === target || stop.closest("tr")?.contains(target));
+  const next = list[here < 0 && by < 0 ? -1 : here + by];
+  next?.focus();
+  return next;
 };
 
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
+  const typing = target.closest("input:not([type=checkbox]), select, textarea");
   if ((event.ctrlKey || event.metaKey) && key === "k") {
     event.preventDefault();
-    open("palette");
+    byId("palette")?.showModal();
+  } else if (key === "Enter" && target.id === "palette-input") {
+    event.preventDefault();
+    follow("#palette-results a");
+  } else if ((key === "ArrowDown" || key === "ArrowUp") && (!typing || typing.type === "search")) {
+    if (step(target, key === "ArrowDown" ? 1 : -1)) event.preventDefault();
   }
-  const step = { ArrowDown: 1, ArrowUp: -1 }[key];
-  if (step) {
-    const all = stops(target);
-    const here = all.findIndex((stop) => stop === target || (target.closest("tr")?.contains(stop) ?? false));
-    const next = all[here + step];
-    if (here >= 0 && next) {
-      event.preventDefault();
-      next.focus();
-    }
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";
   if (action) {
     event.preventDefault();
     action();
   }
-});
-
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-opens]");
-  if (opener) open(opener.dataset.opens);
-  if (event.target.matches("dialog")) event.target.close(); // its backdrop
 });

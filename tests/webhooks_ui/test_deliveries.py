@@ -48,7 +48,9 @@ def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin
 
 def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):
     add_delivery()
-    answer = admin.get(LOG, query_string={"q": "", "status": "pending"}, headers=HTMX)
+    answer = admin.get(
+        LOG, query_string={"q": "", "status": "pending"}, headers=HTMX | {"HX-Trigger": "delivery-filters"}
+    )
     assert answer.text.lstrip().startswith('<div id="deliveries">')
     assert answer.headers["HX-Replace-Url"] == f"{LOG}?status=pending"
     assert "HX-Request" in answer.headers["Vary"]
@@ -192,10 +194,46 @@ def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin):
 
 def test_only_what_is_unfinished_polls(admin):
     waiting, done = add_delivery(), settle(add_delivery())
-    assert "hx-trigger" in admin.get(f"{LOG}/{waiting.id}/row").text
-    assert "hx-trigger" not in admin.get(f"{LOG}/{done.id}/row").text
+    assert f"mark={waiting.id}-pending-0-0&#34;" in admin.get(LOG).text.replace('"', "&#34;")
+    assert f"mark={done.id}" not in admin.get(LOG).text
     assert 'hx-trigger="every' in admin.get(f"{LOG}/{waiting.id}", headers=HTMX).text
     assert 'hx-trigger="every' not in admin.get(f"{LOG}/{done.id}", headers=HTMX).text
+
+
+def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin):
+    first, second = add_delivery(), add_delivery()
+    poll = f"{LOG}/unfinished?mark={first.id}-pending-0-0&mark={second.id}-pending-0-0"
+    assert "<tr" not in admin.get(poll).text
+    settle(first)
+    answer = admin.get(poll).text
+    assert f'<tr id="delivery-{first.id}"' in answer
+    assert f'<tr id="delivery-{second.id}"' not in answer
+    assert f"mark={second.id}-pending-0-0" in answer
+    assert f"mark={first.id}" not in answer
+
+
+@pytest.mark.parametrize("query", ["", "?mark=", "?mark=x-y", "?mark=99999999999999999999", "?mark=7-pending-0-0"])
+def test_marks_of_nothing_end_the_polling(admin, query):
+    answer = admin.get(f"{LOG}/unfinished{query}")
+    assert (answer.status_code, answer.text.strip()) == (200, '<div id="unfinished"></div>')
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"active": False}, "Pending (webhook inactive)"),
+        ({"breaker_opened_at": utcnow(), "probe_at": utcnow() + timedelta(minutes=5)}, "Pending (webhook failing)"),
+    ],
+)
+def test_what_waits_for_its_webhook_says_so_and_is_asked_for_seldom(admin, state, words):
+    delivery = add_delivery()
+    for name, value in state.items():
+        setattr(delivery.webhook, name, value)
+    db.session.commit()
+    page = admin.get(LOG).text
+    assert words in page
+    assert 'hx-trigger="every 30s"' in page
+    assert "waits" in admin.get(f"{LOG}/{delivery.id}").text
 
 
 def test_a_delivery_that_waits_for_its_webhook_says_so(admin):

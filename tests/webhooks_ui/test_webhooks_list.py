@@ -17,7 +17,7 @@ HTMX = {"HX-Request": "true"}
 
 
 def names(page: str) -> list[str]:
-    return re.findall(r"<bdi>(.*?)</bdi></a>\s*</th>", page)
+    return re.findall(r"data-row-link [^>]*><bdi>(.*?)</bdi>", page)
 
 
 def make_many(count: int) -> None:
@@ -118,7 +118,7 @@ def test_deleted_webhooks_are_not_shown(admin: FlaskClient) -> None:
 def test_htmx_gets_the_list_alone_with_its_count(admin: FlaskClient) -> None:
     make_webhook()
     answer = admin.get("/admin/webhooks?q=&environment=&status=", headers=HTMX | {"HX-Trigger": "webhook-filters"})
-    assert answer.text.strip().startswith('<div id="webhooks">')
+    assert answer.text.strip().startswith('<div id="webhooks"')
     assert "1 webhook</span>" in answer.text
     assert answer.headers["HX-Replace-Url"] == "/admin/webhooks"
     assert {"HX-Request", "HX-History-Restore-Request"} <= set(answer.vary)

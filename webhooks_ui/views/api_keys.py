@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhooks_ui import audit
 from webhooks_ui.answers import go
 from webhooks_ui.api_key_form import ApiKeyForm
+from webhooks_ui.environment import current_environment
 from webhooks_ui.extensions import db
-from webhooks_ui.models import ApiKey, utcnow
+from webhooks_ui.models import ApiKey, Environment, utcnow
 from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
 
 blueprint = Blueprint("api_keys", __name__, url_prefix="/admin/api-keys")
@@ -17,7 +18,7 @@ blueprint = Blueprint("api_keys", __name__, url_prefix="/admin/api-keys")
 
 @blueprint.get("")
 def index() -> Response:
-    return _page(ApiKeyForm())
+    return _page(ApiKeyForm(data={"environment": current_environment() or Environment.PRODUCTION}))
 
 
 @blueprint.post("")
@@ -58,5 +59,9 @@ def _load(key_id: int) -> ApiKey:
 
 
 def _page(form: ApiKeyForm, status: int = 200) -> Response:
-    keys = db.session.scalars(select(ApiKey).order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())).all()
-    return make_response(render_template("api_keys/index.html", form=form, keys=keys), status)
+    query = select(ApiKey).order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())
+    if environment := current_environment():
+        query = query.filter_by(environment=environment)
+    return make_response(
+        render_template("api_keys/index.html", form=form, keys=db.session.scalars(query).all()), status
+    )

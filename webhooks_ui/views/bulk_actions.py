@@ -1,5 +1,7 @@
 """Changes to many deliveries: first a page that says how many, then the work with its progress."""
 
+from typing import Any
+
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -31,16 +33,35 @@ def cancel() -> BaseResponse | str:
     return confirm_or_begin(BulkActionKind.CANCEL, filters_of(request.values))
 
 
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"running_actions": bulk_actions.running}
+
+
+@blueprint.get("/bulk-actions")
+def index() -> str:
+    """What was begun of late, by whom, and how far it is."""
+    return render_template("bulk_actions/index.html", actions=bulk_actions.recent())
+
+
 @blueprint.get("/bulk-actions/<int:action_id>")
 def show(action_id: int) -> Response:
     action = db.session.get(BulkAction, action_id) or abort(404)
-    return render("bulk_actions/show.html", "bulk_actions/_progress.html", action=action)
+    filters = bulk_actions.filters_of(action)
+    return render("bulk_actions/show.html", "bulk_actions/_progress.html", action=action, filters=filters)
 
 
 @blueprint.post("/bulk-actions/<int:action_id>/stop")
 def stop(action_id: int) -> BaseResponse:
     if bulk_actions.stop(action_id):
         flash("Stopped. What was done until now stays done.")
+    return go(url_for(".show", action_id=action_id))
+
+
+@blueprint.post("/bulk-actions/<int:action_id>/continue")
+def carry_on(action_id: int) -> BaseResponse:
+    if bulk_actions.carry_on(action_id):
+        flash("It goes on where it was stopped.")
     return go(url_for(".show", action_id=action_id))
 
 

@@ -1,6 +1,6 @@
 """The delivery log: its pages, and one delivery with every attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
@@ -9,20 +9,31 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui import delivery_view
 from webhooks_ui.delivery_filters import parse_id
-from webhooks_ui.delivery_pages import LOADED, NEWER_MAX, count_newer, find_page
+from webhooks_ui.delivery_pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
 from webhooks_ui.delivery_query import address, filters_of, query_of
+from webhooks_ui.environment import follow_filter
 from webhooks_ui.extensions import db
-from webhooks_ui.htmx import render
+from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.json_tree import fold
 from webhooks_ui.models import Delivery, Webhook, get_settings
+from webhooks_ui.webhook_list import PAGE_SIZES, Filters, find
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/admin/webhook-deliveries")
 
 DELIVERY = "/<int:delivery_id>"
+WEBHOOK_CHOICES_MAX = PAGE_SIZES[-1]
 
 
 @blueprint.app_context_processor
 def add_helpers() -> dict[str, Any]:
-    return {"delivery_view": delivery_view, "address": address, "query_of": query_of}
+    return {
+        "delivery_view": delivery_view,
+        "address": address,
+        "query_of": query_of,
+        "fold": fold,
+        "SORTED_ROWS": SORTED_ROWS,
+        "WEBHOOK_CHOICES_MAX": WEBHOOK_CHOICES_MAX,
+    }
 
 
 @blueprint.get("")
@@ -35,10 +46,14 @@ def index() -> Response:
         filters=filters,
         found=find_page(filters, cursor),
         webhook=db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        webhooks=[] if wants_fragment() else webhook_choices(filters.environment),
         settings=get_settings(),
         is_first=not cursor,
+        environment_changed=follow_filter(filters.environment),
     )
-    response.headers["HX-Replace-Url"] = address(filters, cursor=cursor)
+    if request.headers.get("HX-Trigger") == "delivery-filters":
+        # A form names its empty fields too: the address bar gets the short form.
+        response.headers["HX-Replace-Url"] = address(filters, cursor=cursor)
     return response
 
 
@@ -57,22 +72,33 @@ def show(delivery_id: int) -> Response:
     return render("deliveries/show.html", "deliveries/_delivery.html", **context(delivery))
 
 
-@blueprint.get(f"{DELIVERY}/row")
-def row(delivery_id: int) -> str:
-    """The delivery's row in the log: what a pending one polls."""
-    query = select(Delivery).options(*LOADED).where(Delivery.id == delivery_id)
-    delivery = db.session.scalars(query).one_or_none() or abort(404)
-    return render_template("deliveries/_row.html", delivery=delivery, settings=get_settings())
+@blueprint.get("/unfinished")
+def unfinished() -> str:
+    """The rows that changed of those that the log shows and that weren't final: what it polls."""
+    seen = set(request.args.getlist("mark")[: PAGE_SIZES[-1]])
+    ids = [id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None]
+    deliveries = db.session.scalars(select(Delivery).options(*LOADED).where(Delivery.id.in_(ids))).all()
+    changed = [delivery for delivery in deliveries if delivery_view.mark(delivery) not in seen]
+    return render_template(
+        "deliveries/_unfinished.html", deliveries=deliveries, changed=changed, settings=get_settings()
+    )
 
 
 @blueprint.get(f"{DELIVERY}/body")
 def body(delivery_id: int) -> Response:
-    """The exact bytes that every attempt sends, as a download."""
+    """The exact bytes that every attempt sends: as a download, or for the page as text."""
     event = load(delivery_id).event
+    if wants_fragment():
+        return make_response(render_template("deliveries/_raw_body.html", text=delivery_view.decoded(event.body)))
     response = make_response(event.body)
     response.headers["Content-Type"] = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="delivery-{delivery_id}.json"'
     return response
+
+
+def webhook_choices(environment: str) -> Sequence[Webhook]:
+    """The first webhooks by name, for the filter."""
+    return find(Filters(environment=environment, sort="name", size=WEBHOOK_CHOICES_MAX)).webhooks
 
 
 def load(delivery_id: int) -> Delivery:

@@ -13,6 +13,7 @@ PAGES = {
     "deliveries.index": "Delivery Logs",
     "event_types.index": "Event Types",
     "api_keys.index": "API Keys",
+    "notices.index": "Notices",
     "audit_log.index": "Audit Log",
     "settings.edit": "Settings",
 }

@@ -7,9 +7,10 @@ from jobs.wake import wake
 from webhooks_ui import webhook_changes
 from webhooks_ui.answers import go
 from webhooks_ui.converters import LARGEST_ID
+from webhooks_ui.environment import current_environment
 from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.htmx import wants_fragment
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Environment, Webhook
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_conflict import differences, last_change
 from webhooks_ui.webhook_form import WebhookForm
@@ -21,7 +22,7 @@ def new() -> Response:
     original = request.args.get("copy", "")
     if original.isdecimal():
         return _page(WebhookForm.copy_of(webhook_changes.get(min(int(original[:20]), LARGEST_ID))))
-    return _page(WebhookForm(formdata=None))
+    return _page(WebhookForm(formdata=None, data={"environment": current_environment() or Environment.PRODUCTION}))
 
 
 @blueprint.post("/new")

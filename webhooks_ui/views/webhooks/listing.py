@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from jobs.wake import wake
 from webhooks_ui import webhook_changes
 from webhooks_ui.answers import go_back
+from webhooks_ui.environment import follow_filter
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render, wants_fragment
 from webhooks_ui.views.webhooks.blueprint import blueprint
@@ -20,7 +21,14 @@ def index() -> Response:
     filters = Filters.parse(request.args)
     found = find(filters)
     health = last_day(webhook.id for webhook in found.webhooks)
-    response = render("webhooks/index.html", "webhooks/_list.html", filters=filters, found=found, health=health)
+    response = render(
+        "webhooks/index.html",
+        "webhooks/_list.html",
+        filters=filters,
+        found=found,
+        health=health,
+        environment_changed=follow_filter(filters.environment),
+    )
     if request.headers.get("HX-Trigger") == "webhook-filters":
         # A form names its empty fields too: the address bar gets the short form.
         response.headers["HX-Replace-Url"] = url_for("webhooks.index", **filters.query())

@@ -1,0 +1,64 @@
+"""JSON that folds: each object and array is a disclosure of the browser's own, open where it is short."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from typing import Any
+
+from markupsafe import Markup, escape
+
+OPEN_LEVELS = 2
+OPEN_CHILDREN = 12  # at most, below the first level
+CHILDREN_MAX = 100  # shown of one object or array
+NODES_MAX = 2_000  # in all: a payload of 256 KiB must not freeze a phone
+
+
+def fold(body: bytes | None) -> Markup:
+    """``body`` as nested lists, everything in it escaped; empty if it is no JSON object or array."""
+    try:
+        value = json.loads(body or b"")
+        if isinstance(value, dict | list) and value:
+            return Markup('<div class="json">{}</div>').format(_Tree().node(value, 1))
+    except (ValueError, RecursionError):
+        pass
+    return Markup()
+
+
+class _Tree:
+    def __init__(self) -> None:
+        self._left = NODES_MAX
+
+    def node(self, value: Any, level: int, name: str | None = None) -> Markup:
+        """A value with its name: a line, or a disclosure."""
+        self._left -= 1
+        label = Markup('<span class="json-name">{}</span>: ').format(_text(name)) if name is not None else Markup()
+        if not isinstance(value, dict | list) or not value:
+            return Markup('{}<span class="json-{}">{}</span>').format(label, _kind(value), _text(value))
+        is_open = level == 1 or (level <= OPEN_LEVELS and len(value) <= OPEN_CHILDREN)
+        begin, end, noun = ("{", "}", "field") if isinstance(value, dict) else ("[", "]", "item")
+        count = f"{len(value):,} {noun}{'' if len(value) == 1 else 's'}"
+        summary = Markup('<summary>{}{} <span class="json-count">{}</span> {}</summary>').format(
+            label, begin, count, end
+        )
+        children = Markup().join(self._children(value, level))
+        return Markup("<details{}>{}<ul>{}</ul></details>").format(" open" * is_open, summary, children)
+
+    def _children(self, value: Any, level: int) -> Iterator[Markup]:
+        named: Iterable[tuple[str | None, Any]] = value.items() if isinstance(value, dict) else zip(repeat(None), value)
+        for number, (name, child) in enumerate(named):
+            if number == CHILDREN_MAX or self._left <= 0:
+                rest = f"{len(value) - number:,}"
+                yield Markup('<li class="json-count">… and {} more: see the raw text</li>').format(rest)
+                return
+            yield Markup("<li>{}</li>").format(self.node(child, level + 1, name))
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "string"
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "word"
+
+
+def _text(value: Any) -> Markup:
+    """``value`` as JSON; half a surrogate pair, which no page can hold, as its escape."""
+    return escape(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
