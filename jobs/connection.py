@@ -2,12 +2,10 @@
 
 import contextlib
 import http.client
-import ipaddress
 import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import certifi
@@ -16,21 +14,21 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Url
 
+from jobs.answer import Answer
 from jobs.deadline import DeadlineSocket, DeadlineTlsSocket, deadline
+from jobs.idle_connections import IdleConnections
+from jobs.resolve import NameNotResolved, resolve
 from webhooks_ui.targets import Address, Network, is_allowed
 
-HOSTS_KEPT = 512  # connection pools, least recently used out first
+HOSTS_KNOWN = 512
+IDLE_FACTOR = 4  # times the requests in flight: connections kept open, over all hosts
+IDLE_SECONDS = 30.0
+HEAD_MAX_BYTES = 64 * 1024
+BODY_MAX_BYTES = 256 * 1024  # received of a body of which the first 10 KiB are wanted, chunked or compressed as it is
 
 
 class BlockedAddress(Exception):
     """The host leads to an address that no delivery may go to."""
-
-
-class NameNotResolved(Exception):
-    """The host name has no address."""
-
-
-_lookups = ThreadPoolExecutor(16, thread_name_prefix="resolve")  # getaddrinfo knows no timeout
 
 
 class Vetted:
@@ -44,19 +42,25 @@ class Vetted:
     peer: str | None = None
     tls: str | None = None
     reused = False  # by the present exchange
-    answered = False  # the head of the present exchange's answer came
     body = b""
-    pool: Any
     close: Callable[[], None]
+    connect: Callable[[], None]
+    _stream: Any = None  # the socket of the present exchange
+
+    @property
+    def answered(self) -> bool:
+        """Whether a byte of the present exchange's answer came."""
+        return self._stream is not None and self._stream.received > 0
 
     def _new_conn(self) -> socket.socket:
+        addresses = _vetted_addresses(self._dns_host.rstrip("."), self.port, self.scheme, self.allowed)  # type: ignore[attr-defined]
         error: OSError | None = None
-        for address in _resolve(self._dns_host.rstrip("."), self.port, self.scheme, self.allowed):  # type: ignore[attr-defined]
+        for tried, address in enumerate(addresses):
             family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
             sock = DeadlineSocket(family, socket.SOCK_STREAM)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(deadline.left())
+                sock.settimeout(deadline.left() / (len(addresses) - tried))  # one that is silent leaves time for others
                 self.peer = _shown(address, self.port)
                 sock.connect((str(address), self.port))
             except OSError as failure:
@@ -66,19 +70,23 @@ class Vetted:
                 return sock
         raise error or NameNotResolved(self.host)
 
-    def exchange(self, target: str, headers: Mapping[str, str], body: bytes) -> http.client.HTTPResponse:
+    def exchange(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST ``body``; the answer, whose body is still to be read.
 
         By http.client alone: what urllib3 and requests put around it takes as long again, for cookies, redirects and
         retries that no delivery has.
         """
-        self.reused, self.answered, self.body = self.sock is not None, False, body
+        self.reused, self.body, self._stream = self.sock is not None, body, None
+        if self.sock is None:
+            self.connect()
+        self._stream = stream = self.sock
+        stream.received, stream.most = 0, HEAD_MAX_BYTES
         plain: Any = self
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # there may be an answer all the same
             http.client.HTTPConnection.request(plain, "POST", target, headers=headers)
-        response = http.client.HTTPConnection.getresponse(plain)
-        self.answered = True
-        return response
+        answer: Any = http.client.HTTPConnection.getresponse(plain)
+        stream.most = stream.received + BODY_MAX_BYTES
+        return answer  # type: ignore[no-any-return]
 
     def send(self, data: Any) -> None:
         """Send the head, and in one go with it the body: http.client would take two."""
@@ -87,10 +95,12 @@ class Vetted:
 
 class VettedConnection(Vetted, HTTPConnection):
     scheme = "http"
+    response_class = Answer
 
 
 class VettedTlsConnection(Vetted, HTTPSConnection):
     scheme = "https"
+    response_class = Answer
 
     def connect(self) -> None:
         super().connect()
@@ -103,13 +113,14 @@ class VettedAdapter(HTTPAdapter):
 
     Args:
         allowed: networks that may be targets although private, and by plain http.
-        connections: kept open per host.
+        in_flight: requests at a time; a few times as many connections are kept open between requests.
     """
 
-    def __init__(self, allowed: Sequence[Network], connections: int) -> None:
+    def __init__(self, allowed: Sequence[Network], in_flight: int) -> None:
         self.allowed = allowed
         self.tls_context = tls_context()
-        super().__init__(pool_connections=HOSTS_KEPT, pool_maxsize=connections)
+        self._idle = IdleConnections(IDLE_FACTOR * in_flight, IDLE_SECONDS)
+        super().__init__(pool_connections=HOSTS_KNOWN, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -122,15 +133,17 @@ class VettedAdapter(HTTPAdapter):
 
     def take(self, url: Url) -> Vetted:
         """A connection to the host of ``url``: a kept one, or one that connects when it is used."""
+        kept: Vetted | None = self._idle.take((url.scheme, url.host, url.port))
+        if kept is not None:
+            return kept
         context = {"ssl_context": self.tls_context} if url.scheme == "https" else {}
         pool: Any = self.poolmanager.connection_from_host(url.host, url.port, url.scheme, context)
-        connection: Vetted = pool._get_conn()
-        connection.pool = pool
-        return connection
+        new: Vetted = pool._new_conn()
+        return new
 
-    def keep(self, connection: Vetted) -> None:
+    def keep(self, url: Url, connection: Vetted) -> None:
         """Take back a connection of ``take``, for the next exchange."""
-        connection.pool._put_conn(connection)
+        self._idle.keep((url.scheme, url.host, url.port), connection)
 
 
 def tls_context() -> ssl.SSLContext:
@@ -143,7 +156,7 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-def _resolve(host: str, port: int, scheme: str, allowed: Sequence[Network]) -> list[Address]:
+def _vetted_addresses(host: str, port: int, scheme: str, allowed: Sequence[Network]) -> list[Address]:
     """The addresses of ``host``, if each of them may be a target.
 
     Raises:
@@ -151,11 +164,7 @@ def _resolve(host: str, port: int, scheme: str, allowed: Sequence[Network]) -> l
         BlockedAddress: one of them may not be: a public name that also leads inside is an attack, or a mistake.
         TimeoutError: the resolver didn't answer before the deadline.
     """
-    try:
-        found = _lookups.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM).result(deadline.left())
-    except (socket.gaierror, UnicodeError) as error:
-        raise NameNotResolved(str(error)) from error
-    addresses = list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+    addresses = resolve(host, port, deadline.left())
     for address in addresses:
         if not is_allowed(address, scheme, allowed):
             raise BlockedAddress(f"{host} leads to {address}")

@@ -4,6 +4,8 @@
 thread for ever.
 """
 
+import http.client
+import math
 import socket
 import ssl
 import threading
@@ -42,19 +44,36 @@ def _limit(sock: socket.socket) -> None:
         sock.settimeout(left)
 
 
-class DeadlineSocket(socket.socket):
+class TooMuch(http.client.HTTPException):
+    """The peer sent more than anybody wants to read."""
+
+
+class _Counting:
+    """Counts what the peer sends: it may be no more than ``most``, and one can tell whether it was anything at all."""
+
+    received = 0
+    most = math.inf
+
+    def count(self, received: int) -> int:
+        self.received += received
+        if self.received > self.most:
+            raise TooMuch(f"The answer's head, or what belongs to its first bytes, has over {self.most:,} bytes")
+        return received
+
+
+class DeadlineSocket(_Counting, socket.socket):
     """A plain TCP socket."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         _limit(self)
-        return super().recv_into(*args, **kwargs)
+        return self.count(super().recv_into(*args, **kwargs))
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         _limit(self)
         super().sendall(*args, **kwargs)
 
 
-class DeadlineTlsSocket(ssl.SSLSocket):
+class DeadlineTlsSocket(_Counting, ssl.SSLSocket):
     """A TLS socket; made by an ``SSLContext`` whose ``sslsocket_class`` it is."""
 
     def do_handshake(self, block: bool = False) -> None:
@@ -63,7 +82,7 @@ class DeadlineTlsSocket(ssl.SSLSocket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         _limit(self)
-        return super().recv_into(*args, **kwargs)
+        return self.count(super().recv_into(*args, **kwargs))
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         _limit(self)

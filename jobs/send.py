@@ -16,8 +16,10 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
-from jobs.connection import BlockedAddress, NameNotResolved, VettedAdapter
+from jobs.answer import Answer
+from jobs.connection import BlockedAddress, VettedAdapter
 from jobs.deadline import deadline
+from jobs.resolve import NameNotResolved
 from webhooks_ui.outcomes import Outcome
 from webhooks_ui.targets import Network
 
@@ -73,26 +75,26 @@ class Sender:
         connection = self._adapter.take(url)
         try:
             try:
-                response = connection.exchange(url.request_uri, headers, body)
+                answer = connection.exchange(url.request_uri, headers, body)
             except OSError as error:
                 if not (connection.reused and not connection.answered and _is_stale(error)):
                     raise
                 connection.close()  # the server closed the kept connection as we wrote: once more, on a new one
-                response = connection.exchange(url.request_uri, headers, body)
-            result.response_code = response.status
-            result.response_headers = _cut_headers(response.getheaders())
-            result.response_body, result.response_truncated = _read(response)
+                answer = connection.exchange(url.request_uri, headers, body)
+            result.response_code = answer.status
+            result.response_headers = _cut_headers(answer.getheaders())
+            result.response_body, result.response_truncated = _read(answer)
         except BaseException:
             connection.close()
             raise
         finally:
             result.address, result.tls = connection.peer, connection.tls
-            if result.response_truncated:
-                connection.close()  # the rest is not wanted
-            self._adapter.keep(connection)
-        if not 200 <= response.status < 300:
+        if not answer.leaves_connection_usable:
+            connection.close()  # the rest is not wanted
+        self._adapter.keep(url, connection)
+        if not 200 <= answer.status < 300:
             result.outcome = Outcome.BAD_STATUS
-            result.retry_after_seconds = retry_after_seconds(response.getheader("Retry-After"))
+            result.retry_after_seconds = retry_after_seconds(answer.getheader("Retry-After"))
 
 
 def retry_after_seconds(value: str | None) -> int | None:
@@ -104,7 +106,7 @@ def retry_after_seconds(value: str | None) -> int | None:
         return int(value[:9])
     try:
         at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, round((at - datetime.now(UTC)).total_seconds()))
@@ -118,21 +120,20 @@ def _parsed(url: str) -> Url:
     return parse_url(str(prepared.url))
 
 
-def _read(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+def _read(answer: Answer) -> tuple[bytes, bool]:
     """The first bytes of the body, decoded, and whether there was more."""
-    if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        return _decode(response)
-    body = response.read(RESPONSE_BODY_MAX_BYTES + 1)
-    if response.length and len(body) <= RESPONSE_BODY_MAX_BYTES:
-        raise http.client.IncompleteRead(body, response.length)
+    if answer.getheader("Content-Encoding", "identity").lower() != "identity":
+        return _decode(answer)
+    body = answer.read(RESPONSE_BODY_MAX_BYTES + 1)
+    if answer.length and len(body) <= RESPONSE_BODY_MAX_BYTES:
+        raise http.client.IncompleteRead(body, answer.length)
     return body[:RESPONSE_BODY_MAX_BYTES], len(body) > RESPONSE_BODY_MAX_BYTES
 
 
-def _decode(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
+def _decode(answer: Answer) -> tuple[bytes, bool]:
     """The same of a compressed body, though none was asked for: never more of it in memory than is kept."""
-    decoding = HTTPResponse(
-        response, HTTPHeaderDict(response.getheaders()), preload_content=False, original_response=response
-    )
+    headers = HTTPHeaderDict(answer.getheaders())
+    decoding = HTTPResponse(answer, headers, preload_content=False, original_response=answer)
     body = b""
     while len(body) <= RESPONSE_BODY_MAX_BYTES:
         deadline.left()

@@ -185,6 +185,107 @@ def test_a_broken_answer_is_no_success(send, answer):
         assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Le", b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\nX: y\r\n"],
+)
+def test_a_head_that_breaks_off_is_no_success(send, answer):
+    with raw_receiving(answering(answer)) as receiver:
+        assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
+        assert receiver.connections == 1
+
+
+def test_a_negative_chunk_size_costs_no_memory(send):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
+    with raw_receiving(forever(head, b"z" * 65_536)) as receiver:
+        tracemalloc.start()
+        assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 4 * 2**20
+
+
+def test_a_head_of_many_large_fields_is_not_read_to_its_end(send):
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 60_000) for n in range(90)) + b"\r\n"
+    with raw_receiving(answering(head)) as receiver:
+        assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
+
+
+def test_trailers_without_end_break_off(send_briefly):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    with raw_receiving(forever(head, b"X-More: and more\r\n")) as receiver:
+        assert send_briefly(receiver.url).outcome in (Outcome.RESPONSE_BROKEN, Outcome.TIMEOUT)
+
+
+@pytest.mark.parametrize("code", [100, 102, 103])
+def test_interim_answers_without_end_break_off(send_briefly, code):
+    with raw_receiving(forever(b"", b"HTTP/1.1 %d Wait\r\n\r\n" % code)) as receiver:
+        assert send_briefly(receiver.url).outcome in (Outcome.RESPONSE_BROKEN, Outcome.TIMEOUT)
+
+
+def test_an_interim_answer_is_not_the_answer_and_the_next_delivery_gets_its_own(send):
+    interim, final = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n"
+
+    def handle(peer: socket.socket) -> None:
+        for code in (200, 500):
+            read_request(peer)
+            peer.sendall(interim)
+            time.sleep(0.05)
+            peer.sendall(final % code)
+
+    with raw_receiving(handle) as receiver:
+        assert [send(receiver.url).response_code for _ in range(2)] == [200, 500]
+
+
+def test_after_101_the_connection_speaks_something_else(send):
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    with raw_receiving(answering(switching, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", close=False)) as receiver:
+        assert [send(receiver.url).outcome for _ in range(2)] == [Outcome.BAD_STATUS] * 2
+        assert receiver.connections == 2
+
+
+def test_bytes_after_an_answer_are_not_the_answer_of_the_next_delivery(send):
+    answer = b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n"
+    with raw_receiving(answering(answer + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", close=False)) as receiver:
+        assert [send(receiver.url).response_code for _ in range(3)] == [500] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", 1),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", 2),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", 2),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 1),
+    ],
+)
+def test_a_connection_is_kept_where_both_sides_mean_to(send, answer, connections):
+    with raw_receiving(answering(answer, close=False)) as receiver:
+        assert [send(receiver.url).outcome for _ in range(2)] == [Outcome.DELIVERED] * 2
+        assert receiver.connections == connections
+
+
+def test_a_peer_that_does_not_read_a_large_body_times_out():
+    sender = Sender(LOOPBACK, TIMEOUT_SECONDS, 8)
+    body = b"x" * 8 * 2**20  # more than the system's buffers hold
+    with raw_receiving(lambda peer: time.sleep(FAR_BEYOND_SECONDS)) as receiver:
+        result = sender.send(receiver.url, {"Content-Length": str(len(body))}, body)
+    assert result.outcome == Outcome.TIMEOUT
+    assert result.duration_ms < FAR_BEYOND_SECONDS * 1_000
+
+
+def test_a_reset_in_the_tls_handshake_is_a_failed_connection(send):
+    def handle(peer: socket.socket) -> None:
+        peer.recv(10)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+
+    with raw_receiving(handle) as receiver:
+        result = send(receiver.url.replace("http:", "https:"))
+    assert result.outcome in (Outcome.CONNECTION_FAILED, Outcome.TLS_FAILED)
+    assert "descriptor" not in result.detail
+
+
 def test_200_and_then_a_reset_is_no_success(send):
     def handle(peer: socket.socket) -> None:
         read_request(peer)
@@ -220,7 +321,21 @@ def test_a_name_that_does_not_resolve(send, names, tried):
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1", "fd00::1"]
+    "address",
+    [
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "2001:0:a00:1::",
+        "fe80::1",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "fd00::1",
+    ],
 )
 def test_a_name_that_leads_to_a_private_address_is_blocked(send, names, tried, address):
     names["inside.example.com"] = ["93.184.216.34", address]
@@ -245,7 +360,7 @@ def test_plain_http_goes_to_allowed_networks_only(send, names, tried):
 def test_the_address_that_was_vetted_is_the_one_connected_to(send, names, tried, monkeypatch):
     """A name that resolves differently the second time has no second time."""
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
-    genuine = connection.socket.getaddrinfo
+    genuine = socket.getaddrinfo
     names["rebind.example.com"] = next(answers)
 
     def once(host: str, port: int, *args: object, **kwargs: object) -> object:
@@ -253,14 +368,62 @@ def test_the_address_that_was_vetted_is_the_one_connected_to(send, names, tried,
         names["rebind.example.com"] = next(answers)
         return found
 
-    monkeypatch.setattr(connection.socket, "getaddrinfo", once)
+    monkeypatch.setattr(socket, "getaddrinfo", once)
     send("https://rebind.example.com/")
     assert tried == [("93.184.216.34", 443)]
 
 
+def test_the_second_address_is_tried_while_the_first_is_silent(monkeypatch, names, receiver):
+    """One that drops packets has half of the time, not all of it."""
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
+    genuine = connection.DeadlineSocket.connect
+
+    def connect(self: socket.socket, address: tuple[str, int]) -> None:
+        if address[0] == "127.0.0.2":
+            time.sleep(self.gettimeout() or 0)
+            raise TimeoutError
+        genuine(self, address)
+
+    monkeypatch.setattr(connection.DeadlineSocket, "connect", connect)
+    result = Sender(LOOPBACK, 1.0, 2).send(f"http://two.example.com:{port}/", {"Content-Length": str(len(BODY))}, BODY)
+    assert (result.outcome, result.address) == (Outcome.DELIVERED, f"127.0.0.1:{port}")
+
+
+def test_a_proxy_in_the_environment_is_not_asked(send, receiver, monkeypatch):
+    with raw_receiving(lambda peer: read_request(peer) and None) as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert proxy.connections == 0
+
+
+def test_resolvers_that_hang_hold_up_no_other_host(send_briefly, receiver, names, monkeypatch):
+    released = threading.Event()
+    genuine = socket.getaddrinfo
+
+    def some_hang(host: str, *args: object, **kwargs: object) -> object:
+        if host.startswith("slow"):
+            released.wait(FAR_BEYOND_SECONDS)
+        return genuine(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", some_hang)
+    for number in range(40):
+        names[f"slow{number}.example.com"] = ["127.0.0.1"]
+    threads = [
+        threading.Thread(target=send_briefly, args=(f"http://slow{number}.example.com/",)) for number in range(40)
+    ]
+    for thread in threads:
+        thread.start()
+    assert send_briefly(receiver.url.replace("127.0.0.1", "localhost")).outcome == Outcome.DELIVERED
+    for thread in threads:
+        thread.join()
+    released.set()
+
+
 def test_a_resolver_that_hangs_times_out(send_briefly, monkeypatch):
     released = threading.Event()
-    monkeypatch.setattr(connection.socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
     result = send_briefly("https://slow.example.com/")
     released.set()
     assert result.outcome == Outcome.TIMEOUT
@@ -353,6 +516,24 @@ def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send):
         assert (answered, receiver.connections) == ([True], 1)
 
 
+def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send):
+    received = []
+
+    def handle(peer: socket.socket) -> None:
+        received.append(read_request(peer))
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        received.append(read_request(peer))
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+        time.sleep(0.05)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert send(receiver.url).outcome != Outcome.DELIVERED
+    assert len(received) == 2
+
+
 def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send):
     with raw_receiving(lambda peer: read_request(peer) and None) as receiver:
         assert send(receiver.url).outcome == Outcome.CONNECTION_FAILED
@@ -371,3 +552,4 @@ def test_retry_after_as_a_date():
     at = datetime.now(UTC) + timedelta(seconds=90)
     assert 85 <= retry_after_seconds(format_datetime(at, usegmt=True)) <= 91
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
