@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, select, update
 from jobs.cancel import cancel, held
 from jobs.resend import make_due, resendable
 from jobs.send_missed import Missed, next_missed, send_missed
-from jobs.wake import JOB_TIMEOUT_SECONDS, QUEUE, wake
+from jobs.wake import CHORE_TIMEOUT_SECONDS, CHORES, wake
 from webhooks_ui.delivery_filters import DeliveryFilters
 from webhooks_ui.delivery_search import Search, search
 from webhooks_ui.delivery_walk import next_ids
@@ -27,7 +27,7 @@ from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, utc
 from webhooks_ui.models.bulk_action import RUNNING
 
 BATCH_ROWS = 200
-RUN_SECONDS = 2.0  # then deliveries have their turn
+RUN_SECONDS = 2.0  # then other chores have their turn
 RESUME_SECONDS = 10
 FORGOTTEN_AFTER = timedelta(seconds=RESUME_SECONDS)
 
@@ -73,8 +73,8 @@ def ask(action_id: int) -> bool:
     """Ask RQ to carry the action on; whether Redis took it. If not, ``resume`` asks again later."""
     redis: Redis = current_app.extensions["redis"]
     try:
-        Queue(QUEUE, connection=redis).enqueue(
-            carry_on, action_id, job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
+        Queue(CHORES, connection=redis).enqueue(
+            carry_on, action_id, job_timeout=CHORE_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
         )
     except RedisError as error:
         logger.warning("Redis is not reachable, bulk action %d waits for it: %s", action_id, error)

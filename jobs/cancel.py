@@ -4,14 +4,18 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, update
 
+from jobs.resend import is_free
 from webhooks_ui.models import Delivery, DeliveryStatus, Webhook
-
-WAITING = (Delivery.status == DeliveryStatus.PENDING) & ~Delivery.forced & Delivery.lease_token.is_(None)
 
 
 def held() -> ColumnElement[bool]:
     """Whether a delivery waits for its webhook to be active again."""
-    return WAITING & Delivery.webhook.has(~Webhook.active)
+    return (
+        (Delivery.status == DeliveryStatus.PENDING)
+        & ~Delivery.forced
+        & is_free()
+        & Delivery.webhook.has(~Webhook.active)
+    )
 
 
 def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
@@ -19,7 +23,7 @@ def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElemen
     statement = (
         update(Delivery)
         .where(Delivery.id.in_(ids), held(), *conditions)
-        .values(status=DeliveryStatus.CANCELLED, due_at=None)
+        .values(status=DeliveryStatus.CANCELLED, due_at=None, lease_token=None)
         .returning(Delivery.id)
     )
     return list(connection.execute(statement).scalars())

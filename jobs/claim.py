@@ -17,6 +17,7 @@ from webhooks_ui import secret_box
 from webhooks_ui.models import Delivery, Webhook
 
 LEASE_SECONDS = 7
+SMALL_BODY_BYTES = 16 * 1024  # so small that the number of deliveries alone bounds the memory
 PORTION_BYTES = 512 * 1024
 LOOK_MAX_WEBHOOKS = 500  # that one look passes; the next one goes on from there
 
@@ -78,14 +79,12 @@ class Room:
     """How much more may be leased."""
 
     deliveries: int
-    body_bytes: int  # bodies may take so much of a worker's memory; the last one may pass it
-
-    def __bool__(self) -> bool:
-        return self.deliveries > 0 and self.body_bytes > 0
+    large_bytes: int  # of large bodies, which take a worker's memory; the last one may pass it
 
     def take(self, claimed: list[Claimed]) -> list[Claimed]:
         self.deliveries -= len(claimed)
-        self.body_bytes -= sum(len(delivery.body) for delivery in claimed)
+        sizes = (len(delivery.body) for delivery in claimed)
+        self.large_bytes -= sum(size for size in sizes if size > SMALL_BODY_BYTES)
         return claimed
 
 
@@ -93,19 +92,23 @@ def claim(
     connection: Connection, now: datetime, token: str, targets: dict[int, Target], each: int, room: Room
 ) -> list[Claimed]:
     """Lease up to ``each`` due deliveries of each of ``targets``, in that order."""
-    if not targets or not room:
+    if not targets or room.deliveries <= 0:
         return []
     values = {"webhooks": json.dumps(list(targets)), "each": each}
     return room.take(_claimed(connection, _lease(connection, now, token, _DUE, room, values), targets, token))
 
 
 def claim_probes(
-    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room
+    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room, seconds: float
 ) -> list[Claimed]:
-    """Lease one delivery of each webhook whose breaker is open; no second probe goes out while it is under way."""
-    if not targets or not room:
+    """Lease one delivery of each webhook whose breaker is open.
+
+    Args:
+        seconds: that a request may last: no second probe goes out while the first may be under way.
+    """
+    if not targets or room.deliveries <= 0:
         return []
-    pause = {"probe_at": now + timedelta(seconds=LEASE_SECONDS)}
+    pause = {"probe_at": now + timedelta(seconds=seconds + LEASE_SECONDS)}
     still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= now))
     taken = connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars().all()
     return claim(connection, now, token, {id: targets[id] for id in taken}, 1, room)
@@ -113,7 +116,7 @@ def claim_probes(
 
 def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
     """Lease what an admin wants sent now, whatever the state of its webhook."""
-    leased = _lease(connection, now, token, _FORCED, room, {}) if room else []
+    leased = _lease(connection, now, token, _FORCED, room, {}) if room.deliveries > 0 else []
     if not leased:
         return []
     values = {"ids": json.dumps([row[1] for row in leased]), "now": time_for(connection)(now)}
@@ -123,10 +126,14 @@ def claim_forced(connection: Connection, now: datetime, token: str, room: Room) 
     return room.take(_claimed(connection, leased, targets, token))
 
 
-def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
-    """Push the end of the leases that ``token`` still holds on ``ids`` into the future."""
-    held = Delivery.id.in_(list(ids)), Delivery.lease_token == token
-    connection.execute(update(Delivery).where(*held).values(due_at=_end(now)))
+def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
+    """Push the end of the leases that ``token`` holds on ``ids`` into the future; those that it lost meanwhile."""
+    held = f"WHERE id IN {listed(connection)} AND lease_token = :token"
+    values = {"ids": json.dumps(list(ids)), "token": token, "end": time_for(connection)(_end(now))}
+    renewed = connection.execute(statement_of(f"UPDATE deliveries SET due_at = :end {held}"), values).rowcount
+    if renewed == len(ids):
+        return set()
+    return set(ids) - {id for (id,) in select_many(connection, "id", f"deliveries {held}", values)}
 
 
 def release(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
@@ -190,11 +197,14 @@ _FORCED = {
     """,
 }
 _SIZED = """
-    SELECT *, sum(bytes) OVER (ORDER BY id) - bytes AS bytes_before FROM (
-        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, length(e.body) AS bytes
+    SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
+        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, length(e.body) AS bytes,
+            CASE WHEN length(e.body) > :small THEN length(e.body) ELSE 0 END AS large,
+            row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.id) AS turn
         FROM ({picks}) AS picked JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
     ) AS due
 """
+_FITS = "(sized.large = 0 OR sized.large_before < :large_bytes)"  # a webhook after the other: none takes all the room
 _LEASED = "id, webhook_id, event_id, attempts_count, attempts_allowed, bytes"
 
 
@@ -203,17 +213,17 @@ def _lease(
 ) -> list[Any]:
     """Lease what ``picks`` selects, so far as there is room for it; ``_LEASED`` of each."""
     time = time_for(connection)
-    values |= {"most": room.deliveries, "bytes": room.body_bytes}
+    values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
     values |= {"now": time(now), "end": time(_end(now)), "token": token}
     sized = _SIZED.format(picks=picks[connection.dialect.name])
     if connection.dialect.name == "postgresql":
         returning = ", ".join(f"sized.{column}" for column in _LEASED.split(", "))
         statement = f"""
             WITH sized AS MATERIALIZED ({sized}) UPDATE deliveries SET lease_token = :token, due_at = :end FROM sized
-            WHERE deliveries.id = sized.id AND sized.bytes_before < :bytes RETURNING {returning}
+            WHERE deliveries.id = sized.id AND {_FITS} RETURNING {returning}
         """
         return list(connection.execute(statement_of(statement), values))
-    leased = select_many(connection, _LEASED, f"({sized}) WHERE bytes_before < :bytes", values)
+    leased = select_many(connection, _LEASED, f"({sized}) AS sized WHERE {_FITS}", values)
     if leased:
         update = f"UPDATE deliveries SET lease_token = :token, due_at = :end WHERE id IN {listed(connection)}"
         connection.execute(statement_of(update), values | {"ids": json.dumps([row[0] for row in leased])})

@@ -1,4 +1,7 @@
-"""Deliver, the RQ job: a drain. It leases due deliveries, keeps requests going, and writes what finished in groups."""
+"""Deliver, the RQ job: a drain. It leases due deliveries, keeps requests going, and writes what finished in groups.
+
+It goes on as long as there is something to deliver; other jobs have a queue and a worker of their own (jobs.scheduler).
+"""
 
 import contextlib
 import logging
@@ -6,40 +9,45 @@ import queue
 import secrets
 import threading
 import time
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import cast
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs import claim
-from jobs.record import Finished, record
+from jobs.pace import Pace
+from jobs.record import Finished, record, without_answer
 from jobs.send import Sender
 from jobs.senders import Senders
 from jobs.slots import Slots
-from jobs.wake import Listener, call_help
+from jobs.wake import Listener, call_help, wake
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import get_settings, utcnow
 
-RUN_SECONDS = 10  # then a successor goes on, so that other jobs have their turn
+RUN_SECONDS = 3_600  # then it ends at the first moment at which nothing is under way
+RUN_MAX_SECONDS = 23 * 3_600  # then it ends anyhow, before RQ would cut it off
 LINGER_SECONDS = 1.0  # with nothing to do, before the job ends: the next event finds a worker awake
-BODIES_MAX_BYTES = 4 * 1024 * 1024  # of what is leased: it stands in memory
+LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of what waits for a slot: it stands in memory
 GROUP_MAX = 200  # results in one transaction
 GROUP_SECONDS = 0.05  # that a finished result waits for others at most
-AHEAD_SECONDS = 0.25  # of work that is leased: enough for one look to serve many requests, not so much that
-QUEUE_FACTOR = 6  # other workers go without; times the slots at most
-PACE_SECONDS = 0.2  # over which the pace is averaged
+AHEAD_SECONDS = 0.25  # of work that is leased: one look serves many requests, and other workers find some, too
+QUEUE_FACTOR = 6  # times the slots: leased at most
 PAUSE_SECONDS = 0.002  # between looks at what finished
 REFRESH_SECONDS = 1.0  # between renewals of the leases
-DATABASE_PATIENCE_SECONDS = 60.0
+LEASE_MARGIN_SECONDS = 1.0  # before its lease ends, nothing goes out any more
+BEAT_SECONDS = 5.0
+DATABASE_PAUSE_SECONDS = 0.5
+DATABASE_PATIENCE_SECONDS = 30.0  # when stopping: then what was not written is left to be sent again
 
 logger = logging.getLogger(__name__)
 stopping = threading.Event()  # set by the worker on SIGTERM: finish what is in flight, return the rest
 
 
 def deliver() -> None:
-    """Deliver all that is due, or as much as ``RUN_SECONDS`` allow."""
+    """Deliver all that is due, until nothing is."""
     Drain(current_app._get_current_object()).run()  # type: ignore[attr-defined]
 
 
@@ -52,43 +60,47 @@ class Drain:
 
     def __init__(self, app: Flask) -> None:
         self._senders = _senders(app)
-        self._listener = Listener(app.extensions["redis"], self._senders.inbox)
         self._slots = self._senders.slots
+        self._listener = Listener(app.extensions["redis"], self._senders.inbox)
+        self._heartbeat = app.extensions.get("heartbeat", lambda: None)
+        self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
         self._token = secrets.token_hex(8)
-        self._held: dict[int, int] = {}  # what this run leased, and has no result of: id → bytes of its body
+        self._held: set[int] = set()  # what this run leased, and has no result of
         self._finished: list[Finished] = []  # not yet written
         self._pace = Pace()
         self._cursor = 0
-        self._ends_at = time.monotonic() + RUN_SECONDS
-        self._refresh_at = time.monotonic() + REFRESH_SECONDS
+        self._began = time.monotonic()
+        self._beat_at = self._began + BEAT_SECONDS
+        self._renewed_at = utcnow()
         self._look = True
+        self._more_due = False  # of webhooks that had all they may have
 
     def run(self) -> None:
-        self._settings = get_settings()
-        db.session.rollback()
+        self._read_settings()
         self._listener.start()
         try:
             while self._step():
                 pass
         finally:
-            self._listener.stop()
+            called = self._listener.stop()
             self._drop()  # nothing, unless the run was cut short: then those leases run out
-        if self._ends_at <= time.monotonic() and not stopping.is_set():
-            call_help()
+            if self._receive(0) or called or self._look:
+                wake()  # somebody else, or this worker's next job
 
     def _step(self) -> bool:
         """Write, lease, and wait for what comes; whether there may be more to do."""
         self._exchange()
+        self._beat()
         if self._held or self._finished:
             self._collect()
             return True
-        if self._wants_more:
-            return True
-        return self._linger()
+        if time.monotonic() - self._began > RUN_SECONDS:
+            return False
+        return self._wants_more or self._linger()
 
     def _linger(self) -> bool:
         """With nothing to do, wait a little for a wake-up; whether one came."""
-        until = min(time.monotonic() + LINGER_SECONDS, self._ends_at)
+        until = time.monotonic() + LINGER_SECONDS
         while self._listener.listens and not self._ending and time.monotonic() < until:
             if self._receive(LINGER_SECONDS / 10):
                 break
@@ -101,11 +113,25 @@ class Drain:
 
     @property
     def _ending(self) -> bool:
-        return stopping.is_set() or time.monotonic() >= self._ends_at
+        return stopping.is_set() or time.monotonic() - self._began > RUN_MAX_SECONDS
 
     @property
     def _wants_more(self) -> bool:
         return self._look and not self._ending and self._slots.queued < self._slots.total
+
+    def _beat(self) -> None:
+        """Once in a while, tell RQ that this worker lives, and ask whether the settings changed."""
+        if time.monotonic() > self._beat_at:
+            self._beat_at = time.monotonic() + BEAT_SECONDS
+            self._heartbeat()
+            with contextlib.suppress(DBAPIError):
+                self._read_settings()
+
+    def _read_settings(self) -> None:
+        try:
+            self._settings = get_settings()
+        finally:
+            db.session.rollback()
 
     def _collect(self) -> None:
         """Take results as they come, until a group is together or a wake-up came."""
@@ -115,6 +141,8 @@ class Drain:
                 return
             if self._held and self._finished:
                 self._pause()
+            else:
+                self._senders.ease(lag=0)
 
     def _receive(self, seconds: float) -> bool:
         """Wait for a result or a wake-up, and take all that are there then: to be woken for each would cost much.
@@ -129,7 +157,8 @@ class Drain:
                     called = self._look = True
                 elif item[0].token == self._token:  # not of a run that was cut short
                     self._finished.append(item)
-                    self._held.pop(item[0].id, None)
+                    self._held.discard(item[0].id)
+                    self._look = self._look or self._more_due
                 item = self._senders.inbox.get_nowait()
         return called
 
@@ -139,43 +168,66 @@ class Drain:
         time.sleep(PAUSE_SECONDS)
         self._senders.ease(time.monotonic() - started - PAUSE_SECONDS)
 
+    @property
+    def _must_renew(self) -> bool:
+        """By the wall clock, as the leases are: if it jumps, they are renewed before anything else is leased."""
+        since = utcnow() - self._renewed_at
+        return bool(self._held) and not timedelta() <= since < timedelta(seconds=REFRESH_SECONDS)
+
     def _exchange(self) -> None:
-        """One transaction: write what finished, lease what is due."""
-        refresh = time.monotonic() >= self._refresh_at
-        if not (self._finished or refresh or self._wants_more or (self._ending and self._slots.queued)):
+        """One transaction: write what finished, lease what is due. A database that is away is waited for."""
+        if not (self._finished or self._must_renew or self._wants_more or (self._ending and self._slots.queued)):
             return
         patience = time.monotonic() + DATABASE_PATIENCE_SECONDS
         while True:
             try:
-                self._transact(refresh)
+                self._transact()
                 return
-            except (OperationalError, InterfaceError):
-                if time.monotonic() > patience:
+            except (DBAPIError, InvalidRequestError, ValueError) as error:
+                if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
+                    self._record_one_by_one()
+                    continue
+                if stopping.is_set() and time.monotonic() > patience:
                     raise
                 logger.warning("The database can't be written to, trying again", exc_info=True)
-                time.sleep(0.5)
+                time.sleep(DATABASE_PAUSE_SECONDS)
 
-    def _transact(self, refresh: bool) -> None:
-        now = utcnow()
+    def _record_one_by_one(self) -> None:
+        """Write results of which one can't be stored: that one without its answer. Better that than sent for ever."""
+        logger.exception("A result can't be stored as it is")
+        while self._finished:
+            item = self._finished[-1]
+            try:
+                with write_transaction() as connection:
+                    record(connection, self._token, [item], self._settings)
+            except (DataError, IntegrityError, ValueError):
+                with write_transaction() as connection:
+                    record(connection, self._token, [without_answer(item)], self._settings)
+            self._finished.pop()
+
+    def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
         with write_transaction() as connection:
+            began, now = time.monotonic(), utcnow()  # once the database is ours: to wait for it may take long
             if self._finished:
                 record(connection, self._token, self._finished, self._settings)
-            if refresh and self._held:
-                claim.renew(connection, now, self._token, self._held)
+            renews = self._must_renew
+            if renews:
+                self._lose(claim.renew(connection, now, self._token, self._held))
                 self._drop_unsendable(connection, now)
             if self._ending:
                 claim.release(connection, now, self._token, self._drop())
-            elif self._wants_more:
+            elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
         self._pace.note(len(self._finished))
         self._finished = []
-        self._held |= {delivery.id: len(delivery.body) for delivery in claimed}
+        if renews or not self._held:
+            self._renewed_at = now
+            self._senders.send_until(began + claim.LEASE_SECONDS - LEASE_MARGIN_SECONDS)
+        self._held.update(delivery.id for delivery in claimed)
         self._senders.add(claimed)
         if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
             call_help()
-        if refresh:
-            self._refresh_at = time.monotonic() + REFRESH_SECONDS
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
         """Lease as much as the slots want, and of each webhook no more than its share of the room."""
@@ -184,47 +236,41 @@ class Drain:
         with self._senders.lock:
             ahead = int(self._pace.per_second * AHEAD_SECONDS)
             ahead = min(max(ahead, self._slots.total), QUEUE_FACTOR * self._slots.total) - self._slots.queued
+            room = claim.Room(ahead, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
             wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
-        room = claim.Room(ahead, BODIES_MAX_BYTES - sum(self._held.values()))
         claimed = claim.claim_forced(connection, now, self._token, room) if found.forced else []
-        claimed += claim.claim_probes(connection, now, self._token, found.probes, room)
+        claimed += claim.claim_probes(connection, now, self._token, found.probes, room, self._request_seconds)
         share = max(1, room.deliveries // max(1, len(wanted)))
         alike: dict[int, dict[int, claim.Target]] = {}
         for id, each in wanted.items():
             alike.setdefault(min(each, share), {})[id] = found.open[id]
         for each, targets in alike.items():
             claimed += claim.claim(connection, now, self._token, targets, each, room)
-        self._look = bool(claimed or found.open or found.cursor)
+        self._look = bool(claimed or found.cursor)
+        self._more_due = bool(found.open)
         return claimed
 
     def _drop_unsendable(self, connection: Connection, now: datetime) -> None:
         """Give back what was queued for webhooks that were switched off, or whose breaker opened, meanwhile."""
         with self._senders.lock:
             queued = self._slots.webhooks_queued()
-        for id in set(queued) - claim.sendable(connection, queued):
-            claim.release(connection, now, self._token, self._drop(id))
+        if unsendable := set(queued) - claim.sendable(connection, queued):
+            claim.release(connection, now, self._token, self._drop(unsendable))
 
-    def _drop(self, webhook_id: int | None = None) -> list[int]:
-        """Send no more of what is queued, of one webhook or of all; the ids of that."""
+    def _drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
+        """Send no more of what is queued, of some webhooks or of all; the ids of that."""
         with self._senders.lock:
-            dropped = [delivery.id for delivery in self._slots.drop_queue(webhook_id)]
-        for id in dropped:
-            self._held.pop(id, None)
+            dropped = [delivery.id for delivery in self._slots.drop_queue(webhook_ids)]
+        self._held.difference_update(dropped)
         return dropped
 
-
-class Pace:
-    """How many deliveries are finished a second, of late."""
-
-    def __init__(self) -> None:
-        self.per_second = 0.0
-        self._noted_at = time.monotonic()
-
-    def note(self, finished: int) -> None:
-        now = time.monotonic()
-        weight = min(1.0, (now - self._noted_at) / PACE_SECONDS)
-        self.per_second += weight * (finished / max(now - self._noted_at, 1e-3) - self.per_second)
-        self._noted_at = now
+    def _lose(self, ids: set[int]) -> None:
+        """Forget deliveries that somebody else may have leased by now."""
+        if ids:
+            logger.warning("%d leases ran out before they could be renewed", len(ids))
+            with self._senders.lock:
+                self._slots.drop_queue(ids=ids)
+            self._held -= ids
 
 
 def _senders(app: Flask) -> Senders:

@@ -12,7 +12,7 @@ from flask import current_app
 from rq import Queue
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
 
-from jobs.wake import QUEUE
+from jobs.wake import CHORES
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, get_settings, utcnow
 
@@ -45,13 +45,13 @@ def purge(older_than_days: int | None = None) -> Purged:
 def purge_daily(place: Place | None = None) -> None:
     """The daily job: purge for some seconds, and take another turn while there is more.
 
-    A worker that purged to the end at once would deliver nothing meanwhile.
+    Other chores would wait for one that purged to the end at once.
     """
     until = time.monotonic() + TURN_SECONDS
     for _, reached in _batches(cutoff(), place):
         if reached and time.monotonic() > until:
             redis = current_app.extensions["redis"]
-            Queue(QUEUE, connection=redis).enqueue("jobs.purge.purge_daily", reached, result_ttl=0, failure_ttl=3_600)
+            Queue(CHORES, connection=redis).enqueue("jobs.purge.purge_daily", reached, result_ttl=0, failure_ttl=3_600)
             return
 
 

@@ -5,6 +5,7 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +51,13 @@ def record(
     update_many(connection, Delivery.__table__, _DELIVERY, decided)
     _count(connection, written, time)
     _judge(connection, written, settings["alert_threshold"])
+
+
+def without_answer(item: Finished) -> Finished:
+    """The result without what the endpoint wrote, for an answer that no database takes."""
+    claimed, headers, result = item
+    detail = "The answer can't be shown."
+    return claimed, headers, replace(result, detail=detail, response_headers=[], response_body=None)
 
 
 def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
@@ -169,7 +177,7 @@ _AILING = (
         ),
     )
     .order_by(Webhook.id)
-    .with_for_update()
+    .with_for_update(key_share=True)  # who inserts a row that refers to the webhook needn't wait
 )
 
 

@@ -21,7 +21,12 @@ def resend(ids: Sequence[int]) -> list[int]:
 
 def resendable() -> ColumnElement[bool]:
     """Whether a delivery can be sent again: no attempt is under way, and its webhook wasn't deleted."""
-    return Delivery.lease_token.is_(None) & Delivery.webhook.has(Webhook.deleted_at.is_(None))
+    return is_free() & Delivery.webhook.has(Webhook.deleted_at.is_(None))
+
+
+def is_free() -> ColumnElement[bool]:
+    """Whether no attempt of a delivery is under way: a lease that ran out is that of a worker which was killed."""
+    return Delivery.lease_token.is_(None) | (Delivery.due_at <= utcnow())
 
 
 def make_due(
@@ -48,6 +53,7 @@ def make_due(
         .values(
             status=DeliveryStatus.PENDING,
             due_at=now,
+            lease_token=None,
             forced=True if forced else Delivery.forced,
             attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=Delivery.attempts_count + 1),
         )

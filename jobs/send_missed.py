@@ -73,7 +73,11 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
 def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
     """Make a pending delivery of each of ``events`` that still has none; how many that were."""
     # The lock lets another transaction that does the same for this webhook wait for our commit.
-    alive = select(Webhook.id).where(Webhook.id == missed.webhook_id, Webhook.deleted_at.is_(None)).with_for_update()
+    alive = (
+        select(Webhook.id)
+        .where(Webhook.id == missed.webhook_id, Webhook.deleted_at.is_(None))
+        .with_for_update(key_share=True)
+    )
     if not events or connection.execute(alive).first() is None:
         return 0
     ids = [event_id for event_id, _ in events]

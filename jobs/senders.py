@@ -1,15 +1,20 @@
 """The threads that send. One that finishes takes the next delivery by itself; nobody has to wake it for that."""
 
+import logging
+import math
 import queue
 import threading
 import time
+from datetime import UTC, datetime
 
 from jobs.claim import Claimed
 from jobs.record import Finished
-from jobs.send import Sender
+from jobs.send import Result, Sender
 from jobs.sign import headers
 from jobs.slots import Slots
 from webhooks_ui.outcomes import Outcome
+
+logger = logging.getLogger(__name__)
 
 
 class Senders:
@@ -25,13 +30,20 @@ class Senders:
         self.inbox: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()  # what finished; None: a wake-up
         self._sender = sender
         self._handed: queue.SimpleQueue[Claimed] = queue.SimpleQueue()  # to the threads that have nothing to do
-        self._idle = 0
+        self._idle = 0  # of them, less those that are handed something already
         self._count = 0
+        self._may_send_until = math.inf
 
     def add(self, claimed: list[Claimed]) -> None:
         """Send ``claimed``, each as soon as it may go out."""
         with self.lock:
             self.slots.add(claimed)
+            self._hand_out()
+
+    def send_until(self, at: float) -> None:
+        """Begin to send nothing after ``at``, on the monotonic clock: then others may hold the leases."""
+        with self.lock:
+            self._may_send_until = at
             self._hand_out()
 
     def ease(self, lag: float) -> None:
@@ -41,49 +53,56 @@ class Senders:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        """Start whatever may go out now."""
-        while self._hand_next():
-            pass
-
-    def _hand_next(self) -> bool:
-        """Give the next delivery that may go out to an idle thread, or to a new one; whether there was one."""
-        delivery = self.slots.start_next(time.monotonic())
-        if delivery is None:
-            return False
-        if self._idle:
+        """Give all that may go out now to idle threads, or to new ones."""
+        while delivery := self._start_next():
+            if self._idle <= 0:
+                self._start_thread()
             self._idle -= 1
             self._handed.put(delivery)
-        else:
-            self._count += 1
-            name = f"sender-{self._count}"
-            threading.Thread(target=self._work, args=(delivery,), name=name, daemon=True).start()
-        return True
 
-    def _work(self, delivery: Claimed | None) -> None:
+    def _start_next(self) -> Claimed | None:
+        now = time.monotonic()
+        return self.slots.start_next(now) if now < self._may_send_until else None
+
+    def _start_thread(self) -> None:
+        """One more thread; if the system has none to give, the next that is idle must do."""
+        self._count += 1
+        try:
+            threading.Thread(target=self._work, name=f"sender-{self._count}", daemon=True).start()
+        except RuntimeError:
+            logger.warning("No more than %d threads can be started", self._count - 1)
+        else:
+            self._idle += 1
+
+    def _work(self) -> None:
+        delivery: Claimed | None = None
         while True:
-            if delivery is None:
-                delivery = self._handed.get()
-            item = self._send(delivery)
-            delivery = self._next(item)
+            item = self._send(delivery or self._handed.get())
             self.inbox.put(item)
+            delivery = self._next(item)
 
     def _send(self, delivery: Claimed) -> Finished:
-        sent = headers(
-            delivery.event_id,
-            delivery.event_type,
-            delivery.environment,
-            delivery.body,
-            timestamp=int(time.time()),
-            attempt=delivery.attempt,
-            keys=delivery.target.keys,
-        )
-        return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
+        sent: dict[str, str] = {}
+        try:
+            sent = headers(
+                delivery.event_id,
+                delivery.event_type,
+                delivery.environment,
+                delivery.body,
+                timestamp=int(time.time()),
+                attempt=delivery.attempt,
+                keys=delivery.target.keys,
+            )
+            return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
+        except Exception as error:  # a thread that died would keep its slot, and its delivery, for ever
+            logger.exception("Delivery %d could not be sent", delivery.id)
+            return delivery, sent, Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
 
     def _next(self, item: Finished) -> Claimed | None:
         """Free the slot, and fill it: what this thread sends next. Whatever else may go out now goes to others."""
         with self.lock:
             self.slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
-            delivery = self.slots.start_next(time.monotonic())
+            delivery = self._start_next()
             if delivery is None:
                 self._idle += 1
             elif self.slots.in_flight < self.slots.limit:

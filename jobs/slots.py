@@ -2,11 +2,11 @@
 
 No webhook has more than a quarter of the slots. It starts with few and earns more by succeeding; those that are slow,
 or have proven nothing yet, share half of the slots, so that endpoints which accept and never answer can't keep the
-others waiting.
+others waiting. One that was never tried may always try once, in a part of the slots that the suspects can't take.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from jobs.claim import Claimed
@@ -16,6 +16,7 @@ SLOW_SECONDS = 1.0
 AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; others get as many as their allowance
 
 LANES_KEPT = 1_000
+LANE_MAX_BYTES = 1024 * 1024  # of bodies that are queued for a webhook; the last one may pass it
 
 LAG_MAX_SECONDS = 0.004
 WAITING_SECONDS = 0.1  # in flight for longer, a request waits for its endpoint and computes nothing
@@ -27,8 +28,15 @@ class Lane:
 
     allowance: int  # in flight at most
     queue: deque[Claimed] = field(default_factory=deque)
+    queued_bytes: int = 0
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
     proven: bool = False  # its last answer was a success, and fast
+    tried: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is known of it, nor about to be."""
+        return not self.tried and not self.in_flight
 
     def is_doubtful(self, now: float) -> bool:
         """Whether it has proven nothing, or an answer is overdue."""
@@ -48,10 +56,12 @@ class Slots:
         self.most_per_webhook = max(1, total // 4)
         self.first_per_webhook = min(ALLOWANCE_FIRST, self.most_per_webhook)
         self.most_doubtful = max(1, total // 2)
+        self.most_with_new = max(1, total * 3 // 4)  # of doubtful ones, if the next has never been tried
         self.limit = total  # for now: fewer than ``total`` while they keep each other waiting
         self._computing_most = total
         self.in_flight = 0
         self.queued = 0
+        self.queued_bytes = 0
         self._lanes: OrderedDict[int, Lane] = OrderedDict()  # the one used longest ago first
         self._waiting: OrderedDict[int, Lane] = OrderedDict()  # those with a queue, in turn
         self._busy: dict[int, Lane] = {}  # those with something in flight
@@ -61,30 +71,33 @@ class Slots:
             id = delivery.target.id
             lane = self._waiting[id] = self._lanes.setdefault(id, Lane(self.first_per_webhook))
             lane.queue.append(delivery)
+            lane.queued_bytes += len(delivery.body)
             self.queued += 1
+            self.queued_bytes += len(delivery.body)
 
     def start_next(self, now: float) -> Claimed | None:
         """Take a slot for the next delivery, a webhook after the other; ``None`` if nothing may go out now."""
         if self.in_flight >= self.limit or not self.queued:
             return None
-        half_is_full: bool | None = None  # asked at most once, for it looks at all that is in flight
+        doubtful: int | None = None  # counted at most once, for that looks at all that is in flight
         for webhook_id, lane in self._waiting.items():
             if len(lane.in_flight) >= lane.allowance:
                 continue
             if lane.is_doubtful(now):
-                if half_is_full is None:
-                    half_is_full = self._is_doubtful_half_full(now)
-                if half_is_full:
+                if doubtful is None:
+                    doubtful = self._doubtful_in_flight(now)
+                if doubtful >= (self.most_with_new if lane.is_new else self.most_doubtful):
                     continue
             return self._start(webhook_id, lane, now)
         return None
 
-    def _is_doubtful_half_full(self, now: float) -> bool:
-        taken = sum(len(lane.in_flight) for lane in self._busy.values() if lane.is_doubtful(now))
-        return taken >= self.most_doubtful
+    def _doubtful_in_flight(self, now: float) -> int:
+        return sum(len(lane.in_flight) for lane in self._busy.values() if lane.is_doubtful(now))
 
     def _start(self, webhook_id: int, lane: Lane, now: float) -> Claimed:
         delivery = lane.queue.popleft()
+        lane.queued_bytes -= len(delivery.body)
+        self.queued_bytes -= len(delivery.body)
         lane.in_flight[delivery.id] = now
         self._busy[webhook_id] = lane
         self._lanes.move_to_end(webhook_id)
@@ -103,6 +116,7 @@ class Slots:
         if not lane.in_flight:
             del self._busy[delivery.target.id]
         self.in_flight -= 1
+        lane.tried = True
         lane.proven = succeeded and now - started <= SLOW_SECONDS
         grown = lane.allowance * 2 if succeeded else lane.allowance // 2
         lane.allowance = max(1, min(grown, self.most_per_webhook))
@@ -128,6 +142,8 @@ class Slots:
         lane = self._lanes.get(webhook_id)
         if lane is None:
             return self.first_per_webhook
+        if lane.queued_bytes > LANE_MAX_BYTES:
+            return 0
         if lane.is_doubtful(now):
             return 0 if lane.queue else max(0, lane.allowance - len(lane.in_flight))
         return AHEAD_FAST if len(lane.queue) < AHEAD_FAST // 2 else 0
@@ -135,14 +151,18 @@ class Slots:
     def webhooks_queued(self) -> list[int]:
         return list(self._waiting)
 
-    def drop_queue(self, webhook_id: int | None = None) -> list[Claimed]:
-        """Take what is queued, of one webhook or of all, out again."""
+    def drop_queue(self, webhook_ids: Iterable[int] | None = None, ids: Container[int] | None = None) -> list[Claimed]:
+        """Take what is queued out again: of some webhooks, or those with some ids, or all."""
         dropped: list[Claimed] = []
-        for id in list(self._waiting) if webhook_id is None else [webhook_id]:
-            if lane := self._waiting.pop(id, None):  # or meanwhile the last one went out
-                dropped.extend(lane.queue)
-                lane.queue.clear()
+        for webhook_id in list(self._waiting) if webhook_ids is None else webhook_ids:
+            if lane := self._waiting.get(webhook_id):  # or meanwhile the last one went out
+                dropped += [delivery for delivery in lane.queue if ids is None or delivery.id in ids]
+                lane.queue = deque(delivery for delivery in lane.queue if ids is not None and delivery.id not in ids)
+                lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue)
+                if not lane.queue:
+                    del self._waiting[webhook_id]
         self.queued -= len(dropped)
+        self.queued_bytes -= sum(len(delivery.body) for delivery in dropped)
         return dropped
 
     def forget_idle(self) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
 from jobs.claim import LEASE_SECONDS, look
 from jobs.retry import PROBE_MAX_SECONDS
@@ -12,7 +12,8 @@ from webhooks_ui.models import Delivery, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 
 SWEEP_SECONDS = 2
-CLOCK_TOLERANCE = timedelta(seconds=2)
+CLOCK_TOLERANCE = timedelta(seconds=10)  # that the clocks of two machines may differ
+RETRY_MAX = timedelta(hours=30)  # no delay of any schedule, nor of Retry-After, with its jitter is longer
 
 
 def sweep() -> None:
@@ -47,10 +48,9 @@ def _mend(now: datetime) -> None:
     """Make due what would wait for a time that the old clock set: leases, first attempts, and probes."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
+    impossible = or_(and_(Delivery.due_at > future, never_tried), Delivery.due_at > now + RETRY_MAX)
     with write_transaction() as connection:
-        connection.execute(
-            update(Delivery).where(PENDING, Delivery.due_at > future, never_tried).values(due_at=now, lease_token=None)
-        )
+        connection.execute(update(Delivery).where(PENDING, impossible).values(due_at=now, lease_token=None))
         connection.execute(
             update(Webhook).where(Webhook.probe_at > now + timedelta(seconds=PROBE_MAX_SECONDS)).values(probe_at=now)
         )

@@ -16,13 +16,15 @@ from redis import Redis, RedisError
 from rq import Queue
 
 QUEUE = "deliveries"
+CHORES = "chores"  # all that isn't delivering, with a worker of its own: it delays no delivery
 CHANNEL = "webhooks:wake"
 HELP = b"help"  # on the channel: whoever has nothing to do, look
 WAITING_KEY = "webhooks:deliver-waiting"
 WAITING_SECONDS = 5  # a wake-up that was lost blocks others no longer than this
 HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
-JOB_TIMEOUT_SECONDS = 120
+DELIVER_TIMEOUT_SECONDS = 24 * 3_600
+CHORE_TIMEOUT_SECONDS = 120
 REDIS_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 1.0
 SAY_AGAIN_SECONDS = 60.0
@@ -38,7 +40,7 @@ def wake() -> bool:
     """
     redis: Redis = current_app.extensions["redis"]
     try:
-        if redis.set(WAITING_KEY, "1", nx=True, ex=WAITING_SECONDS) and not redis.publish(CHANNEL, ""):
+        if _set_briefly(redis, WAITING_KEY, WAITING_SECONDS) and not redis.publish(CHANNEL, ""):
             _enqueue(redis)
     except RedisError as error:
         _say_unreachable(error)
@@ -61,17 +63,31 @@ def call_help() -> None:
     """
     redis: Redis = current_app.extensions["redis"]
     try:
-        if redis.set(HELP_KEY, "1", nx=True, ex=HELP_SECONDS):
+        if _set_briefly(redis, HELP_KEY, HELP_SECONDS):
             redis.publish(CHANNEL, HELP)
             _enqueue(redis)
     except RedisError as error:
         _say_unreachable(error)
 
 
+def _set_briefly(redis: Redis, key: str, seconds: int) -> bool:
+    """Set ``key`` for ``seconds`` unless it is set; whether it wasn't.
+
+    Redis ends keys by the wall clock: one that a clock set back would keep for hours is taken for gone.
+    """
+    if redis.set(key, "1", nx=True, ex=seconds):
+        return True
+    if redis.ttl(key) <= seconds:
+        return False
+    redis.set(key, "1", ex=seconds)
+    return True
+
+
 def _enqueue(redis: Redis) -> None:
-    Queue(QUEUE, connection=redis).enqueue(
-        "jobs.deliver.deliver", job_timeout=JOB_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
-    )
+    """Ask RQ for one more drain, unless one is already waiting for a worker."""
+    jobs = Queue(QUEUE, connection=redis)
+    if not jobs.count:
+        jobs.enqueue("jobs.deliver.deliver", job_timeout=DELIVER_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600)
 
 
 class Listener:

@@ -106,9 +106,9 @@ class Rig:
             db.session.remove()
             db.engine.dispose()
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Start a process; its output goes to ``<name>.log`` in the folder."""
-        with (self.folder / f"{name}.log").open("ab") as log:
+    def start(self, name: str, *command: str, output: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a process; its output goes to ``<name>.log`` in the folder, or to ``output``."""
+        with (output or self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
         self.processes[name] = process
         return process
@@ -124,8 +124,8 @@ class Rig:
 
         until(answers, 10, "Redis answers")
 
-    def start_worker(self, number: int = 0) -> None:
-        self.start(f"worker-{number}", sys.executable, "-m", "jobs.worker")
+    def start_worker(self, number: int = 0, output: Path | None = None) -> None:
+        self.start(f"worker-{number}", sys.executable, "-m", "jobs.worker", output=output)
 
     def start_scheduler(self) -> None:
         self.start("scheduler", sys.executable, "-m", "jobs.scheduler")
@@ -144,7 +144,7 @@ class Rig:
     def wait_for_workers(self, count: int) -> None:
         """Until ``count`` workers have told RQ that they are there."""
         redis: Redis = self.app.extensions["redis"]
-        until(lambda: redis.scard("rq:workers") >= count, 30, f"{count} workers")
+        until(lambda: redis.scard("rq:workers:deliveries") >= count, 30, f"{count} workers")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         process = self.processes.pop(name)

@@ -42,7 +42,7 @@ def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
 
 def held_by(delivery: Delivery) -> str:
     """Which state of its webhook the delivery waits for to end: ``inactive``, ``failing``, or none."""
-    if delivery.is_final or delivery.forced or delivery.lease_token:
+    if delivery.is_final or delivery.forced or delivery.is_under_way:
         return ""
     if not delivery.webhook.active:
         return "inactive"
@@ -69,7 +69,7 @@ def unfinished(deliveries: Iterable[Delivery]) -> list[str]:
 
 def mark(delivery: Delivery) -> str:
     """What changes with a delivery's row: ``<id>-<status>-<attempts>-<under way>``."""
-    return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(bool(delivery.lease_token))}"
+    return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"
 
 
 def explanation(attempt: Attempt) -> str:

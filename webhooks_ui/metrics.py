@@ -85,7 +85,8 @@ def _recent_attempts(connection: Connection) -> GaugeMetricFamily:
 def _from_redis() -> Iterator[GaugeMetricFamily]:
     redis = current_app.extensions["redis"]
     try:
-        waiting, workers = Queue(QUEUE, connection=redis).count, Worker.count(connection=redis)
+        jobs = Queue(QUEUE, connection=redis)
+        waiting, workers = jobs.count, Worker.count(queue=jobs)
     except RedisError:
         yield _gauge("webhooks_redis_up", "Whether Redis answers.", 0)
         return

@@ -134,7 +134,7 @@ def test_an_action_that_nobody_works_on_is_asked_for_again(app):
     bulk_action.resume()
     from rq import Queue
 
-    jobs = Queue("deliveries", connection=app.extensions["redis"]).jobs
+    jobs = Queue("chores", connection=app.extensions["redis"]).jobs
     assert [job.args for job in jobs if job.func_name == "jobs.bulk_action.carry_on"] == [(forgotten,)]
     assert fresh != forgotten
 

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -11,12 +12,12 @@ from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 MUCH = 10**9
 
 
-def claim_all(token: str = "a", each: int = 100, deliveries: int = 1_000, body_bytes: int = MUCH) -> list[Claimed]:
+def claim_all(token: str = "a", each: int = 100, deliveries: int = 1_000, large_bytes: int = MUCH) -> list[Claimed]:
     """Claim what is due of all webhooks in one transaction."""
     db.session.rollback()
     now = utcnow()
     with write_transaction() as connection:
-        return claim(connection, now, token, look(connection, now).open, each, Room(deliveries, body_bytes))
+        return claim(connection, now, token, look(connection, now).open, each, Room(deliveries, large_bytes))
 
 
 def test_a_claim_has_all_that_sending_needs(app):
@@ -55,15 +56,35 @@ def test_each_webhook_has_its_share_and_the_oldest_go_first(app):
     assert len(claim_all(each=4, deliveries=5)) == 5
 
 
-def test_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app):
+def test_large_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app):
     make_webhook()
     publish("production", [NewEvent("license.activated", {"x": "y" * PORTION_BYTES}) for _ in range(5)])
-    assert len(claim_all(body_bytes=2 * PORTION_BYTES)) == 2
-    assert len(claim_all(body_bytes=1)) == 1
+    assert len(claim_all(large_bytes=2 * PORTION_BYTES)) == 2
+    assert len(claim_all(large_bytes=1)) == 1
+    assert claim_all(large_bytes=0) == []
     rest = claim_all()
     assert len({delivery.body for delivery in rest}) == 2
     assert all(len(delivery.body) > PORTION_BYTES for delivery in rest)
-    assert claim_all(body_bytes=0) == []
+
+
+def test_no_webhook_takes_all_the_room_for_large_bodies_and_small_ones_need_none(app):
+    for name, types in (("A", ["license.activated"]), ("B", ["license.activated"]), ("C", ["license.expired"])):
+        make_webhook(name=name, event_types=types)
+    publish("production", [NewEvent("license.activated", {"x": "y" * PORTION_BYTES}) for _ in range(5)])
+    publish("production", [NewEvent("license.expired", {}) for _ in range(5)])
+    claimed = claim_all(large_bytes=2 * PORTION_BYTES)
+    assert Counter(delivery.target.id for delivery in claimed) == {1: 1, 2: 1, 3: 5}
+
+
+def test_a_lease_that_somebody_else_took_is_lost(app):
+    make_webhook()
+    make_event()
+    make_event()
+    first, second = claim_all()
+    with write_transaction() as connection:
+        connection.execute(db.update(Delivery).where(Delivery.id == first.id).values(lease_token="b"))
+        assert renew(connection, utcnow(), "a", {first.id, second.id}) == {first.id}
+        assert renew(connection, utcnow(), "a", {second.id}) == set()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +113,7 @@ def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app):
         with write_transaction() as connection:
             found = look(connection, utcnow())
             assert list(found.probes) == [webhook.id][:expected]
-            probes = claim_probes(connection, utcnow(), "a", found.probes, Room(10, MUCH))
+            probes = claim_probes(connection, utcnow(), "a", found.probes, Room(10, MUCH), 10)
             assert [probe.target.is_probe for probe in probes] == [True][:expected]
 
 

@@ -5,7 +5,7 @@ from rq import Queue
 
 from jobs import purge as purge_module
 from jobs.purge import Purged, count, purge
-from jobs.wake import QUEUE
+from jobs.wake import CHORES
 from tests.factories import make_delivery, make_event, make_webhook
 from webhooks_ui import audit
 from webhooks_ui.extensions import db
@@ -119,7 +119,7 @@ def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
     webhook = make_webhook()
     for _ in range(3):
         make_old(40, webhook=webhook)
-    queue = Queue(QUEUE, connection=app.extensions["redis"])
+    queue = Queue(CHORES, connection=app.extensions["redis"])
     queue.enqueue(purge_module.purge_daily)
     turns = 0
     while (job := queue.jobs and queue.jobs[0]) and turns < 10:

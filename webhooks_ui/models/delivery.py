@@ -75,7 +75,12 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     @property
     def next_attempt_at(self) -> datetime | None:
         """When the next attempt is planned; ``None`` while one is under way, and at the end."""
-        return self.due_at if self.status == DeliveryStatus.PENDING and self.lease_token is None else None
+        return self.due_at if self.status == DeliveryStatus.PENDING and not self.is_under_way else None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a worker holds it; one whose lease ran out was killed, and holds nothing any more."""
+        return self.lease_token is not None and self.due_at is not None and self.due_at > utcnow()
 
     @property
     def shown_status(self) -> str:

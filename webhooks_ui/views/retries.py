@@ -35,7 +35,7 @@ def create(delivery_id: int) -> BaseResponse:
 def _why_not(delivery: Delivery) -> str:
     if delivery.webhook.deleted_at:
         return "Not retried: its webhook was deleted."
-    if delivery.lease_token:
+    if delivery.is_under_way:
         return "Not retried: an attempt is under way."
     return "Not retried: there was another attempt since this page was opened. This is how it went."
 
