@@ -10,13 +10,16 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import requests
@@ -25,7 +28,7 @@ from redis import RedisError
 from config import load
 from tests.bench import receivers
 from tests.factories import make_api_key, make_webhook
-from tests.rig import ROOT, free_port, postgresql, until
+from tests.rig import ROOT, free_port, postgresql_server, until
 from webhooks_ui import create_app
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Attempt, Delivery
@@ -34,6 +37,7 @@ WEBHOOKS = 10
 BATCH = 20
 FAULT_SECONDS = 2.0
 QUIET_SECONDS = 120
+LOCK_SECONDS = 2.0
 
 
 class Product:
@@ -69,7 +73,10 @@ class Product:
         self.log.close()
 
 
-def kill(words: str, number: int = signal.SIGKILL):  # type: ignore[no-untyped-def]
+Fault = Callable[["Product"], None]
+
+
+def kill(words: str, number: int = signal.SIGKILL) -> Fault:
     def fault(product: Product) -> None:
         if found := product.processes(words):
             with contextlib.suppress(psutil.Error):
@@ -90,7 +97,23 @@ def pause_redis(product: Product) -> None:
         process.resume()
 
 
-FAULTS = {
+def lock_sqlite(product: Product) -> None:
+    other = sqlite3.connect(Path(product.environ["INSTANCE_PATH"]) / "webhooks.db", isolation_level=None, timeout=10)
+    with contextlib.suppress(sqlite3.OperationalError):
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(LOCK_SECONDS)
+    other.close()
+
+
+def restart(server: Any) -> Fault:
+    def fault(product: Product) -> None:
+        server.stop()
+        server.start()
+
+    return fault
+
+
+FAULTS: dict[str, Fault] = {
     "SIGKILL a worker": kill("jobs.worker"),
     "SIGTERM a worker": kill("jobs.worker", signal.SIGTERM),
     "SIGKILL the scheduler": kill("jobs.scheduler"),
@@ -134,16 +157,16 @@ class Publisher(threading.Thread):
             time.sleep(0.1)
 
 
-def bombard(product: Product, publisher: Publisher) -> Counter[str]:
-    """Do something bad every two seconds for as long as events are published; what was done how often."""
+def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pause: float) -> Counter[str]:
+    """Do something bad every ``pause`` seconds for as long as events are published; what was done how often."""
     done: Counter[str] = Counter()
     while publisher.is_alive():
-        for name in random.sample(sorted(FAULTS), len(FAULTS)):
+        for name in random.sample(sorted(faults), len(faults)):
             if not publisher.is_alive():
                 break
-            FAULTS[name](product)
+            faults[name](product)
             done[name] += 1
-            time.sleep(FAULT_SECONDS)
+            time.sleep(pause)
     return done
 
 
@@ -155,11 +178,14 @@ def statuses(product: Product) -> dict[str, int]:
         return {status: count for status, count in rows}  # noqa: C416 (a Row is no pair to a type checker)
 
 
-def account(database: str, events: int, rate: float) -> dict[str, object]:
-    """Run it, and count. ``lost`` must be 0."""
+def account(database: str, events: int, rate: float, pause: float = FAULT_SECONDS) -> dict[str, Any]:
+    """Publish ``events``, ``rate`` a second, with a fault every ``pause`` seconds, and count. ``lost`` must be 0."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
-        url = stack.enter_context(postgresql()) if database == "postgresql" else ""
+        url, faults = "", FAULTS | {"lock SQLite for 2 s": lock_sqlite}
+        if database == "postgresql":
+            server = stack.enter_context(postgresql_server())
+            url, faults = server.get_uri(), FAULTS | {"restart PostgreSQL": restart(server)}
         logs = [folder / f"received-{number}" for number in range(WEBHOOKS)]
         endpoints = [stack.enter_context(receivers.receiver(log=log)) for log in logs]
         product = Product(folder, url)
@@ -172,7 +198,7 @@ def account(database: str, events: int, rate: float) -> dict[str, object]:
         publisher = Publisher(product, key, events, rate)
         started = time.monotonic()
         publisher.start()
-        faults = bombard(product, publisher)
+        done = bombard(product, publisher, faults, pause)
         published_in = time.monotonic() - started
         until(lambda: set(statuses(product)) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
         quiet_after = time.monotonic() - started - published_in
@@ -192,8 +218,8 @@ def account(database: str, events: int, rate: float) -> dict[str, object]:
             "lost": sum(len(wanted - got.keys()) for got in received),
             "attempts in the log": attempts,
             "seconds of faults": round(published_in),
-            "quiet after": f"{quiet_after:.1f} s",
-            "faults": dict(faults),
+            "quiet after seconds": round(quiet_after, 1),
+            "faults": dict(done),
         }
 
 
@@ -206,7 +232,7 @@ def main() -> None:
     lost = 0
     for database in arguments.database or ["sqlite", "postgresql"]:
         result = account(database, arguments.events, arguments.rate)
-        lost += int(str(result["lost"]))
+        lost += result["lost"]
         print(json.dumps(result, indent=2), flush=True)
     sys.exit(bool(lost))
 

@@ -1,0 +1,15 @@
+"""The long fault test in short: every process is killed once while events come in, and each event is accounted for."""
+
+import pytest
+
+from tests.faults.__main__ import account
+
+EVENTS, A_SECOND, PAUSE = 1_200, 80.0, 1.0  # for fifteen seconds or more: all faults once
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_no_accepted_event_is_lost_whatever_dies(database):
+    result = account(database, EVENTS, A_SECOND, PAUSE)
+    assert (result["accepted"], result["lost"]) == (EVENTS, 0), result
+    assert result["delivered at least once"] == result["deliveries wanted"], result
+    assert len(result["faults"]) >= 8, result
+    assert result["quiet after seconds"] < 15, result
