@@ -134,7 +134,7 @@ def upgrade():
     sa.Column('status', sa.String(length=16), nullable=False),
     sa.Column('due_at', types.UtcDateTime(timezone=True), nullable=True),
     sa.Column('lease_token', sa.String(length=32), nullable=True),
-    sa.Column('forced', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('forced', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('attempts_count', sa.Integer(), nullable=False),
     sa.Column('attempts_allowed', sa.Integer(), nullable=True),
     sa.Column('response_code', sa.Integer(), nullable=True),
