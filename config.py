@@ -4,14 +4,19 @@ import base64
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
+SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # by scheme, unless the URL names another one
+MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -19,6 +24,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 class ConfigError(Exception):
     """A setting is missing or makes no sense; the message names it and the fix."""
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """Who takes our mail, and how we talk to it."""
+
+    scheme: str  # one of SMTP_PORTS
+    host: str
+    port: int
+    user: str = ""  # empty: no login
+    password: str = field(default="", repr=False)
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -31,6 +47,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     production = env.get("APP_ENV") == "production"
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance")
     redis_url = env.get("REDIS_URL") or f"unix://{redis_socket(instance)}"
+    host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
         "PRODUCTION": production,
         "INSTANCE_PATH": instance,
@@ -41,8 +58,11 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "ENCRYPTION_KEYS": _encryption_keys(env, instance, production),
         "ADMIN_EMAIL": env.get("ADMIN_EMAIL") or "admin@example.com",
         "ADMIN_PASSWORD": env.get("ADMIN_PASSWORD"),
-        "HOST": env.get("HOST") or "127.0.0.1",
-        "PORT": _integer(env, "PORT", 8000, 1, 65_535),
+        "HOST": host,
+        "PORT": port,
+        "PUBLIC_URL": _public_url(env.get("PUBLIC_URL")) or http_address(host, port),
+        "SMTP": smtp_server(env.get("SMTP_URL")),
+        "MAIL_FROM": _mail_from(env),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
@@ -75,6 +95,71 @@ def database_url(url: str | None, instance: Path) -> str:
     if separator and scheme == "sqlite":
         return url
     raise ConfigError("DATABASE_URL must start with sqlite:// or postgresql://")
+
+
+def http_address(host: str, port: int) -> str:
+    """The address of a web server, without a slash at the end."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _public_url(url: str | None) -> str | None:
+    if not url:
+        return None
+    parts = _split("PUBLIC_URL", url)
+    _port("PUBLIC_URL", parts)
+    wanted = parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url
+    if not wanted or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
+    return url.rstrip("/")
+
+
+def smtp_server(url: str | None) -> SmtpServer | None:
+    """What ``SMTP_URL`` names, its user and password percent-decoded; ``None``: no mail is sent.
+
+    Raises:
+        ConfigError: the URL is none of the known forms; the message never shows it, for the password in it.
+    """
+    if not url:
+        return None
+    parts = _split("SMTP_URL", url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if parts.scheme not in SMTP_PORTS:
+        raise ConfigError("SMTP_URL must start with smtp://, smtps:// or smtp+starttls://.")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ConfigError("SMTP_URL must end after the port; write / ? # in user or password as %2F %3F %23.")
+    if not parts.hostname:
+        raise ConfigError("SMTP_URL has no host; write it as smtp://host:port.")
+    if bool(user) != bool(password):
+        raise ConfigError("SMTP_URL must have both a user and a password, or neither.")
+    if user and parts.scheme == "smtp":
+        raise ConfigError("SMTP_URL would send the password in clear; use smtps:// or smtp+starttls://.")
+    if not (user + password).isascii():
+        raise ConfigError("SMTP_URL must have a user and a password of ASCII characters.")
+    port = _port("SMTP_URL", parts) or SMTP_PORTS[parts.scheme]
+    return SmtpServer(parts.scheme, parts.hostname, port, user, password)
+
+
+def _split(name: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url.strip())
+    except ValueError:
+        raise ConfigError(f"{name} is no URL; percent-encode what is special in it.") from None
+
+
+def _port(name: str, parts: SplitResult) -> int | None:
+    try:
+        if parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise ConfigError(f"{name} must have a port from 1 to 65535, or none.") from None
+    return parts.port
+
+
+def _mail_from(env: Mapping[str, str]) -> str:
+    address = env.get("MAIL_FROM") or env.get("ADMIN_EMAIL") or "admin@example.com"
+    if (env.get("MAIL_FROM") or env.get("SMTP_URL")) and not MAIL_ADDRESS.fullmatch(address):
+        raise ConfigError(f"MAIL_FROM must be a mail address, such as webhooks@example.com, not {address!r}.")
+    return address
 
 
 def redis_socket(instance: Path) -> Path:

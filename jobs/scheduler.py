@@ -1,7 +1,7 @@
 """The scheduler process: RQ's cron asks for chores, and an RQ worker beside it does them. ``python -m jobs.scheduler``.
 
-Chores are all that isn't delivering: sweep, bulk actions, purge. They have a worker of their own, so that they delay no
-delivery, and no backlog of deliveries delays them.
+Chores are all that isn't delivering: sweep, bulk actions, notices by mail, purge. They have a worker of their own, so
+that they delay no delivery, and no backlog of deliveries delays them.
 """
 
 import logging
@@ -14,6 +14,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
 from jobs.bulk_action import RESUME_SECONDS, resume
+from jobs.notify import NOTIFY_SECONDS, notify
 from jobs.purge import purge_daily
 from jobs.rq_worker import Worker, work
 from jobs.sweep import SWEEP_SECONDS, sweep
@@ -49,6 +50,7 @@ def make_cron(redis: Redis) -> Cron:
     cron = Cron(redis, logging_level="WARNING")
     cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
+    cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
     return cron
 

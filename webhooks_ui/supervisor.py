@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from config import ROOT, ConfigError, load, make_folder, redis_socket
+from config import ROOT, ConfigError, http_address, load, make_folder, redis_socket
 
 HEAD = """
 [supervisord]
@@ -59,8 +59,7 @@ def main() -> None:
         sys.exit(f"Can't start: the database can't be reached, check DATABASE_URL: {str(error.orig).splitlines()[0]}")
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
-    host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]
-    say(f"KeyManager Webhooks starts at http://{host}:{settings['PORT']}/")
+    say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")
     if password:
         say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
     say("Ctrl-C stops it.")

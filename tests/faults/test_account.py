@@ -6,6 +6,7 @@ from tests.faults.__main__ import account
 
 EVENTS, A_SECOND, PAUSE = 1_200, 80.0, 1.0  # for fifteen seconds or more: all faults once
 
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_no_accepted_event_is_lost_whatever_dies(database):
     result = account(database, EVENTS, A_SECOND, PAUSE)

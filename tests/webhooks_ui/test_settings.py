@@ -1,5 +1,7 @@
 import pytest
 
+from config import SmtpServer
+from tests.factories import make_user
 from tests.log_rows import add_delivery, settle
 from webhooks_ui.extensions import db
 from webhooks_ui.models import AuditEntry, get_settings, utcnow
@@ -78,3 +80,14 @@ def test_the_page_says_what_a_purge_would_delete(admin):
     answer = admin.get(f"{SETTINGS}/purge?retention_days=nonsense", headers={"HX-Request": "true"}).text
     assert answer.lstrip().startswith('<div id="purge"')
     assert "Keeping 30 days" in answer
+
+
+def test_the_page_says_whether_notices_are_mailed_and_never_the_password(app, super_admin):
+    assert "Notices are not mailed: set SMTP_URL." in super_admin.get(SETTINGS).text
+    app.config["SMTP"] = SmtpServer("smtps", "mail.example.com", 465, "portal", "hush-hush")
+    page = super_admin.get(SETTINGS).text
+    assert "Notices are mailed to 1 admin via mail.example.com." in page
+    assert "hush-hush" not in page
+    make_user("eva@example.com", "admin")
+    make_user("olga@example.com", "operator")
+    assert "Notices are mailed to 2 admins via mail.example.com." in super_admin.get(SETTINGS).text

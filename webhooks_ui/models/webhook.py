@@ -85,6 +85,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     probes_failed: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set when the engine, not a person, did it
     disabled_reason: Mapped[str | None] = mapped_column(Text)
+    notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when admins last got a mail about it
 
     name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
     search_text: Mapped[str] = mapped_column(Text, default=lambda row: _search_text(**_typed(row)), deferred=True)

@@ -1,8 +1,9 @@
 """The product's settings: every admin may see them, a super admin may save."""
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from jobs.notify import admin_addresses
 from jobs.purge import count
 from webhooks_ui import audit
 from webhooks_ui.answers import go
@@ -42,4 +43,6 @@ def purge() -> Response:
 
 
 def _page(form: SettingsForm, status: int = 200) -> Response:
-    return make_response(render_template("settings/edit.html", form=form, describe=describe), status)
+    smtp = current_app.config["SMTP"]
+    mail = {"host": smtp.host, "admins": len(admin_addresses())} if smtp else None
+    return make_response(render_template("settings/edit.html", form=form, describe=describe, mail=mail), status)

@@ -1,0 +1,109 @@
+import pytest
+
+from config import ConfigError, SmtpServer, load, smtp_server
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """``settings(NAME="value")`` loads an environment that has only that."""
+    return lambda **environ: load({"INSTANCE_PATH": str(tmp_path), **environ})
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example.com:2525", SmtpServer("smtp", "mail.example.com", 2525)),
+        ("smtp://mail.example.com", SmtpServer("smtp", "mail.example.com", 25)),
+        ("smtp://[::1]:25/", SmtpServer("smtp", "::1", 25)),
+        ("smtps://eva:secret@mail.example.com:465", SmtpServer("smtps", "mail.example.com", 465, "eva", "secret")),
+        ("smtps://eva%40example.com:a%2Fb%3a@mail", SmtpServer("smtps", "mail", 465, "eva@example.com", "a/b:")),
+        ("smtp+starttls://mail.example.com", SmtpServer("smtp+starttls", "mail.example.com", 587)),
+        ("SMTP+STARTTLS://eva:s:t@mail:26\n", SmtpServer("smtp+starttls", "mail", 26, "eva", "s:t")),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_a_mail_server_is_read_from_its_url(url, server):
+    assert smtp_server(url) == server
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mail.example.com:25", "must start with smtp://, smtps://"),
+        ("http://mail.example.com", "must start with smtp://, smtps://"),
+        ("smtp://", "has no host; write it as smtp://host:port"),
+        ("smtp://:25", "has no host; write it as smtp://host:port"),
+        ("smtp://mail:0", "a port from 1 to 65535"),
+        ("smtp://mail:65536", "a port from 1 to 65535"),
+        ("smtp://mail:smtp", "a port from 1 to 65535"),
+        ("smtp://mail:25/inbox", "must end after the port"),
+        ("smtps://eva:hu/hush@mail:465", "write / ? # in user or password as %2F"),
+        ("smtps://eva:hu#hush@mail:465", "write / ? # in user or password as %2F"),
+        ("smtps://eva:hu[hush@mail:465", "percent-encode"),
+        ("smtps://eva@mail:465", "both a user and a password"),
+        ("smtps://:hush@mail:465", "both a user and a password"),
+        ("smtp://eva:hush@mail:25", "use smtps:// or smtp+starttls://"),
+        ("smtps://eva:hüsh-hush@mail:465", "ASCII"),
+    ],
+)
+def test_a_wrong_mail_server_is_told_without_the_password(url, sentence):
+    with pytest.raises(ConfigError) as error:
+        smtp_server(url)
+    assert str(error.value).startswith("SMTP_URL ")
+    assert sentence in str(error.value)
+    assert "hush" not in str(error.value)
+
+
+def test_a_mail_servers_password_is_in_no_printed_settings(settings):
+    assert "hush" not in repr(settings(SMTP_URL="smtps://eva:hush@mail"))
+
+
+def test_mail_comes_from_the_first_admin_unless_told_otherwise(settings):
+    assert settings()["MAIL_FROM"] == "admin@example.com"
+    assert settings(ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "eva@example.com"
+    assert settings(MAIL_FROM="portal@example.com", ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "portal@example.com"
+
+
+@pytest.mark.parametrize(
+    "address", ["portal", "@example.com", "a b@example.com", "a@b\nBcc: c@d", "Eva <a@b>", "ü@b.de"]
+)
+def test_a_sender_that_is_no_address_is_told(settings, address):
+    with pytest.raises(ConfigError, match="MAIL_FROM must be a mail address"):
+        settings(MAIL_FROM=address)
+    with pytest.raises(ConfigError, match="MAIL_FROM must be a mail address"):
+        settings(ADMIN_EMAIL=address, SMTP_URL="smtp://mail")
+    assert settings(ADMIN_EMAIL=address)["ADMIN_EMAIL"] == address
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HOST": "::1", "PORT": "81"}, "http://[::1]:81"),
+        ({"PUBLIC_URL": "https://portal.example.com"}, "https://portal.example.com"),
+        ({"PUBLIC_URL": "https://example.com:8443/portal/"}, "https://example.com:8443/portal"),
+    ],
+)
+def test_links_begin_with_the_portals_address(settings, environ, url):
+    assert settings(**environ)["PUBLIC_URL"] == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "portal.example.com",
+        "ftp://portal.example.com",
+        "https://",
+        "https://portal.example.com/?a=b",
+        "https://portal.example.com/#a",
+        "https://eva:secret@portal.example.com",
+        "https://portal.example.com:99999",
+        "https://portal.example.com/\nPay here",
+        "https://[portal",
+    ],
+)
+def test_an_address_that_no_link_can_begin_with_is_told(settings, url):
+    with pytest.raises(ConfigError, match="PUBLIC_URL") as error:
+        settings(PUBLIC_URL=url)
+    assert "secret" not in str(error.value)

@@ -1,0 +1,78 @@
+"""What a mail about webhooks that need someone says, as plain text."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from webhooks_ui.models import Webhook, WebhookStatus
+from webhooks_ui.models.webhook import status_of
+
+LISTED_MAX = 100
+
+# Of each webhook the functions below get a row of these.
+COLUMNS = (
+    Webhook.id,
+    Webhook.name,
+    Webhook.environment,
+    Webhook.active,
+    Webhook.consecutive_failures,
+    Webhook.failing_since,
+    Webhook.breaker_opened_at,
+    Webhook.probe_at,
+    Webhook.disabled_at,
+    Webhook.disabled_reason,
+)
+
+
+def subject(webhooks: Sequence[Any]) -> str:
+    """The essential: the one webhook and its state, or how many there are."""
+    if len(webhooks) > 1:
+        return f"{len(webhooks):,} webhooks need attention"
+    state = "was disabled automatically" if _is_disabled(webhooks[0]) else "is failing"
+    return f"{_one_line(webhooks[0].name)} {state}"
+
+
+def text(webhooks: Sequence[Any], public_url: str) -> str:
+    """Each with its link, the latest first; of very many only the first 100.
+
+    Args:
+        public_url: the portal's address, without a slash at the end.
+    """
+    latest = sorted(webhooks, key=lambda webhook: (_since(webhook), webhook.id), reverse=True)
+    parts = [_paragraph(webhook, public_url) for webhook in latest[:LISTED_MAX]]
+    if len(latest) > LISTED_MAX:
+        parts.append(f"And {len(latest) - LISTED_MAX:,} more.")
+    parts.append(f"All notices: {public_url}/admin/notices\nAdmins get at most one mail a day about a webhook.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraph(webhook: Any, public_url: str) -> str:
+    lines = [_one_line(webhook.name), f"Environment: {webhook.environment}"]
+    if _is_disabled(webhook):
+        lines.append(f"Status: disabled since {_utc(_since(webhook))}")
+        lines.append(f"Reason: {_one_line(webhook.disabled_reason or 'It failed too long.')}")
+    else:
+        lines.append(f"Status: failing since {_utc(_since(webhook))}")
+        lines.append(f"Failures: {webhook.consecutive_failures:,} in a row, so its deliveries wait")
+        if webhook.probe_at:
+            lines.append(f"Next probe: {_utc(webhook.probe_at)}")
+    lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
+    return "\n  ".join(lines)
+
+
+def _is_disabled(webhook: Any) -> bool:
+    return status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at) == WebhookStatus.DISABLED
+
+
+def _since(webhook: Any) -> datetime:
+    since: datetime = webhook.failing_since or webhook.breaker_opened_at
+    return webhook.disabled_at if _is_disabled(webhook) else since
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _one_line(text: str) -> str:
+    """``text`` without what could end a line or a header, or turn the direction of writing."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
