@@ -58,6 +58,16 @@ def wait_for(condition: Callable[[], T], seconds: float = 10.0, message: str = "
         time.sleep(0.02)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what axe-core found. Here, not with the browser tests: with processes, theirs isn't loaded."""
+    reports = (report for group in terminalreporter.stats.values() for report in group)
+    calls = (report for report in reports if getattr(report, "when", "") == "call")
+    found = [value for report in calls for name, value in report.user_properties if name == "axe"]
+    if found:
+        pages, scans, violations = map(sum, zip(*found, strict=True))
+        terminalreporter.write_line(f"axe-core: {pages} pages and states, {scans} scans, {violations} violations")
+
+
 @pytest.fixture(scope="session")
 def redis_socket() -> Iterator[Path]:
     """A real Redis for the whole session; its socket."""

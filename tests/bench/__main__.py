@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench import engine, latency, pages, receivers
+from tests.bench import engine, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -114,6 +114,8 @@ def measure(size: Size, table: Table) -> None:
         for name, found in pages.server_times(database, size.webhooks, size.deliveries, size.visits).items():
             label = f"{database}: {name} ({size.webhooks:,} webhooks, {size.deliveries:,} deliveries)"
             table.add(label, "p95 < 30 ms", f"p50 {found['p50']:.1f} ms, p95 {found['p95']:.1f} ms")
+    for row in scanners.rows(short=size is SHORT):
+        table.add(*row)
     if size is SHORT:
         return
     for name, found in pages.server_times("sqlite", 10_000, 0, size.visits).items():

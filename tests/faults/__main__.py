@@ -71,6 +71,8 @@ class Product:
         self.run.send_signal(signal.SIGINT)
         self.run.wait(60)
         self.log.close()
+        with self.app.app_context():
+            db.engine.dispose()
 
 
 Fault = Callable[["Product"], None]

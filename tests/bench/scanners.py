@@ -1,0 +1,163 @@
+"""What a browser says of the pages: their weight, and what axe-core and Lighthouse find. Of the product as it runs."""
+
+import contextlib
+import gzip
+import sys
+import urllib.request
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.bench import lighthouse
+from tests.browser.axe import looks, violations
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, open_context, sign_in
+from tests.browser.page_rows import make_rows
+from tests.browser.pages import HOOKS, PLACES, Place, walk
+from tests.rig import rig
+
+Row = tuple[str, str, str]  # measure, goal, figure
+PAGES = {place.name: place for place in PLACES if place.is_page}
+LIST, SHORT = "webhooks", ("webhooks", "webhook")
+WEIGHT_MAX_BYTES, REQUESTS_MAX, LEAST_SCORE = 60_000, 10, 98
+WEIGHT = ("page weight, compressed, cold: the list / the heaviest page", "< 60 KB, < 10 requests")
+SEARCH = ("a search for 25 rows, compressed, warm", "< 8 KB")
+AXE = ("axe-core: violations, light and dark, 360 and 1280 px", "0")
+LIGHTHOUSE_LIST = ("Lighthouse: performance, accessibility, best practices: the list", "100, 100, 100")
+LIGHTHOUSE_OTHERS = ("Lighthouse: the lowest of the other pages", "≥ 98, ≥ 98, ≥ 98")
+
+
+class Weight(NamedTuple):
+    bytes: int
+    requests: int
+
+    def __str__(self) -> str:
+        return f"{self.bytes / 1_000:.1f} KB in {self.requests}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running product, and the browser that looks at it."""
+
+    url: str
+    browser: Browser
+    states: dict[str, Any]  # what a browser keeps of each role's session
+
+    def cookie(self, role: str) -> str:
+        return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in self.states[role].get("cookies", ()))
+
+
+def rows(short: bool) -> Iterator[Row]:
+    """Measure, goal and figure of each; what falls short is told in detail on stderr.
+
+    Args:
+        short: axe-core without the states of pages, Lighthouse on two pages alone.
+    """
+    if CHROMIUM is None:
+        for measure, goal in (WEIGHT, SEARCH, AXE, LIGHTHOUSE_LIST, LIGHTHOUSE_OTHERS):
+            yield measure, goal, "not measured: no Chromium"
+        return
+    with site() as product:
+        yield *WEIGHT, weights(product)
+        yield *SEARCH, f"{search_bytes(product) / 1_000:.1f} KB"
+        yield *AXE, scan(product, PAGES.values() if short else PLACES)
+        of_list, of_others = with_lighthouse(product, short)
+        yield *LIGHTHOUSE_LIST, of_list
+        yield *LIGHTHOUSE_OTHERS, of_others
+
+
+@contextlib.contextmanager
+def site() -> Iterator[Site]:
+    """gunicorn with something to show, and Chromium."""
+    with rig() as instance, instance.app.app_context(), sync_playwright() as playwright:
+        make_rows()
+        instance.start_web()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        states: dict[str, Any] = {"": {}}
+        with open_context(browser, instance.url) as context:
+            sign_in(context.new_page(), "super_admin")
+            states["super_admin"] = context.storage_state()
+        yield Site(instance.url, browser, states)
+        browser.close()
+
+
+def weights(product: Site) -> str:
+    """The list's weight and that of the heaviest page."""
+    found = {name: weigh(product, place) for name, place in PAGES.items()}
+    for name, weight in found.items():
+        if weight.bytes >= WEIGHT_MAX_BYTES or weight.requests >= REQUESTS_MAX:
+            complain(f"weight: {name}: {weight}")
+    heaviest = max(found, key=lambda name: found[name].bytes)
+    return f"{found[LIST]} / {found[heaviest]} ({heaviest}, of {len(found)})"
+
+
+def weigh(product: Site, place: Place) -> Weight:
+    """What a page costs that is opened with an empty cache: heads and bodies, as they come over the wire."""
+    sizes: list[int] = []
+    with open_context(product.browser, product.url, storage_state=product.states[place.role]) as context:
+        page = context.new_page()
+        network = context.new_cdp_session(page)
+        network.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+        network.send("Network.enable")
+        page.goto(place.path, wait_until="networkidle")
+    return Weight(sum(sizes), len(sizes))
+
+
+def search_bytes(product: Site) -> int:
+    """The compressed body of the answer to a search that finds more than a page."""
+    headers = {"HX-Request": "true", "Accept-Encoding": "gzip", "Cookie": product.cookie("super_admin")}
+    request = urllib.request.Request(f"{product.url}{HOOKS}?q=customer", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        body = response.read()
+    if (count := gzip.decompress(body).count(b'<tr id="webhook-')) != 25:
+        raise RuntimeError(f"the search shows {count} rows")
+    return len(body)
+
+
+def scan(product: Site, places: Collection[Place]) -> str:
+    """What axe-core finds in all looks of ``places``."""
+    scans = found = 0
+    for place, page in walk(product.browser, product.url, places):
+        for look in looks(page):
+            scans += 1
+            for violation in violations(page):
+                found += 1
+                complain(f"axe-core: {place.name}, {look}: {violation}")
+    return f"{found} in {scans} scans of {len(places)} pages{' and states' if places is PLACES else ''}"
+
+
+def with_lighthouse(product: Site, short: bool) -> tuple[str, str]:
+    """The scores of the list, and the lowest of all other pages; never a reason to fail."""
+    try:
+        program = lighthouse.install()
+        found = {
+            (name, form_factor): _judge(product, program, place, form_factor, short)
+            for name, place in PAGES.items()
+            for form_factor in lighthouse.FORM_FACTORS
+            if not short or (name in SHORT and form_factor == "mobile")
+        }
+    except lighthouse.NotMeasured as error:
+        return f"not measured: {error}", f"not measured: {error}"
+    of_list = (
+        f"{factor} {', '.join(map(str, r.scores.values()))}" for (name, factor), r in found.items() if name == LIST
+    )
+    others = {key: result.scores for key, result in found.items() if key[0] != LIST}
+    lowest = (min((scores[c], *key) for key, scores in others.items()) for c in lighthouse.CATEGORIES)
+    of_others = (f"{score}{f' ({name}, {factor})' if score < 100 else ''}" for score, name, factor in lowest)
+    return "; ".join(of_list), f"{', '.join(of_others)}, of {len({name for name, _ in others})}"
+
+
+def _judge(product: Site, program: Path, place: Place, form_factor: str, short: bool) -> lighthouse.Result:
+    goal, times = 100 if place.name == LIST else LEAST_SCORE, 1 if short else lighthouse.TIMES
+    url, cookie = product.url + place.path, product.cookie(place.role)
+    result = lighthouse.run(program, url, cookie, form_factor, goal, times)
+    if min(result.scores.values()) < goal:
+        for shortfall in result.shortfalls:
+            complain(f"Lighthouse: {place.name}, {form_factor}: {shortfall}")
+    return result
+
+
+def complain(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

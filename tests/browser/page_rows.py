@@ -1,0 +1,70 @@
+"""What stands in the database while every page is looked at: something of each kind, in each state."""
+
+from datetime import timedelta
+
+from tests.factories import make_api_key, make_webhook
+from tests.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui import audit
+from webhooks_ui.event_types import EVENT_TYPES
+from webhooks_ui.extensions import db
+from webhooks_ui.models import BulkAction, Environment, Stats, Webhook, utcnow
+
+CUSTOMERS = 26  # one more than a page has rows
+
+
+def make_rows() -> None:
+    """Fill an empty database; ``pages.PLACES`` count on these ids."""
+    _make_webhooks()
+    _make_deliveries()
+    make_api_key()
+    revoked, _ = make_api_key(name="Old platform")
+    revoked.last_used_at = revoked.revoked_at = utcnow()
+    audit.record("webhook.updated", "webhook", 1, "Orders", {"url": "a", "active": True}, {"url": "b", "active": False})
+    for status in ("stopped", "running", "finished"):
+        action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
+        action.status, action.updated_at = status, utcnow() - timedelta(minutes=5)
+        db.session.add(action)
+    db.session.commit()
+
+
+def _make_webhooks() -> None:
+    now, types = utcnow(), list(EVENT_TYPES)
+    make_webhook(description="Keeps the shop up to date.", previous_secret_expires_at=now + timedelta(hours=3))
+    make_webhook(
+        name="Sick",
+        consecutive_failures=12,
+        breaker_opened_at=now,
+        failing_since=now - timedelta(days=2),
+        probe_at=now + timedelta(hours=1),
+    )
+    make_webhook(name="Dead", active=False, disabled_at=now, disabled_reason="The endpoint answered 410 Gone.")
+    make_webhook(name="Paused", active=False)
+    for number in range(CUSTOMERS):
+        make_webhook(
+            name=f"Customer {number}",
+            url=f"https://customer-{number}.example.com/webhooks/incoming",
+            environment=list(Environment)[number % 3],
+            event_types=types[: 1 + number % len(types)],
+        )
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    for webhook_id in db.session.scalars(db.select(Webhook.id).where(Webhook.id != 4)).all():
+        for ago in range(24):
+            for succeeded, count in ((True, 40 + 7 * (ago * webhook_id % 5)), (False, ago * webhook_id % 3)):
+                key = {"webhook_id": webhook_id, "hour": hour - timedelta(hours=ago), "succeeded": succeeded}
+                db.session.add(Stats(**key, duration_bucket_ms=100 if ago % 2 else 250, count=count))
+    db.session.commit()
+
+
+def _make_deliveries() -> None:
+    orders, paused = db.session.get_one(Webhook, 1), db.session.get_one(Webhook, 4)
+    data = EVENT_TYPES["license.activated"].example
+    failed = settle(add_delivery(orders, data), 500, attempts_count=2)
+    add_attempt(failed)
+    add_attempt(failed, number=2, outcome="timeout", response_code=None, response_headers=[], response_body=None)
+    done = settle(add_delivery(orders, data))
+    add_attempt(done, outcome="delivered", response_code=200, response_body=b'{"received":true,"id":[1,2,3]}')
+    settle(add_delivery(orders), 503, status="pending", due_at=utcnow() + timedelta(hours=1))
+    add_delivery(paused)
+    settle(add_delivery(), status="cancelled", response_code=None, outcome=None)
+    for number in range(CUSTOMERS):
+        settle(add_delivery(orders), 503 if number % 5 == 4 else 200, duration_ms=20 + number)

@@ -1,0 +1,169 @@
+"""Every page of the product, and the states of pages that look different: one list for whoever looks at all of them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from tests.browser.conftest import open_context, sign_in
+
+HOOKS, LOG = "/admin/webhooks", "/admin/webhook-deliveries"
+ONE_ROW = f"{HOOKS}?q=orders"  # where it is not the list that is looked at: its 25 rows take a while
+NARROW = ViewportSize(width=360, height=900)
+Reach = Callable[[Page], object]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page or a state of one.
+
+    Args:
+        name: ``page``, or ``page, state``.
+        reach: what leads there from ``path``; ``None``: opening it is all.
+        role: who looks; ``""``: nobody is signed in.
+        status: of the answer that shows it.
+    """
+
+    name: str
+    path: str
+    reach: Reach | None = None
+    role: str = "super_admin"
+    status: int = 200
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is a page in its usual state, and its address alone leads there."""
+        return self.reach is None and self.status == 200 and "," not in self.name
+
+
+def walk(
+    browser: Browser, base_url: str, places: Iterable[Place], follow: Callable[[Page], object] | None = None
+) -> Iterator[tuple[Place, Page]]:
+    """Show each place in turn, narrow, to its role.
+
+    Args:
+        follow: is given each browser page before anything is opened in it.
+
+    Raises:
+        RuntimeError: an address didn't lead to its page.
+    """
+    for role, group in groupby(places, key=lambda place: place.role):
+        with open_context(browser, base_url) as context:
+            page = context.new_page()
+            if follow:
+                follow(page)
+            if role:
+                sign_in(page, role)
+            for place in group:
+                page.set_viewport_size(NARROW)
+                answer = page.goto(place.path)
+                if place.reach:
+                    place.reach(page)
+                elif answer is None or answer.status != place.status or not page.url.endswith(place.path):
+                    raise RuntimeError(f"{place.name}: {answer and answer.status} at {page.url}")
+                yield place, page
+
+
+def press(button: str, result: str) -> Reach:
+    """Click ``button`` and wait until ``result`` is there."""
+
+    def reach(page: Page) -> None:
+        page.locator(button).click()
+        page.locator(result).first.wait_for()
+
+    return reach
+
+
+def strike(key: str, result: str) -> Reach:
+    """Press ``key`` and wait until ``result`` is there."""
+
+    def reach(page: Page) -> None:
+        page.keyboard.press(key)
+        page.locator(result).first.wait_for()
+
+    return reach
+
+
+def unfold(page: Page) -> None:
+    """Open what is folded, also where opening one closes the others: axe-core passes over what is hidden."""
+    page.evaluate(
+        "for (const part of document.querySelectorAll('details')) { part.removeAttribute('name'); part.open = true }"
+    )
+
+
+def choose_and_delete(page: Page) -> None:
+    page.locator("#webhook-1-chosen").check()
+    press("#webhook-bulk [value=delete]", "text=Delete 1 webhook?")(page)
+
+
+def edit_what_was_changed(page: Page) -> None:
+    page.evaluate("document.querySelector('[name=version]').value = '0'")
+    page.locator("#name").fill("Mine")
+    press("main form .primary", ".conflict")(page)
+
+
+def create_key(page: Page) -> None:
+    page.locator("#name").fill("Licence server")
+    press("main form .primary", "#api-key-text")(page)
+
+
+PLACES = (
+    Place("sign-in", "/login", role=""),
+    Place("sign-in, refused", "/login", press(".primary", ".error"), role="", status=422),
+    Place("not allowed", "/admin/audit-log", role="operator", status=403),
+    Place("webhooks, to an operator", ONE_ROW, role="operator"),
+    Place("webhooks", HOOKS),
+    Place("webhooks, none found", f"{HOOKS}?q=nothing"),
+    Place("webhooks, last page", f"{HOOKS}?page=2"),
+    Place("webhooks, a toast", ONE_ROW, press("#webhook-1-active", "#status .toast")),
+    Place("webhooks, to delete some", ONE_ROW, choose_and_delete),
+    Place("account menu", ONE_ROW, press(".user-button", "#user-menu")),
+    Place("environment menu", ONE_ROW, press(".environment-button", "#environment-menu")),
+    Place("sections menu", ONE_ROW, press(".menu-button", "#sidebar")),
+    Place("palette", ONE_ROW, strike("Control+k", "#palette a")),
+    Place("keyboard help", ONE_ROW, strike("?", "#keys")),
+    Place("palette page", "/admin/palette?q=a"),
+    Place("create a webhook", f"{HOOKS}/new"),
+    Place("create a webhook, refused", f"{HOOKS}/new", press("main form .primary", ".error"), status=422),
+    Place("webhook", f"{HOOKS}/1"),
+    Place("webhook, unfolded", f"{HOOKS}/1", unfold),
+    Place("webhook, failing", f"{HOOKS}/2"),
+    Place("webhook, disabled", f"{HOOKS}/3"),
+    Place("webhook, never used", f"{HOOKS}/4"),
+    Place("edit a webhook", f"{HOOKS}/1/edit"),
+    Place("edit a webhook, changed meanwhile", f"{HOOKS}/1/edit", edit_what_was_changed, status=409),
+    Place("secret", f"{HOOKS}/1/secret"),
+    Place("test event", f"{HOOKS}/1/test"),
+    Place("test event, sent", f"{HOOKS}/1/test", press("main .primary", "#test-result .note")),
+    Place("delete a webhook", f"{HOOKS}/1/delete"),
+    Place("recover", f"{HOOKS}/1/recoveries"),
+    Place("recover, counted", f"{HOOKS}/1/recoveries", press("form[action$=recoveries] .primary", "#bulk-count")),
+    Place("missed events, counted", f"{HOOKS}/1/recoveries", press("form[action$=missed] .primary", "#bulk-count")),
+    Place("deliveries", LOG),
+    Place("deliveries, filtered", f"{LOG}?status=failed&code=5xx&webhook=1"),
+    Place("deliveries, none found", f"{LOG}?q=nothing"),
+    Place("delivery", f"{LOG}/1"),
+    Place("delivery, unfolded", f"{LOG}/1", unfold),
+    Place("delivery, delivered", f"{LOG}/2"),
+    Place("delivery, retrying", f"{LOG}/3"),
+    Place("delivery, waiting", f"{LOG}/4"),
+    Place("delivery, cancelled", f"{LOG}/5"),
+    Place("retry many", f"{LOG}/retries?status=failed"),
+    Place("cancel many", f"{LOG}/cancellations?webhook=4"),
+    Place("bulk actions", "/admin/bulk-actions"),
+    Place("bulk action, stopped", "/admin/bulk-actions/1"),
+    Place("bulk action, running", "/admin/bulk-actions/2"),
+    Place("bulk action", "/admin/bulk-actions/3"),
+    Place("notices", "/admin/notices"),
+    Place("event types", "/admin/event-types"),
+    Place("event types, unfolded", "/admin/event-types", unfold),
+    Place("audit log", "/admin/audit-log"),
+    Place("audit log, unfolded", "/admin/audit-log", unfold),
+    Place("API keys", "/admin/api-keys"),
+    Place("API key, created", "/admin/api-keys", create_key),
+    Place("revoke an API key", "/admin/api-keys/1/revoke"),
+    Place("settings", "/admin/settings/webhooks"),
+    Place("purge count", "/admin/settings/webhooks/purge"),
+    Place("not found", "/admin/nothing-here", status=404),
+)

@@ -1,0 +1,52 @@
+"""axe-core finds nothing on any page, in both colour schemes, wide and narrow; and no page is wider than its window."""
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+
+from tests.browser.axe import looks, violations
+from tests.browser.conftest import Watch
+from tests.browser.page_rows import make_rows
+from tests.browser.pages import HOOKS, LOG, PLACES, walk
+
+PARTS = {
+    "webhooks": [place for place in PLACES if place.path.startswith(HOOKS)],
+    "deliveries": [place for place in PLACES if place.path.startswith(LOG)],
+    "others": [place for place in PLACES if not place.path.startswith((HOOKS, LOG))],
+}
+NO_PAGES = {  # fragments, downloads, and the way to the first page
+    "admin",
+    "deliveries.body",
+    "deliveries.newer",
+    "deliveries.unfinished",
+    "exports.csv",
+    "exports.json",
+    "webhooks.test_result",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_page_has_a_violation_or_is_too_wide(
+    browser: Browser, base_url: str, watch: Watch, request: pytest.FixtureRequest, part: str
+) -> None:
+    make_rows()
+    watch.expect_status(*{place.status for place in PARTS[part]} - {200})
+    found, too_wide, scans = [], [], 0
+    for place, page in walk(browser, base_url, PARTS[part], watch.follow):
+        for look in looks(page):
+            scans += 1
+            found += [f"{place.name}, {look}: {violation}" for violation in violations(page)]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                too_wide.append(f"{place.name}, {look}")
+    request.node.user_properties.append(("axe", [len(PARTS[part]), scans, len(found)]))
+    assert not found, "\n".join(found)
+    assert not too_wide
+
+
+def test_every_page_is_looked_at(app: Flask) -> None:
+    addresses = app.url_map.bind("")
+    seen = {addresses.match(place.path.partition("?")[0])[0] for place in PLACES if place.status != 404}
+    pages = {
+        rule.endpoint for rule in app.url_map.iter_rules() if "GET" in rule.methods and rule.rule.startswith("/admin/")
+    }
+    assert pages == seen - {"session.new"} | NO_PAGES
