@@ -12,6 +12,7 @@ from flask import current_app
 from rq import Queue
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
 
+from jobs.cancel import cancel_orphans
 from jobs.wake import CHORES
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, get_settings, utcnow
@@ -47,6 +48,9 @@ def purge_daily(place: Place | None = None) -> None:
 
     Other chores would wait for one that purged to the end at once.
     """
+    if place is None:
+        with write_transaction() as connection:
+            cancel_orphans(connection)
     until = time.monotonic() + TURN_SECONDS
     for _, reached in _batches(cutoff(), place):
         if reached and time.monotonic() > until:

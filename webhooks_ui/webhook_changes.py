@@ -6,6 +6,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, update
 from werkzeug.exceptions import NotFound
 
+from jobs.cancel import GIVEN_UP
 from webhooks_ui import audit, secret_box
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery, DeliveryStatus, Webhook, utcnow
@@ -86,7 +87,7 @@ def delete(webhook: Webhook) -> None:
     result = db.session.execute(
         update(Delivery)
         .where(Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING)
-        .values(status=DeliveryStatus.CANCELLED, due_at=None, lease_token=None, forced=False)
+        .values(GIVEN_UP)
         .execution_options(synchronize_session=False)
     )
     cancelled = cast("CursorResult[Any]", result).rowcount

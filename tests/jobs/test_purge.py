@@ -128,3 +128,14 @@ def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
         turns += 1
     assert turns == 4
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 0
+
+
+def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_deleted(app):
+    orphan, waiting = make_delivery(), make_delivery()
+    orphan.webhook.deleted_at = utcnow()
+    orphan.webhook.active = waiting.webhook.active = False
+    db.session.commit()
+    purge_module.purge_daily()
+    db.session.expire_all()
+    assert (orphan.status, orphan.due_at) == ("cancelled", None)
+    assert waiting.status == "pending"
