@@ -34,7 +34,7 @@ bench: $(READY) ## measure, and write docs/benchmarks.md (ARGS=--short for a qui
 faults: $(READY) ## the long fault test: kills, flushes and restarts under load, and the account of every event
 	$(BIN)/python -m tests.faults $(ARGS)
 
-screenshots: $(READY) ## pictures of every page, light, dark and narrow, into docs/screenshots
+screenshots: $(READY) ## pictures of every page, light, dark and narrow, into screenshots/, and those of the README
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 requirements: $(READY) ## pin the newest versions of requirements.in in requirements.txt

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_a_retry_makes_a_final_delivery_due_again(api):
 
 
 def test_a_retry_while_an_attempt_is_under_way_gets_409(api):
-    delivery = make_delivery(lease_token="x")
+    delivery = make_delivery(lease_token="x", due_at=utcnow() + timedelta(seconds=7))
     assert api.post(f"/deliveries/{delivery.id}/retries").status_code == 409
 
 

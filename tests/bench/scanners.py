@@ -1,22 +1,17 @@
 """What a browser says of the pages: their weight, and what axe-core and Lighthouse find. Of the product as it runs."""
 
-import contextlib
 import gzip
 import sys
 import urllib.request
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from playwright.sync_api import Browser, sync_playwright
+from typing import NamedTuple
 
 from tests.bench import lighthouse
 from tests.browser.axe import looks, violations
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, open_context, sign_in
-from tests.browser.page_rows import make_rows
+from tests.browser.conftest import CHROMIUM, open_context
 from tests.browser.pages import HOOKS, PLACES, Place, walk
-from tests.rig import rig
+from tests.browser.site import Site, site
 
 Row = tuple[str, str, str]  # measure, goal, figure
 PAGES = {place.name: place for place in PLACES if place.is_page}
@@ -37,18 +32,6 @@ class Weight(NamedTuple):
         return f"{self.bytes / 1_000:.1f} KB in {self.requests}"
 
 
-@dataclass(frozen=True)
-class Site:
-    """A running product, and the browser that looks at it."""
-
-    url: str
-    browser: Browser
-    states: dict[str, Any]  # what a browser keeps of each role's session
-
-    def cookie(self, role: str) -> str:
-        return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in self.states[role].get("cookies", ()))
-
-
 def rows(short: bool) -> Iterator[Row]:
     """Measure, goal and figure of each; what falls short is told in detail on stderr.
 
@@ -66,21 +49,6 @@ def rows(short: bool) -> Iterator[Row]:
         of_list, of_others = with_lighthouse(product, short)
         yield *LIGHTHOUSE_LIST, of_list
         yield *LIGHTHOUSE_OTHERS, of_others
-
-
-@contextlib.contextmanager
-def site() -> Iterator[Site]:
-    """gunicorn with something to show, and Chromium."""
-    with rig() as instance, instance.app.app_context(), sync_playwright() as playwright:
-        make_rows()
-        instance.start_web()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        states: dict[str, Any] = {"": {}}
-        with open_context(browser, instance.url) as context:
-            sign_in(context.new_page(), "super_admin")
-            states["super_admin"] = context.storage_state()
-        yield Site(instance.url, browser, states)
-        browser.close()
 
 
 def weights(product: Site) -> str:

@@ -1,47 +1,53 @@
-"""``make screenshots``: pictures of every page of ``make demo``, light, dark and narrow, into docs/screenshots."""
+"""``make screenshots``: pictures of every page and state, light and dark, narrow and wide.
+
+All of them go into ``screenshots/``, to be looked at; those of ``make demo`` that the README shows, into
+``docs/screenshots/``.
+"""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.axe import looks
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.browser.pages import HOOKS, LOG, PLACES, walk
+from tests.browser.site import site
 from tests.rig import ROOT, free_port, until
 
-FOLDER = ROOT / "docs" / "screenshots"
+FOLDER, README_FOLDER = ROOT / "screenshots", ROOT / "docs" / "screenshots"
 PASSWORD = "a password for pictures"
-TRICKLE_SECONDS = 25  # until the log has something to show
-LOOKS = {
+TRICKLE_SECONDS = 40  # until the log has something to show
+README_LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
     "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 780}},
 }
-PAGES = {
-    "login": "/login",
-    "webhooks": "/admin/webhooks",
-    "webhooks-empty": "/admin/webhooks?q=nothing+like+this",
-    "webhook-new": "/admin/webhooks/new",
-    "webhook-edit": "/admin/webhooks/4/edit",
-    "webhook": "/admin/webhooks/4",
-    "webhook-delete": "/admin/webhooks/4/delete",
-    "deliveries": "/admin/webhook-deliveries",
-    "delivery": "/admin/webhook-deliveries/{failed}",
-    "event-types": "/admin/event-types",
-    "audit-log": "/admin/audit-log",
-    "api-keys": "/admin/api-keys",
-    "settings": "/admin/settings/webhooks",
-    "not-found": "/admin/webhooks/999999",
-}
+README_PAGES = {"webhooks": HOOKS, "webhook": f"{HOOKS}/4", "deliveries": LOG, "delivery": f"{LOG}/{{failed}}"}
 
 
 def main() -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    for folder in (FOLDER, README_FOLDER):
+        folder.mkdir(parents=True, exist_ok=True)
+    shoot_everything()
+    shoot_for_readme()
+
+
+def shoot_everything() -> None:
+    """The whole of each place, in each look."""
+    with site() as product:
+        for place, page in walk(product.browser, product.url, PLACES):
+            for look in looks(page):
+                page.screenshot(path=FOLDER / f"{_words(place.name)}-{_words(look)}.png", full_page=True)
+
+
+def shoot_for_readme() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots-", ignore_cleanup_errors=True) as folder:
         url = f"http://127.0.0.1:{free_port()}"
         environ = os.environ | {"INSTANCE_PATH": folder, "PORT": url.rpartition(":")[2], "ADMIN_PASSWORD": PASSWORD}
@@ -52,7 +58,7 @@ def main() -> None:
             time.sleep(TRICKLE_SECONDS)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-                for look in LOOKS:
+                for look in README_LOOKS:
                     _shoot(browser, url, look)
                 browser.close()
         finally:
@@ -69,20 +75,19 @@ def _answers(url: str) -> bool:
 
 
 def _shoot(browser: Browser, url: str, look: str) -> None:
-    context = browser.new_context(base_url=url, **LOOKS[look])  # type: ignore[arg-type]
+    context = browser.new_context(base_url=url, **README_LOOKS[look])  # type: ignore[arg-type]
     page = context.new_page()
-    failed = "1"
-    for name, path in PAGES.items():
+    _sign_in(page)
+    failed = _a_failed_delivery(page)
+    for name, path in README_PAGES.items():
         page.goto(path.format(failed=failed))
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=_path(name, look))
-        if name == "login":
-            _sign_in(page)
-            failed = _a_failed_delivery(page)
+        page.screenshot(path=README_FOLDER / f"{name}-{look}.png")
     context.close()
 
 
 def _sign_in(page: Page) -> None:
+    page.goto("/login")
     page.fill("[name=email]", "admin@example.com")
     page.fill("[name=password]", PASSWORD)
     page.keyboard.press("Enter")
@@ -90,13 +95,13 @@ def _sign_in(page: Page) -> None:
 
 
 def _a_failed_delivery(page: Page) -> str:
-    page.goto("/admin/webhook-deliveries?code=5xx")
-    link = page.locator("a[href*='/admin/webhook-deliveries/']:not([href*='export'])").first
+    page.goto(f"{LOG}?code=5xx")
+    link = page.locator(f"a[href*='{LOG}/']:not([href*='export'])").first
     return (link.get_attribute("href") or "1").rpartition("/")[2]
 
 
-def _path(name: str, look: str) -> Path:
-    return FOLDER / f"{name}-{look}.png"
+def _words(text: str) -> str:
+    return "-".join(re.findall(r"\w+", text.lower()))
 
 
 if __name__ == "__main__":

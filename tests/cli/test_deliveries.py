@@ -26,7 +26,7 @@ def test_retry_makes_deliveries_due(run):
 
 
 def test_retry_says_what_it_could_not_retry(run):
-    id = make_delivery(lease_token="x").id
+    id = make_delivery(lease_token="x", due_at=utcnow() + timedelta(seconds=7)).id
     result = run("deliveries", "retry", str(id), "999")
     assert (result.exit_code, result.stdout) == (1, "Queued for one more attempt: 0 of 2.\n")
     assert f"{id} was not retried: an attempt is under way" in result.stderr

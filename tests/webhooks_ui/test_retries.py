@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from redis import Redis
 
@@ -108,6 +110,6 @@ def test_an_unknown_delivery_is_a_404(admin):
 
 
 def test_resending_many_answers_with_those_that_it_changed(app):
-    failed, held = settle(add_delivery(), 500), add_delivery(lease_token="held")
+    failed, held = settle(add_delivery(), 500), add_delivery(lease_token="held", due_at=utcnow() + timedelta(seconds=7))
     assert resend([failed.id, held.id, 999]) == [failed.id]
     assert resend([]) == []
