@@ -14,7 +14,8 @@ from webhooks_ui.extensions import db
 from webhooks_ui.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
-from webhooks_ui.webhook_list import text_matches
+from webhooks_ui.models.webhook import DELETED, LIVE
+from webhooks_ui.webhook_list import DEFAULT_SORT, SORTS, text_matches
 
 WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
 EVENTS_FOUND_MAX = 40
@@ -28,6 +29,7 @@ class Search:
 
     sources: tuple[Condition, ...]
     condition: Condition
+    joins: bool = False  # whether to check a row means to look up its webhook
     ids: tuple[int | None, int | None] = (None, None)  # the lowest and the highest that can match, where known
 
 
@@ -38,6 +40,7 @@ def search(filters: DeliveryFilters) -> Search:
     return Search(
         text.sources or _filter_sources(filters),
         and_(text.condition, *_conditions(filters)),
+        text.joins,
         (
             first_id_at(Delivery, since - CLOCK_SLACK) if since else None,
             first_id_at(Delivery, until + CLOCK_SLACK) if until else None,
@@ -50,17 +53,23 @@ def _text_search(text: str) -> Search:
     found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
-    matches = text_matches(text)
-    webhooks = db.session.scalars(select(Webhook.id).where(matches).limit(WEBHOOK_SOURCES_MAX + 1)).all()
+    webhooks = _webhooks(text)
     types = [name for name in EVENT_TYPES if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         # A scalar subquery is asked row by row; for EXISTS, PostgreSQL would first hash all webhooks that match.
-        of_webhook = select(matches).where(Webhook.id == Delivery.webhook_id).correlate(Delivery).scalar_subquery()
-        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook))
+        of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
     if types:
         return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
     found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
     return Search(tuple(found) or (false(),), true())
+
+
+def _webhooks(text: str) -> list[int]:
+    """The first webhooks whose name or URL holds ``text``, deleted ones, too; each by an index that holds the texts."""
+    live = select(Webhook.id).where(LIVE, text_matches(text)).order_by(*SORTS[DEFAULT_SORT])
+    deleted = select(Webhook.id).where(DELETED, text_matches(text)).order_by(Webhook.id)
+    return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]
 
 
 def _events(text: str) -> list[int]:

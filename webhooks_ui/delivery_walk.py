@@ -12,6 +12,7 @@ from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery
 
 SCANNED_ROWS = 30_000  # at most, one after the other in the table
+JOINED_ROWS = 10_000  # at most, with a look at the webhook of each
 SOUGHT_ROWS = 4_000  # at most, scattered, through another index
 LEAST_ROWS = 26  # of each source: a page and one
 
@@ -20,7 +21,7 @@ def window_end(found: Search, start: int, descending: bool, rows: int | None = N
     """The last id to look at, so that the sources have about ``rows`` rows up to it; ``None`` if all have fewer."""
     sources = found.sources or (true(),)
     if rows is None:
-        rows = SOUGHT_ROWS if found.sources else SCANNED_ROWS
+        rows = SOUGHT_ROWS if found.sources else JOINED_ROWS if found.joins else SCANNED_ROWS
     ends = [
         select(Delivery.id)
         .where(source, _within(found, start, None, descending))

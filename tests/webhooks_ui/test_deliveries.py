@@ -183,6 +183,25 @@ def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, mon
     assert shown_ids(admin, category="product", cursor=cursor) == [product.id]
 
 
+def test_a_search_that_finds_many_webhooks_looks_at_some_rows_at_a_time(admin, monkeypatch):
+    monkeypatch.setattr("webhooks_ui.delivery_search.WEBHOOK_SOURCES_MAX", 1)
+    monkeypatch.setattr("webhooks_ui.delivery_walk.JOINED_ROWS", 30)
+    found = [add_delivery(make_webhook(name=f"Customer {number}")) for number in range(2)]
+    webhook = make_webhook()
+    for _ in range(35):
+        add_delivery(webhook)
+    page = admin.get(LOG, query_string={"q": "customer"}).text
+    assert "Nothing found so far" in page
+    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
+    assert shown_ids(admin, q="customer", cursor=cursor) == [found[1].id, found[0].id]
+
+
+def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin):
+    delivery = add_delivery(make_webhook(name="Gone", active=False, deleted_at=utcnow()))
+    add_delivery()
+    assert shown_ids(admin, q="gone") == [delivery.id]
+
+
 def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin):
     seen = add_delivery()
     add_delivery(make_webhook(event_types=["product.created"]))

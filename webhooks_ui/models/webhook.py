@@ -18,6 +18,7 @@ SEARCHED_CHARACTERS = 500  # of name and URL: PostgreSQL's indexes have room for
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
 LIVE = text("deleted_at IS NULL")
+DELETED = text("deleted_at IS NOT NULL")
 NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")  # what people must be told of
 
 
@@ -102,6 +103,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         # Each of the next two holds all that the list looks at: no row is read that isn't shown.
         Index("ix_webhooks_by_creation", "created_at", "id", *LOOKED_AT, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=DELETED, postgresql_where=DELETED),
         Index("ix_webhooks_counted", "environment", "active", sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_webhooks_noticed", "id", sqlite_where=NOTICED, postgresql_where=NOTICED),  # the badge on every page
     )
