@@ -11,18 +11,16 @@ import threading
 import time
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import cast
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs import claim
+from jobs.look import Target, look, sendable
 from jobs.pace import Pace
-from jobs.record import Finished, record, without_answer
-from jobs.send import Sender
-from jobs.senders import Senders
-from jobs.slots import Slots
+from jobs.record import Finished, record, record_one_by_one
+from jobs.senders import senders_of
 from jobs.wake import Listener, call_help, wake
 from webhooks_ui.extensions import db, write_transaction
 from webhooks_ui.models import get_settings, utcnow
@@ -59,7 +57,7 @@ class Drain:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._senders = _senders(app)
+        self._senders = senders_of(app)
         self._slots = self._senders.slots
         self._listener = Listener(app.extensions["redis"], self._senders.inbox)
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
@@ -185,25 +183,12 @@ class Drain:
                 return
             except (DBAPIError, InvalidRequestError, ValueError) as error:
                 if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
-                    self._record_one_by_one()
+                    record_one_by_one(self._token, self._finished, self._settings)
                     continue
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
                 logger.warning("The database can't be written to, trying again", exc_info=True)
                 time.sleep(DATABASE_PAUSE_SECONDS)
-
-    def _record_one_by_one(self) -> None:
-        """Write results of which one can't be stored: that one without its answer. Better that than sent for ever."""
-        logger.exception("A result can't be stored as it is")
-        while self._finished:
-            item = self._finished[-1]
-            try:
-                with write_transaction() as connection:
-                    record(connection, self._token, [item], self._settings)
-            except (DataError, IntegrityError, ValueError):
-                with write_transaction() as connection:
-                    record(connection, self._token, [without_answer(item)], self._settings)
-            self._finished.pop()
 
     def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
@@ -231,7 +216,7 @@ class Drain:
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
         """Lease as much as the slots want, and of each webhook no more than its share of the room."""
-        found = claim.look(connection, now, self._cursor)
+        found = look(connection, now, self._cursor)
         self._cursor = found.cursor
         with self._senders.lock:
             ahead = int(self._pace.per_second * AHEAD_SECONDS)
@@ -241,7 +226,7 @@ class Drain:
         claimed = claim.claim_forced(connection, now, self._token, room) if found.forced else []
         claimed += claim.claim_probes(connection, now, self._token, found.probes, room, self._request_seconds)
         share = max(1, room.deliveries // max(1, len(wanted)))
-        alike: dict[int, dict[int, claim.Target]] = {}
+        alike: dict[int, dict[int, Target]] = {}
         for id, each in wanted.items():
             alike.setdefault(min(each, share), {})[id] = found.open[id]
         for each, targets in alike.items():
@@ -254,7 +239,7 @@ class Drain:
         """Give back what was queued for webhooks that were switched off, or whose breaker opened, meanwhile."""
         with self._senders.lock:
             queued = self._slots.webhooks_queued()
-        if unsendable := set(queued) - claim.sendable(connection, queued):
+        if unsendable := set(queued) - sendable(connection, queued):
             claim.release(connection, now, self._token, self._drop(unsendable))
 
     def _drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
@@ -271,14 +256,3 @@ class Drain:
             with self._senders.lock:
                 self._slots.drop_queue(ids=ids)
             self._held -= ids
-
-
-def _senders(app: Flask) -> Senders:
-    """The threads, and what the runs before learned of the webhooks."""
-    if "senders" not in app.extensions:
-        sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
-        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))
-    senders = cast(Senders, app.extensions["senders"])
-    with senders.lock:
-        senders.slots.forget_idle()
-    return senders

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from jobs.bulk import add_many, insert_many, listed, select_many, time_for, update_many
 from jobs.claim import Claimed
 from jobs.retry import Attempted, Health, decide, judge
 from jobs.send import Result
+from webhooks_ui.extensions import write_transaction
 from webhooks_ui.models import Attempt, AuditEntry, Delivery, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms
 from webhooks_ui.outcomes import Outcome
@@ -53,8 +55,26 @@ def record(
     _judge(connection, written, settings["alert_threshold"])
 
 
-def without_answer(item: Finished) -> Finished:
-    """The result without what the endpoint wrote, for an answer that no database takes."""
+def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
+    """Write, and take out of ``finished``, results of which one can't be stored: that one without its answer.
+
+    Better that than to send the delivery for ever.
+    """
+    while finished:
+        try:
+            _record_alone(token, finished[-1], settings)
+        except (DataError, IntegrityError, ValueError):
+            logger.exception("What the endpoint of delivery %d answered can't be stored", finished[-1][0].id)
+            _record_alone(token, _without_answer(finished[-1]), settings)
+        finished.pop()
+
+
+def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> None:
+    with write_transaction() as connection:
+        record(connection, token, [item], settings)
+
+
+def _without_answer(item: Finished) -> Finished:
     claimed, headers, result = item
     detail = "The answer can't be shown."
     return claimed, headers, replace(result, detail=detail, response_headers=[], response_body=None)

@@ -6,6 +6,9 @@ import queue
 import threading
 import time
 from datetime import UTC, datetime
+from typing import cast
+
+from flask import Flask
 
 from jobs.claim import Claimed
 from jobs.record import Finished
@@ -108,3 +111,14 @@ class Senders:
             elif self.slots.in_flight < self.slots.limit:
                 self._hand_out()  # a success may have earned its webhook more slots
             return delivery
+
+
+def senders_of(app: Flask) -> Senders:
+    """The threads of this process, and what earlier jobs learned of the webhooks."""
+    if "senders" not in app.extensions:
+        sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
+        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))
+    senders = cast(Senders, app.extensions["senders"])
+    with senders.lock:
+        senders.slots.forget_idle()
+    return senders

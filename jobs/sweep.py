@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, or_, select, update
 
-from jobs.claim import LEASE_SECONDS, look
+from jobs.claim import LEASE_SECONDS
+from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS
 from jobs.wake import wake
 from webhooks_ui.extensions import db, write_transaction

@@ -3,7 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, look, release, renew, sendable
+from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
+from jobs.look import look, sendable
 from jobs.publish import NewEvent, publish, publish_test
 from tests.factories import make_event, make_webhook
 from webhooks_ui.extensions import db, write_transaction
@@ -118,7 +119,7 @@ def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app):
 
 
 def test_a_look_goes_on_where_the_last_one_ended(app, monkeypatch):
-    monkeypatch.setattr("jobs.claim.LOOK_MAX_WEBHOOKS", 2)
+    monkeypatch.setattr("jobs.look.LOOK_MAX_WEBHOOKS", 2)
     ids = [make_webhook(name=f"Webhook {number}").id for number in range(5)]
     make_event()
     db.session.execute(db.update(Webhook).where(Webhook.id == ids[1]).values(active=False))

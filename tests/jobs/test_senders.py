@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from jobs.claim import Claimed, Target
+from jobs.claim import Claimed
+from jobs.look import Target
 from jobs.send import Sender
 from jobs.senders import Senders
 from jobs.slots import Slots

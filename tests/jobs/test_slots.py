@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from jobs.claim import Claimed, Target
+from jobs.claim import Claimed
+from jobs.look import Target
 from jobs.slots import Slots
 
 
