@@ -1,49 +1,63 @@
-"""What ``make run`` as a whole needs."""
+"""What ``make run`` as a whole needs, idle and at work."""
 
-import os
-import signal
-import subprocess
-import sys
+import contextlib
 import tempfile
+import time
+from pathlib import Path
 
 import psutil
+import requests
 
-from tests.rig import ROOT, free_port, until
+from tests.bench import receivers
+from tests.factories import make_api_key, make_webhook
+from tests.product import Product
+from tests.rig import until
+from webhooks_ui.extensions import db
 
-
-def make_run_memory() -> float:
-    """The memory of all processes of ``make run``, in MiB, what they share counted once (proportional set size)."""
-    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        port = free_port()
-        environ = os.environ | {"INSTANCE_PATH": folder, "PORT": str(port), "DATABASE_URL": "", "REDIS_URL": ""}
-        command = [sys.executable, "-m", "webhooks_ui.supervisor"]
-        run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process = psutil.Process(run.pid)
-
-            def complete() -> bool:
-                words = " ".join(" ".join(child.cmdline()) for child in process.children(recursive=True))
-                return all(name in words for name in ("jobs.worker", "jobs.scheduler", "gunicorn", "redis-server"))
-
-            until(complete, 60, "everything runs")
-            _visit(port)
-            family = [process, *process.children(recursive=True)]
-            return sum(member.memory_full_info().pss for member in family) / 2**20
-        finally:
-            run.send_signal(signal.SIGTERM)
-            run.wait(60)
+WEBHOOKS = 20
+ARRAYS, EVENTS = 20, 100  # published; each event makes a delivery for each webhook
+DONE_SECONDS = 120
 
 
-def _visit(port: int) -> None:
-    import urllib.request
+def make_run_memory() -> tuple[float, float]:
+    """The memory of all processes of ``make run``, in MiB, what they share counted once (proportional set size).
 
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=5) as response:
-                return response.status == 200
-        except OSError:
-            return False
+    Before anything is delivered, and at most, while and after 40,000 deliveries are.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True))
+        endpoint = stack.enter_context(receivers.receiver())
+        product = Product(Path(folder), "")
+        stack.callback(product.stop)
+        for _ in range(20):
+            requests.get(f"{product.url}/login", timeout=5).raise_for_status()
+        idle = most = _memory(product)
+        key = _make_webhooks(product, endpoint)
+        for number in range(ARRAYS):
+            _publish(product, key, number)
+            most = max(most, _memory(product))
+            time.sleep(0.5)
+        everything = {"delivered": WEBHOOKS * ARRAYS * EVENTS}
+        until(lambda: product.statuses() == everything, DONE_SECONDS, "everything is delivered")
+        return idle, max(most, _memory(product))
 
-    until(answers, 60, "the web server answers")
-    for _ in range(20):
-        answers()
+
+def _memory(product: Product) -> float:
+    family = psutil.Process(product.run.pid), *product.processes()
+    return sum(process.memory_full_info().pss for process in family) / 2**20
+
+
+def _make_webhooks(product: Product, endpoint: str) -> str:
+    with product.app.app_context():
+        for number in range(WEBHOOKS):
+            make_webhook(name=f"Webhook {number}", url=endpoint)
+        _, key = make_api_key(rate_per_minute=10_000_000)
+        db.session.remove()
+    return key
+
+
+def _publish(product: Product, key: str, number: int) -> None:
+    event = {"type": "license.activated", "data": {"number": number, "pad": "x" * 500}}
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = requests.post(f"{product.url}/api/v1/events", json=[event] * EVENTS, headers=headers, timeout=30)
+    answer.raise_for_status()

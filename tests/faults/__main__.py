@@ -7,11 +7,9 @@ every two seconds something is killed, flushed, stopped or restarted. Then it wa
 import argparse
 import contextlib
 import json
-import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,13 +23,12 @@ import psutil
 import requests
 from redis import RedisError
 
-from config import load
 from tests.bench import receivers
 from tests.factories import make_api_key, make_webhook
-from tests.rig import ROOT, free_port, postgresql_server, until
-from webhooks_ui import create_app
+from tests.product import Product
+from tests.rig import postgresql_server, until
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Attempt, Delivery
+from webhooks_ui.models import Attempt
 
 WEBHOOKS = 10
 BATCH = 20
@@ -40,42 +37,7 @@ QUIET_SECONDS = 120
 LOCK_SECONDS = 2.0
 
 
-class Product:
-    """``make run`` in a folder of its own."""
-
-    def __init__(self, folder: Path, database_url: str) -> None:
-        self.port = free_port()
-        self.environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": str(self.port), "DATABASE_URL": database_url}
-        self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""}
-        self.log = (folder / "run.log").open("ab")
-        command = [sys.executable, "-m", "webhooks_ui.supervisor"]
-        self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
-        self.url = f"http://127.0.0.1:{self.port}"
-        until(self._answers, 90, "the product answers")
-        self.app = create_app(load(self.environ), web=False)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
-        return False
-
-    def processes(self, words: str) -> list[psutil.Process]:
-        found = []
-        for process in psutil.Process(self.run.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if words in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
-
-    def stop(self) -> None:
-        self.run.send_signal(signal.SIGINT)
-        self.run.wait(60)
-        self.log.close()
-        with self.app.app_context():
-            db.engine.dispose()
-
-
-Fault = Callable[["Product"], None]
+Fault = Callable[[Product], None]
 
 
 def kill(words: str, number: int = signal.SIGKILL) -> Fault:
@@ -166,18 +128,12 @@ def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pa
         for name in random.sample(sorted(faults), len(faults)):
             if not publisher.is_alive():
                 break
+            if product.run.poll() is not None:
+                raise RuntimeError("make run ended")
             faults[name](product)
             done[name] += 1
             time.sleep(pause)
     return done
-
-
-def statuses(product: Product) -> dict[str, int]:
-    with product.app.app_context():
-        query = db.select(Delivery.status, db.func.count()).group_by(Delivery.status)
-        rows = db.session.execute(query).all()
-        db.session.remove()
-        return {status: count for status, count in rows}  # noqa: C416 (a Row is no pair to a type checker)
 
 
 def account(database: str, events: int, rate: float, pause: float = FAULT_SECONDS) -> dict[str, Any]:
@@ -202,7 +158,7 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
         publisher.start()
         done = bombard(product, publisher, faults, pause)
         published_in = time.monotonic() - started
-        until(lambda: set(statuses(product)) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
+        until(lambda: set(product.statuses()) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
         quiet_after = time.monotonic() - started - published_in
         time.sleep(0.5)  # the receivers write what they got every tenth of a second
         received = [Counter(line.split()[0] for line in log.read_text().splitlines()) for log in logs]
