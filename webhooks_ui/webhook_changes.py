@@ -1,9 +1,10 @@
 """What people may do to a webhook. Each change counts up its version and leaves an audit entry; the caller commits."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, func, select, update
 from werkzeug.exceptions import NotFound
 
 from jobs.cancel import GIVEN_UP
@@ -28,6 +29,13 @@ def get(webhook_id: int, *, lock: bool = False) -> Webhook:
     if webhook is None or webhook.deleted_at:
         raise NotFound
     return webhook
+
+
+def count_pending(webhook_ids: Iterable[int]) -> int:
+    """How many deliveries are pending for those webhooks: what deleting them cancels."""
+    query = select(func.count()).select_from(Delivery)
+    query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING)
+    return db.session.scalar(query) or 0
 
 
 def fields_of(webhook: Webhook) -> dict[str, Any]:

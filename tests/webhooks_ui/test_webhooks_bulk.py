@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import make_webhook
+from tests.factories import make_delivery, make_webhook
 from webhooks_ui.extensions import db
 from webhooks_ui.models import AuditEntry, Webhook
 
@@ -43,23 +43,79 @@ def test_a_confirmed_change_is_made_and_recorded_for_each(
     assert answer.status_code == 303
     assert states() == [state] * 2
     assert len(db.session.scalars(db.select(AuditEntry)).all()) == 2
-    assert "2 webhooks are" in admin.get("/admin/webhooks").text
+    assert re.search("2 webhooks (are (in)?active now|were deleted).", admin.get("/admin/webhooks").text)
+
+
+def test_the_confirmation_says_what_happens_to_one(admin: FlaskClient) -> None:
+    webhook = make_delivery().webhook
+    assert "1 pending delivery waits until it is active again." in bulk(admin, action="deactivate", webhook=1).text
+    page = bulk(admin, action="delete", webhook=webhook.id).text
+    for sentence in (
+        "Delete 1 webhook?",
+        "sent to it.",
+        "1 pending delivery is cancelled.",
+        "The webhook can't be",
+    ):
+        assert sentence in page, sentence
+    webhook.active = False
+    db.session.commit()
+    assert "It is inactive already, and stays so." in bulk(admin, action="deactivate", webhook=webhook.id).text
+
+
+def test_the_confirmation_says_what_happens_to_several(admin: FlaskClient) -> None:
+    webhook = make_delivery().webhook
+    make_delivery(webhook)
+    make_delivery(webhook, status="delivered")
+    ids = [webhook.id, make_webhook(name="Off", active=False).id]
+    for action, sentence in (
+        ("activate", "1 is active already, and stays so."),
+        ("activate", "2 pending deliveries may go out at once."),
+        ("deactivate", "2 pending deliveries wait until they are active again."),
+        ("delete", "2 pending deliveries are cancelled."),
+        ("delete", "The webhooks can't be brought back."),
+    ):
+        assert sentence in bulk(admin, action=action, webhook=ids).text, sentence
+
+
+def test_the_way_back_leads_to_the_same_filters_and_page(admin: FlaskClient) -> None:
+    for number in range(27):
+        make_webhook(name=f"Hook {number}")
+    form = admin.get("/admin/webhooks?q=hook&page=99").text.partition('id="webhook-bulk"')[2].partition("</form>")[0]
+    assert 'name="next" value="/admin/webhooks?q=hook&amp;page=2"' in form
+    here = "/admin/webhooks?q=hook&page=2"
+    page = bulk(admin, action="deactivate", webhook="1", next=here).text
+    assert page.count('href="/admin/webhooks?q=hook&amp;page=2"') == 2  # back, and Cancel
+    assert 'name="next" value="/admin/webhooks?q=hook&amp;page=2"' in page
+    assert bulk(admin, action="deactivate", webhook="1", confirmed="true", next=here).headers["Location"] == here
+    elsewhere = bulk(admin, action="deactivate", webhook="1", confirmed="true", next="https://evil.example/")
+    assert elsewhere.headers["Location"] == "/admin/webhooks"
+
+
+def test_asking_for_the_confirmation_by_its_address_leads_to_the_list(admin: FlaskClient) -> None:
+    answer = admin.get("/admin/webhooks/bulk")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks")
+
+
+@pytest.mark.parametrize("action", ["", "explode"])
+def test_an_unknown_action_is_refused_with_a_sentence(admin: FlaskClient, action: str) -> None:
+    answer = bulk(admin, action=action, webhook=make_webhook().id, confirmed="true")
+    assert answer.status_code == 422
+    assert "be activate, deactivate or delete" in answer.text
+    assert states() == [(True, True)]
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("ids", "sentence"),
     [
-        {},
-        {"action": "explode", "webhook": "1"},
-        {"action": "delete"},
-        {"action": "delete", "webhook": ["abc", "-1", "999", "9" * 30]},
+        ([], "No webhook was chosen. Tick the box of at least one, then press Delete."),
+        (["abc", "-1", "999", "9" * 30], "None of the chosen webhooks is there any more. Tick the box"),
     ],
 )
-def test_nonsense_is_refused_with_a_sentence(admin: FlaskClient, fields: dict[str, Any]) -> None:
+def test_an_empty_choice_leads_back_and_says_what_to_do(admin: FlaskClient, ids: list[str], sentence: str) -> None:
     make_webhook()
-    answer = bulk(admin, **fields, confirmed="true")
-    assert answer.status_code == 422
-    assert "be activate, deactivate or delete" in answer.text or "Choose at least one" in answer.text
+    answer = bulk(admin, action="delete", webhook=ids, confirmed="true", next="/admin/webhooks?status=active")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks?status=active")
+    assert sentence in admin.get("/admin/webhooks").text.partition('role="alert"')[2]
     assert states() == [(True, True)]
 
 

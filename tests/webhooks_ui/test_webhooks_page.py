@@ -135,7 +135,7 @@ def test_deleting_asks_first_and_says_what_waits(admin: FlaskClient) -> None:
     webhook = make_webhook()
     make_delivery(webhook)
     page = admin.get(f"/admin/webhooks/{webhook.id}/delete").text
-    assert "1 waiting delivery is cancelled" in page
+    assert "1 pending delivery is cancelled" in page
     assert reloaded(webhook).deleted_at is None
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from jobs.wake import wake
 from webhooks_ui import webhook_changes
+from webhooks_ui.access import safe_next
 from webhooks_ui.answers import go
 from webhooks_ui.converters import LARGEST_ID
 from webhooks_ui.extensions import db
@@ -21,27 +22,52 @@ ACTIONS: dict[str, Callable[[Webhook], object]] = {
     "deactivate": lambda webhook: webhook_changes.set_active(webhook, False),
     "delete": webhook_changes.delete,
 }
-DONE = {"activate": "active now", "deactivate": "inactive now", "delete": "deleted"}
+DONE = {  # to one, to several
+    "activate": ("is active now", "are active now"),
+    "deactivate": ("is inactive now", "are inactive now"),
+    "delete": ("was deleted", "were deleted"),
+}
+
+
+@blueprint.get("/bulk")
+def no_bulk() -> Response:
+    """Where somebody lands who asks for the confirmation by its address alone: what was chosen is not in it."""
+    return go(url_for("webhooks.index"))
 
 
 @blueprint.post("/bulk")
 def bulk() -> Response | str:
-    action = request.form.get("action", "")
+    action, back = request.form.get("action", ""), safe_next(request.form.get("next"))
     if action not in ACTIONS:
         raise UnprocessableEntity("The field action must be activate, deactivate or delete.")
-    webhooks = _chosen(request.form.getlist("webhook"))
+    texts = request.form.getlist("webhook")
+    webhooks = _chosen(texts)
     if not webhooks:
-        raise UnprocessableEntity("Choose at least one webhook that still exists.")
+        what = "None of the chosen webhooks is there any more" if texts else "No webhook was chosen"
+        flash(f"{what}. Tick the box of at least one, then press {action.capitalize()}.", "error")
+        return go(back)
     if "confirmed" not in request.form:
-        return render_template("webhooks/bulk.html", action=action, webhooks=webhooks)
+        return _confirmation(action, webhooks, back)
     for webhook in webhooks:
         ACTIONS[action](webhook)
     db.session.commit()
     if action == "activate":
         wake()  # what waited for them may go out now
-    count = len(webhooks)
-    flash(f"{count} webhook{'' if count == 1 else 's'} {'is' if count == 1 else 'are'} {DONE[action]}.")
-    return go(url_for("webhooks.index"))
+    several = len(webhooks) > 1
+    flash(f"{len(webhooks)} webhook{'s' if several else ''} {DONE[action][several]}.")
+    return go(back)
+
+
+def _confirmation(action: str, webhooks: list[Webhook], back: str) -> str:
+    wanted = {"activate": True, "deactivate": False}.get(action)
+    return render_template(
+        "webhooks/bulk.html",
+        action=action,
+        webhooks=webhooks,
+        unchanged=sum(webhook.active is wanted for webhook in webhooks),
+        pending=webhook_changes.count_pending([webhook.id for webhook in webhooks]),
+        back=back,
+    )
 
 
 def _chosen(texts: list[str]) -> list[Webhook]:

@@ -1,25 +1,19 @@
 """Deleting a webhook, after a page that says what goes and what stays."""
 
 from flask import flash, render_template, url_for
-from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from webhooks_ui import webhook_changes
 from webhooks_ui.answers import go
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Delivery, DeliveryStatus
 from webhooks_ui.views.webhooks.blueprint import blueprint
 
 
 @blueprint.get("/<int:webhook_id>/delete")
 def confirm_delete(webhook_id: int) -> str:
     webhook = webhook_changes.get(webhook_id)
-    waiting = db.session.scalar(
-        select(func.count())
-        .select_from(Delivery)
-        .where(Delivery.webhook_id == webhook_id, Delivery.status == DeliveryStatus.PENDING)
-    )
-    return render_template("webhooks/delete.html", webhook=webhook, waiting=waiting)
+    pending = webhook_changes.count_pending([webhook_id])
+    return render_template("webhooks/delete.html", webhook=webhook, pending=pending)
 
 
 @blueprint.post("/<int:webhook_id>/delete")
