@@ -14,8 +14,8 @@ from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.htmx import wants_fragment
 from webhooks_ui.models import Environment, WebhookStatus, utcnow
 from webhooks_ui.outcomes import explain
+from webhooks_ui.page_size import PAGE_SIZES
 from webhooks_ui.permissions import may
-from webhooks_ui.webhook_list import PAGE_SIZES
 
 THEMES = ("system", "light", "dark")
 RECENT = timedelta(days=1)

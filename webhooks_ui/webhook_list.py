@@ -14,8 +14,8 @@ from webhooks_ui.extensions import db
 from webhooks_ui.models import Environment, Webhook, WebhookStatus
 from webhooks_ui.models.webhook import LIVE, status_of
 from webhooks_ui.notices import noticed
+from webhooks_ui.page_size import PAGE_SIZES, page_size
 
-PAGE_SIZES = (25, 50, 100)
 FOUND_MAX = 1_000  # by a search: who finds more types another letter
 SEARCH_MAX_CHARACTERS = 200
 DEFAULT_SORT = "-created_at"
@@ -54,19 +54,19 @@ class Filters:
     environment: str = ""
     status: str = ""
     sort: str = DEFAULT_SORT
-    size: int = 25
+    size: int = PAGE_SIZES[0]
     page: int = 1
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> "Filters":
         environment = query.get("environment", current_environment())
-        status, sort, size = (query.get(name, "") for name in ("status", "sort", "size"))
+        status, sort = query.get("status", ""), query.get("sort", "")
         return cls(
             q=query.get("q", "").replace("\0", "").strip()[:SEARCH_MAX_CHARACTERS],
             environment=environment if environment in tuple(Environment) else "",
             status=status if status in tuple(WebhookStatus) else "",
             sort=sort if sort in SORTS else DEFAULT_SORT,
-            size=int(size) if size in map(str, PAGE_SIZES) else PAGE_SIZES[0],
+            size=page_size(query.get("size", "")),
             page=_page_number(query.get("page", "")),
         )
 

@@ -16,7 +16,8 @@ from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render, wants_fragment
 from webhooks_ui.json_tree import fold
 from webhooks_ui.models import Delivery, Webhook, get_settings
-from webhooks_ui.webhook_list import PAGE_SIZES, Filters, find
+from webhooks_ui.page_size import PAGE_SIZES
+from webhooks_ui.webhook_list import Filters, find
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/admin/webhook-deliveries")
 

@@ -14,8 +14,8 @@ from webhooks_ui.answers import go
 from webhooks_ui.converters import LARGEST_ID
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Webhook
+from webhooks_ui.page_size import PAGE_SIZES
 from webhooks_ui.views.webhooks.blueprint import blueprint
-from webhooks_ui.webhook_list import PAGE_SIZES
 
 ACTIONS: dict[str, Callable[[Webhook], object]] = {
     "activate": lambda webhook: webhook_changes.set_active(webhook, True),

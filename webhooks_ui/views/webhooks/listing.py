@@ -10,6 +10,7 @@ from webhooks_ui.answers import go_back
 from webhooks_ui.environment import follow_filter
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.page_size import remember_page_size
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_form import switch_value
 from webhooks_ui.webhook_list import Filters, find
@@ -19,6 +20,7 @@ from webhooks_ui.webhook_stats import last_day
 @blueprint.get("")
 def index() -> Response:
     filters = Filters.parse(request.args)
+    remember_page_size(filters.size)
     found = find(filters)
     health = last_day(webhook.id for webhook in found.webhooks)
     response = render(
