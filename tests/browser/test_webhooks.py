@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Watch, open_context, sign_in, stored
 from tests.factories import make_webhook
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Webhook, utcnow
 
 
 def test_search_finds_while_typing_and_keeps_the_focus(page: Page) -> None:
@@ -56,7 +56,7 @@ def test_each_choice_of_a_filter_says_how_many_there_would_be(page: Page) -> Non
     page.goto("/admin/webhooks")
     status = page.get_by_label("Status", exact=True)
     expect(status.locator("option")).to_have_text(
-        ["All statuses (3)", "Active (2)", "Inactive (1)", "Failing (0)", "Disabled (0)"]
+        ["All statuses (3)", "Active (2)", "Inactive (1)", "Failing (0)", "Disabled automatically (0)"]
     )
     page.get_by_label("Environment", exact=True).focus()
     page.keyboard.press("ArrowDown")  # Production, from the keyboard
@@ -171,6 +171,34 @@ def test_a_test_event_is_sent_from_the_row(page: Page, watch: Watch) -> None:
     page.get_by_role("button", name="Send test event").click()
     page.locator("#test-result").get_by_role("link").click()
     page.wait_for_url("**/admin/webhook-deliveries/*")
+
+
+def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_removes_its_row(page: Page) -> None:
+    gone, there = make_webhook(name="Billing"), make_webhook(name="Support")
+    page.goto("/admin/webhooks")
+    gone.deleted_at = utcnow()
+    db.session.commit()
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.get_by_role("alert")).to_contain_text("Billing was deleted meanwhile.")
+    expect(page.locator("tbody [data-row-link]")).to_have_text(["Support"])
+    expect(page.locator("#total-active")).to_have_text("1 Active")
+    assert stored(there.id).active
+
+
+def test_the_counts_follow_a_switch(page: Page) -> None:
+    make_webhook(name="Billing")
+    make_webhook(name="Other")
+    page.goto("/admin/webhooks?q=bill")
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.locator("#webhook-totals li")).to_have_text(
+        ["0 Active", "1 Inactive", "0 Failing", "0 Disabled automatically"]
+    )
+    expect(page.get_by_label("Status", exact=True).locator("option").nth(1)).to_have_text("Active (0)")
+    page.get_by_role("link", name="0 Active").click()
+    expect(page).to_have_url(re.compile(r"\?q=bill&status=active$"))
+    expect(page.get_by_text("No webhooks match")).to_be_visible()
+    page.get_by_role("link", name="0 Active").click()  # again: it is no filter any more
+    expect(page.locator("tbody [data-row-link]")).to_have_text(["Billing"])
 
 
 def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:

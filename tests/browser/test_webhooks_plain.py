@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Watch, stored
 from tests.factories import make_webhook
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Webhook, utcnow
 
 
 def test_search_and_filters_are_a_form(plain_page: Page) -> None:
@@ -28,6 +28,17 @@ def test_the_toggle_comes_back_to_the_same_list(plain_page: Page) -> None:
     expect(plain_page).to_have_url(re.compile(r"\?q=bill$"))
     expect(plain_page.get_by_role("switch", name="Billing active")).to_have_attribute("aria-checked", "false")
     expect(plain_page.get_by_role("status")).to_contain_text("Billing is inactive now.")
+
+
+def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_shows_the_list(plain_page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    plain_page.goto("/admin/webhooks?q=bill")
+    webhook.deleted_at = utcnow()
+    db.session.commit()
+    plain_page.get_by_role("switch", name="Billing active").click()
+    expect(plain_page).to_have_url(re.compile(r"\?q=bill$"))
+    expect(plain_page.get_by_role("alert")).to_contain_text("Billing was deleted meanwhile.")
+    expect(plain_page.get_by_text("No webhooks match")).to_be_visible()
 
 
 def test_creating_after_an_error(plain_page: Page, watch: Watch) -> None:

@@ -138,15 +138,64 @@ def test_markup_in_a_name_is_text(admin: FlaskClient) -> None:
 
 def test_the_toggle_sets_the_wanted_state(admin: FlaskClient) -> None:
     webhook = make_webhook()
-    for _ in range(2):  # sent twice, it's the same
+    for when in ("now", "already"):  # sent twice, it's the same
         answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX)
         assert answer.status_code == 200
         assert f'<tr id="webhook-{webhook.id}"' in answer.text
         assert 'aria-checked="false"' in answer.text
-        assert "is inactive now" in answer.text
+        assert f"is inactive {when}." in answer.text
     stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
     assert (stored.active, stored.version) == (False, 2)
     assert [entry.action for entry in db.session.scalars(db.select(AuditEntry))] == ["webhook.deactivated"]
+
+
+def test_a_stale_toggle_answers_with_the_present_state(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Renamed", active=False, disabled_at=utcnow(), disabled_reason="The endpoint is gone.")
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX).text
+    assert "Renamed is inactive already." in answer
+    assert 'data-status="disabled"' in answer
+    assert db.session.scalars(db.select(AuditEntry)).all() == []
+
+
+def test_the_toggle_of_a_deleted_webhook_takes_its_row_away(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing", deleted_at=utcnow())
+    make_webhook(environment="staging")
+    path, wanted = f"/admin/webhooks/{webhook.id}/active", {"active": "true"}
+    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment=staging"}
+    answer = admin.post(path, data=wanted, headers=here)
+    assert answer.status_code == 200
+    assert "<tr" not in answer.text
+    assert "Billing was deleted meanwhile." in answer.text
+    assert '<option value="staging" selected>Staging (1)</option>' in answer.text
+    assert "webhook-totals" not in admin.post(path, data=wanted, headers=HTMX).text  # not from the list: no counts
+    plain = admin.post(path, data=wanted, headers={"Referer": "http://localhost/admin/webhooks?q=a&page=2"})
+    assert (plain.status_code, plain.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
+    own_page = admin.post(path, data=wanted, headers={"Referer": f"http://localhost/admin/webhooks/{webhook.id}"})
+    assert own_page.headers["Location"] == "/admin/webhooks"
+    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
+    assert stored.deleted_at is not None
+
+
+def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClient) -> None:
+    now = utcnow()
+    make_webhook(name="Sick", breaker_opened_at=now, probe_at=now + timedelta(minutes=5, seconds=30))
+    make_webhook(name="Dead", active=False, disabled_at=now - timedelta(hours=2), disabled_reason="It answered 410.")
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", admin.get("/admin/webhooks").text))
+    assert "Failing Next probe in 5 minutes" in text
+    assert "Disabled automatically 2 hours ago. It answered 410." in text
+
+
+def test_the_figures_above_the_list_filter_it(admin: FlaskClient) -> None:
+    for active in (True, True, False):
+        make_webhook(active=active)
+    make_webhook(environment="staging", breaker_opened_at=utcnow())
+    page = admin.get("/admin/webhooks?environment=production").text
+    figures = dict(re.findall(r'id="total-(\w+)".*?<b class="number">(\d+)</b>', page))
+    assert figures == {"active": "2", "inactive": "1", "failing": "0", "disabled": "0"}
+    assert 'id="total-inactive" href="/admin/webhooks?environment=production&amp;status=inactive"' in page
+    chosen = admin.get("/admin/webhooks?environment=production&status=inactive&page=2").text
+    assert 'id="total-inactive" href="/admin/webhooks?environment=production"' in chosen
+    assert chosen.count('aria-current="true"') == 1
 
 
 def test_a_plain_toggle_goes_back_to_where_it_came_from(admin: FlaskClient) -> None:

@@ -36,6 +36,11 @@ class WebhookStatus(StrEnum):
     FAILING = "failing"
     DISABLED = "disabled"
 
+    @property
+    def label(self) -> str:
+        """The status as people read it."""
+        return "Disabled automatically" if self is WebhookStatus.DISABLED else self.capitalize()
+
 
 def status_of(active: bool, breaker_opened_at: object, disabled_at: object) -> WebhookStatus:
     """What a webhook with these columns is seen to be; of the two times it matters only whether they are there."""

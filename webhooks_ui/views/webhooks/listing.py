@@ -1,16 +1,21 @@
 """The list, and the switch of each row."""
 
-from flask import flash, render_template, request, url_for
-from werkzeug.exceptions import UnprocessableEntity
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from flask import abort, flash, render_template, request, url_for
+from werkzeug.exceptions import NotFound, UnprocessableEntity
 from werkzeug.wrappers import Response
 
 from jobs.wake import wake
 from webhooks_ui import webhook_changes
-from webhooks_ui.answers import go_back
+from webhooks_ui.answers import go, go_back
 from webhooks_ui.environment import follow_filter
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.models import Webhook
 from webhooks_ui.page_size import remember_page_size
+from webhooks_ui.template_helpers import back_to_list
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_form import switch_value
 from webhooks_ui.webhook_list import Filters, find
@@ -42,13 +47,37 @@ def set_active(webhook_id: int) -> Response | str:
     wanted = switch_value(request.form.get("active", ""))
     if wanted is None:
         raise UnprocessableEntity("The field active must be true or false.")
-    webhook = webhook_changes.get(webhook_id, lock=True)
-    webhook_changes.set_active(webhook, wanted)
+    try:
+        webhook = webhook_changes.get(webhook_id, lock=True)
+    except NotFound:
+        return _deleted_meanwhile(webhook_id)
+    changed = webhook_changes.set_active(webhook, wanted)
     db.session.commit()
     if wanted:
         wake()  # what waited for it may go out now
-    message = f"{webhook.name} is {'active' if wanted else 'inactive'} now."
+    message = f"{webhook.name} is {'active' if wanted else 'inactive'} {'now' if changed else 'already'}."
     if wants_fragment():
-        return render_template("webhooks/_row.html", webhook=webhook, message=message, health=last_day([webhook.id]))
+        return _row(message, webhook)
     flash(message)
     return go_back()
+
+
+def _deleted_meanwhile(webhook_id: int) -> Response | str:
+    """The answer to a page that still shows a deleted webhook: it goes from there, too."""
+    webhook = db.session.get(Webhook, webhook_id) or abort(404)
+    message = f"{webhook.name} was deleted meanwhile."
+    if wants_fragment():
+        return _row(message)
+    flash(message, "error")
+    return go(back_to_list("webhooks.index"))
+
+
+def _row(message: str, webhook: Webhook | None = None) -> str:
+    """The changed row, or nothing in its place; and where it stands in the list, the counts that follow from it."""
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    context: dict[str, Any] = {}
+    if page.path == url_for("webhooks.index"):
+        filters = Filters.parse(dict(parse_qsl(page.query)))
+        context = {"filters": filters, "found": find(filters)}
+    health = last_day([webhook.id]) if webhook else {}
+    return render_template("webhooks/_toggled.html", webhook=webhook, message=message, health=health, **context)
