@@ -87,11 +87,11 @@ def _ascii(host: str) -> str:
         host = host if host.isascii() else idna.encode(host, uts46=True).decode()
         for label in host.split("."):
             if not _LABEL.fullmatch(label):
-                raise TargetError(f"The host name {host[:100]!r} is not valid.")
+                raise TargetError(f"The host name {host[:100]!r} is not valid; write it like example.com.")
             if label.startswith("xn--"):
                 idna.decode(label)
     except UnicodeError:
-        raise TargetError(f"The host name {host[:100]!r} is not valid.") from None
+        raise TargetError(f"The host name {host[:100]!r} is not valid; write it like example.com.") from None
     if len(host) > _HOST_MAX_CHARACTERS:
         raise TargetError(f"The host name may have at most {_HOST_MAX_CHARACTERS} characters.")
     return host

@@ -134,15 +134,15 @@ class WebhookForm(Form):
         try:
             secret_box.key_bytes(field.data)
         except ValueError as error:
-            raise ValidationError(f"{error}. Leave it empty to have one made.") from None
+            raise ValidationError(f"{error}. Correct the secret, or leave it empty.") from None
 
     def validate_format(self, field: Field) -> None:
         if field.data not in tuple(WebhookFormat):
-            raise ValidationError("The one format is json.")
+            raise ValidationError("The format must be json.")
 
     def validate_retry_schedule(self, field: Field) -> None:
         if field.data and field.data not in SCHEDULES_SECONDS:
-            raise ValidationError(f"There are the schedules {' and '.join(SCHEDULES_SECONDS)}; empty: as the settings.")
+            raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}, or empty.")
 
     @property
     def fields(self) -> dict[str, Any]:

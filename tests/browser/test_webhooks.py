@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Watch, open_context, sign_in, stored
 from tests.factories import make_webhook
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.models import utcnow
 
 
 def test_search_finds_while_typing_and_keeps_the_focus(page: Page) -> None:
@@ -102,45 +102,6 @@ def test_event_names_appear_on_hover_and_focus(page: Page) -> None:
     expect(names).to_be_hidden()
     page.get_by_role("button", name="2 events").focus()
     expect(names).to_be_visible()
-
-
-def test_creating_after_an_error(page: Page, watch: Watch) -> None:
-    watch.expect_status(422)
-    page.get_by_role("link", name="Create Webhook").first.click()
-    name = page.get_by_label("Name")
-    expect(name).to_be_focused()
-    page.get_by_label("URL", exact=True).fill("http://example.com/in")
-    page.get_by_role("checkbox", name=re.compile("license.created")).check()
-    page.get_by_role("button", name="Create Webhook").click()
-    expect(page.get_by_text("Give the webhook a name.")).to_be_visible()
-    expect(page.get_by_text("The URL must start with https://.")).to_be_visible()
-    expect(name).to_be_focused()
-    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_checked()
-    name.fill("Billing")
-    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
-    page.get_by_role("button", name="Create Webhook").click()
-    expect(page.get_by_role("heading", name="Billing", level=1)).to_be_visible()
-    secret = db.session.scalars(db.select(Webhook)).one().secret
-    expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
-    page.get_by_role("button", name="Copy").first.click()
-    expect(page.get_by_role("status")).to_contain_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == secret
-    page.reload()
-    expect(page.get_by_label("Secret, masked")).to_be_visible()
-
-
-def test_the_event_picker_counts_filters_and_selects_groups(page: Page) -> None:
-    page.goto("/admin/webhooks/new")
-    page.get_by_role("checkbox", name="All activation events").check()
-    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
-    page.get_by_label("Filter event types").fill("flagged")
-    expect(page.get_by_role("checkbox", name=re.compile("telemetry.flagged"))).to_be_visible()
-    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_hidden()
-    page.get_by_role("checkbox", name="All events").check()
-    expect(page.get_by_text("4 of 21 selected")).to_be_visible()
-    page.get_by_label("Filter event types").fill("")
-    page.get_by_role("checkbox", name=re.compile("activation.failed")).uncheck()
-    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
 
 
 def test_the_secret_is_revealed_and_replaced_in_place(page: Page) -> None:

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from tests.factories import make_webhook
 from webhooks_ui import secret_box
 from webhooks_ui.extensions import db
-from webhooks_ui.models import AuditEntry, Webhook
+from webhooks_ui.models import AuditEntry, Webhook, set_settings
 
 HTMX = {"HX-Request": "true"}
 GOOD = {
@@ -100,6 +100,7 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("url", "https://167772161/", "private or reserved"),
         ("url", "https://[fe80::1]/", "private or reserved"),
         ("url", "https://metadata.google.internal/", "private name"),
+        ("url", "https://a..example/", "write it like example.com"),
         ("url", "https://a.example/\0", "control characters"),
         ("environment", "moon", "Choose an environment"),
         ("environment", "", "Choose an environment"),
@@ -108,7 +109,8 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("secret", "password", "starts with whsec_"),
         ("secret", "whsec_!!!", "must be base64"),
         ("secret", "whsec_YWJj", "24 to 64 bytes"),
-        ("format", "xml", "format is json"),
+        ("format", "xml", "format must be json"),
+        ("retry_schedule", "never", "must be default or long"),
         ("active", "maybe", "must be true or false"),
     ],
 )
@@ -129,6 +131,14 @@ def test_each_wrong_field_has_its_sentence_and_the_first_gets_the_cursor(admin: 
     assert set(errors(answer.text)) == {"name", "url", "environment", "events"}
     assert re.search(r"<input[^>]*autofocus[^>]*name=\"name\"", answer.text)
     assert answer.text.count("autofocus") == 1
+    summary = answer.text.partition('role="alert"')[2].partition("</div>")[0]
+    assert re.findall('<a href="#(.*?)">(.*?)</a>', summary) == [
+        ("name", "Name"),
+        ("environment", "Environment"),
+        ("url", "URL"),
+        ("events", "Events"),
+    ]
+    assert all(f'id="{name}"' in answer.text for name in ("name", "environment", "url", "events"))
     assert re.search(r'aria-describedby="name-hint name-error"[^>]*aria-invalid="true"', answer.text)
 
 
@@ -236,3 +246,19 @@ def test_a_webhook_may_have_a_retry_schedule_of_its_own(admin: FlaskClient) -> N
     db.session.refresh(webhook)
     assert webhook.retry_schedule is None
     assert admin.post("/admin/webhooks/new", data=GOOD | {"retry_schedule": "never"}).status_code == 422
+
+
+def test_the_form_says_which_addresses_deliveries_come_from(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    assert "in your firewall" not in admin.get("/admin/webhooks/new").text  # nobody has set any
+    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
+    db.session.commit()
+    pages = [admin.get(f"/admin/webhooks/{page}") for page in ("new", f"{webhook.id}/edit")]
+    refused = create(admin, name="")
+    for page in (*pages, refused):
+        assert "Deliveries come from these addresses: allow them in your firewall." in page.text
+        assert "203.0.113.7\n2001:db8::/32" in page.text
+        assert 'data-copy="outgoing-addresses"' in page.text
+    set_settings({"outgoing_addresses": ["203.0.113.7"]})
+    db.session.commit()
+    assert "Deliveries come from this address: allow it" in admin.get("/admin/webhooks/new").text

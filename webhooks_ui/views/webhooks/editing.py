@@ -10,7 +10,7 @@ from webhooks_ui.converters import LARGEST_ID
 from webhooks_ui.environment import current_environment
 from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.htmx import wants_fragment
-from webhooks_ui.models import Environment, Webhook
+from webhooks_ui.models import Environment, Webhook, get_settings
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_conflict import differences, last_change
 from webhooks_ui.webhook_form import WebhookForm
@@ -76,4 +76,5 @@ def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
 
 def _page(form: WebhookForm, webhook: Webhook | None = None, status: int = 200, **context: object) -> Response:
     template = "webhooks/_form.html" if wants_fragment() else "webhooks/form.html"
-    return make_response(render_template(template, form=form, webhook=webhook, **context), status)
+    addresses = get_settings()["outgoing_addresses"]
+    return make_response(render_template(template, form=form, webhook=webhook, addresses=addresses, **context), status)

@@ -1,0 +1,70 @@
+"""The form of a webhook in Chromium, with JavaScript."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watch
+from webhooks_ui.extensions import db
+from webhooks_ui.models import Webhook, set_settings
+
+
+def test_creating_after_an_error(page: Page, watch: Watch) -> None:
+    watch.expect_status(422)
+    page.get_by_role("link", name="Create Webhook").first.click()
+    name = page.get_by_label("Name")
+    expect(name).to_be_focused()
+    page.get_by_label("URL", exact=True).fill("http://example.com/in")
+    page.get_by_role("checkbox", name=re.compile("license.created")).check()
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_text("Give the webhook a name.")).to_be_visible()
+    expect(page.get_by_text("The URL must start with https://.")).to_be_visible()
+    expect(name).to_be_focused()
+    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_checked()
+    name.fill("Billing")
+    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_role("heading", name="Billing", level=1)).to_be_visible()
+    secret = db.session.scalars(db.select(Webhook)).one().secret
+    expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == secret
+    page.reload()
+    expect(page.get_by_label("Secret, masked")).to_be_visible()
+
+
+def test_the_summary_of_errors_leads_to_the_fields(page: Page, watch: Watch) -> None:
+    watch.expect_status(422)
+    page.goto("/admin/webhooks/new")
+    page.get_by_label("Name").fill("Billing")
+    page.get_by_label("URL", exact=True).fill("https://93.184.215.14/")
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_focused()
+    summary = page.locator("#webhook-form [role=alert]")
+    expect(summary).to_have_text("Nothing was saved yet. Correct Events.")
+    summary.get_by_role("link", name="Events").click()
+    expect(page.locator("#events")).to_be_in_viewport()
+
+
+def test_the_outgoing_addresses_can_be_copied(page: Page) -> None:
+    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
+    db.session.commit()
+    page.goto("/admin/webhooks/new")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.locator("#status")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "203.0.113.7\n2001:db8::/32"
+
+
+def test_the_event_picker_counts_filters_and_selects_groups(page: Page) -> None:
+    page.goto("/admin/webhooks/new")
+    page.get_by_role("checkbox", name="All activation events").check()
+    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
+    page.get_by_label("Filter event types").fill("flagged")
+    expect(page.get_by_role("checkbox", name=re.compile("telemetry.flagged"))).to_be_visible()
+    expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_hidden()
+    page.get_by_role("checkbox", name="All events").check()
+    expect(page.get_by_text("4 of 21 selected")).to_be_visible()
+    page.get_by_label("Filter event types").fill("")
+    page.get_by_role("checkbox", name=re.compile("activation.failed")).uncheck()
+    expect(page.get_by_text("3 of 21 selected")).to_be_visible()
