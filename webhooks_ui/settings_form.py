@@ -14,7 +14,18 @@ from webhooks_ui.forms import Form
 
 RETENTION_DAYS = (7, 15, 30)
 ALERT_THRESHOLD_MAX = 1_000
+NO_THRESHOLD = f"The alert threshold must be a whole number from 1 to {ALERT_THRESHOLD_MAX:,}."
 ADDRESSES_MAX = 100
+
+
+class ThresholdField(IntegerField):  # type: ignore[misc]
+    """A whole number; whatever is none has the message of one that is out of range."""
+
+    def process_formdata(self, values: list[str]) -> None:
+        try:
+            super().process_formdata(values)
+        except ValueError:
+            raise ValueError(NO_THRESHOLD) from None
 
 
 class SettingsForm(Form):
@@ -28,12 +39,9 @@ class SettingsForm(Form):
         choices=[SelectChoice(name, name.capitalize()) for name in SCHEDULES_SECONDS],
         validate_choice=False,
     )
-    alert_threshold = IntegerField(
-        "Failures in a row",
-        [
-            InputRequired(f"Enter a whole number from 1 to {ALERT_THRESHOLD_MAX:,}."),
-            NumberRange(1, ALERT_THRESHOLD_MAX, f"Enter a whole number from 1 to {ALERT_THRESHOLD_MAX:,}."),
-        ],
+    alert_threshold = ThresholdField(
+        "Alert threshold (failures in a row)",
+        [InputRequired(NO_THRESHOLD), NumberRange(1, ALERT_THRESHOLD_MAX, NO_THRESHOLD)],
     )
     outgoing_addresses = TextAreaField("Outgoing addresses")
 
@@ -45,36 +53,37 @@ class SettingsForm(Form):
 
     def validate_retention_days(self, field: Field) -> None:
         if field.data not in map(str, RETENTION_DAYS):
-            raise ValidationError("Choose 7, 15 or 30 days.")
+            raise ValidationError("Deliveries are kept for 7, 15 or 30 days: choose one.")
 
     def validate_retry_schedule(self, field: Field) -> None:
         if field.data not in SCHEDULES_SECONDS:
-            raise ValidationError(f"Choose one of: {', '.join(SCHEDULES_SECONDS)}.")
+            raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}.")
 
     def validate_outgoing_addresses(self, field: Field) -> None:
         """One IP address or network a line; kept as a list of texts."""
-        lines = (field.data or "").split()
-        if len(lines) > ADDRESSES_MAX:
-            raise ValidationError(f"There may be at most {ADDRESSES_MAX} addresses.")
-        for line in lines:
+        if len(_lines(field.data)) > ADDRESSES_MAX:
+            raise ValidationError(f"There may be at most {ADDRESSES_MAX} outgoing addresses.")
+        for number, line in enumerate((field.data or "").splitlines(), 1):
             try:
-                ipaddress.ip_network(line, strict=False)
+                if line.strip():
+                    ipaddress.ip_network(line.strip(), strict=False)
             except ValueError:
                 raise ValidationError(
-                    f"{line[:50]} is no IP address or network, such as 203.0.113.7 or 203.0.113.0/28."
+                    f"Outgoing addresses, line {number}: {line.strip()[:50]!r} is no IP address or network. "
+                    "Write one a line, such as 203.0.113.7 or 203.0.113.0/28."
                 ) from None
 
     @property
     def values(self) -> dict[str, object]:
         """What to save, by the names of the settings."""
-        addresses = (self.outgoing_addresses.data or "").split()
+        addresses = _lines(self.outgoing_addresses.data)
         return {**self.data, "retention_days": int(self.retention_days.data), "outgoing_addresses": addresses}
 
 
 def describe(schedule: str) -> str:
-    """``5 attempts: at once, +1 min, +5 min, +15 min, +1 h``."""
-    delays = SCHEDULES_SECONDS[schedule]
-    return f"{len(delays)} attempts: {', '.join(_delay(seconds) for seconds in delays)}"
+    """``5 attempts: at once, then after 1 min, 5 min, 15 min and 1 h``."""
+    first, *delays, last = map(_delay, SCHEDULES_SECONDS[schedule])
+    return f"{len(delays) + 2} attempts: {first}, then after {', '.join(delays)} and {last}"
 
 
 def _delay(seconds: int) -> str:
@@ -82,5 +91,9 @@ def _delay(seconds: int) -> str:
         return "at once"
     for unit, length in (("h", 3_600), ("min", 60)):
         if seconds % length == 0:
-            return f"+{seconds // length} {unit}"
-    return f"+{seconds} s"
+            return f"{seconds // length}\N{NO-BREAK SPACE}{unit}"
+    return f"{seconds}\N{NO-BREAK SPACE}s"
+
+
+def _lines(text: str | None) -> list[str]:
+    return [line.strip() for line in (text or "").splitlines() if line.strip()]

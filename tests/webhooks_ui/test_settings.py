@@ -4,7 +4,7 @@ from config import SmtpServer
 from tests.factories import make_user
 from tests.log_rows import add_delivery, settle
 from webhooks_ui.extensions import db
-from webhooks_ui.models import AuditEntry, get_settings, utcnow
+from webhooks_ui.models import AuditEntry, get_settings, set_settings, utcnow
 
 SETTINGS = "/admin/settings/webhooks"
 
@@ -19,7 +19,7 @@ def test_a_super_admin_saves_and_the_audit_log_knows_what_changed(super_admin):
         "retention_days": "7",
         "retry_schedule": "long",
         "alert_threshold": "3",
-        "outgoing_addresses": "203.0.113.7\r\n2001:db8::/32\r\n",
+        "outgoing_addresses": " 203.0.113.7 \r\n\r\n2001:db8::/32\r\n",
     }
     assert super_admin.post(SETTINGS, data=data).status_code == 303
     saved = get_settings()
@@ -41,13 +41,17 @@ def test_a_setting_that_is_not_sent_stays_as_it_is(super_admin):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"retention_days": "8"}, "Choose 7, 15 or 30 days."),
-        ({"retention_days": "x"}, "Choose 7, 15 or 30 days."),
-        ({"retry_schedule": "never"}, "Choose one of: default, long."),
-        ({"alert_threshold": "0"}, "Enter a whole number from 1 to 1,000."),
-        ({"alert_threshold": "many"}, "Not a valid integer value."),
-        ({"outgoing_addresses": "example.com"}, "example.com is no IP address or network"),
-        ({"outgoing_addresses": "192.0.2.1 " * 101}, "at most 100 addresses"),
+        ({"retention_days": "8"}, "kept for 7, 15 or 30 days"),
+        ({"retention_days": "x"}, "kept for 7, 15 or 30 days"),
+        ({"retry_schedule": "never"}, "retry schedule must be default or long."),
+        ({"alert_threshold": "0"}, "The alert threshold must be a whole number from 1 to 1,000."),
+        ({"alert_threshold": "many"}, "The alert threshold must be a whole number from 1 to 1,000."),
+        ({"alert_threshold": ""}, "The alert threshold must be a whole number from 1 to 1,000."),
+        ({"outgoing_addresses": "example.com"}, "line 1: &#39;example.com&#39; is no IP address or network"),
+        ({"outgoing_addresses": "192.0.2.1\n\n192.0.2.0/33"}, "line 3: &#39;192.0.2.0/33&#39; is no IP"),
+        ({"outgoing_addresses": "192.0.2.1, 192.0.2.2"}, "line 1: &#39;192.0.2.1, 192.0.2.2&#39;"),
+        ({"outgoing_addresses": "192.0.2.1 192.0.2.2"}, "Write one a line"),
+        ({"outgoing_addresses": "192.0.2.1\n" * 101}, "at most 100 outgoing addresses"),
     ],
 )
 def test_a_wrong_value_is_told_and_nothing_is_saved(super_admin, wrong, sentence):
@@ -80,6 +84,30 @@ def test_the_page_says_what_a_purge_would_delete(admin):
     answer = admin.get(f"{SETTINGS}/purge?retention_days=nonsense", headers={"HX-Request": "true"}).text
     assert answer.lstrip().startswith('<div id="purge"')
     assert "Keeping 30 days" in answer
+
+
+def test_the_page_asks_for_the_count_of_the_saved_retention_and_of_each_choice(super_admin):
+    set_settings({"retention_days": 15})
+    db.session.commit()
+    page = super_admin.get(SETTINGS).text
+    assert f'id="purge" hx-get="{SETTINGS}/purge?retention_days=15" hx-trigger="load"' in page
+    assert f'<a href="{SETTINGS}/purge">' in page  # without JavaScript
+    assert page.count(f'type="radio" name="retention_days" value="7" hx-get="{SETTINGS}/purge"') == 1
+
+
+def test_the_other_choices_are_links_for_those_who_have_no_radio_buttons(sign_in):
+    address, htmx = f"{SETTINGS}/purge", {"HX-Request": "true"}
+    super_admin = sign_in("super_admin")
+    assert "With 7 days" in super_admin.get(address).text
+    assert "With 7 days" not in super_admin.get(address, headers=htmx).text
+    super_admin.post("/logout")
+    assert "With 7 days" in sign_in("admin").get(address, headers=htmx).text
+
+
+def test_each_schedule_says_its_times(admin):
+    page = admin.get(SETTINGS).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "5 attempts: at once, then after 1 min, 5 min, 15 min and 1 h" in page
+    assert "10 attempts: at once, then after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h" in page
 
 
 def test_the_page_says_whether_notices_are_mailed_and_never_the_password(app, super_admin):

@@ -35,7 +35,7 @@ def update() -> BaseResponse:
 
 @blueprint.get("/purge")
 def purge() -> Response:
-    """What a purge would delete now; counted only when asked for, since it looks at every old row."""
+    """What a purge would delete now: no part of the page, since counting looks at every old row."""
     days = request.args.get("retention_days", type=int)
     if days not in RETENTION_DAYS:
         days = get_settings()["retention_days"]
