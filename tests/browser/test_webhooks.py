@@ -76,6 +76,22 @@ def test_going_back_shows_the_list_as_it_was(page: Page) -> None:
     expect(page.locator("nav.sidebar")).to_be_visible()
 
 
+def test_the_number_of_rows_is_remembered(page: Page) -> None:
+    for number in range(27):
+        make_webhook(name=f"Hook {number:02}")
+    page.goto("/admin/webhooks?sort=name")
+    page.get_by_role("link", name="50", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(27)
+    expect(page).to_have_url(re.compile(r"\?sort=name&size=50$"))
+    page.goto("/admin/event-types")
+    page.get_by_role("link", name="Webhooks", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(27)
+    page.get_by_role("link", name="25", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(25)
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(25)
+
+
 def test_the_toggle_works_by_keyboard_and_keeps_the_focus(page: Page) -> None:
     webhook = make_webhook(name="Billing")
     page.goto("/admin/webhooks")

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch, stored
 from tests.factories import make_webhook
+from tests.log_rows import add_delivery
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Webhook, utcnow
 
@@ -98,6 +99,64 @@ def test_deleting_asks_first(plain_page: Page) -> None:
     plain_page.get_by_role("button", name="Delete webhook").click()
     expect(plain_page.get_by_role("status")).to_contain_text("Billing was deleted.")
     expect(plain_page.get_by_text("No webhooks found")).to_be_visible()
+
+
+def test_several_are_deleted_after_they_were_counted(plain_page: Page) -> None:
+    for number in range(27):
+        make_webhook(name=f"Hook {number:02}")
+    add_delivery(db.session.scalars(db.select(Webhook).filter_by(name="Hook 25")).one())
+    plain_page.goto("/admin/webhooks?q=hook&sort=name&page=2")
+    here = re.compile(r"\?q=hook&sort=name&page=2$")
+    for name in ("Hook 25", "Hook 26"):
+        plain_page.get_by_label(f"Choose {name}").check()
+    plain_page.get_by_role("button", name="Delete", exact=True).click()
+    expect(plain_page.get_by_role("heading", name="Delete 2 webhooks?")).to_be_visible()
+    expect(plain_page.get_by_text("1 pending delivery is cancelled.")).to_be_visible()
+    plain_page.get_by_role("link", name="Cancel").click()
+    expect(plain_page).to_have_url(here)
+    plain_page.get_by_label("Choose Hook 26").check()
+    plain_page.get_by_role("button", name="Delete", exact=True).click()
+    plain_page.get_by_role("button", name="Delete 1 webhook").click()
+    expect(plain_page).to_have_url(here)
+    expect(plain_page.get_by_role("status")).to_contain_text("1 webhook was deleted.")
+    expect(plain_page.locator("tbody [data-row-link]")).to_have_text(["Hook 25"])
+
+
+def test_the_environment_is_switched_in_the_top_bar(plain_page: Page) -> None:
+    make_webhook(name="Alpha")
+    make_webhook(name="Staged", environment="staging")
+    plain_page.goto("/admin/webhooks?sort=name")
+    plain_page.get_by_role("button", name="Environment: all").click()
+    plain_page.get_by_role("button", name="Staging").click()
+    expect(plain_page).to_have_url(re.compile(r"\?sort=name$"))
+    expect(plain_page.locator("tbody [data-row-link]")).to_have_text(["Staged"])
+    plain_page.get_by_role("button", name="Environment: Staging").click()
+    plain_page.get_by_role("button", name="All environments").last.click()
+    expect(plain_page.locator("tbody [data-row-link]")).to_have_text(["Alpha", "Staged"])
+
+
+def test_a_webhook_is_duplicated_with_a_secret_of_its_own(plain_page: Page) -> None:
+    original = make_webhook(name="Billing", url="https://93.184.215.14/in", event_types=["contract.created"])
+    plain_page.goto(f"/admin/webhooks/{original.id}")
+    plain_page.get_by_role("link", name="Duplicate").click()
+    expect(plain_page.get_by_label("Name")).to_have_value("Billing copy")
+    plain_page.get_by_role("button", name="Create Webhook").click()
+    expect(plain_page.get_by_role("heading", name="Billing copy", level=1)).to_be_visible()
+    copy = stored(original.id + 1)
+    assert (copy.url, copy.event_types) == (original.url, ["contract.created"])
+    assert copy.secret != original.secret
+    expect(plain_page.get_by_label("Secret", exact=True)).to_have_value(copy.secret)
+
+
+def test_the_number_of_rows_is_remembered(plain_page: Page) -> None:
+    for number in range(27):
+        make_webhook(name=f"Hook {number:02}")
+    plain_page.goto("/admin/webhooks")
+    plain_page.get_by_role("link", name="50", exact=True).click()
+    expect(plain_page.locator("tbody tr")).to_have_count(27)
+    plain_page.goto("/admin/event-types")
+    plain_page.get_by_role("link", name="Webhooks", exact=True).click()
+    expect(plain_page.locator("tbody tr")).to_have_count(27)
 
 
 def test_signing_out_and_the_theme_are_forms(plain_page: Page) -> None:
