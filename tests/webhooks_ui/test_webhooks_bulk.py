@@ -91,6 +91,13 @@ def test_the_way_back_leads_to_the_same_filters_and_page(admin: FlaskClient) -> 
     assert elsewhere.headers["Location"] == "/admin/webhooks"
 
 
+def test_deleting_one_leads_back_to_the_same_filters_and_page_too(admin: FlaskClient) -> None:
+    address, here = f"/admin/webhooks/{make_webhook().id}/delete", "/admin/webhooks?q=hook&page=2"
+    page = admin.get(address, headers={"Referer": f"http://localhost{here}"}).text
+    assert 'name="next" value="/admin/webhooks?q=hook&amp;page=2"' in page
+    assert admin.post(address, data={"next": here}).headers["Location"] == here
+
+
 def test_asking_for_the_confirmation_by_its_address_leads_to_the_list(admin: FlaskClient) -> None:
     answer = admin.get("/admin/webhooks/bulk")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks")

@@ -1,9 +1,10 @@
 """Deleting a webhook, after a page that says what goes and what stays."""
 
-from flask import flash, render_template, url_for
+from flask import flash, render_template, request
 from werkzeug.wrappers import Response
 
 from webhooks_ui import webhook_changes
+from webhooks_ui.access import safe_next
 from webhooks_ui.answers import go
 from webhooks_ui.extensions import db
 from webhooks_ui.views.webhooks.blueprint import blueprint
@@ -23,4 +24,4 @@ def delete(webhook_id: int) -> Response:
     webhook_changes.delete(webhook)
     db.session.commit()
     flash(f"{name} was deleted.")
-    return go(url_for("webhooks.index"))
+    return go(safe_next(request.form.get("next")))
