@@ -14,13 +14,14 @@ PARTS = {
     "deliveries": [place for place in PLACES if place.path.startswith(LOG)],
     "others": [place for place in PLACES if not place.path.startswith((HOOKS, LOG))],
 }
-NO_PAGES = {  # fragments, downloads, and the way to the first page
+NO_PAGES = {  # fragments, downloads, and ways to other pages
     "admin",
     "deliveries.body",
     "deliveries.newer",
     "deliveries.unfinished",
     "exports.csv",
     "exports.json",
+    "webhooks.no_bulk",
     "webhooks.test_result",
 }
 

@@ -1,7 +1,7 @@
 import pytest
 
 from config import SmtpServer
-from tests.factories import make_user
+from tests.factories import make_user, make_webhook
 from tests.log_rows import add_delivery, settle
 from webhooks_ui.extensions import db
 from webhooks_ui.models import AuditEntry, get_settings, set_settings, utcnow
@@ -119,3 +119,19 @@ def test_the_page_says_whether_notices_are_mailed_and_never_the_password(app, su
     make_user("eva@example.com", "admin")
     make_user("olga@example.com", "operator")
     assert "Notices are mailed to 2 admins via mail.example.com." in super_admin.get(SETTINGS).text
+
+
+def test_the_form_of_a_webhook_shows_the_outgoing_addresses(admin):
+    webhook = make_webhook()
+    pages = ["/admin/webhooks/new", f"/admin/webhooks/{webhook.id}/edit"]
+    assert "in your firewall" not in admin.get(pages[0]).text  # nobody has set any
+    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
+    db.session.commit()
+    refused = [admin.post(page, data={"name": ""}) for page in pages]
+    for answer in (*map(admin.get, pages), *refused):
+        assert "Deliveries come from these addresses: allow them in your firewall." in answer.text
+        assert "203.0.113.7\n2001:db8::/32" in answer.text
+        assert 'data-copy="outgoing-addresses"' in answer.text
+    set_settings({"outgoing_addresses": ["203.0.113.7"]})
+    db.session.commit()
+    assert "Deliveries come from this address: allow it in your firewall." in admin.get(pages[0]).text

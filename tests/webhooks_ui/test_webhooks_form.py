@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from tests.factories import make_webhook
 from webhooks_ui import secret_box
 from webhooks_ui.extensions import db
-from webhooks_ui.models import AuditEntry, Webhook, set_settings
+from webhooks_ui.models import AuditEntry, Webhook
 
 HTMX = {"HX-Request": "true"}
 GOOD = {
@@ -246,19 +246,3 @@ def test_a_webhook_may_have_a_retry_schedule_of_its_own(admin: FlaskClient) -> N
     db.session.refresh(webhook)
     assert webhook.retry_schedule is None
     assert admin.post("/admin/webhooks/new", data=GOOD | {"retry_schedule": "never"}).status_code == 422
-
-
-def test_the_form_says_which_addresses_deliveries_come_from(admin: FlaskClient) -> None:
-    webhook = make_webhook()
-    assert "in your firewall" not in admin.get("/admin/webhooks/new").text  # nobody has set any
-    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
-    db.session.commit()
-    pages = [admin.get(f"/admin/webhooks/{page}") for page in ("new", f"{webhook.id}/edit")]
-    refused = create(admin, name="")
-    for page in (*pages, refused):
-        assert "Deliveries come from these addresses: allow them in your firewall." in page.text
-        assert "203.0.113.7\n2001:db8::/32" in page.text
-        assert 'data-copy="outgoing-addresses"' in page.text
-    set_settings({"outgoing_addresses": ["203.0.113.7"]})
-    db.session.commit()
-    assert "Deliveries come from this address: allow it" in admin.get("/admin/webhooks/new").text
