@@ -167,13 +167,24 @@ def test_the_toggle_of_a_deleted_webhook_takes_its_row_away(admin: FlaskClient) 
     assert "<tr" not in answer.text
     assert "Billing was deleted meanwhile." in answer.text
     assert '<option value="staging" selected>Staging (1)</option>' in answer.text
-    assert "webhook-totals" not in admin.post(path, data=wanted, headers=HTMX).text  # not from the list: no counts
+    for elsewhere in ({}, {"HX-Current-URL": "http://[/admin/webhooks/1"}):  # not from the list: no counts
+        assert "webhook-totals" not in admin.post(path, data=wanted, headers=HTMX | elsewhere).text
     plain = admin.post(path, data=wanted, headers={"Referer": "http://localhost/admin/webhooks?q=a&page=2"})
     assert (plain.status_code, plain.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
     own_page = admin.post(path, data=wanted, headers={"Referer": f"http://localhost/admin/webhooks/{webhook.id}"})
     assert own_page.headers["Location"] == "/admin/webhooks"
     stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
     assert stored.deleted_at is not None
+
+
+def test_the_counts_after_a_toggle_are_those_of_the_filters_in_the_address(admin: FlaskClient) -> None:
+    webhook = make_webhook(environment="staging")
+    make_webhook()
+    admin.post("/environment", data={"environment": "staging"})
+    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment="}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=here).text
+    assert re.findall(r'<b class="number">(\d+)</b>', answer) == ["1", "1", "0", "0"]
+    assert '<option value="" selected>All environments (2)</option>' in answer
 
 
 def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClient) -> None:

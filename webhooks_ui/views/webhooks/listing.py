@@ -1,7 +1,7 @@
 """The list, and the switch of each row."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from flask import abort, flash, render_template, request, url_for
 from werkzeug.exceptions import NotFound, UnprocessableEntity
@@ -74,10 +74,10 @@ def _deleted_meanwhile(webhook_id: int) -> Response | str:
 
 def _row(message: str, webhook: Webhook | None = None) -> str:
     """The changed row, or nothing in its place; and where it stands in the list, the counts that follow from it."""
-    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address, _, query = request.headers.get("HX-Current-URL", "").partition("?")
     context: dict[str, Any] = {}
-    if page.path == url_for("webhooks.index"):
-        filters = Filters.parse(dict(parse_qsl(page.query)))
+    if address.endswith(url_for("webhooks.index")):
+        filters = Filters.parse(dict(parse_qsl(query, keep_blank_values=True)))
         context = {"filters": filters, "found": find(filters)}
     health = last_day([webhook.id]) if webhook else {}
     return render_template("webhooks/_toggled.html", webhook=webhook, message=message, health=health, **context)
