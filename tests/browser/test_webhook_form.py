@@ -27,7 +27,7 @@ def test_creating_after_an_error(page: Page, watch: Watch) -> None:
     expect(page.get_by_role("heading", name="Billing", level=1)).to_be_visible()
     secret = db.session.scalars(db.select(Webhook)).one().secret
     expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
-    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_role("button", name="Copy", exact=True).first.click()
     expect(page.get_by_role("status")).to_contain_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == secret
     page.reload()

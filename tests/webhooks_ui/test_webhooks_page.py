@@ -9,7 +9,16 @@ from flask.testing import FlaskClient
 
 from tests.factories import make_delivery, make_webhook
 from webhooks_ui.extensions import db
-from webhooks_ui.models import AuditEntry, Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
+from webhooks_ui.models import (
+    AuditEntry,
+    Delivery,
+    DeliveryStatus,
+    DeliveryTrigger,
+    Event,
+    Webhook,
+    set_settings,
+    utcnow,
+)
 
 HTMX = {"HX-Request": "true"}
 
@@ -179,6 +188,52 @@ def test_the_page_says_why_a_webhook_does_not_deliver(admin: FlaskClient) -> Non
     disabled = make_webhook(active=False, disabled_at=utcnow(), disabled_reason="The endpoint answered 410 Gone.")
     assert "12 attempts in a row went wrong" in admin.get(f"/admin/webhooks/{failing.id}").text
     assert "The endpoint answered 410 Gone." in admin.get(f"/admin/webhooks/{disabled.id}").text
+
+
+def test_the_page_says_since_when_a_webhook_is_disabled(admin: FlaskClient) -> None:
+    since = utcnow() - timedelta(days=3)
+    webhook = make_webhook(active=False, disabled_at=since, disabled_reason="The endpoint answered 410 Gone.")
+    overview = admin.get(f"/admin/webhooks/{webhook.id}").text.partition('id="overview"')[2].partition("</section>")[0]
+    assert "Disabled automatically</span>" in overview
+    assert f'<dt>Since</dt><dd><time datetime="{since:%Y-%m-%dT%H:%M:%SZ}"' in overview
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(hours=23, minutes=59, seconds=30), 'another <b class="nowrap">23 h 59 min</b> (until <time'),
+        (timedelta(minutes=5, seconds=30), 'another <b class="nowrap">5 min</b>'),
+        (timedelta(seconds=-1), None),
+    ],
+)
+def test_the_page_counts_down_the_grace_of_the_previous_secret(
+    admin: FlaskClient, left: timedelta, words: str | None
+) -> None:
+    webhook = make_webhook(previous_secret_expires_at=utcnow() + left)
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert words in page if words else "The previous secret" not in page
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_the_switch_of_the_page_comes_back_to_it(admin: FlaskClient, active: bool) -> None:
+    webhook = make_webhook(active=active)
+    address = f"/admin/webhooks/{webhook.id}?range=7d"
+    wanted = "false" if active else "true"
+    assert f'name="active" value="{wanted}"' in admin.get(address).text
+    headers = {"Referer": f"http://localhost{address}", **HTMX, "HX-Boosted": "true"}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": wanted}, headers=headers)
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    assert reloaded(webhook).active is not active
+
+
+def test_the_page_names_the_addresses_that_deliveries_come_from(admin: FlaskClient) -> None:
+    address = f"/admin/webhooks/{make_webhook().id}"
+    assert "Deliveries come from" not in admin.get(address).text
+    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
+    db.session.commit()
+    page = admin.get(address).text
+    assert "Deliveries come from" in page
+    assert "203.0.113.7\n2001:db8::/32" in page
 
 
 def test_the_history_names_who_did_what(admin: FlaskClient) -> None:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from webhooks_ui import verification, webhook_changes
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render
-from webhooks_ui.models import AuditEntry, Delivery
+from webhooks_ui.models import AuditEntry, Delivery, get_settings
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhook_stats import RANGES, series
 
@@ -33,6 +33,7 @@ def show(webhook_id: int) -> Response:
         chosen_range=chosen,
         series=series(webhook_id, RANGES[chosen]),
         snippets=verification.snippets(),
+        outgoing_addresses=get_settings()["outgoing_addresses"],
         secret=webhook.secret if is_new else None,
         is_new=is_new,
     )
