@@ -10,7 +10,19 @@ from flask import Flask, Response, abort, request
 from markupsafe import Markup
 
 ROOT = Path(__file__).resolve().parent.parent / "static"
-LAYERS = ("tokens", "base", "layout", "forms", "tables", "components", "deliveries", "webhook", "records", "utilities")
+LAYERS = (
+    "tokens",
+    "base",
+    "layout",
+    "forms",
+    "tables",
+    "components",
+    "charts",
+    "deliveries",
+    "webhook",
+    "records",
+    "utilities",
+)
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 

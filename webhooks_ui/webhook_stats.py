@@ -4,13 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import func, select
 
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.models.stats import DURATION_BUCKETS_MS
 
 HOUR = timedelta(hours=1)
+OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # where the last bucket begins: what lies in it ran into a time limit
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class Step:
     def total(self) -> int:
         return self.succeeded + self.failed
 
+    def percentile(self, share: float) -> float | None:
+        return percentile(self.durations, share)
+
 
 @dataclass(frozen=True)
 class Series:
@@ -69,18 +75,23 @@ class Series:
         percent = round(100 * self.succeeded / self.total, 1)
         return min(percent, 99.9) if self.succeeded < self.total else percent
 
-    def percentile(self, share: float) -> int | None:
-        """The bucket in which that ``share`` of all attempts had ended, in milliseconds."""
+    def percentile(self, share: float) -> float | None:
+        """About how many milliseconds that ``share`` of all attempts took at most."""
         return percentile(sum((step.durations for step in self.steps), Counter()), share)
 
 
-def percentile(durations: Counter[int], share: float) -> int | None:
-    """The smallest bucket that ``share`` of the counted attempts don't exceed, in milliseconds."""
+def percentile(durations: Counter[int], share: float) -> float | None:
+    """About how many milliseconds ``share`` of the counted attempts took at most.
+
+    Durations are taken to lie evenly in their bucket, as in Prometheus' ``histogram_quantile``; of the last one, which
+    is open, only the lower end is known.
+    """
     left = share * durations.total()
-    for end in sorted(durations):
-        left -= durations[end]
-        if left <= 0:
-            return end
+    for lower, upper in pairwise((0, *DURATION_BUCKETS_MS)):
+        count = durations[upper]
+        if count and left <= count:
+            return lower if lower == OPEN_BUCKET_MS else lower + (upper - lower) * left / count
+        left -= count
     return None
 
 

@@ -51,10 +51,43 @@ def test_a_single_failure_is_never_rounded_away() -> None:
     assert Series([Step(utcnow(), succeeded=100_000, failed=1)]).success_percent == 99.9
 
 
-def test_percentiles_come_from_the_buckets() -> None:
-    durations = Counter({10: 90, 100: 9, 5_000: 1})
-    assert [percentile(durations, share) for share in (0.5, 0.95, 1.0)] == [10, 100, 5_000]
-    assert percentile(Counter(), 0.5) is None
+@pytest.mark.parametrize(
+    ("durations", "share", "value"),
+    [
+        ({100: 10}, 0.5, 75),  # half way between 50 and 100
+        ({10: 90, 100: 10}, 0.9, 10),
+        ({10: 90, 100: 10}, 0.95, 75),
+        ({10: 1}, 1.0, 10),
+        ({300_000: 3}, 0.5, 10_000),  # the last bucket is open: "over 10 s"
+        ({}, 0.5, None),
+    ],
+)
+def test_percentiles_are_interpolated_in_their_bucket(
+    durations: dict[int, int], share: float, value: float | None
+) -> None:
+    assert percentile(Counter(durations), share) == (None if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "–"),
+        (0.4, "about 0.4 ms"),
+        (83.3, "about 83 ms"),
+        (447, "about 450 ms"),
+        (1_432, "about 1.4 s"),
+        (10_000, "over 10 s"),
+    ],
+)
+def test_a_response_time_is_told_as_an_estimate(value: float | None, words: str) -> None:
+    assert charts.about(value) == words
+
+
+@pytest.mark.parametrize(
+    ("highest", "end"), [(0, 1), (1, 1), (2, 2), (7, 8), (10, 10), (127, 150), (2_400, 3_000), (83.3, 100), (0.4, 0.4)]
+)
+def test_an_axis_ends_at_a_round_number(highest: float, end: float) -> None:
+    assert charts.scale_end(highest) == pytest.approx(end)
 
 
 def test_bars_stack_failures_on_successes() -> None:
@@ -62,9 +95,16 @@ def test_bars_stack_failures_on_successes() -> None:
     assert found == {"succeeded": "M5.0 10.0v-6.4", "failed": "M5.0 3.6v-2.1"}
 
 
+def test_bars_end_where_the_axis_does() -> None:
+    half = Series([Step(utcnow(), succeeded=50)])
+    assert charts.bars(half, 20, 21.5, charts.count_end(half) * 2)["succeeded"] == "M10.0 21.5v-10.0"
+
+
 def test_a_line_breaks_where_nothing_was_attempted() -> None:
-    steps = [Step(utcnow(), durations=Counter({ms: 1})) if ms else Step(utcnow()) for ms in (100, 50, 0, 100)]
-    assert charts.duration_lines(Series(steps), 40, 22)["p50"] == "M5.0 2.0h0L15.0 12.0M35.0 2.0h0"
+    steps = [Step(utcnow(), durations=Counter({ms: 1})) if ms else Step(utcnow()) for ms in (100, 10, 0, 100)]
+    lines = charts.duration_lines(Series(steps), 40, 22, 100)
+    assert lines["p50"] == "M5.0 7.0h0L15.0 21.0M35.0 7.0h0"  # 75, 5 and 75 ms
+    assert lines["p95"] == "M5.0 2.5h0L15.0 20.1M35.0 2.5h0"
 
 
 def test_a_row_shows_the_health_of_the_last_day(admin: FlaskClient) -> None:
@@ -81,4 +121,20 @@ def test_the_page_of_a_webhook_shows_the_chosen_range(admin: FlaskClient) -> Non
     week = admin.get(f"/admin/webhooks/{webhook.id}?range=7d", headers={"HX-Request": "true"}).text
     assert week.strip().startswith('<section class="card" id="health"')
     assert "Attempts in the last 7 days: 0 succeeded, 7 failed" in week
-    assert "95 % within 500 ms" in week
+    assert "half within about 380 ms, 95 % within about 490 ms" in week
+
+
+def test_each_step_of_a_chart_says_its_values(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    count(webhook, 3, True, 1_200)
+    count(webhook, 3, False, 30, duration_bucket_ms=300_000)
+    count(webhook, 1, True, 5)
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    hour = utcnow().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    start = f"{hour.day} {hour:%b %Y, %H}:00:00 UTC"
+    assert f"<title>From {start}: 1,200 succeeded, 30 failed</title>" in page
+    assert f"<title>From {start}: half within about 76 ms, 95 % within about 99 ms</title>" in page
+    assert page.count("<rect") == 4
+    assert "<span>1,500</span><span>0</span>" in page
+    table = page.partition("The same as a table")[2]
+    assert '<td class="end">1,200</td><td class="end">30</td><td class="end">about 76 ms</td>' in table
