@@ -244,6 +244,29 @@ def test_the_history_names_who_did_what(admin: FlaskClient) -> None:
     assert "admin@example.com, <time" in page
 
 
+def test_the_history_says_what_each_field_was_and_became(admin: FlaskClient) -> None:
+    webhook = make_webhook(event_types=["license.activated", "license.created"])
+    secret = webhook.secret
+    form = {"name": "Bills", "url": webhook.url, "environment": webhook.environment, "version": "1", "format": "json"}
+    events = ["license.activated", "contract.created"]
+    new_secret = "whsec_" + "A" * 44
+    data = form | {"events": events, "active": "true", "secret": new_secret, "retry_schedule": "long"}
+    assert admin.post(f"/admin/webhooks/{webhook.id}/edit", data=data).status_code == 303
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    history = re.sub(r"<[^>]+>|\s+", " ", page.partition('id="history"')[2])
+    history = re.sub(" +", " ", history)
+    for words in (
+        "Name Orders → became Bills",
+        "Retry schedule as in the settings → became long",
+        "Added contract.created Removed license.created",
+    ):
+        assert words in history
+    assert history.index("New secret") < history.index("Edited")
+    assert secret not in page
+    assert new_secret not in page
+    assert f"/admin/audit-log?object_type=webhook&amp;object_id={webhook.id}" in page
+
+
 def test_a_duplicate_starts_with_all_but_the_secret(admin: FlaskClient) -> None:
     webhook = make_webhook(name="x" * 100, environment="staging", event_types=["contract.created"])
     page = admin.get(f"/admin/webhooks/new?copy={webhook.id}").text

@@ -4,7 +4,7 @@ from flask import request, session
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from webhooks_ui import verification, webhook_changes
+from webhooks_ui import audit_view, verification, webhook_changes
 from webhooks_ui.extensions import db
 from webhooks_ui.htmx import render
 from webhooks_ui.models import AuditEntry, Delivery, get_settings
@@ -28,6 +28,7 @@ def show(webhook_id: int) -> Response:
         "webhooks/_charts.html",
         webhook=webhook,
         deliveries=db.session.scalars(deliveries.limit(RECENT_DELIVERIES)).all(),
+        audit_view=audit_view,
         changes=db.session.scalars(changes.limit(RECENT_CHANGES)).all(),
         ranges=RANGES,
         chosen_range=chosen,
