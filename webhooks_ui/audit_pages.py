@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from webhooks_ui.audit_view import OBJECTS
 from webhooks_ui.delivery_filters import clean, parse_id
 from webhooks_ui.extensions import db
 from webhooks_ui.models import AuditEntry
 
 PAGE_ROWS = 50
-OBJECT_TYPES = ("webhook", "delivery", "api_key", "settings", "user")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class AuditFilters:
         return cls(
             actor=clean(args.get("actor", "")),
             action=clean(args.get("action", "")),
-            object_type=object_type if object_type in OBJECT_TYPES else "",
+            object_type=object_type if object_type in OBJECTS else "",
             object_id=object_id if parse_id(object_id) is not None else "",
         )
 

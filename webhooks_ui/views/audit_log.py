@@ -2,7 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from webhooks_ui.audit_pages import OBJECT_TYPES, AuditFilters, find_entries
+from webhooks_ui import audit_view
+from webhooks_ui.audit_pages import AuditFilters, find_entries
 from webhooks_ui.htmx import render
 
 blueprint = Blueprint("audit_log", __name__, url_prefix="/admin/audit-log")
@@ -20,5 +21,6 @@ def index() -> Response:
         entries=entries,
         older=older,
         is_first=not cursor,
-        object_types=OBJECT_TYPES,
+        links=audit_view.links(entries),
+        audit_view=audit_view,
     )
