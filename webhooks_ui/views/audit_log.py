@@ -1,6 +1,6 @@
 """The audit log: who did what, when, from where."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 
 from webhooks_ui import audit_view
 from webhooks_ui.audit_pages import AuditFilters, find_entries
@@ -14,7 +14,7 @@ def index() -> Response:
     filters = AuditFilters.parse(request.args)
     cursor = request.args.get("cursor", "")
     entries, older = find_entries(filters, cursor)
-    return render(
+    response = render(
         "audit_log/index.html",
         "audit_log/_list.html",
         filters=filters,
@@ -24,3 +24,7 @@ def index() -> Response:
         links=audit_view.links(entries),
         audit_view=audit_view,
     )
+    if request.headers.get("HX-Trigger") == "audit-filters":
+        # A form names its empty fields too: the address bar gets the short form.
+        response.headers["HX-Replace-Url"] = url_for("audit_log.index", **filters.args)
+    return response
