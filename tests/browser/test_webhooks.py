@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
 from tests.factories import make_webhook
+from tests.log_rows import add_attempt, settle
 from webhooks_ui.extensions import db
-from webhooks_ui.models import utcnow
+from webhooks_ui.models import Delivery, utcnow
 
 
 def test_search_finds_while_typing_and_keeps_the_focus(page: Page) -> None:
@@ -142,11 +144,17 @@ def test_a_test_event_is_sent_from_the_row(page: Page, watch: Watch) -> None:
     page.get_by_label("Event type").select_option("contract.created")
     expect(page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
     page.get_by_label("Data").fill("{broken")
+    page.get_by_label("Event type").select_option("contract.deleted")
+    expect(page.get_by_text("A contract was deleted.")).to_be_visible()
+    expect(page.get_by_label("Data")).to_have_value("{broken")
     page.get_by_role("button", name="Send test event").click()
     expect(page.get_by_text("The body is not JSON")).to_be_visible()
-    page.get_by_label("Data").fill("{}")
+    expect(page.get_by_label("Data")).to_be_focused()
+    expect(page.get_by_label("Data")).to_have_value("{broken")
+    page.get_by_role("button", name="Load example").click()
+    expect(page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
     page.get_by_role("button", name="Send test event").click()
-    page.locator("#test-result").get_by_role("link").click()
+    page.get_by_role("link", name="See the delivery").click()
     page.wait_for_url("**/admin/webhook-deliveries/*")
 
 
@@ -176,6 +184,24 @@ def test_the_counts_follow_a_switch(page: Page) -> None:
     expect(page.get_by_text("No webhooks match")).to_be_visible()
     page.get_by_role("link", name="0 Active").click()  # again: it is no filter any more
     expect(page.locator("tbody [data-row-link]")).to_have_text(["Billing"])
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_answer_to_a_test_event_comes_into_view(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    webhook = make_webhook(name="Billing")
+    page.goto(f"/admin/webhooks/{webhook.id}/test")
+    page.get_by_role("button", name="Send test event").click()
+    expect(page.get_by_text("On its way to the endpoint.")).to_be_in_viewport(ratio=1)
+    db.session.rollback()
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    add_attempt(delivery, response_body=b'{"error":"the disk is full"}')
+    settle(delivery, 500)
+    expect(page.locator("#test-result").get_by_text("The endpoint answered 500")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("the disk is full").locator("visible=true")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("status")).to_contain_text("Test failed. The endpoint answered 500")
+    expect(page.get_by_role("button", name="Send test event")).to_be_focused()
+    assert page.locator("#test-result [hx-get]").count() == 0
 
 
 def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:

@@ -6,9 +6,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch, stored
 from tests.factories import make_webhook
-from tests.log_rows import add_delivery
+from tests.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.extensions import db
-from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.models import Delivery, Webhook, utcnow
 
 
 def test_search_and_filters_are_a_form(plain_page: Page) -> None:
@@ -86,10 +86,17 @@ def test_a_test_event_leads_to_its_delivery(plain_page: Page) -> None:
     webhook = make_webhook()
     plain_page.goto(f"/admin/webhooks/{webhook.id}/test")
     plain_page.get_by_label("Event type").select_option("contract.created")
-    plain_page.get_by_role("button", name="Show its example").click()
+    plain_page.get_by_role("button", name="Load example").click()
     expect(plain_page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
     plain_page.get_by_role("button", name="Send test event").click()
     plain_page.wait_for_url("**/admin/webhook-deliveries/*")
+    db.session.rollback()
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    add_attempt(delivery)
+    settle(delivery, 500)
+    plain_page.get_by_role("link", name="Refresh").click()
+    expect(plain_page.get_by_text("The endpoint answered 500")).to_be_visible()
+    expect(plain_page.get_by_role("link", name="Refresh")).to_have_count(0)
 
 
 def test_deleting_asks_first(plain_page: Page) -> None:

@@ -8,6 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.factories import make_delivery, make_webhook
+from tests.log_rows import add_attempt, settle
+from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.extensions import db
 from webhooks_ui.models import (
     AuditEntry,
@@ -19,6 +21,7 @@ from webhooks_ui.models import (
     set_settings,
     utcnow,
 )
+from webhooks_ui.template_helpers import pretty_json
 
 HTMX = {"HX-Request": "true"}
 
@@ -102,6 +105,39 @@ def test_htmx_is_told_of_the_test_and_where_it_is_logged(admin: FlaskClient) -> 
     delivery = db.session.scalars(db.select(Delivery)).one()
     assert answer.status_code == 200
     assert f"/admin/webhook-deliveries/{delivery.id}" in answer.text
+    assert f'hx-get="/admin/webhooks/{webhook.id}/test/{delivery.id}"' in answer.text
+
+
+def test_a_test_that_was_cancelled_says_so(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook, status="cancelled", due_at=None)
+    assert "cancelled before it was sent" in admin.get(f"/admin/webhooks/{webhook.id}/test/{delivery.id}").text
+
+
+EXAMPLE = pretty_json(EVENT_TYPES["license.created"].example)
+
+
+@pytest.mark.parametrize(
+    ("data", "load", "kept"),
+    [
+        (EXAMPLE, "unless-edited", False),
+        (EXAMPLE.replace("\n", "\r\n"), "unless-edited", False),
+        (" ", "unless-edited", False),
+        ('{"mine": 1}', "unless-edited", True),
+        ("{broken", "unless-edited", True),
+        ('{"mine": 1}', "example", False),
+    ],
+)
+def test_another_type_brings_its_example_unless_the_data_was_edited(
+    admin: FlaskClient, data: str, load: str, kept: bool
+) -> None:
+    webhook = make_webhook()
+    form = {"type": "contract.created", "data": data, "load": load}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/test", data=form)
+    assert answer.status_code == 200
+    assert ("license_quota" not in answer.text) is kept
+    assert ("Your own data" in answer.text) is kept
+    assert db.session.scalars(db.select(Delivery)).first() is None
 
 
 def test_a_test_event_may_carry_other_data(admin: FlaskClient) -> None:
@@ -115,7 +151,8 @@ def test_a_test_event_may_carry_other_data(admin: FlaskClient) -> None:
     [
         ({}, "Choose an event type"),
         ({"type": "license.eaten"}, "Choose an event type"),
-        ({"type": "license.created", "data": "{broken"}, "not JSON"),
+        ({"type": "license.created", "data": "{\n  broken"}, "at line 2, column 3"),
+        ({"type": "license.eaten", "load": "example"}, "Choose an event type"),
         ({"type": "license.created", "data": "[1]"}, "The data is an object"),
         ({"type": "license.created", "data": '{"a": NaN}'}, "NaN is not JSON"),
         ({"type": "license.created", "data": '{"a": "' + "x" * 300_000 + '"}'}, "262,144 are allowed"),
@@ -173,13 +210,15 @@ def test_the_result_of_a_test_is_polled_until_it_is_final(admin: FlaskClient) ->
     webhook = make_webhook()
     delivery = make_delivery(webhook)
     address = f"/admin/webhooks/{webhook.id}/test/{delivery.id}"
-    waiting = admin.get(address).text
-    assert f'hx-get="{address}"' in waiting
-    delivery.status, delivery.outcome, delivery.response_code = "failed", "bad_status", 404
-    db.session.commit()
+    assert admin.get(address).status_code == 204
+    add_attempt(delivery, response_code=404, response_body=b'{"error": "<b>no such path</b>"}')
+    settle(delivery, 404)
     final = admin.get(address).text
     assert "hx-get" not in final
-    assert "The endpoint answered 404 Not Found." in final
+    assert "The endpoint answered 404 Not Found. No such path: check the URL. Look at the response body" in final
+    assert "31 ms" in final
+    assert "&lt;b&gt;no such path&lt;/b&gt;" in final
+    assert f'href="/admin/webhook-deliveries/{delivery.id}"' in final
     assert admin.get(f"/admin/webhooks/{make_webhook().id}/test/{delivery.id}").status_code == 404
 
 

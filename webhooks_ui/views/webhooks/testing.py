@@ -4,7 +4,7 @@ from flask import Response, abort, flash, make_response, render_template, reques
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.publish import NewEvent, publish_test
-from webhooks_ui import audit, strict_json, webhook_changes
+from webhooks_ui import audit, delivery_view, strict_json, webhook_changes
 from webhooks_ui.answers import go
 from webhooks_ui.event_input import FieldError, WrongEvent, check_event
 from webhooks_ui.event_types import EVENT_TYPES
@@ -14,19 +14,23 @@ from webhooks_ui.models import Delivery, Webhook
 from webhooks_ui.template_helpers import pretty_json
 from webhooks_ui.views.webhooks.blueprint import blueprint
 
+EXAMPLES = {name: pretty_json(type.example) for name, type in EVENT_TYPES.items()}
+
 
 @blueprint.get("/<int:webhook_id>/test")
 def test_event(webhook_id: int) -> Response:
     webhook = webhook_changes.get(webhook_id)
     wanted = request.args.get("type", "")
     chosen = wanted if wanted in EVENT_TYPES else webhook.event_types[0]
-    return _page(webhook, chosen, pretty_json(EVENT_TYPES[chosen].example))
+    return _page(webhook, chosen, EXAMPLES[chosen])
 
 
 @blueprint.post("/<int:webhook_id>/test")
 def send_test(webhook_id: int) -> BaseResponse:
     webhook = webhook_changes.get(webhook_id)
-    chosen, text = request.form.get("type", ""), request.form.get("data", "")
+    chosen, text, load = (request.form.get(name, "") for name in ("type", "data", "load"))
+    if load and chosen in EVENT_TYPES:
+        return _page(webhook, chosen, EXAMPLES[chosen] if load == "example" or _is_untouched(text) else text)
     try:
         event = _read(chosen, text, webhook.environment)
     except WrongEvent as error:
@@ -38,19 +42,33 @@ def send_test(webhook_id: int) -> BaseResponse:
     db.session.commit()  # publishing has a transaction of its own
     delivery_id = publish_test(webhook_id, environment, event)
     if wants_fragment():
-        delivery = db.session.get_one(Delivery, delivery_id)
-        return make_response(render_template("webhooks/_test_sent.html", delivery=delivery))
+        return _result(db.session.get_one(Delivery, delivery_id))
     flash(f"A test {chosen} was sent.")
     return go(url_for("deliveries.show", delivery_id=delivery_id))
 
 
 @blueprint.get("/<int:webhook_id>/test/<int:delivery_id>")
-def test_result(webhook_id: int, delivery_id: int) -> str:
-    """What became of a test event: what a pending one polls."""
+def test_result(webhook_id: int, delivery_id: int) -> Response:
+    """What became of a test event: what a pending one polls; no content while it is pending."""
     delivery = db.session.get(Delivery, delivery_id)
     if delivery is None or delivery.webhook_id != webhook_id:
         abort(404)
-    return render_template("webhooks/_test_result.html", delivery=delivery)
+    return _result(delivery) if delivery.is_final else make_response("", 204)
+
+
+def _result(delivery: Delivery) -> Response:
+    attempt = next(iter(delivery_view.attempts_of(delivery)), None)
+    return make_response(render_template("webhooks/_test_result.html", delivery=delivery, attempt=attempt))
+
+
+def _is_untouched(text: str) -> bool:
+    """Whether nobody wrote it: it is empty, or the example of some type."""
+    plain = _plain(text)
+    return not plain or plain in EXAMPLES.values()
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()  # as forms send it
 
 
 def _read(chosen: str, text: str, environment: str) -> NewEvent:
@@ -71,7 +89,15 @@ def _read(chosen: str, text: str, environment: str) -> NewEvent:
 def _page(
     webhook: Webhook, chosen: str, data: str, status: int = 200, errors: dict[str, str] | None = None
 ) -> Response:
-    context = {"webhook": webhook, "chosen": chosen, "data": data, "errors": errors or {}}
-    response = render("webhooks/test.html", "webhooks/_test_form.html", status, **context)
+    response = render(
+        "webhooks/test.html",
+        "webhooks/_test_form.html",
+        status,
+        webhook=webhook,
+        chosen=chosen,
+        data=data,
+        is_example=_plain(data) == EXAMPLES.get(chosen),
+        errors=errors or {},
+    )
     response.headers.update({"HX-Retarget": "#test-event", "HX-Reswap": "outerHTML"})  # also where a result was awaited
     return response
