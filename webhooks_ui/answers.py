@@ -18,6 +18,11 @@ def go(address: str) -> Response:
 
 def go_back() -> Response:
     """Send the browser to the page of ours it came from, else to the webhooks."""
+    return go(came_from())
+
+
+def came_from() -> str:
+    """The page of ours that the browser came from, else the webhooks."""
     origin = urlsplit(request.referrer or "")
     path = f"{origin.path}?{origin.query}" if origin.query else origin.path
-    return go(safe_next(path if origin.netloc == request.host else None))
+    return safe_next(path if origin.netloc == request.host else None)

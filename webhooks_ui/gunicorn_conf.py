@@ -20,6 +20,7 @@ preload_app = True  # the workers share the memory of what is loaded once
 reuse_port = True  # a successor can listen while its predecessor ends
 keepalive = 15
 graceful_timeout = 10
+limit_request_line = 8_190  # the most that it allows: the log polls with a mark for each unfinished row
 limit_request_field_size = 8_190
 loglevel = "warning"
 control_socket_disable = True

@@ -19,6 +19,11 @@ LEAST_ROLE = {
 }
 
 
+def least_role(endpoint: str) -> Role:
+    """The lowest role that may use ``endpoint``."""
+    return LEAST_ROLE.get(endpoint, Role.ADMIN)
+
+
 def may(role: str, endpoint: str) -> bool:
     """Whether someone with ``role`` may use ``endpoint``; an unknown role may nothing."""
-    return role in RANK and RANK[Role(role)] >= RANK[LEAST_ROLE.get(endpoint, Role.ADMIN)]
+    return role in RANK and RANK[Role(role)] >= RANK[least_role(endpoint)]

@@ -112,6 +112,7 @@ PLACES = (
     Place("sign-in", "/login", role=""),
     Place("sign-in, refused", "/login", press(".primary", ".error"), role="", status=422),
     Place("not allowed", "/admin/audit-log", role="operator", status=403),
+    Place("not allowed anywhere", "/admin/webhooks", role="viewer", status=403),
     Place("webhooks, to an operator", ONE_ROW, role="operator"),
     Place("webhooks", HOOKS),
     Place("webhooks, none found", f"{HOOKS}?q=nothing"),

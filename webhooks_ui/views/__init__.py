@@ -5,7 +5,7 @@ from importlib import import_module
 from flask import Flask, redirect, url_for
 from werkzeug.wrappers import Response
 
-from webhooks_ui import access, converters
+from webhooks_ui import access, converters, trailing_slash
 
 PAGES = (
     "session",
@@ -28,6 +28,7 @@ PAGES = (
 
 def register(app: Flask) -> None:
     access.register(app)
+    trailing_slash.register(app)
     converters.register(app)
     for name in PAGES:
         app.register_blueprint(import_module(f"webhooks_ui.views.{name}").blueprint)
