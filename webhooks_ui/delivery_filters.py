@@ -11,6 +11,8 @@ from webhooks_ui.event_types import CATEGORIES
 from webhooks_ui.models import RETRYING, DeliveryStatus, Environment, utcnow
 
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
+UNFINISHED = "unfinished"  # pending or retrying
+STATUS_FILTERS = (UNFINISHED, *STATUSES)
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 SORTS = ("-time", "time", "-status", "status", "-code", "code")
 PRESETS = {
@@ -51,7 +53,7 @@ class DeliveryFilters:
         return cls(
             q=given["q"],
             category=_one_of(CATEGORIES, given["category"]),
-            status=_one_of(STATUSES, given["status"]),
+            status=_one_of(STATUS_FILTERS, given["status"]),
             code=given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
             environment=_one_of(tuple(Environment), given["environment"]),
             webhook=given["webhook"] if parse_id(given["webhook"]) is not None else "",

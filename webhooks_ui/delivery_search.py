@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
-from webhooks_ui.delivery_filters import DeliveryFilters, parse_id
+from webhooks_ui.delivery_filters import UNFINISHED, DeliveryFilters, parse_id
 from webhooks_ui.event_types import EVENT_TYPES
 from webhooks_ui.extensions import db
 from webhooks_ui.ids_by_time import CLOCK_SLACK, first_id_at
@@ -83,7 +83,7 @@ def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
     if filters.webhook_id is not None:
         return (Delivery.webhook_id == filters.webhook_id,)
     if filters.status and filters.status != DeliveryStatus.DELIVERED:
-        return (_unsettled(DeliveryStatus.PENDING if filters.status == RETRYING else filters.status),)
+        return (_unsettled(DeliveryStatus.PENDING if filters.status in (RETRYING, UNFINISHED) else filters.status),)
     if filters.codes and filters.codes[0] >= 300:
         return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
     return ()
@@ -124,9 +124,11 @@ def _conditions(filters: DeliveryFilters) -> list[Condition]:
 
 
 def _has_status(status: str) -> Condition:
-    """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``."""
+    """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``; ``unfinished`` both."""
     if status == RETRYING:
         return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > 0)
     if status == DeliveryStatus.PENDING:
         return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count == 0)
+    if status == UNFINISHED:
+        return _is(DeliveryStatus.PENDING)
     return _is(status)

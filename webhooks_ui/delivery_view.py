@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from jobs.retry import SCHEDULES_SECONDS
-from webhooks_ui.delivery_filters import PRESETS, STATUSES
+from webhooks_ui.delivery_filters import PRESETS, STATUS_FILTERS
 from webhooks_ui.event_types import CATEGORIES
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
@@ -17,7 +17,7 @@ from webhooks_ui.outcomes import ADVICE, Outcome, explain
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 CHOICES: dict[str, list[tuple[str, str]]] = {
     "category": [("", "All categories"), *((name, name.capitalize()) for name in CATEGORIES)],
-    "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUSES)],
+    "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUS_FILTERS)],
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
 }

@@ -67,6 +67,15 @@ def test_a_search_finds_webhooks_by_name_and_url(admin, text, finds):
     assert shown_ids(admin, q=text) == ([deliveries[finds].id] if finds else [])
 
 
+def test_unfinished_means_pending_or_retrying(admin):
+    pending, retrying = add_delivery(), settle(add_delivery(), 503, status="pending")
+    settle(add_delivery())
+    settle(add_delivery(), 500)
+    assert shown_ids(admin, status="unfinished") == [retrying.id, pending.id]
+    assert shown_ids(admin, status="pending") == [pending.id]
+    assert shown_ids(admin, status="retrying") == [retrying.id]
+
+
 def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin):
     licence = add_delivery(make_webhook(name="A"))
     product = add_delivery(make_webhook(name="B", event_types=["product.created"]))

@@ -12,7 +12,7 @@ from webhooks_ui import audit
 from webhooks_ui.api.keys import caller
 from webhooks_ui.api.problem import Problem
 from webhooks_ui.api.query import refuse_unknown, wrong_parameters
-from webhooks_ui.delivery_filters import CODE_CLASSES, PRESETS, SORTS, STATUSES, DeliveryFilters
+from webhooks_ui.delivery_filters import CODE_CLASSES, PRESETS, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.delivery_pages import Cursor, find_page
 from webhooks_ui.delivery_view import attempts_of, decoded, explanation
 from webhooks_ui.event_types import CATEGORIES
@@ -23,7 +23,7 @@ TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRES
 FILTERS = {
     "q": "any text: an event's or a delivery's id, a part of an event type, of a webhook's name or of its URL",
     "category": f"one of {', '.join(CATEGORIES)}",
-    "status": f"one of {', '.join(STATUSES)}",
+    "status": f"one of {', '.join(STATUS_FILTERS)}",
     "code": f"a status code such as 503, or one of {', '.join(CODE_CLASSES)}",
     "webhook": "the id of a webhook",
     "since": TIMES,

@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.query import ID_MAX, LIMIT_DEFAULT, LIMIT_MAX
 from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
-from webhooks_ui.delivery_filters import PRESETS, SORTS, STATUSES
+from webhooks_ui.delivery_filters import PRESETS, SORTS, STATUS_FILTERS
 from webhooks_ui.event_types import CATEGORIES
 
 VERSION = "1.0.0"
@@ -104,7 +104,7 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
     "since": _TIME,
     "until": _TIME,
     "category": {"type": "string", "enum": list(CATEGORIES)},
-    "status": {"type": "string", "enum": list(STATUSES)},
+    "status": {"type": "string", "enum": list(STATUS_FILTERS)},
     "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
     "webhook": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
     "sort": {"type": "string", "enum": list(SORTS)},

@@ -9,7 +9,7 @@ from jobs.wake import wake
 from webhooks_ui import audit
 from webhooks_ui.cli.group import Group
 from webhooks_ui.delivery_export import csv_lines, json_lines
-from webhooks_ui.delivery_filters import ID_MAX, STATUSES, DeliveryFilters, parse_time
+from webhooks_ui.delivery_filters import ID_MAX, STATUS_FILTERS, DeliveryFilters, parse_time
 from webhooks_ui.event_types import CATEGORIES
 from webhooks_ui.extensions import db, start_writing
 from webhooks_ui.models import Delivery, Environment, get_settings, utcnow
@@ -63,7 +63,7 @@ def _time(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 @deliveries.command()
 @click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
-@click.option("--status", type=click.Choice(list(map(str, STATUSES))))
+@click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))
 @click.option("--category", type=click.Choice(list(CATEGORIES)))
 @click.option("--environment", type=click.Choice(list(map(str, Environment))))
 @click.option("--webhook", type=click.IntRange(1, ID_MAX), help="The id of a webhook.")
