@@ -1,6 +1,6 @@
 """The catalogue of event types, with examples."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from webhooks_ui.event_types import FIELDS
 
@@ -9,4 +9,4 @@ blueprint = Blueprint("event_types", __name__, url_prefix="/admin/event-types")
 
 @blueprint.get("")
 def index() -> str:
-    return render_template("event_types/index.html", fields=FIELDS)
+    return render_template("event_types/index.html", fields=FIELDS, chosen=request.args.get("type", ""))
