@@ -127,9 +127,15 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
 
 
 def _last(args: Mapping[str, str], name: str) -> str:
-    """The last value that isn't empty: a time typed by hand comes after the list of presets, and counts."""
+    """The last value that isn't empty: a time typed by hand comes after the list of presets, and counts.
+
+    Not where the page showed it already (``seen``, sent without JavaScript): then the preset is what was chosen.
+    """
     values = args.getlist(name) if isinstance(args, MultiDict) else [args.get(name, "")]
-    return next((value for value in reversed(values) if value), "")
+    given = [value for value in values if value]
+    if len(given) > 1 and given[-1] == args.get("seen"):
+        given.pop()
+    return given[-1] if given else ""
 
 
 def _one_of(choices: object, text: str) -> str:

@@ -19,6 +19,15 @@ def test_the_palette_leads_to_a_webhook(page: Page) -> None:
     expect(page.get_by_role("heading", name="Billing sync", level=1)).to_be_visible()
 
 
+def test_enter_in_the_palette_opens_the_first_result(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette").get_by_role("link", name="Audit Log")).to_be_visible()
+    page.locator("#palette-input").press_sequentially("audit")
+    expect(page.locator("#palette").get_by_role("link")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Audit Log", level=1)).to_be_visible()
+
+
 def test_escape_closes_the_palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     expect(page.locator("#palette")).to_be_visible()

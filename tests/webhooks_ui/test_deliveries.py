@@ -3,9 +3,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
+from werkzeug.datastructures import MultiDict
 
 from tests.factories import make_webhook
 from tests.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.delivery_filters import DeliveryFilters
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery, utcnow
 
@@ -44,6 +46,32 @@ def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin
     nothing = admin.get(LOG, query_string={"q": "nowhere"}).text
     assert "No deliveries match" in nothing
     assert "Clear filters" in nothing
+
+
+def test_filters_can_be_cleared_wherever_some_are_chosen(admin):
+    failed = settle(add_delivery(), 500)
+    assert "Clear filters" not in admin.get(LOG).text
+    for query in ({"status": "failed"}, {"webhook": failed.webhook_id}, {"status": "delivered"}):
+        assert admin.get(LOG, query_string=query).text.count("Clear filters") == 1
+    assert "Clear filters" not in admin.get(LOG, query_string={"environment": "production"}).text
+
+
+def test_a_test_is_told_from_an_event(admin):
+    add_delivery(trigger="test")
+    assert '<span class="pill">Test</span>' in admin.get(LOG).text
+
+
+@pytest.mark.parametrize(
+    ("times", "seen", "counts"),
+    [
+        (["7d", "2026-01-01T10:00"], "", "2026-01-01T10:00"),
+        (["7d", "2026-01-01T10:00"], "2026-01-01T10:00", "7d"),
+        (["", "2026-01-01T10:00"], "2026-01-01T10:00", "2026-01-01T10:00"),
+        (["7d", ""], "2026-01-01T10:00", "7d"),
+    ],
+)
+def test_of_two_times_the_one_that_was_changed_counts(times, seen, counts):
+    assert DeliveryFilters.parse(MultiDict({"since": times, "seen": seen})).since == counts
 
 
 def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):

@@ -1,0 +1,83 @@
+"""The log's filters in Chromium: they survive going to a delivery and back, and a time is chosen in two ways."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.factories import make_webhook
+from tests.log_rows import add_delivery, settle
+from webhooks_ui.models import utcnow
+
+LOG = "/admin/webhook-deliveries"
+FILTERED = re.compile(r"\?status=failed&code=5xx$")
+
+
+@pytest.fixture
+def log(app):
+    """To Billing: one that arrived today, one that failed today, and one that failed ten days ago."""
+    webhook = make_webhook(name="Billing")
+    settle(add_delivery(webhook))
+    settle(add_delivery(webhook), 404)
+    old = utcnow() - timedelta(days=10)
+    settle(add_delivery(webhook, created_at=old), 503, last_attempt_at=old)
+    return webhook
+
+
+def rows(page):
+    return page.locator("#deliveries tbody tr")
+
+
+def test_going_back_restores_the_filters(page, log):
+    page.goto(LOG)
+    page.get_by_label("Status").select_option("failed")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_text("More filters").click()
+    page.get_by_label("Response code").press_sequentially("5XX", delay=20)
+    expect(rows(page)).to_have_count(1)
+    expect(page).to_have_url(FILTERED)
+    for go_back in (page.get_by_role("link", name="Back to Delivery Logs").click, page.go_back):
+        page.get_by_role("link", name=re.compile("View delivery")).click()
+        expect(page.get_by_role("heading", name="license.activated")).to_be_visible()
+        go_back()
+        expect(page).to_have_url(FILTERED)
+        expect(page.get_by_label("Status")).to_have_value("failed")
+        expect(page.get_by_label("Response code")).to_have_value("5xx")
+        expect(rows(page)).to_have_count(1)
+    page.get_by_label("Response code").fill("404")
+    expect(rows(page)).to_contain_text(["404"])
+    page.get_by_role("link", name="Clear filters").click()
+    expect(rows(page)).to_have_count(3)
+
+
+def test_a_typed_time_and_a_preset_take_each_others_place(page, log):
+    page.goto(LOG)
+    preset = page.get_by_label("Created", exact=True)
+    preset.select_option("7d")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_text("More filters").click()
+    typed = page.get_by_label("Created from (your time)")
+    typed.fill(f"{utcnow() - timedelta(days=20):%Y-%m-%dT%H:%M}")
+    expect(rows(page)).to_have_count(3)
+    expect(preset).to_have_value("")
+    expect(page).to_have_url(re.compile(r"\?since=20\d\d-"))
+    preset.select_option("24h")
+    expect(rows(page)).to_have_count(2)
+    expect(typed).to_have_value("")
+    expect(page).to_have_url(re.compile(r"\?since=24h$"))
+    page.reload()
+    expect(preset).to_have_value("24h")
+
+
+def test_without_javascript_the_one_that_was_changed_counts(plain_page, log):
+    page = plain_page
+    page.goto(f"{LOG}?since=7d")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Created from (UTC)").fill(f"{utcnow() - timedelta(days=20):%Y-%m-%dT%H:%M}")
+    page.get_by_role("button", name="Search").click()
+    expect(rows(page)).to_have_count(3)
+    page.get_by_label("Created", exact=True).select_option("24h")
+    page.get_by_role("button", name="Search").click()
+    expect(rows(page)).to_have_count(2)
+    expect(page.get_by_label("Created", exact=True)).to_have_value("24h")

@@ -1,0 +1,80 @@
+"""Reading deliveries and event types in Chromium: by keyboard, on paper, and by a link to a part of a page."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.factories import make_webhook
+from tests.log_rows import add_attempt, add_delivery, settle
+
+LOG = "/admin/webhook-deliveries"
+
+
+@pytest.fixture
+def failed(app):
+    data = {"product": {"name": "Atlas"}, "seats": [1, 2]}
+    delivery = settle(add_delivery(make_webhook(name="Billing"), data), 500, attempts_count=2)
+    add_attempt(delivery, response_body=b"the first answer")
+    add_attempt(delivery, number=2, response_body=b"the second answer")
+    return delivery
+
+
+def test_json_folds_by_keyboard(page, failed):
+    page.goto(f"{LOG}/{failed.id}")
+    body = page.get_by_role("region", name="Request body")
+    product = body.locator("summary", has_text='"product"')
+    name = body.get_by_text('"Atlas"', exact=True)
+    expect(product).to_have_text('"product": { 1 field }')
+    expect(name).to_be_hidden()
+    body.locator("summary", has_text='"data"').focus()
+    page.keyboard.press("Tab")
+    expect(product).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(name).to_be_visible()
+    page.keyboard.press("Space")
+    expect(name).to_be_hidden()
+
+
+def test_arrows_and_enter_go_through_the_log(page, failed):
+    newer = settle(add_delivery(failed.webhook))
+    page.goto(LOG)
+    page.get_by_role("searchbox", name="Search deliveries").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(f"#delivery-{newer.id}-event")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(f"#delivery-{failed.id}-event")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"/{failed.id}$"))
+
+
+def test_on_paper_a_delivery_is_whole_and_without_controls(page, failed):
+    page.goto(f"{LOG}/{failed.id}")
+    expect(page.get_by_text("the first answer")).to_be_hidden()
+    page.emulate_media(media="print", color_scheme="dark")
+    for control in ("nav.sidebar", ".topbar", ".toasts", "a.back", "main .copy >> nth=0", "#delivery-retry"):
+        expect(page.locator(control)).to_be_hidden()
+    for text in ("the first answer", "the second answer", '"Atlas"'):
+        expect(page.get_by_text(text).locator("visible=true").first).to_be_visible()
+    expect(page.locator("#body-raw")).to_be_hidden()
+    expect(page.locator("#attempt-1-curl")).to_be_hidden()
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_on_paper_the_log_is_a_table_alone(page, failed):
+    page.goto(LOG)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("table")).to_be_visible()
+    for control in ("#delivery-filters", ".list-actions", ".row-actions >> nth=0", "nav.sidebar"):
+        expect(page.locator(control)).to_be_hidden()
+
+
+@pytest.mark.parametrize("kind", ["page", "plain_page"])
+@pytest.mark.parametrize("address", ["#contract.updated", "?type=contract.updated"])
+def test_a_link_opens_an_event_type(request, app, kind, address):
+    page = request.getfixturevalue(kind)
+    page.goto(f"/admin/event-types{address}")
+    expect(page.locator("#example-contract\\.updated")).to_be_visible()
+    expect(page.get_by_text("Only in updated events").locator("visible=true")).to_have_count(1)
+    expect(page.locator("#example-contract\\.created")).to_be_hidden()
