@@ -211,7 +211,7 @@ def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:
     db.session.delete(webhook)
     db.session.commit()
     page.get_by_role("switch", name="Billing active").click()
-    expect(page.get_by_role("alert")).to_contain_text("There is nothing here")
+    expect(page.get_by_role("alert")).to_contain_text("There is no webhook")
     watch.problems = [problem for problem in watch.problems if "Response Status Error Code 404" not in problem]
 
 
