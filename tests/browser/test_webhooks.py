@@ -199,6 +199,10 @@ def test_the_answer_to_a_test_event_comes_into_view(page: Page, width: int) -> N
     settle(delivery, 500)
     expect(page.locator("#test-result").get_by_text("The endpoint answered 500")).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("the disk is full").locator("visible=true")).to_be_in_viewport(ratio=1)
+    form, result = page.locator("#test-event").bounding_box(), page.locator("#result").bounding_box()
+    assert form
+    assert result
+    assert (result["x"] > form["x"] + form["width"]) is (width == 1280)  # beside the form, where there is room
     expect(page.get_by_role("status")).to_contain_text("Test failed. The endpoint answered 500")
     expect(page.get_by_role("button", name="Send test event")).to_be_focused()
     assert page.locator("#test-result [hx-get]").count() == 0
