@@ -37,13 +37,14 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 const zoned = {
   minute: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }),
   day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }),
+  exact: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }), // also while it is recent
 };
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en");
 const tell = (time) => {
   const at = new Date(time.dateTime);
   const seconds = (at - Date.now()) / 1000;
-  const [unit, length] = spans.find(([, length]) => Math.abs(seconds) >= length) ?? [];
+  const [unit, length] = spans.find(([, length]) => time.dataset.local === "exact" || Math.abs(seconds) >= length) ?? [];
   if (unit === "day") return zoned[time.dataset.local].format(at);
   if (unit) return relative.format(Math.trunc(seconds / length), unit);
   if (seconds > 0) return "in a moment";
