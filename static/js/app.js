@@ -99,11 +99,11 @@ document.addEventListener("input", ({ target }) => {
 
 const prepare = (root) => {
   localise(root);
-  all("[data-needs-script]", root).forEach((element) => (element.hidden = false));
   all("[data-zone]", root).forEach((element) => (element.textContent = "your time"));
   all("input[data-utc]", root).forEach(fillTime);
   count();
 };
+document.documentElement.dataset.script = "on"; // what needs it is shown
 prepare(document);
 document.addEventListener("htmx:load", ({ detail }) => prepare(detail.elt.parentElement ?? document));
 

@@ -91,15 +91,20 @@ def _run(program: Path, url: str, cookie: str, form_factor: str) -> Result:
             f"--chrome-flags={' '.join([*ARGUMENTS, '--headless'])}",
         ]
         environ = os.environ | {"CHROME_PATH": str(CHROMIUM)}
-        try:
-            done = subprocess.run(command, capture_output=True, env=environ, timeout=RUN_SECONDS, check=True)
-            report = json.loads(done.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise NotMeasured(f"it failed for {url}: {type(error).__name__}") from None
-    if report.get("runtimeError"):
-        raise NotMeasured(f"it failed for {url}: {report['runtimeError']['code']}")
+        report = _report(command, environ) or _report(command, environ)  # now and then Chromium doesn't start
+    if report is None:
+        raise NotMeasured(f"it failed for {url}")
     scores = {name: round(report["categories"][name]["score"] * 100) for name in CATEGORIES}
     return Result(scores, list(_shortfalls(report)))
+
+
+def _report(command: list[str], environ: dict[str, str]) -> dict[str, Any] | None:
+    try:
+        done = subprocess.run(command, capture_output=True, env=environ, timeout=RUN_SECONDS, check=True)
+        report: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return None if report.get("runtimeError") else report
 
 
 def _shortfalls(report: dict[str, Any]) -> Iterator[str]:
