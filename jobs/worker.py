@@ -1,5 +1,6 @@
 """The worker process: an RQ worker that delivers, in the app's context. ``python -m jobs.worker``."""
 
+import ctypes
 import logging
 import os
 import resource
@@ -15,6 +16,9 @@ from webhooks_ui import create_app
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.extensions import db
 
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
+LARGE_BYTES = 128 * 1024
+ARENAS = 2
 SQLITE_CACHE_KIB = 4_096  # a worker reads each row once: pages are better kept by the system, for all of them together
 
 
@@ -29,6 +33,7 @@ def main() -> None:
     die_with_parent()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _allow_open_files()
+    _return_memory()
     app = create_app(web=False)
     with app.app_context():
         _relax_commits(db.engine)
@@ -41,6 +46,17 @@ def _allow_open_files() -> None:
     """As many as the system lets us have: each request is one, and each connection that is kept."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _return_memory() -> None:
+    """Have glibc give large bodies back to the system when they are done, instead of keeping room for some more.
+
+    By itself it would raise the size from which it does so, and keep a heap for each of many threads (mallopt(3)).
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        set_option(M_MMAP_THRESHOLD, LARGE_BYTES)
+        set_option(M_ARENA_MAX, ARENAS)
 
 
 def _relax_commits(engine: Engine) -> None:

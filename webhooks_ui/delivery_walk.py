@@ -12,7 +12,7 @@ from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery
 
 SCANNED_ROWS = 30_000  # at most, one after the other in the table
-JOINED_ROWS = 10_000  # at most, with a look at the webhook of each
+JOINED_ROWS = 5_000  # at most, with a look at the webhook of each
 SOUGHT_ROWS = 4_000  # at most, scattered, through another index
 LEAST_ROWS = 26  # of each source: a page and one
 

@@ -16,7 +16,7 @@ from webhooks_ui.models.webhook import LIVE, status_of
 from webhooks_ui.notices import noticed
 from webhooks_ui.page_size import PAGE_SIZES, page_size
 
-FOUND_MAX = 1_000  # by a search: who finds more types another letter
+FOUND_MAX = 500  # by a search: who finds more types another letter
 SEARCH_MAX_CHARACTERS = 200
 DEFAULT_SORT = "-created_at"
 SORTS: dict[str, tuple[UnaryExpression[Any], ...]] = {
