@@ -5,20 +5,14 @@ The figures that count are ratios within one run: machines differ, and the same 
 
 import argparse
 import contextlib
-import os
-import platform
-import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-
-import psutil
 
 from tests.bench import engine, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory
+from tests.machine import machine
+from tests.rig import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 REPORT = ROOT / "docs" / "benchmarks.md"
 DATABASES = ("sqlite", "postgresql")
 
@@ -123,17 +117,6 @@ def measure(size: Size, table: Table) -> None:
     idle, most = make_run_memory()
     memory = f"{idle:.0f} MiB, at work {most:.0f} MiB"
     table.add("make run, all processes (proportional set size)", "< 400 MiB", memory)
-
-
-def machine() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    return (
-        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, commit {commit.stdout.strip()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    )
 
 
 def main() -> None:

@@ -25,11 +25,14 @@ from redis import RedisError
 
 from tests.bench import receivers
 from tests.factories import make_api_key, make_webhook
+from tests.machine import machine
 from tests.product import Product
-from tests.rig import postgresql_server, until
+from tests.rig import ROOT, postgresql_server, until
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Attempt
 
+REPORT = ROOT / "docs" / "faults.md"
+EVENTS = 20_000
 WEBHOOKS = 10
 BATCH = 20
 FAULT_SECONDS = 2.0
@@ -181,18 +184,39 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
         }
 
 
+def report(results: list[dict[str, Any]]) -> str:
+    """The accounts side by side, as Markdown."""
+    names = dict.fromkeys(name for result in results for name in result if name not in ("database", "faults"))
+    faults = dict.fromkeys(name for result in results for name in sorted(result["faults"]))
+    rows = [[name, *(result[name] for result in results)] for name in names]
+    rows += [[name, *(result["faults"].get(name, "–") for result in results)] for name in faults]
+    heads = ["", *(result["database"] for result in results)]
+    lines = [heads, ["---"] * len(heads), *rows]
+    table = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    return (
+        "# Under fire\n\n`make faults` wrote this. It offers events to the running product while every two seconds"
+        " something is killed, flushed, stopped, locked or restarted, and accounts for each event that got a `202`."
+        f" A duplicate is a delivery that was under way when its worker was killed. On {machine()}.\n\n{table}\n"
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make faults")
-    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--events", type=int, default=EVENTS, help="fewer are a quick look that writes nothing")
     parser.add_argument("--rate", type=float, default=150.0, help="events a second that are offered")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
     arguments = parser.parse_args()
-    lost = 0
+    results = []
     for database in arguments.database or ["sqlite", "postgresql"]:
-        result = account(database, arguments.events, arguments.rate)
-        lost += result["lost"]
-        print(json.dumps(result, indent=2), flush=True)
-    sys.exit(bool(lost))
+        results.append(account(database, arguments.events, arguments.rate))
+        print(json.dumps(results[-1], indent=2), flush=True)
+    if arguments.events >= EVENTS and not arguments.database:
+        REPORT.write_text(report(results))
+    sys.exit(any(result["lost"] for result in results))
 
 
 if __name__ == "__main__":
