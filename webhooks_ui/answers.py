@@ -23,6 +23,9 @@ def go_back() -> Response:
 
 def came_from() -> str:
     """The page of ours that the browser came from, else the webhooks."""
-    origin = urlsplit(request.referrer or "")
+    try:
+        origin = urlsplit(request.referrer or "")
+    except ValueError:  # whoever wrote it, it is no address
+        return safe_next(None)
     path = f"{origin.path}?{origin.query}" if origin.query else origin.path
     return safe_next(path if origin.netloc == request.host else None)

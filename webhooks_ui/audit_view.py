@@ -113,7 +113,8 @@ def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
     if isinstance(old, list) and isinstance(new, list):
         added = tuple(str(value) for value in new if value not in old)
         removed = tuple(str(value) for value in old if value not in new)
-        return Change(label, added=added, removed=removed)
+        if added or removed:
+            return Change(label, added=added, removed=removed)
     return Change(label, _text(name, old) if name in before else None, _text(name, new) if name in after else None)
 
 

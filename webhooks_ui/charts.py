@@ -64,7 +64,7 @@ def about(value: float | None) -> str:
     """An estimate in words: ``about 83 ms``, or ``over 10 s`` where no more is known."""
     if value is None:
         return "–"
-    return f"{'over' if value >= OPEN_BUCKET_MS else 'about'} {milliseconds(value)}"
+    return f"{'over' if value > OPEN_BUCKET_MS else 'about'} {milliseconds(value)}"
 
 
 def _line(values: Sequence[float | None], end: float, width: float, height: float) -> str:

@@ -19,7 +19,7 @@ TEXTS = {
     403: ("You may not open this page", "It isn't open to everybody."),
     404: ("There is nothing here", "It may have been deleted, or the address has a typing error."),
     405: ("This address takes no such request", "Go back to the page you came from and use its buttons."),
-    413: ("That is too large", "Nothing was saved. Up to 8 MiB are taken at once: send less."),
+    413: ("That is too large", "Nothing was saved. A request may have 8 MiB, and a form in parts 1 MiB: send less."),
     422: ("That can't be done as it was sent", "Go back, reload the page and try again."),
     429: ("Too many tries", "Too many sign-ins failed from your address. Wait a minute, then try again."),
     500: ("Something went wrong on our side", "It has been logged. Try again; if it stays, tell the operator."),
@@ -74,7 +74,8 @@ def _not_found() -> Help | None:
         days = get_settings()["retention_days"]
         advice = f"It may have been purged: deliveries are kept for {days} days. The log has all that are still there."
         log = url_for("deliveries.index")
-        return Help(f"There is no delivery {wanted['delivery_id']}", advice, (("Go to Delivery Logs", log),))
+        title = f"There is no delivery {wanted['delivery_id']}{' of this webhook' if 'webhook_id' in wanted else ''}"
+        return Help(title, advice, (("Go to Delivery Logs", log),))
     if "webhook_id" in wanted:
         advice = "It may have been deleted. What was sent to it stays in the log until it is purged."
         links = [*_home()]

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, IntegerField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, ValidationError
+from wtforms.validators import InputRequired, NumberRange, StopValidation, ValidationError
 
 from jobs.retry import SCHEDULES_SECONDS
 from webhooks_ui.forms import Form
@@ -26,6 +26,11 @@ class ThresholdField(IntegerField):  # type: ignore[misc]
             super().process_formdata(values)
         except ValueError:
             raise ValueError(NO_THRESHOLD) from None
+
+    def pre_validate(self, form: object) -> None:
+        """Say it once."""
+        if self.process_errors:
+            raise StopValidation
 
 
 class SettingsForm(Form):

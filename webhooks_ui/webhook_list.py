@@ -76,9 +76,14 @@ class Filters:
         return bool(self.q or self.environment or self.status)
 
     def query(self, **changes: str | int) -> dict[str, Any]:
-        """The query string's values, without those that are as they would be for everyone."""
+        """The query string's values, without those that are as they would be without being named.
+
+        From the second page on the size is: another one would make it another page.
+        """
         changed = replace(self, **changes)  # type: ignore[arg-type]
         usual = vars(Filters()) | ({"environment": None} if current_environment() else {})
+        if changed.page > 1 or page_size() != usual["size"]:
+            usual["size"] = None
         return {name: value for name, value in vars(changed).items() if value != usual[name]}
 
 

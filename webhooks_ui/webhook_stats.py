@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import inf, nextafter
 
 from sqlalchemy import func, select
 
@@ -84,13 +85,13 @@ def percentile(durations: Counter[int], share: float) -> float | None:
     """About how many milliseconds ``share`` of the counted attempts took at most.
 
     Durations are taken to lie evenly in their bucket, as in Prometheus' ``histogram_quantile``; of the last one, which
-    is open, only the lower end is known.
+    is open, no more is known than that it is beyond ``OPEN_BUCKET_MS``.
     """
     left = share * durations.total()
     for lower, upper in pairwise((0, *DURATION_BUCKETS_MS)):
         count = durations[upper]
         if count and left <= count:
-            return lower if lower == OPEN_BUCKET_MS else lower + (upper - lower) * left / count
+            return nextafter(lower, inf) if lower == OPEN_BUCKET_MS else lower + (upper - lower) * left / count
         left -= count
     return None
 

@@ -34,11 +34,8 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 });
 
 // Times: in the reader's zone, relative while they are recent, and kept up to date. UTC stays in the title.
-const zoned = {
-  minute: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }),
-  day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }),
-  exact: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }), // also while it is recent
-};
+const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const zoned = { minute, exact: minute, day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }) };
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en");
 const tell = (time) => {
@@ -139,6 +136,7 @@ document.addEventListener("keydown", (event) => {
   } else if ((key === "ArrowDown" || key === "ArrowUp") && (!typing || typing.type === "search")) {
     if (step(target, key === "ArrowDown" ? 1 : -1)) event.preventDefault();
   }
+  if (key === "Escape" && target.type === "search") target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";

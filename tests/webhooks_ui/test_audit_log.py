@@ -53,6 +53,12 @@ def test_of_lists_it_says_what_came_and_what_went(admin):
     assert "Retry schedule as in the settings → became long" in text
 
 
+def test_of_a_list_in_another_order_it_says_both(admin):
+    audit.record("settings.updated", "settings", None, "", {"addresses": ["a", "b"]}, {"addresses": ["b", "a"]})
+    db.session.commit()
+    assert "a, b → became b, a" in row(admin, 1)[0]
+
+
 def test_many_fields_are_folded(admin):
     webhook = make_webhook()
     audit.record("webhook.created", "webhook", webhook.id, "Orders", after=webhook_changes.fields_of(webhook))

@@ -233,6 +233,21 @@ def test_a_search_that_finds_many_webhooks_looks_at_some_rows_at_a_time(admin, m
     assert shown_ids(admin, q="customer", cursor=cursor) == [found[1].id, found[0].id]
 
 
+def test_where_the_environment_hides_all_deliveries_the_page_leads_to_the_others(admin):
+    delivery = add_delivery()
+    admin.post("/environment", data={"environment": "staging"})
+    page = admin.get(LOG).text
+    assert "No deliveries match in Staging" in page
+    assert "Clear filters" not in page
+    assert "Look in all environments" in page
+    assert shown_ids(admin, environment="") == [delivery.id]
+
+
+def test_a_row_without_a_response_code_says_why(admin):
+    settle(add_delivery(), 500, response_code=None, outcome="refused", status="failed")
+    assert "<span>Refused</span>" in admin.get(LOG).text
+
+
 def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin):
     delivery = add_delivery(make_webhook(name="Gone", active=False, deleted_at=utcnow()))
     add_delivery()

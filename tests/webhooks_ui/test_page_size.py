@@ -1,5 +1,8 @@
 """How many rows a page of the list has."""
 
+import re
+from html import unescape
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -17,6 +20,14 @@ def many(admin: FlaskClient) -> FlaskClient:
 
 def rows(client: FlaskClient, address: str = "/admin/webhooks") -> int:
     return client.get(address).text.count(ROW)
+
+
+def test_the_next_page_is_one_of_the_same_size_whatever_another_tab_chose(many: FlaskClient) -> None:
+    found = re.search('href="([^"]+page=2)"', many.get("/admin/webhooks").text)
+    assert found
+    following = unescape(found[1])
+    many.get("/admin/webhooks?size=100")
+    assert rows(many, following) == 5
 
 
 def test_the_chosen_size_holds_until_another_is_chosen(many: FlaskClient) -> None:

@@ -58,6 +58,7 @@ def test_a_single_failure_is_never_rounded_away() -> None:
         ({10: 90, 100: 10}, 0.9, 10),
         ({10: 90, 100: 10}, 0.95, 75),
         ({10: 1}, 1.0, 10),
+        ({2: 4}, 0.5, 1),
         ({300_000: 3}, 0.5, 10_000),  # the last bucket is open: "over 10 s"
         ({}, 0.5, None),
     ],
@@ -68,6 +69,11 @@ def test_percentiles_are_interpolated_in_their_bucket(
     assert percentile(Counter(durations), share) == (None if value is None else pytest.approx(value))
 
 
+def test_over_is_only_what_ran_into_a_limit() -> None:
+    assert charts.about(percentile(Counter({10_000: 19, 300_000: 1}), 0.95)) == "about 10 s"
+    assert charts.about(percentile(Counter({10_000: 19, 300_000: 1}), 0.96)) == "over 10 s"
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -76,7 +82,8 @@ def test_percentiles_are_interpolated_in_their_bucket(
         (83.3, "about 83 ms"),
         (447, "about 450 ms"),
         (1_432, "about 1.4 s"),
-        (10_000, "over 10 s"),
+        (10_000, "about 10 s"),
+        (10_001, "over 10 s"),
     ],
 )
 def test_a_response_time_is_told_as_an_estimate(value: float | None, words: str) -> None:
@@ -103,7 +110,7 @@ def test_bars_end_where_the_axis_does() -> None:
 def test_a_line_breaks_where_nothing_was_attempted() -> None:
     steps = [Step(utcnow(), durations=Counter({ms: 1})) if ms else Step(utcnow()) for ms in (100, 10, 0, 100)]
     lines = charts.duration_lines(Series(steps), 40, 22, 100)
-    assert lines["p50"] == "M5.0 7.0h0L15.0 21.0M35.0 7.0h0"  # 75, 5 and 75 ms
+    assert lines["p50"] == "M5.0 7.0h0L15.0 20.5M35.0 7.0h0"  # 75, 5 and 75 ms
     assert lines["p95"] == "M5.0 2.5h0L15.0 20.1M35.0 2.5h0"
 
 

@@ -81,7 +81,7 @@ def test_the_way_back_leads_to_the_same_filters_and_page(admin: FlaskClient) -> 
     for number in range(27):
         make_webhook(name=f"Hook {number}")
     form = admin.get("/admin/webhooks?q=hook&page=99").text.partition('id="webhook-bulk"')[2].partition("</form>")[0]
-    assert 'name="next" value="/admin/webhooks?q=hook&amp;page=2"' in form
+    assert 'name="next" value="/admin/webhooks?q=hook&amp;size=25&amp;page=2"' in form
     here = "/admin/webhooks?q=hook&page=2"
     page = bulk(admin, action="deactivate", webhook="1", next=here).text
     assert page.count('href="/admin/webhooks?q=hook&amp;page=2"') == 2  # back, and Cancel

@@ -68,7 +68,7 @@ def test_pages_have_25_rows_and_keep_the_filters(admin: FlaskClient) -> None:
     make_many(PAGE_SIZE + 2)
     first = admin.get("/admin/webhooks?q=hook&sort=name").text
     assert len(names(first)) == PAGE_SIZE
-    assert 'href="/admin/webhooks?q=hook&amp;sort=name&amp;page=2"' in first
+    assert 'href="/admin/webhooks?q=hook&amp;sort=name&amp;size=25&amp;page=2"' in first
     assert names(admin.get("/admin/webhooks?q=hook&sort=name&page=2").text) == ["Hook 025", "Hook 026"]
 
 

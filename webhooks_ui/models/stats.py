@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webhooks_ui.extensions import db
 from webhooks_ui.models.types import BigId, UtcDateTime
 
-DURATION_BUCKETS_MS = (10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 300_000)  # upper ends, inclusive
+DURATION_BUCKETS_MS = (2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 300_000)  # upper ends, inclusive
 
 
 class Stats(db.Model):  # type: ignore[name-defined,misc]

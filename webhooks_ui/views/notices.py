@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from webhooks_ui.environment import current_environment
-from webhooks_ui.notices import SHOWN_MAX, count_notices, noticed_webhooks
+from webhooks_ui.notices import count_notices, noticed_webhooks
 
 blueprint = Blueprint("notices", __name__, url_prefix="/admin/notices")
 
@@ -17,4 +17,6 @@ def add_helpers() -> dict[str, Any]:
 
 @blueprint.get("")
 def index() -> str:
-    return render_template("notices/index.html", webhooks=noticed_webhooks(current_environment()), most=SHOWN_MAX)
+    environment = current_environment()
+    webhooks, total = noticed_webhooks(environment), count_notices(environment)
+    return render_template("notices/index.html", webhooks=webhooks, total=total)
