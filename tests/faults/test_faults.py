@@ -251,7 +251,9 @@ def test_endpoints_that_answer_slowly_delay_no_other_event(receiver):
     assert latest < 2  # the slow ones take eight seconds
 
 
-def test_a_postgresql_that_was_restarted_while_all_was_quiet_loses_nothing(receiver):
+@contextlib.contextmanager
+def on_postgresql(receiver):
+    """A PostgreSQL of its own, and a product on it with a worker and a webhook."""
     with (
         postgresql_server() as server,
         tempfile.TemporaryDirectory(prefix="rig-") as folder,
@@ -262,6 +264,11 @@ def test_a_postgresql_that_was_restarted_while_all_was_quiet_loses_nothing(recei
         running.start_worker(0)
         running.start_scheduler()
         running.wait_for_workers(1)
+        yield server, running
+
+
+def test_a_postgresql_that_was_restarted_while_all_was_quiet_loses_nothing(receiver):
+    with on_postgresql(receiver) as (server, running):
         publish_all(running, 1)
         until(lambda: statuses(running)["delivered"] == 1, 20, "the worker is warm")
         time.sleep(2)  # it has nothing to do, and the chores were done
@@ -276,16 +283,7 @@ def test_a_postgresql_that_was_restarted_while_all_was_quiet_loses_nothing(recei
 
 def test_a_postgresql_that_is_restarted_loses_nothing(receiver):
     slowly(receiver)
-    with (
-        postgresql_server() as server,
-        tempfile.TemporaryDirectory(prefix="rig-") as folder,
-        Rig(Path(folder), server.get_uri()) as running,
-    ):
-        with running.app.app_context():
-            make_webhook(url=receiver.url)
-        running.start_worker(0)
-        running.start_scheduler()
-        running.wait_for_workers(1)
+    with on_postgresql(receiver) as (server, running):
         ids = publish_all(running)
         until(lambda: len(receiver.requests) > 20, 15, "some deliveries")
         server.stop()
