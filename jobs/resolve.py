@@ -39,8 +39,9 @@ def resolve(host: str, port: int, seconds: float) -> list[Address]:
     with _lock:
         lookup = _under_way.get((host, port))
         if lookup is None:
-            lookup = _under_way[host, port] = _Lookup()
+            lookup = _Lookup()
             threading.Thread(target=_look_up, args=(host, port, lookup), name="resolve", daemon=True).start()
+            _under_way[host, port] = lookup  # not if no thread could be started: nobody would end it
     if not lookup.done.wait(seconds):
         raise TimeoutError("the name was not resolved in time")
     if lookup.error is not None:

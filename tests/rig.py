@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,13 @@ def postgresql_server() -> Iterator[Any]:
             yield server
         finally:
             server.cleanup()
+
+
+def lock_sqlite(folder: Path, seconds: float) -> None:
+    """Let nobody write to the database of an instance meanwhile."""
+    with contextlib.closing(sqlite3.connect(folder / "webhooks.db", isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(seconds)
 
 
 class Rig:

@@ -27,7 +27,7 @@ from tests.bench import receivers
 from tests.factories import make_api_key, make_webhook
 from tests.machine import machine
 from tests.product import Product
-from tests.rig import ROOT, postgresql_server, until
+from tests.rig import ROOT, lock_sqlite, postgresql_server, until
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Attempt
 
@@ -64,12 +64,9 @@ def pause_redis(product: Product) -> None:
         process.resume()
 
 
-def lock_sqlite(product: Product) -> None:
-    other = sqlite3.connect(Path(product.environ["INSTANCE_PATH"]) / "webhooks.db", isolation_level=None, timeout=10)
+def lock_database(product: Product) -> None:
     with contextlib.suppress(sqlite3.OperationalError):
-        other.execute("BEGIN IMMEDIATE")
-        time.sleep(LOCK_SECONDS)
-    other.close()
+        lock_sqlite(Path(product.environ["INSTANCE_PATH"]), LOCK_SECONDS)
 
 
 def restart(server: Any) -> Fault:
@@ -143,7 +140,7 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
     """Publish ``events``, ``rate`` a second, with a fault every ``pause`` seconds, and count. ``lost`` must be 0."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
-        url, faults = "", FAULTS | {"lock SQLite for 2 s": lock_sqlite}
+        url, faults = "", FAULTS | {"lock SQLite for 2 s": lock_database}
         if database == "postgresql":
             server = stack.enter_context(postgresql_server())
             url, faults = server.get_uri(), FAULTS | {"restart PostgreSQL": restart(server)}

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from jobs.claim import LEASE_SECONDS
 from jobs.publish import NewEvent, publish
 from tests.factories import make_webhook
 from tests.receivers import OK, Receiver, receiving
-from tests.rig import Rig, postgresql_server, rig, until
+from tests.rig import Rig, lock_sqlite, postgresql_server, rig, until
 from webhooks_ui.extensions import db
 from webhooks_ui.models import Delivery
 
@@ -151,11 +150,7 @@ def test_a_database_that_is_locked_for_a_while_loses_nothing(receiver):
         running.wait_for_workers(1)
         ids = publish_all(running)
         until(lambda: len(receiver.requests) > 20, 15, "some deliveries")
-        other = sqlite3.connect(running.folder / "webhooks.db", isolation_level=None, timeout=10)
-        other.execute("BEGIN IMMEDIATE")
-        time.sleep(2)  # the fault itself: nothing can be written meanwhile
-        other.execute("ROLLBACK")
-        other.close()
+        lock_sqlite(running.folder, 2)  # the fault itself: nothing can be written meanwhile
         until(lambda: statuses(running)["delivered"] == COUNT, 30, "all are delivered")
         assert sorted(receiver.ids) == sorted(ids)
 
@@ -170,11 +165,7 @@ def test_a_database_that_is_locked_for_longer_than_a_lease_lets_nothing_go_out_t
         running.wait_for_workers(2)
         ids = publish_all(running, 40)
         until(lambda: receiver.requests, 15, "some deliveries")
-        other = sqlite3.connect(running.folder / "webhooks.db", isolation_level=None, timeout=10)
-        other.execute("BEGIN IMMEDIATE")
-        time.sleep(LEASE_SECONDS + 2)  # the fault itself: no lease can be renewed meanwhile
-        other.execute("ROLLBACK")
-        other.close()
+        lock_sqlite(running.folder, LEASE_SECONDS + 2)  # the fault itself: no lease can be renewed meanwhile
         until(lambda: statuses(running)["delivered"] == 40, GOES_ON_SECONDS, "all are delivered")
         assert sorted(receiver.ids) == sorted(ids)
 
