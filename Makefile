@@ -11,10 +11,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## run everything: web server, workers, scheduler, Redis (PORT=8001 make run for another port)
-	@exec $(BIN)/python -m webhooks_ui.supervisor
+	@exec $(BIN)/python -m webhooks_ui.run.supervisor
 
 demo: $(READY) ## the same with sample webhooks, a local receiver and a trickle of events
-	@exec $(BIN)/python -m webhooks_ui.supervisor --demo
+	@exec $(BIN)/python -m webhooks_ui.run.supervisor --demo
 
 test: $(READY) ## all tests (ARGS="-k search" for some)
 	$(BIN)/python -m pytest --numprocesses=$${PYTEST_PROCESSES:-2} --dist=worksteal $(ARGS)

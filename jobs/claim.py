@@ -7,12 +7,13 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, update
 
-from jobs.bulk import listed, select_many, statement_of, text_of, time_for
-from jobs.look import TARGET, Target, target_of
+from jobs.look import Target, targets_of
+from webhooks_ui.database import dialect
+from webhooks_ui.database.statements import statement_of
 from webhooks_ui.models import Delivery, Webhook
 
 LEASE_SECONDS = 7
@@ -35,6 +36,25 @@ class Claimed:
     token: str  # of the lease
 
 
+class Leased(NamedTuple):
+    """A leased delivery, without its event."""
+
+    id: int
+    webhook_id: int
+    event_id: int
+    attempts_count: int
+    attempts_allowed: int | None
+    bytes: int  # of the event's body
+
+
+class EventRow(NamedTuple):
+    id: int
+    public_id: str
+    type: str
+    environment: str
+    body: str
+
+
 @dataclass(slots=True)
 class Room:
     """How much more may be leased."""
@@ -55,8 +75,9 @@ def claim(
     """Lease up to ``each`` due deliveries of each of ``targets``, in that order."""
     if not targets or room.deliveries <= 0:
         return []
-    values = {"webhooks": json.dumps(list(targets)), "each": each}
-    return room.take(_claimed(connection, _lease(connection, now, token, _DUE, room, values), targets, token))
+    picks = dialect(connection).first_of_each("webhooks", _DUE)
+    values = {"webhooks": json.dumps(list(targets)), "most_each": each}
+    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), targets, token))
 
 
 def claim_probes(
@@ -77,24 +98,22 @@ def claim_probes(
 
 def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
     """Lease what an admin wants sent now, whatever the state of its webhook."""
-    leased = _lease(connection, now, token, _FORCED, room, {}) if room.deliveries > 0 else []
-    if not leased:
+    if room.deliveries <= 0:
         return []
-    values = {"ids": json.dumps([row[1] for row in leased]), "now": time_for(connection)(now)}
-    targets: dict[int, Target] = {}
-    for webhook in select_many(connection, TARGET, f"webhooks AS w WHERE id IN {listed(connection)}", values):
-        targets.update(target_of(webhook))
+    leased = _lease(connection, now, token, dialect(connection).first_of_all(_FORCED), room, {})
+    targets = targets_of(connection, now, {row.webhook_id for row in leased}) if leased else {}
     return room.take(_claimed(connection, leased, targets, token))
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
-    """Push the end of the leases that ``token`` holds on ``ids`` into the future; those that it lost meanwhile."""
-    held = f"WHERE id IN {listed(connection)} AND lease_token = :token"
-    values = {"ids": json.dumps(list(ids)), "token": token, "end": time_for(connection)(_end(now))}
+    """Push the end of the leases that ``token`` holds on ``ids`` into the future. Return those that it lost."""
+    database = dialect(connection)
+    held = f"WHERE id IN {database.JSON_IDS} AND lease_token = :token"
+    values = {"ids": json.dumps(list(ids)), "token": token, "end": database.time_value(_end(now))}
     renewed = connection.execute(statement_of(f"UPDATE deliveries SET due_at = :end {held}"), values).rowcount
     if renewed == len(ids):
         return set()
-    return set(ids) - {id for (id,) in select_many(connection, "id", f"deliveries {held}", values)}
+    return set(ids) - set(database.select_rows(connection, int, "id", f"deliveries {held}", values))
 
 
 def release(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
@@ -105,79 +124,66 @@ def release(connection: Connection, now: datetime, token: str, ids: Collection[i
 
 
 # The condition on the status is written out, as in the index that it must match.
-_DUE = {
-    "sqlite": """
-        SELECT d.id FROM json_each(:webhooks) AS wanted CROSS JOIN deliveries AS d WHERE d.id IN (
-            SELECT q.id FROM deliveries AS q
-            WHERE q.status = 'pending' AND q.webhook_id = wanted.value AND q.due_at <= :now
-            ORDER BY q.due_at, q.id LIMIT :each
-        ) LIMIT :most
-    """,
-    "postgresql": """
-        SELECT d.id FROM jsonb_array_elements_text(CAST(:webhooks AS jsonb)) AS wanted CROSS JOIN LATERAL (
-            SELECT q.id FROM deliveries AS q
-            WHERE q.status = 'pending' AND q.webhook_id = CAST(wanted.value AS bigint) AND q.due_at <= :now
-            ORDER BY q.due_at, q.id LIMIT :each FOR UPDATE SKIP LOCKED
-        ) AS d LIMIT :most
-    """,
-}
-_FORCED = {
-    "sqlite": "SELECT id FROM deliveries WHERE forced AND due_at <= :now ORDER BY due_at LIMIT :most",
-    "postgresql": """
-        SELECT id FROM deliveries WHERE forced AND due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
-    """,
-}
+_DUE = """
+    SELECT q.id FROM deliveries AS q WHERE q.status = 'pending' AND q.webhook_id = {each} AND q.due_at <= :now
+    ORDER BY q.due_at, q.id LIMIT :most_each
+"""
+_FORCED = "SELECT id FROM deliveries WHERE forced AND due_at <= :now ORDER BY due_at LIMIT :most"
 _SIZED = """
     SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
         SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, length(e.body) AS bytes,
             CASE WHEN length(e.body) > :small THEN length(e.body) ELSE 0 END AS large,
             row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.id) AS turn
-        FROM ({picks}) AS picked JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
+        FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
+        JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
     ) AS due
 """
-_FITS = "(sized.large = 0 OR sized.large_before < :large_bytes)"  # a webhook after the other: none takes all the room
-_LEASED = "id, webhook_id, event_id, attempts_count, attempts_allowed, bytes"
+_FITS = "(selected.large = 0 OR selected.large_before < :large_bytes)"  # of each in turn: none takes all the room
 
 
 def _lease(
-    connection: Connection, now: datetime, token: str, picks: Mapping[str, str], room: Room, values: dict[str, Any]
-) -> list[Any]:
-    """Lease what ``picks`` selects, so far as there is room for it; ``_LEASED`` of each."""
-    time = time_for(connection)
+    connection: Connection, now: datetime, token: str, picks: str, room: Room, values: dict[str, Any]
+) -> list[Leased]:
+    """Lease what the SELECT ``picks`` gives, so far as there is room for it."""
+    database = dialect(connection)
     values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
-    values |= {"now": time(now), "end": time(_end(now)), "token": token}
-    sized = _SIZED.format(picks=picks[connection.dialect.name])
-    if connection.dialect.name == "postgresql":
-        returning = ", ".join(f"sized.{column}" for column in _LEASED.split(", "))
-        statement = f"""
-            WITH sized AS MATERIALIZED ({sized}) UPDATE deliveries SET lease_token = :token, due_at = :end FROM sized
-            WHERE deliveries.id = sized.id AND {_FITS} RETURNING {returning}
-        """
-        return list(connection.execute(statement_of(statement), values))
-    leased = select_many(connection, _LEASED, f"({sized}) AS sized WHERE {_FITS}", values)
-    if leased:
-        update = f"UPDATE deliveries SET lease_token = :token, due_at = :end WHERE id IN {listed(connection)}"
-        connection.execute(statement_of(update), values | {"ids": json.dumps([row[0] for row in leased])})
-    return leased
+    values |= {"now": database.time_value(now), "end": database.time_value(_end(now)), "token": token}
+    source = _SIZED.format(picks=picks)
+    lease = "lease_token = :token, due_at = :end"
+    return database.update_selected(connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, values)
 
 
-def _claimed(connection: Connection, leased: Sequence[Any], targets: Mapping[int, Target], token: str) -> list[Claimed]:
-    """What was leased, oldest first. What has no target (its secret is unreadable) runs out."""
-    events = _events(connection, {row[2]: row[5] for row in leased})
+def _claimed(
+    connection: Connection, leased: Sequence[Leased], targets: Mapping[int, Target], token: str
+) -> list[Claimed]:
+    """Return what was leased, oldest first. The lease of what has no target (its secret is unreadable) runs out."""
+    events = _events(connection, {row.event_id: row.bytes for row in leased})
     return [
-        Claimed(id, targets[webhook_id], *events[event_id], attempts_count + 1, attempts_allowed, token)
-        for id, webhook_id, event_id, attempts_count, attempts_allowed, _ in sorted(leased)
-        if webhook_id in targets
+        Claimed(
+            row.id,
+            targets[row.webhook_id],
+            *events[row.event_id],
+            row.attempts_count + 1,
+            row.attempts_allowed,
+            token,
+        )
+        for row in sorted(leased)
+        if row.webhook_id in targets
     ]
 
 
 def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes]]:
-    """Public id, type, environment and body of each event; large ones a few at a time, since JSON takes it fourfold."""
-    events = {}
-    columns = f"id, public_id, type, environment, {text_of(connection, 'body')}"
+    """Return public id, type, environment and body of each event.
+
+    Large ones are read a few at a time, since JSON takes their size fourfold.
+    """
+    database = dialect(connection)
+    events: dict[int, tuple[str, str, str, bytes]] = {}
+    columns = f"id, public_id, type, environment, {database.text_of('body')}"
+    source = f"events WHERE id IN {database.JSON_IDS}"
     for ids in _portions(sizes):
-        found = select_many(connection, columns, f"events WHERE id IN {listed(connection)}", {"ids": json.dumps(ids)})
-        events.update({id: (*head, body.encode()) for id, *head, body in found})
+        for row in database.select_rows(connection, EventRow, columns, source, {"ids": json.dumps(ids)}):
+            events[row.id] = row.public_id, row.type, row.environment, row.body.encode()
     return events
 
 

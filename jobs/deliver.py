@@ -6,24 +6,24 @@ It goes on as long as there is something to deliver; other jobs have a queue and
 import contextlib
 import logging
 import queue
-import secrets
 import threading
 import time
-from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs import claim
-from jobs.look import Target, look, sendable
-from jobs.pace import Pace
+from jobs.drain.leases import Leases
+from jobs.drain.listener import Listener
+from jobs.drain.pace import Pace
+from jobs.drain.senders import senders_of
+from jobs.look import Target, look
 from jobs.record import Finished, record, record_one_by_one
-from jobs.senders import senders_of
-from jobs.wake import Listener, call_help, wake
-from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.database import release, write_transaction
 from webhooks_ui.models import get_settings, utcnow
+from webhooks_ui.wake import call_help, wake
 
 RUN_SECONDS = 3_600  # then it ends at the first moment at which nothing is under way
 RUN_MAX_SECONDS = 23 * 3_600  # then it ends anyhow, before RQ would cut it off
@@ -34,8 +34,6 @@ GROUP_SECONDS = 0.05  # that a finished result waits for others at most
 AHEAD_SECONDS = 0.25  # of work that is leased: one look serves many requests, and other workers find some, too
 QUEUE_FACTOR = 6  # times the slots: leased at most
 PAUSE_SECONDS = 0.002  # between looks at what finished
-REFRESH_SECONDS = 1.0  # between renewals of the leases
-LEASE_MARGIN_SECONDS = 1.0  # before its lease ends, nothing goes out any more
 BEAT_SECONDS = 5.0
 DATABASE_PAUSE_SECONDS = 0.5
 DATABASE_PATIENCE_SECONDS = 30.0  # when stopping: then what was not written is left to be sent again
@@ -62,14 +60,12 @@ class Drain:
         self._listener = Listener(app.extensions["redis"], self._senders.inbox)
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
         self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
-        self._token = secrets.token_hex(8)
-        self._held: set[int] = set()  # what this run leased, and has no result of
+        self._leases = Leases(self._senders)
         self._finished: list[Finished] = []  # not yet written
         self._pace = Pace()
         self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
-        self._renewed_at = utcnow()
         self._look = True
         self._more_due = False  # of webhooks that had all they may have
 
@@ -81,15 +77,15 @@ class Drain:
                 pass
         finally:
             called = self._listener.stop()
-            self._drop()  # nothing, unless the run was cut short: then those leases run out
+            self._leases.drop()  # nothing, unless the run was cut short: then those leases run out
             if self._receive(0) or called or self._look:
                 wake()  # somebody else, or this worker's next job
 
     def _step(self) -> bool:
         """Write, lease, and wait for what comes; whether there may be more to do."""
-        self._exchange()
+        self._write_and_lease()
         self._beat()
-        if self._held or self._finished:
+        if self._leases.held or self._finished:
             self._collect()
             return True
         if time.monotonic() - self._began > RUN_SECONDS:
@@ -129,15 +125,15 @@ class Drain:
         try:
             self._settings = get_settings()
         finally:
-            db.session.rollback()
+            release()
 
     def _collect(self) -> None:
         """Take results as they come, until a group is together or a wake-up came."""
         until = time.monotonic() + GROUP_SECONDS
-        while self._held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
+        while self._leases.held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
             if self._receive(GROUP_SECONDS):
                 return
-            if self._held and self._finished:
+            if self._leases.held and self._finished:
                 self._pause()
             else:
                 self._senders.ease(lag=0)
@@ -145,7 +141,7 @@ class Drain:
     def _receive(self, seconds: float) -> bool:
         """Wait for a result or a wake-up, and take all that are there then: to be woken for each would cost much.
 
-        Whether there was a wake-up among them.
+        Return True if a wake-up arrived.
         """
         called = False
         with contextlib.suppress(queue.Empty):
@@ -153,9 +149,9 @@ class Drain:
             while True:
                 if item is None:
                     called = self._look = True
-                elif item[0].token == self._token:  # not of a run that was cut short
+                elif item[0].token == self._leases.token:  # not of a run that was cut short
                     self._finished.append(item)
-                    self._held.discard(item[0].id)
+                    self._leases.held.discard(item[0].id)
                     self._look = self._look or self._more_due
                 item = self._senders.inbox.get_nowait()
         return called
@@ -166,15 +162,11 @@ class Drain:
         time.sleep(PAUSE_SECONDS)
         self._senders.ease(time.monotonic() - started - PAUSE_SECONDS)
 
-    @property
-    def _must_renew(self) -> bool:
-        """By the wall clock, as the leases are: if it jumps, they are renewed before anything else is leased."""
-        since = utcnow() - self._renewed_at
-        return bool(self._held) and not timedelta() <= since < timedelta(seconds=REFRESH_SECONDS)
-
-    def _exchange(self) -> None:
-        """One transaction: write what finished, lease what is due. A database that is away is waited for."""
-        if not (self._finished or self._must_renew or self._wants_more or (self._ending and self._slots.queued)):
+    def _write_and_lease(self) -> None:
+        """Write what finished and lease what is due. Block and retry until the database is back if it is away."""
+        if not (
+            self._finished or self._leases.must_be_renewed or self._wants_more or (self._ending and self._slots.queued)
+        ):
             return
         patience = time.monotonic() + DATABASE_PATIENCE_SECONDS
         while True:
@@ -183,7 +175,7 @@ class Drain:
                 return
             except (DBAPIError, InvalidRequestError, ValueError) as error:
                 if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
-                    record_one_by_one(self._token, self._finished, self._settings)
+                    record_one_by_one(self._leases.token, self._finished, self._settings)
                     continue
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
@@ -195,21 +187,19 @@ class Drain:
         with write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # once the database is ours: to wait for it may take long
             if self._finished:
-                record(connection, self._token, self._finished, self._settings)
-            renews = self._must_renew
+                record(connection, self._leases.token, self._finished, self._settings)
+            renews = self._leases.must_be_renewed
             if renews:
-                self._lose(claim.renew(connection, now, self._token, self._held))
-                self._drop_unsendable(connection, now)
+                self._leases.renew(connection, now)
             if self._ending:
-                claim.release(connection, now, self._token, self._drop())
+                self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
         self._pace.note(len(self._finished))
         self._finished = []
-        if renews or not self._held:
-            self._renewed_at = now
-            self._senders.send_until(began + claim.LEASE_SECONDS - LEASE_MARGIN_SECONDS)
-        self._held.update(delivery.id for delivery in claimed)
+        if renews or not self._leases.held:
+            self._leases.note_renewal(began, now)
+        self._leases.held.update(delivery.id for delivery in claimed)
         self._senders.add(claimed)
         if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
             call_help()
@@ -223,36 +213,14 @@ class Drain:
             ahead = min(max(ahead, self._slots.total), QUEUE_FACTOR * self._slots.total) - self._slots.queued
             room = claim.Room(ahead, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
             wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
-        claimed = claim.claim_forced(connection, now, self._token, room) if found.forced else []
-        claimed += claim.claim_probes(connection, now, self._token, found.probes, room, self._request_seconds)
+        claimed = claim.claim_forced(connection, now, self._leases.token, room) if found.forced else []
+        claimed += claim.claim_probes(connection, now, self._leases.token, found.probes, room, self._request_seconds)
         share = max(1, room.deliveries // max(1, len(wanted)))
         alike: dict[int, dict[int, Target]] = {}
         for id, each in wanted.items():
             alike.setdefault(min(each, share), {})[id] = found.open[id]
         for each, targets in alike.items():
-            claimed += claim.claim(connection, now, self._token, targets, each, room)
+            claimed += claim.claim(connection, now, self._leases.token, targets, each, room)
         self._look = bool(claimed or found.cursor)
         self._more_due = bool(found.open)
         return claimed
-
-    def _drop_unsendable(self, connection: Connection, now: datetime) -> None:
-        """Give back what was queued for webhooks that were switched off, or whose breaker opened, meanwhile."""
-        with self._senders.lock:
-            queued = self._slots.webhooks_queued()
-        if unsendable := set(queued) - sendable(connection, queued):
-            claim.release(connection, now, self._token, self._drop(unsendable))
-
-    def _drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
-        """Send no more of what is queued, of some webhooks or of all; the ids of that."""
-        with self._senders.lock:
-            dropped = [delivery.id for delivery in self._slots.drop_queue(webhook_ids)]
-        self._held.difference_update(dropped)
-        return dropped
-
-    def _lose(self, ids: set[int]) -> None:
-        """Forget deliveries that somebody else may have leased by now."""
-        if ids:
-            logger.warning("%d leases ran out before they could be renewed", len(ids))
-            with self._senders.lock:
-                self._slots.drop_queue(ids=ids)
-            self._held -= ids

@@ -2,15 +2,16 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from jobs.bulk import listed, select_many, time_for
-from webhooks_ui import secret_box
+from webhooks_ui.database import dialect
+from webhooks_ui.models import secret_box
+from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE
 
 LOOK_MAX_WEBHOOKS = 500  # that one look passes; the next one goes on from there
 
@@ -28,6 +29,26 @@ class Target:
     is_probe: bool = False  # its breaker is open: this is to see whether the endpoint is back
 
 
+class TargetRow(NamedTuple):
+    """The columns in ``TARGET``."""
+
+    id: int
+    url: str
+    retry_schedule: str | None
+    secret_encrypted: str
+    previous_secret_encrypted: str | None  # while it is in its grace period
+
+
+class WaitingRow(NamedTuple):
+    """A webhook for which something is pending. Without one that is due and active, its target is empty."""
+
+    webhook_id: int
+    is_forced: bool  # something, of any webhook, must go out now
+    is_open: bool
+    is_probe_due: bool
+    webhook: TargetRow
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """Who has something due that may go out now."""
@@ -40,43 +61,60 @@ class Look:
 
 def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     """Find webhooks with due deliveries, by id from ``after`` on: an index seek each, however long their queues."""
-    values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": time_for(connection)(now)}
-    rows = select_many(connection, _LOOKED_AT, _WAITING, values)
-    last = max((row[0] for row in rows), default=0)
-    found = Look({}, {}, any(row[1] for row in rows), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
-    for _, _, is_open, is_probe_due, *webhook in rows:
-        if is_open:
-            found.open.update(target_of(webhook))
-        elif is_probe_due:
-            found.probes.update(target_of(webhook, is_probe=True))
+    database = dialect(connection)
+    values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": database.time_value(now)}
+    rows = database.select_rows(connection, _waiting, _LOOKED_AT, _WAITING, values)
+    last = max((row.webhook_id for row in rows), default=0)
+    found = Look({}, {}, any(row.is_forced for row in rows), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
+    for row in rows:
+        if row.is_open:
+            found.open.update(target_of(row.webhook))
+        elif row.is_probe_due:
+            found.probes.update(target_of(row.webhook, is_probe=True))
     return found
 
 
 def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
     """Those of ``webhooks`` that are active, with a closed breaker; what is queued for others must not go out."""
-    open = f"webhooks AS w WHERE w.id IN {listed(connection)} AND {_ACTIVE} AND w.breaker_opened_at IS NULL"
-    return {id for (id,) in select_many(connection, "w.id", open, {"ids": json.dumps(list(webhooks))})}
+    database = dialect(connection)
+    source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS} AND {IS_SENDABLE}"
+    return set(database.select_rows(connection, int, "webhooks.id", source, {"ids": json.dumps(list(webhooks))}))
 
 
-def target_of(webhook: Sequence[Any], is_probe: bool = False) -> dict[int, Target]:
-    """The webhook (``TARGET``) by its id; nothing if its secret can't be read, for then it can't be signed for."""
-    id, url, retry_schedule, *encrypted = webhook
+def targets_of(connection: Connection, now: datetime, webhooks: Collection[int]) -> dict[int, Target]:
+    """Return the targets of ``webhooks``, whatever their state."""
+    database = dialect(connection)
+    values = {"ids": json.dumps(list(webhooks)), "now": database.time_value(now)}
+    source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS}"
+    found: dict[int, Target] = {}
+    for row in database.select_rows(connection, TargetRow, TARGET, source, values):
+        found.update(target_of(row))
+    return found
+
+
+def target_of(row: TargetRow, is_probe: bool = False) -> dict[int, Target]:
+    """Return the target by its webhook's id, or nothing if its secret can't be read, so that nothing can be signed."""
+    encrypted = row.secret_encrypted, row.previous_secret_encrypted
     try:
         keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in encrypted if secret)
     except secret_box.InvalidToken:
-        logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", id)
+        logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
         return {}
-    return {id: Target(id, url, keys, retry_schedule, is_probe)}
+    return {row.id: Target(row.id, row.url, keys, row.retry_schedule, is_probe)}
 
 
-_ACTIVE = "w.active AND w.deleted_at IS NULL"
+def _waiting(webhook_id: int, is_forced: bool, is_open: bool, is_probe_due: bool, *target: Any) -> WaitingRow:
+    return WaitingRow(webhook_id, is_forced, is_open, is_probe_due, TargetRow(*target))
+
+
 TARGET = """
-    w.id, w.url, w.retry_schedule, w.secret_encrypted,
-    CASE WHEN w.previous_secret_expires_at > :now THEN w.previous_secret_encrypted END
+    webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
+    CASE WHEN webhooks.previous_secret_expires_at > :now THEN webhooks.previous_secret_encrypted END
 """
 _LOOKED_AT = f"""
     waiting.webhook_id, waiting.forced,
-    w.breaker_opened_at IS NULL AND w.id IS NOT NULL, w.probe_at IS NULL AND w.id IS NOT NULL OR w.probe_at <= :now,
+    webhooks.breaker_opened_at IS NULL AND webhooks.id IS NOT NULL,
+    webhooks.probe_at IS NULL AND webhooks.id IS NOT NULL OR webhooks.probe_at <= :now,
     {TARGET}
 """
 _WAITING = f"""(
@@ -91,4 +129,4 @@ _WAITING = f"""(
         SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND deliveries.webhook_id = waiting.webhook_id
     ) AS is_due, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
-) AS waiting LEFT JOIN webhooks AS w ON waiting.is_due AND w.id = waiting.webhook_id AND {_ACTIVE}"""
+) AS waiting LEFT JOIN webhooks ON waiting.is_due AND webhooks.id = waiting.webhook_id AND {IS_ON}"""

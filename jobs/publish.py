@@ -1,25 +1,23 @@
 """Publish: store events and their deliveries in one transaction, then wake the workers."""
 
-import json
-import secrets
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from jobs.wake import wake
-from webhooks_ui.extensions import write_transaction
-from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Subscription, Webhook, utcnow
+from webhooks_ui import audit
+from webhooks_ui.database import after_commit, db, dialect, write_transaction
+from webhooks_ui.database.dialect import Dialect
+from webhooks_ui.deliveries.changes import new_delivery
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
+from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Subscription, Webhook, utcnow
+from webhooks_ui.models.webhook import IS_ON
+from webhooks_ui.wake import wake
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
-
-_render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 # Built once: to build a statement costs as much as to run it.
 _events, _webhooks, _subscriptions = Event.__table__, Webhook.__table__.c, Subscription.__table__.c
@@ -29,36 +27,11 @@ _SUBSCRIBERS = (
     .where(
         _subscriptions.event_type.in_(bindparam("types", expanding=True)),
         _webhooks.environment == bindparam("environment"),
-        _webhooks.active,
-        _webhooks.deleted_at.is_(None),
+        IS_ON,
     )
 )
-_INSERT_NEW = {  # passes over ids which are there already, also those that another publisher stores right now
-    dialect: insert_(_events)
-    .on_conflict_do_nothing(index_elements=["environment", "public_id"])
-    .returning(_events.c.id, _events.c.public_id)
-    for dialect, insert_ in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-}
+_INSERTS: dict[Dialect, Any] = {}
 _INSERT_DELIVERIES = insert(Delivery.__table__)
-
-
-@dataclass(frozen=True)
-class NewEvent:
-    """An event as its publisher gave it, already checked."""
-
-    type: str
-    data: dict[str, Any]
-    id: str | None = None
-    timestamp: datetime | None = None  # aware
-
-    @cached_property
-    def data_json(self) -> str:
-        """``data`` as it is sent, rendered once.
-
-        Raises:
-            ValueError: it holds an infinite number.
-        """
-        return _render(self.data)
 
 
 @dataclass(frozen=True)
@@ -91,7 +64,7 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
         _event_row(public_id, environment, event, now, len(subscribers[event.type]))
         for public_id, event in reversed(first.items())
     ]
-    stored = connection.execute(_INSERT_NEW[connection.dialect.name], rows).all()
+    stored = connection.execute(_insert_new(connection), rows).all()
     deliveries = [
         new_delivery(row_id, first[public_id].type, webhook_id, environment, now)
         for row_id, public_id in stored
@@ -104,46 +77,28 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
     return [Published(public_id, counts[public_id]) for public_id in ids]
 
 
-def publish_test(webhook_id: int, environment: str, event: NewEvent) -> int:
-    """Commit ``event`` for one webhook alone, subscribed or not, active or not; the id of its delivery.
+def send_test(webhook: Webhook, event: NewEvent) -> int:
+    """Store ``event`` for one webhook alone, subscribed or not, active or not. Return the id of its delivery.
 
-    A test is one attempt: it isn't retried.
+    A test is one attempt: it isn't retried. The session owns the transaction. The audit log says who sent it.
     """
-    now = utcnow()
-    row = _event_row(event.id or new_event_id(), environment, event, now, 1)
-    with write_transaction() as connection:
-        event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
-        delivery = new_delivery(
-            event_id,
-            event.type,
-            webhook_id,
-            environment,
-            now,
-            trigger=DeliveryTrigger.TEST,
-            attempts_allowed=1,
-            forced=True,
-        )
-        delivery_id = connection.execute(insert(Delivery).returning(Delivery.id), delivery).scalar_one()
-    wake()
+    now, connection = utcnow(), db.session.connection()
+    row = _event_row(event.id or new_event_id(), webhook.environment, event, now, 1)
+    event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
+    delivery = new_delivery(
+        event_id,
+        event.type,
+        webhook.id,
+        webhook.environment,
+        now,
+        trigger=DeliveryTrigger.TEST,
+        attempts_allowed=1,
+        forced=True,
+    )
+    delivery_id = connection.execute(insert(Delivery).returning(Delivery.id), delivery).scalar_one()
+    audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": event.type})
+    after_commit(wake)
     return delivery_id
-
-
-def new_event_id() -> str:
-    """``evt_`` and 28 hexadecimal digits, the first 12 of them the time in milliseconds: ids sort by age."""
-    return f"evt_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
-
-
-def render_body(public_id: str, environment: str, event: NewEvent, now: datetime) -> bytes:
-    """The exact bytes that every attempt sends (DESIGN: the wire contract)."""
-    timestamp = (event.timestamp or now).astimezone(UTC)
-    precision = "microseconds" if timestamp.microsecond and event.timestamp else "seconds"
-    head = {
-        "id": public_id,
-        "type": event.type,
-        "environment": environment,
-        "timestamp": timestamp.isoformat(timespec=precision).replace("+00:00", "Z"),
-    }
-    return f'{_render(head)[:-1]},"data":{event.data_json}}}'.encode()
 
 
 def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime, deliveries: int) -> dict[str, Any]:
@@ -155,22 +110,6 @@ def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime,
         "deliveries_count": deliveries,
         "created_at": now,
     }
-
-
-def new_delivery(
-    event_id: int, event_type: str, webhook_id: int, environment: str, now: datetime, **fields: Any
-) -> dict[str, Any]:
-    """The row of a delivery that is due at once; ``fields`` override or add columns."""
-    return {
-        "event_id": event_id,
-        "webhook_id": webhook_id,
-        "event_type": event_type,
-        "environment": environment,
-        "trigger": DeliveryTrigger.EVENT,
-        "status": DeliveryStatus.PENDING,
-        "due_at": now,
-        "created_at": now,
-    } | fields
 
 
 def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[int]]:
@@ -193,3 +132,12 @@ def _known_counts(connection: Connection, environment: str, ids: Iterable[str]) 
         )
         counts |= dict(connection.execute(query).all())
     return counts
+
+
+def _insert_new(connection: Connection) -> Any:
+    """Return an INSERT that passes over ids which are there, also those that another publisher stores right now."""
+    own = dialect(connection)
+    if own not in _INSERTS:  # built once a database: to build a statement costs as much as to run it
+        insert_new = own.insert(_events).on_conflict_do_nothing(index_elements=["environment", "public_id"])
+        _INSERTS[own] = insert_new.returning(_events.c.id, _events.c.public_id)
+    return _INSERTS[own]

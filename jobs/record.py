@@ -3,23 +3,22 @@
 import json
 import logging
 import random
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jobs.bulk import add_many, insert_many, listed, select_many, time_for, update_many
 from jobs.claim import Claimed
-from jobs.retry import Attempted, Health, decide, judge
+from jobs.health import Counted, count, judge_webhooks
+from jobs.retry import Attempted, decide
 from jobs.send import Result
-from webhooks_ui.extensions import write_transaction
-from webhooks_ui.models import Attempt, AuditEntry, Delivery, Stats, Webhook
-from webhooks_ui.models.stats import duration_bucket_ms
-from webhooks_ui.outcomes import Outcome
+from webhooks_ui.database import dialect, write_transaction
+from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.models import Attempt, Delivery
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # with the request's headers
 Time = Callable[[datetime | None], Any]
@@ -47,12 +46,17 @@ def record(
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
         return
-    time = time_for(connection)
-    insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
+    database = dialect(connection)
+    time = database.time_value
+    database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
     decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
-    update_many(connection, Delivery.__table__, _DELIVERY, decided)
-    _count(connection, written, time)
-    _judge(connection, written, settings["alert_threshold"])
+    database.update_many(connection, Delivery.__table__, _DELIVERY, decided)
+    counted = [
+        Counted(claimed.target.id, _attempted(claimed, result), result.started_at, result.duration_ms)
+        for claimed, _, result in written
+    ]
+    count(connection, counted)
+    judge_webhooks(connection, counted, settings["alert_threshold"])
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
@@ -81,11 +85,9 @@ def _without_answer(item: Finished) -> Finished:
 
 
 def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
-    values = {"ids": json.dumps(ids), "token": token}
-    condition = f"deliveries WHERE id IN {listed(connection)} AND lease_token = :token"
-    if connection.dialect.name == "postgresql":
-        condition += " ORDER BY id FOR UPDATE"
-    return {id for (id,) in select_many(connection, "id", condition, values)}
+    database = dialect(connection)
+    held = f"deliveries WHERE id IN {database.JSON_IDS} AND lease_token = :token ORDER BY id {database.ROW_LOCK}"
+    return set(database.select_rows(connection, int, "id", held, {"ids": json.dumps(ids), "token": token}))
 
 
 _ATTEMPT = (
@@ -142,7 +144,9 @@ def _delivery_row(
     claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
 ) -> tuple[Any, ...]:
     attempt = _attempted(claimed, result)
-    decision = decide(attempt, claimed.target.retry_schedule or schedule, claimed.attempts_allowed, jitter)
+    decision = decide(
+        attempt, SCHEDULES_SECONDS[claimed.target.retry_schedule or schedule], claimed.attempts_allowed, jitter
+    )
     return (
         decision.status,
         time(decision.due_at),
@@ -166,68 +170,3 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         retry_after_seconds=result.retry_after_seconds,
         is_probe=claimed.target.is_probe,
     )
-
-
-def _count(connection: Connection, written: Sequence[Finished], time: Time) -> None:
-    """Add the attempts to the hourly statistics."""
-    counts: Counter[tuple[int, datetime, bool, int]] = Counter(
-        (
-            claimed.target.id,
-            result.started_at.replace(minute=0, second=0, microsecond=0),
-            result.outcome == Outcome.DELIVERED,
-            duration_bucket_ms(result.duration_ms),
-        )
-        for claimed, _, result in written
-    )
-    rows = [
-        (id, time(hour), succeeded, bucket, count) for (id, hour, succeeded, bucket), count in sorted(counts.items())
-    ]
-    add_many(connection, Stats.__table__, ("webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"), rows)
-
-
-_HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
-_AILING = (
-    select(Webhook.id, Webhook.name, Webhook.active, *(getattr(Webhook, name) for name in _HEALTH))
-    .where(
-        Webhook.id.in_(bindparam("ids", expanding=True)),
-        or_(
-            Webhook.consecutive_failures > 0,
-            Webhook.breaker_opened_at.is_not(None),
-            Webhook.id.in_(bindparam("failing", expanding=True)),
-        ),
-    )
-    .order_by(Webhook.id)
-    .with_for_update(key_share=True)  # who inserts a row that refers to the webhook needn't wait
-)
-
-
-def _judge(connection: Connection, written: Sequence[Finished], threshold: int) -> None:
-    """Bring the webhooks' health up to date. A healthy webhook that succeeds again costs no write."""
-    attempts: dict[int, list[Attempted]] = defaultdict(list)
-    for claimed, _, result in sorted(written, key=lambda item: item[2].started_at):
-        attempts[claimed.target.id].append(_attempted(claimed, result))
-    failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
-    for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
-        health = Health(**{name: getattr(row, name) for name in _HEALTH})
-        for attempt in attempts[row.id]:
-            health = judge(health, attempt, threshold)
-        values = {name: getattr(health, name) for name in _HEALTH}
-        if health.disabled_reason and row.active:
-            values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
-        connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
-
-
-def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:
-    """Note in the audit log that the engine makes ``webhook`` inactive; the columns that do it."""
-    entry = {
-        "at": at,
-        "actor": "system",
-        "action": "webhook.disabled",
-        "object_type": "webhook",
-        "object_id": webhook.id,
-        "object_name": webhook.name,
-        "before": {"active": True},
-        "after": {"active": False, "reason": reason},
-    }
-    connection.execute(insert(AuditEntry.__table__), entry)
-    return {"active": False, "disabled_at": at, "disabled_reason": reason, "version": Webhook.version + 1}

@@ -1,14 +1,9 @@
 """Retry: an outcome and a history in, the next time or a final state out. Pure; imports nothing of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
-    "default": (0, 60, 300, 900, 3_600),
-    # Standard Webhooks, "Deliverability and reliability": the recommended schedule
-    "long": (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400),
-}
 JITTER = 0.2  # the part of a delay that is added at most
 RETRY_AFTER_MAX_SECONDS = 24 * 3_600
 RETRY_AFTER_CODES = (429, 503)
@@ -50,17 +45,16 @@ class Health:
     disabled_reason: str | None = None  # set: make the webhook inactive
 
 
-def decide(attempt: Attempted, schedule: str, allowed: int | None, random: Callable[[], float]) -> Decision:
+def decide(attempt: Attempted, delays: Sequence[int], allowed: int | None, random: Callable[[], float]) -> Decision:
     """What follows for the delivery.
 
     Args:
-        schedule: a name in ``SCHEDULES_SECONDS``.
-        allowed: how many attempts the delivery may have; ``None``: as many as the schedule.
+        delays: the retry schedule, in seconds: before the first attempt, the second one, …
+        allowed: how many attempts the delivery may have. ``None``: as many as ``delays``.
         random: gives a number from 0 to 1 for the jitter.
     """
     if attempt.succeeded:
         return Decision("delivered")
-    delays = SCHEDULES_SECONDS[schedule]
     if attempt.response_code == GONE or attempt.number >= (allowed or len(delays)):
         return Decision("failed")
     seconds = delays[min(attempt.number, len(delays) - 1)] * (1 + JITTER * random())

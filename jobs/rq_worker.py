@@ -9,8 +9,8 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from jobs.wake import wait_for_redis
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
+from webhooks_ui.database.redis import wait_for_redis
 
 HEARTBEAT_TTL_SECONDS = 90
 

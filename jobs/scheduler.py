@@ -13,14 +13,15 @@ from redis import Redis, RedisError
 from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
-from jobs.bulk_action import RESUME_SECONDS, resume
-from jobs.notify import NOTIFY_SECONDS, notify
-from jobs.purge import purge_daily
+from jobs.bulk_actions.batches import RESUME_SECONDS, resume
+from jobs.chores.notify import NOTIFY_SECONDS, notify
+from jobs.chores.purge import purge_daily
 from jobs.rq_worker import Worker, work
 from jobs.sweep import SWEEP_SECONDS, sweep
-from jobs.wake import CHORES, wait_for_redis
 from webhooks_ui import create_app
+from webhooks_ui.database.redis import wait_for_redis
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.wake import CHORES
 
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
 

@@ -1,11 +1,9 @@
 """Send: one signed request out, what came back in. Nothing else of ours opens a connection to a target."""
 
 import email.utils
-import errno
 import http.client
-import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,20 +11,17 @@ from typing import Any
 
 from requests import PreparedRequest
 from urllib3 import HTTPHeaderDict, HTTPResponse
-from urllib3.exceptions import HTTPError
 from urllib3.util import Url, parse_url
 
-from jobs.answer import Answer
-from jobs.connection import BlockedAddress, VettedAdapter
-from jobs.deadline import deadline
-from jobs.resolve import NameNotResolved
-from webhooks_ui.outcomes import Outcome
-from webhooks_ui.targets import Network
+from jobs.transport.answer import Answer
+from jobs.transport.connection import VettedAdapter
+from jobs.transport.deadline import deadline
+from jobs.transport.failure import classify, is_stale
+from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.webhooks.targets import Network
 
 RESPONSE_BODY_MAX_BYTES = 10 * 1024
 HEADERS_MAX_CHARACTERS = 16 * 1024
-DETAIL_MAX_CHARACTERS = 300
-_STALE = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 
 
 @dataclass(slots=True)
@@ -67,7 +62,7 @@ class Sender:
         try:
             self._exchange(_parsed(url), headers, body, result)
         except Exception as error:  # a thread that dies would take its delivery along: every failure is an outcome
-            result.outcome, result.detail = _classify(error, result.response_code is not None)
+            result.outcome, result.detail = classify(error, result.response_code is not None)
         result.duration_ms = round((time.monotonic() - started) * 1_000)
         return result
 
@@ -77,7 +72,7 @@ class Sender:
             try:
                 answer = connection.exchange(url.request_uri, headers, body)
             except OSError as error:
-                if not (connection.reused and not connection.answered and _is_stale(error)):
+                if not (connection.reused and not connection.answered and is_stale(error)):
                     raise
                 connection.close()  # the server closed the kept connection as we wrote: once more, on a new one
                 answer = connection.exchange(url.request_uri, headers, body)
@@ -153,56 +148,3 @@ def _cut_headers(items: Any) -> list[tuple[str, str]]:
             break
         kept.append((name, value))
     return kept
-
-
-def _is_stale(error: BaseException) -> bool:
-    """Whether a kept connection was closed by the server before it gave a byte of this answer."""
-    return any(
-        isinstance(cause, http.client.RemoteDisconnected) or getattr(cause, "errno", None) in _STALE
-        for cause in _causes(error)
-    )
-
-
-def _classify(error: BaseException, answered: bool) -> tuple[Outcome, str]:
-    """The outcome of a failed request, and the words of the error that tell most."""
-    causes = list(_causes(error))
-    found = ((cause, outcome) for kind, outcome in _OUTCOMES for cause in causes if isinstance(cause, kind))
-    cause, outcome = next(found, (error, Outcome.CONNECTION_FAILED))
-    if outcome is Outcome.CONNECTION_FAILED and answered:
-        outcome = Outcome.RESPONSE_BROKEN
-    if outcome in (Outcome.REFUSED, Outcome.TIMEOUT):
-        return outcome, ""
-    return outcome, _words(cause)[:DETAIL_MAX_CHARACTERS]
-
-
-_OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
-    (BlockedAddress, Outcome.BLOCKED_ADDRESS),
-    (NameNotResolved, Outcome.DNS_FAILED),
-    (ssl.SSLError, Outcome.TLS_FAILED),
-    (TimeoutError, Outcome.TIMEOUT),
-    (ConnectionRefusedError, Outcome.REFUSED),
-    (http.client.RemoteDisconnected, Outcome.CONNECTION_FAILED),
-    ((HTTPError, http.client.HTTPException), Outcome.RESPONSE_BROKEN),
-    (OSError, Outcome.CONNECTION_FAILED),
-)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it was made of: urllib3 and requests wrap it several times over."""
-    pending, seen = [error], set()
-    while pending:
-        cause = pending.pop(0)
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-        pending.extend(item for item in inner if isinstance(item, BaseException))
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    return str(error) or type(error).__name__

@@ -1,11 +1,13 @@
-"""Sign: the Standard Webhooks signature and the headers of one attempt. Imports nothing of ours."""
+"""Sign: the Standard Webhooks signature and the headers of one attempt. Imports nothing of ours but the version."""
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
 
-USER_AGENT = "KeyManager-Webhooks/1.0 (+standard-webhooks)"
+from webhooks_ui import __version__
+
+USER_AGENT = f"KeyManager-Webhooks/{__version__} (+standard-webhooks)"
 
 
 def sign(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> str:

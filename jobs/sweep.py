@@ -7,10 +7,10 @@ from sqlalchemy import Connection, and_, or_, select, update
 from jobs.claim import LEASE_SECONDS
 from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS
-from jobs.wake import wake
-from webhooks_ui.extensions import db, write_transaction
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import Delivery, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
+from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
 CLOCK_TOLERANCE = timedelta(seconds=10)  # that the clocks of two machines may differ

@@ -11,15 +11,14 @@ from sqlalchemy import Engine, event
 
 from jobs import deliver
 from jobs.rq_worker import Worker, work
-from jobs.wake import QUEUE
 from webhooks_ui import create_app
+from webhooks_ui.database import db, dialect
 from webhooks_ui.die_with_parent import die_with_parent
-from webhooks_ui.extensions import db
+from webhooks_ui.wake import QUEUE
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 LARGE_BYTES = 128 * 1024
 ARENAS = 2
-SQLITE_CACHE_KIB = 4_096  # a worker reads each row once: pages are better kept by the system, for all of them together
 
 
 class DeliveryWorker(Worker):
@@ -64,12 +63,7 @@ def _relax_commits(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def relax(connection: Any, _record: Any) -> None:
-        if engine.dialect.name == "sqlite":
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(f"PRAGMA cache_size=-{SQLITE_CACHE_KIB}")
-        else:
-            connection.execute("SET synchronous_commit TO off")
-            connection.commit()
+        dialect(engine).relax_commits(connection)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis, RedisError
 
-from tests.factories import make_user
-from tests.receivers import Receiver, receiving
-from webhooks_ui import create_app, redis_server
-from webhooks_ui.extensions import db
+from tests.support.factories import make_user
+from tests.support.receivers import Receiver, receiving
+from webhooks_ui import create_app
+from webhooks_ui.database import db
 from webhooks_ui.models import User
+from webhooks_ui.run import redis_server
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"

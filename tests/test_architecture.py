@@ -1,53 +1,174 @@
-"""Arrows go one way: views, api, cli → jobs → models → extensions. Read from the imports."""
+"""The walls of docs/architecture.md, read from the imports: a file imports what stands to its right, never to its left.
+
+The order is one of folders, so that a new file falls under it by itself. The last tests plant violations, and see that
+each is found.
+"""
 
 import ast
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-OURS = ("webhooks_ui", "jobs", "config", "tests", "wsgi")
-PURE = ("jobs/sign.py", "jobs/retry.py", "webhooks_ui/event_types.py", "webhooks_ui/permissions.py")
-PAGES = ("webhooks_ui.views", "webhooks_ui.api", "webhooks_ui.cli", "webhooks_ui.forms", "webhooks_ui.web")
+from config import ROOT
+
+# The rooms, from left to right. Rooms in one line don't import each other.
+WALLS = (
+    ("wsgi", "webhooks_ui.run", "jobs.worker", "jobs.scheduler"),
+    ("webhooks_ui.app",),
+    ("webhooks_ui.views", "webhooks_ui.api", "webhooks_ui.cli"),
+    ("webhooks_ui.forms",),
+    ("webhooks_ui.web",),
+    ("jobs.deliver", "jobs.bulk_actions", "jobs.chores"),
+    ("jobs.drain",),
+    ("jobs",),  # the stages
+    ("jobs.transport",),
+    ("webhooks_ui.deliveries",),
+    ("webhooks_ui.webhooks",),
+    ("webhooks_ui.events", "webhooks_ui.api_keys", "webhooks_ui.parsing"),
+    ("webhooks_ui.audit", "webhooks_ui.wake"),
+    ("webhooks_ui.models",),
+    ("webhooks_ui.database",),
+    ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
+)
+# A file of its own rules: it imports what it names when it is called, so that a process which only watches stays small.
+LAZY = {("webhooks_ui", "webhooks_ui.app")}
+PURE = ("jobs.sign", "jobs.retry", "webhooks_ui.events.types", "webhooks_ui.deliveries.schedules")
+NETWORK = ("requests", "urllib3", "http.client", "socket", "pycurl")
+SPEAKERS = ("jobs.transport", "jobs.send", "jobs.chores.mail")
+OWNERS = ("webhooks_ui.database.transactions",)  # of transactions
+DIALECTS = ("webhooks_ui.database.sqlite", "webhooks_ui.database.postgresql", "webhooks_ui.database.dialect")
 
 
-def imports(path: Path) -> set[str]:
-    """The full names of all modules that a file imports, at its top or anywhere else."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def room_of(module: str) -> int | None:
+    """Return the number of the line in ``WALLS`` that holds ``module``, or ``None`` if it is not of the product."""
+    return next((number for number, line in enumerate(WALLS) if folder_of(module) in line), None)
+
+
+def folder_of(module: str) -> str:
+    """Return the name in ``WALLS`` that ``module`` falls under, or its own where there is none."""
+    parts = module.split(".")
+    prefixes = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    names = {name for line in WALLS for name in line}
+    return next((prefix for prefix in prefixes if prefix in names), module)
+
+
+def modules() -> dict[str, str]:
+    """Return the sources of the product by the names of their modules."""
+    files = [*ROOT.glob("*.py"), *(ROOT / "webhooks_ui").rglob("*.py"), *(ROOT / "jobs").rglob("*.py")]
+    paths = [path.relative_to(ROOT) for path in files if "migrations" not in path.parts]
+    return {".".join(path.with_suffix("").parts).removesuffix(".__init__"): (ROOT / path).read_text() for path in paths}
+
+
+def imported(source: str, known: frozenset[str]) -> Iterator[str]:
+    """Yield what a file imports, at its top or anywhere else: of ``from a import b`` the module that it is."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in known else node.module
 
 
-def imports_any(path: Path, *prefixes: str) -> set[str]:
-    return {name for name in imports(path) if any(name == p or name.startswith(f"{p}.") for p in prefixes)}
+SOURCES = modules()
+KNOWN = frozenset(SOURCES)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_a_pure_module_imports_nothing_of_ours(name):
-    assert imports_any(ROOT / name, *OURS) == set()
+def crossings(module: str, source: str) -> list[str]:
+    """Return the imports of a file that go through a wall."""
+    own = room_of(module)
+    wrong = []
+    for name in imported(source, KNOWN):
+        room = room_of(name)
+        if own is None or room is None or (module, name) in LAZY:
+            continue
+        same = folder_of(name) == folder_of(module)
+        if room < own or (room == own and not same):
+            wrong.append(name)
+    return wrong
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.stem)
-def test_the_pipeline_knows_no_page(path):
-    assert imports_any(path, *PAGES) == set()
+def calls(source: str) -> Iterator[str]:
+    """Yield the names of the methods that a file calls."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "webhooks_ui/models").glob("*.py")), ids=lambda path: path.stem)
-def test_models_know_neither_jobs_nor_pages(path):
-    assert imports_any(path, "jobs", *PAGES) == set()
+def starts_with_any(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("[jw]*/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_product_knows_no_test(path):
-    assert imports_any(path, "tests", "pytest") == set()
+def owns_no_transaction(source: str) -> bool:
+    """Return True if a file neither commits nor rolls back the session's transaction."""
+    return not any(f"session.{name}(" in source for name in ("commit", "rollback", "begin"))
 
 
-def test_only_send_and_its_connections_talk_http_to_targets():
-    allowed = {"send.py", "connection.py", "idle_connections.py", "answer.py", "deadline.py", "resolve.py"}
-    for path in (ROOT / "jobs").glob("*.py"):
-        if path.name not in allowed:
-            assert imports_any(path, "requests", "urllib3", "http.client", "socket") == set(), path
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_a_file_imports_only_what_stands_to_its_right(module: str) -> None:
+    assert crossings(module, SOURCES[module]) == []
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_every_file_has_a_room(module: str) -> None:
+    assert room_of(module) is not None
+
+
+def test_no_two_folders_import_each_other() -> None:
+    arrows = {
+        (folder_of(module), folder_of(name))
+        for module, source in SOURCES.items()
+        for name in imported(source, KNOWN)
+        if name in KNOWN and (module, name) not in LAZY
+    }
+    assert {(one, other) for one, other in arrows if one < other and (other, one) in arrows} == set()
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_imports_nothing_of_ours_but_the_version(module: str) -> None:
+    ours = [name for name in imported(SOURCES[module], KNOWN) if room_of(name) is not None]
+    assert ours in ([], ["webhooks_ui"])
+
+
+def test_the_product_knows_no_test() -> None:
+    for module, source in SOURCES.items():
+        assert not [name for name in imported(source, KNOWN) if starts_with_any(name, ("tests", "pytest"))], module
+
+
+def test_only_the_transport_talks_to_targets() -> None:
+    for module, source in SOURCES.items():
+        if module.startswith("jobs.") and not starts_with_any(module, SPEAKERS):
+            assert not [name for name in imported(source, KNOWN) if starts_with_any(name, NETWORK)], module
+
+
+def test_only_the_blocks_of_the_database_commit() -> None:
+    for module, source in SOURCES.items():
+        if module not in OWNERS:
+            assert owns_no_transaction(source), module
+
+
+def test_only_the_dialects_ask_which_database_it_is() -> None:
+    for module, source in SOURCES.items():
+        if module not in DIALECTS:
+            assert "dialect.name" not in source, module
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("jobs.drain.slots", "from webhooks_ui.web import access"),  # a job that reaches for a session
+        ("jobs.drain.slots", "from webhooks_ui.forms.webhook import WebhookForm"),
+        ("webhooks_ui.models.webhook", "import webhooks_ui.views.webhooks.listing"),  # a model that knows a page
+        ("webhooks_ui.webhooks.changes", "def late():\n    from webhooks_ui.deliveries.changes import cancel"),
+        ("webhooks_ui.views.notices", "from webhooks_ui.api.schemas import SCHEMAS"),
+        ("webhooks_ui.database.tables", "from webhooks_ui.models import Webhook"),
+        ("webhooks_ui.deliveries.a_new_file", "from jobs.publish import publish"),
+    ],
+)
+def test_a_planted_violation_is_found(module: str, line: str) -> None:
+    assert crossings(module, f"{SOURCES.get(module, '')}\n{line}\n") != []
+
+
+@pytest.mark.parametrize("line", ["db.session.commit()", "db.session.rollback()"])
+def test_a_planted_commit_is_found(line: str) -> None:
+    assert not owns_no_transaction(f"{SOURCES['webhooks_ui.webhooks.changes']}\n{line}\n")

@@ -8,9 +8,9 @@ from flask import Flask
 import config
 from webhooks_ui import (
     models,  # noqa: F401 (the tables must be known before migrations and create_all look)
-    redis_client,
 )
-from webhooks_ui.extensions import db, engine_options
+from webhooks_ui.database import db
+from webhooks_ui.database.redis import connect
 
 
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
@@ -23,11 +23,23 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
         static_folder=str(config.ROOT / "static"),
     )
     app.config.from_mapping(values)
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     db.init_app(app)
-    app.extensions["redis"] = redis_client.connect(app.config["REDIS_URL"])
+    app.extensions["redis"] = connect(app.config["REDIS_URL"])
     if web:
-        from webhooks_ui import web as pages  # a worker must not pay for forms, templates and blueprints
-
-        pages.register(app)
+        _add_web(app)
     return app
+
+
+def _add_web(app: Flask) -> None:
+    """Turn the bare app into the web application: pages, API and commands."""
+    # Imported here: a worker must not pay for forms, templates and blueprints.
+    from webhooks_ui import api, cli, views
+    from webhooks_ui.web import compression, extensions, headers, template_helpers
+
+    extensions.register(app)
+    views.register(app)
+    api.register(app)
+    cli.register(app)
+    headers.register(app)
+    compression.register(app)
+    template_helpers.register(app)

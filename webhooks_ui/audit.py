@@ -1,14 +1,24 @@
-"""Writes audit entries; the caller commits them together with what they tell of."""
+"""Writes audit entries. The caller commits them together with what they tell of."""
 
 from typing import Any
 
-from flask import g, has_request_context, request
-from flask_login import current_user
+from flask import g, has_app_context, has_request_context, request
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
 
 SECRET_FIELDS = frozenset({"secret", "secret_encrypted", "previous_secret_encrypted", "password_hash", "digest"})
+SYSTEM = "system"
+
+
+def act_as(actor: str) -> None:
+    """Name who makes the changes of the present request: an e-mail address, or ``key km_…``."""
+    g.actor = actor
+
+
+def present_actor() -> str:
+    """Return who makes the present changes: as told to ``act_as``, else ``system``."""
+    return str(g.get("actor", SYSTEM)) if has_app_context() else SYSTEM
 
 
 def record(
@@ -18,20 +28,18 @@ def record(
     object_name: str = "",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-    actor: str | None = None,
 ) -> None:
-    """Add an entry to the session. Fields that hold secrets are left out; unchanged fields too.
+    """Add an entry to the session. Fields that hold secrets are left out, and unchanged ones too.
 
     Args:
         action: what was done, as ``webhook.updated``.
-        actor: who did it; by default the API key or the person signed in, outside a request ``system``.
     """
     if before is not None and after is not None:
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         before, after = _only(before, changed), _only(after, changed)
     db.session.add(
         AuditEntry(
-            actor=actor or _actor(),
+            actor=present_actor(),
             address=request.remote_addr if has_request_context() else None,
             action=action,
             object_type=object_type,
@@ -41,12 +49,6 @@ def record(
             after=_only(after, after.keys()) if after is not None else None,
         )
     )
-
-
-def _actor() -> str:
-    if has_request_context() and request.blueprint == "api":
-        return str(g.actor)
-    return current_user.email if has_request_context() and current_user.is_authenticated else "system"
 
 
 def _only(fields: dict[str, Any], names: Any) -> dict[str, Any]:

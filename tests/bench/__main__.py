@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tests.bench import engine, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory
-from tests.machine import machine
-from tests.rig import ROOT
+from tests.support.machine import machine
+from tests.support.rig import ROOT
 
 REPORT = ROOT / "docs" / "benchmarks.md"
 DATABASES = ("sqlite", "postgresql")

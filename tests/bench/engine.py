@@ -17,16 +17,16 @@ from redis import Redis
 from rq import Queue
 from sqlalchemy import func, select, text, update
 
-from jobs.bulk import time_for
-from jobs.publish import NewEvent, new_event_id, publish, render_body
+from jobs.publish import publish
 from jobs.sign import headers
-from jobs.wake import WAITING_KEY, wake
 from tests.bench.numbers import numbers
-from tests.factories import make_webhook
-from tests.rig import Rig, rig, until
-from webhooks_ui.event_types import EVENT_TYPES
-from webhooks_ui.extensions import db, write_transaction
+from tests.support.factories import make_webhook
+from tests.support.rig import Rig, rig, until
+from webhooks_ui.database import db, dialect, write_transaction
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
+from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
+from webhooks_ui.wake import WAITING_KEY, wake
 
 WORKERS = 2
 WEBHOOKS = 20
@@ -171,7 +171,7 @@ def _fill(instance: Rig, size: int) -> None:
             missing = size - connection.scalar(text("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
             values = {
                 "event_id": connection.scalar(text("SELECT max(id) FROM events")),
-                "now": time_for(connection)(utcnow()),
+                "now": dialect(connection).time_value(utcnow()),
             }
             connection.execute(
                 text(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.bench import receivers
 from tests.bench.engine import EXAMPLE, WORKERS
-from tests.factories import make_api_key, make_webhook
-from tests.rig import Rig, rig, until
+from tests.support.factories import make_api_key, make_webhook
+from tests.support.rig import Rig, rig, until
 
 CLIENTS = 4
 Post = Callable[[bytes], None]  # publishes, and fails unless it was accepted

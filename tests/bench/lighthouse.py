@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.rig import ROOT
+from tests.support.rig import ROOT
 
 VERSION = "12.8.2"  # the last that runs on Node.js 18 to 22
 FOLDER = ROOT / ".venv" / "lighthouse"

@@ -10,12 +10,12 @@ from sqlalchemy import text
 from config import load
 from tests.bench.latency import percentiles
 from tests.bench.numbers import numbers
-from tests.factories import make_user, make_webhook
-from tests.rig import rig
+from tests.support.factories import make_user, make_webhook
+from tests.support.rig import rig
 from webhooks_ui import create_app
-from webhooks_ui.extensions import db, write_transaction
-from webhooks_ui.gunicorn_conf import when_ready
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import Delivery, Event, Webhook
+from webhooks_ui.run.gunicorn_conf import when_ready
 
 PASSWORD = "a bench password"
 HTMX = {"HX-Request": "true"}

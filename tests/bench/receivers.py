@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.rig import free_port, until
+from tests.support.rig import free_port, until
 
 NGINX = """
 worker_processes 1; daemon off; master_process off; pid {folder}/pid; error_log stderr crit;

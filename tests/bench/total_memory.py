@@ -9,10 +9,10 @@ import psutil
 import requests
 
 from tests.bench import receivers
-from tests.factories import make_api_key, make_webhook
-from tests.product import Product
-from tests.rig import until
-from webhooks_ui.extensions import db
+from tests.support.factories import make_api_key, make_webhook
+from tests.support.product import Product
+from tests.support.rig import until
+from webhooks_ui.database import db
 
 WEBHOOKS = 20
 ARRAYS, EVENTS = 20, 100  # published; each event makes a delivery for each webhook

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD
-from tests.factories import make_user
-from webhooks_ui.extensions import db
+from tests.support.factories import make_user
+from webhooks_ui.database import db
 from webhooks_ui.models import User, Webhook
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

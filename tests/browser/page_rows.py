@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from tests.factories import make_api_key, make_webhook
-from tests.log_rows import add_attempt, add_delivery, settle
+from tests.support.factories import make_api_key, make_webhook
+from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
-from webhooks_ui.event_types import EVENT_TYPES
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
+from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import BulkAction, Environment, Stats, Webhook, utcnow
 
 CUSTOMERS = 26  # one more than a page has rows

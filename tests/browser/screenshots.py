@@ -19,7 +19,7 @@ from tests.browser.axe import looks
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.pages import HOOKS, LOG, PLACES, walk
 from tests.browser.site import site
-from tests.rig import ROOT, free_port, until
+from tests.support.rig import ROOT, free_port, until
 
 FOLDER, README_FOLDER = ROOT / "screenshots", ROOT / "docs" / "screenshots"
 PASSWORD = "a password for pictures"
@@ -51,7 +51,7 @@ def shoot_for_readme() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots-", ignore_cleanup_errors=True) as folder:
         url = f"http://127.0.0.1:{free_port()}"
         environ = os.environ | {"INSTANCE_PATH": folder, "PORT": url.rpartition(":")[2], "ADMIN_PASSWORD": PASSWORD}
-        command = [sys.executable, "-m", "webhooks_ui.supervisor", "--demo"]
+        command = [sys.executable, "-m", "webhooks_ui.run.supervisor", "--demo"]
         demo = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             until(lambda: _answers(url), 60, "the demo answers")

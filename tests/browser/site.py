@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, open_context, sign_in
 from tests.browser.page_rows import make_rows
-from tests.rig import rig
+from tests.support.rig import rig
 
 
 @dataclass(frozen=True)

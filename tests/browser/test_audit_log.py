@@ -5,16 +5,17 @@ import re
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.factories import make_webhook
+from tests.support.factories import make_webhook
 from webhooks_ui import audit
-from webhooks_ui.event_types import EVENT_TYPES
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
+from webhooks_ui.events.types import EVENT_TYPES
 
 
 def edit_events_of(name: str) -> None:
     webhook = make_webhook(name=name)
     before, after = list(EVENT_TYPES)[:15], list(EVENT_TYPES)[10:]
     audit.record("webhook.created", "webhook", webhook.id, name, after={"event_types": before})
+    audit.act_as("somebody.with.a.long.name@licences.example.com")
     audit.record(
         "webhook.updated",
         "webhook",
@@ -22,7 +23,6 @@ def edit_events_of(name: str) -> None:
         name,
         {"event_types": before, "url": "https://example.com/" + "long/" * 20},
         {"event_types": after, "url": "https://example.com/"},
-        actor="somebody.with.a.long.name@licences.example.com",
     )
     db.session.commit()
 

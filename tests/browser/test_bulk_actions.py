@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from jobs.publish import NewEvent, publish
-from tests.factories import make_webhook
-from tests.log_rows import add_delivery, settle
-from webhooks_ui.extensions import db
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import BulkAction, Delivery, utcnow
 
 

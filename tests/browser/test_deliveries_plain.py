@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.factories import make_webhook
-from tests.log_rows import add_attempt, add_delivery, settle
-from webhooks_ui.extensions import db
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.database import db
 from webhooks_ui.models import ApiKey, Delivery
 
 LOG = "/admin/webhook-deliveries"

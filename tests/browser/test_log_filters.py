@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.factories import make_webhook
-from tests.log_rows import add_delivery, settle
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.models import utcnow
 
 LOG = "/admin/webhook-deliveries"

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.factories import make_webhook
-from tests.log_rows import add_attempt, add_delivery, settle
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_attempt, add_delivery, settle
 
 LOG = "/admin/webhook-deliveries"
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in
-from tests.log_rows import add_delivery, settle
-from webhooks_ui.extensions import db
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.database import db
 from webhooks_ui.models import get_settings, utcnow
 
 SETTINGS = "/admin/settings/webhooks"

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, set_settings
 
 

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.factories import make_webhook
+from tests.support.factories import make_webhook
 
 
 def test_the_palette_leads_to_a_webhook(page: Page) -> None:

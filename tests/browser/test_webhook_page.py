@@ -3,8 +3,8 @@
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
-from tests.factories import make_webhook
-from webhooks_ui.extensions import db
+from tests.support.factories import make_webhook
+from webhooks_ui.database import db
 from webhooks_ui.models import set_settings, utcnow
 
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
-from tests.factories import make_webhook
-from tests.log_rows import add_attempt, settle
-from webhooks_ui.extensions import db
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_attempt, settle
+from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, utcnow
 
 

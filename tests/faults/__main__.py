@@ -24,11 +24,11 @@ import requests
 from redis import RedisError
 
 from tests.bench import receivers
-from tests.factories import make_api_key, make_webhook
-from tests.machine import machine
-from tests.product import Product
-from tests.rig import ROOT, lock_sqlite, postgresql_server, until
-from webhooks_ui.extensions import db
+from tests.support.factories import make_api_key, make_webhook
+from tests.support.machine import machine
+from tests.support.product import Product
+from tests.support.rig import ROOT, lock_sqlite, postgresql_server, until
+from webhooks_ui.database import db
 from webhooks_ui.models import Attempt
 
 REPORT = ROOT / "docs" / "faults.md"

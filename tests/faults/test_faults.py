@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from jobs.claim import LEASE_SECONDS
-from jobs.publish import NewEvent, publish
-from tests.factories import make_webhook
-from tests.receivers import OK, Receiver, receiving
-from tests.rig import Rig, lock_sqlite, postgresql_server, rig, until
-from webhooks_ui.extensions import db
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from tests.support.receivers import OK, Receiver, receiving
+from tests.support.rig import Rig, lock_sqlite, postgresql_server, rig, until
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery
 
 COUNT = 200

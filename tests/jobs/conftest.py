@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import connection, deliver
+from jobs import deliver
 from jobs.send import Result
+from jobs.transport import connection
 from tests.jobs.sending import TIMEOUT_SECONDS, sending
-from tests.rig import postgresql
+from tests.support.rig import postgresql
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from jobs.send import Result, Sender
-from tests.receivers import read_request
+from tests.support.receivers import read_request
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 TIMEOUT_SECONDS = 0.6

@@ -5,9 +5,10 @@ import pytest
 
 from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
 from jobs.look import look, sendable
-from jobs.publish import NewEvent, publish, publish_test
-from tests.factories import make_event, make_webhook
-from webhooks_ui.extensions import db, write_transaction
+from jobs.publish import publish, send_test
+from tests.support.factories import make_event, make_webhook
+from webhooks_ui.database import db, write_transaction, writing
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 
 MUCH = 10**9
@@ -97,7 +98,8 @@ def test_what_may_not_go_out_is_not_open_but_can_be_forced(app, state):
     for name, value in state.items():
         setattr(webhook, name, value)
     db.session.commit()
-    publish_test(webhook.id, "production", NewEvent("license.activated", {}))
+    with writing():
+        send_test(webhook, NewEvent("license.activated", {}))
     with write_transaction() as connection:
         found = look(connection, utcnow())
         assert (found.open, found.forced) == ({}, True)

@@ -7,12 +7,13 @@ import time_machine
 from standardwebhooks import Webhook as Verifier
 
 from jobs.deliver import deliver
+from jobs.publish import publish
 from jobs.sweep import sweep
-from tests.factories import make_event, make_webhook
-from tests.receivers import receiving
-from webhooks_ui import secret_box
-from webhooks_ui.extensions import db
-from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
+from tests.support.factories import make_event, make_webhook
+from tests.support.receivers import receiving
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
 
 
 def the_delivery() -> Delivery:
@@ -217,8 +218,6 @@ def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app, recei
 
 @pytest.mark.parametrize("count", [700])
 def test_a_backlog_is_delivered_whole_and_once(app, receiver, count):
-    from jobs.publish import NewEvent, publish
-
     for _ in range(5):
         make_webhook(url=receiver.url)
     publish("production", [NewEvent("license.activated", {"n": n}) for n in range(count // 5)])

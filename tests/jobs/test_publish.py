@@ -1,6 +1,7 @@
-from jobs.publish import NewEvent, publish
-from tests.factories import make_webhook
-from webhooks_ui.extensions import db
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event
 
 

@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.retry import SCHEDULES_SECONDS, Attempted, Decision, Health, decide, judge
+from jobs.retry import Attempted, Decision, Health, decide, judge
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+DEFAULT = SCHEDULES_SECONDS["default"]
 
 
 def failed(number=1, at=NOW, **fields):
@@ -23,42 +26,42 @@ def seconds(decision):
 
 @pytest.mark.parametrize(("number", "delay"), [(1, 60), (2, 300), (3, 900), (4, 3_600)])
 def test_the_default_schedule_with_up_to_a_fifth_of_jitter(number, delay):
-    assert seconds(decide(failed(number), "default", None, lambda: 0)) == delay
-    assert seconds(decide(failed(number), "default", None, lambda: 1)) == delay * 1.2
+    assert seconds(decide(failed(number), DEFAULT, None, lambda: 0)) == delay
+    assert seconds(decide(failed(number), DEFAULT, None, lambda: 1)) == delay * 1.2
 
 
 def test_after_the_fifth_attempt_it_has_failed():
-    assert decide(failed(5), "default", None, lambda: 0) == Decision("failed")
+    assert decide(failed(5), DEFAULT, None, lambda: 0) == Decision("failed")
 
 
 def test_the_long_schedule_has_ten_attempts():
     assert SCHEDULES_SECONDS["long"] == (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-    assert seconds(decide(failed(9), "long", None, lambda: 0)) == 86_400
-    assert decide(failed(10), "long", None, lambda: 0).status == "failed"
+    assert seconds(decide(failed(9), SCHEDULES_SECONDS["long"], None, lambda: 0)) == 86_400
+    assert decide(failed(10), SCHEDULES_SECONDS["long"], None, lambda: 0).status == "failed"
 
 
 def test_a_success_is_final():
-    assert decide(succeeded(3), "default", None, lambda: 0) == Decision("delivered")
+    assert decide(succeeded(3), DEFAULT, None, lambda: 0) == Decision("delivered")
 
 
 def test_one_more_attempt_is_one():
-    assert decide(failed(6), "default", 6, lambda: 0).status == "failed"
+    assert decide(failed(6), DEFAULT, 6, lambda: 0).status == "failed"
 
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_retry_after_is_honoured_up_to_a_day(code):
     def asked(wait):
-        return seconds(decide(failed(response_code=code, retry_after_seconds=wait), "default", None, lambda: 0))
+        return seconds(decide(failed(response_code=code, retry_after_seconds=wait), DEFAULT, None, lambda: 0))
 
     assert (asked(7), asked(500), asked(10**9)) == (7, 500, 24 * 3_600)
 
 
 def test_retry_after_on_other_codes_is_not():
-    assert seconds(decide(failed(retry_after_seconds=7), "default", None, lambda: 0)) == 60
+    assert seconds(decide(failed(retry_after_seconds=7), DEFAULT, None, lambda: 0)) == 60
 
 
 def test_410_is_final_and_makes_the_webhook_inactive():
-    assert decide(failed(response_code=410), "default", None, lambda: 0).status == "failed"
+    assert decide(failed(response_code=410), DEFAULT, None, lambda: 0).status == "failed"
     assert judge(Health(), failed(response_code=410), 10).disabled_reason == "The endpoint answered 410 Gone."
 
 
@@ -97,5 +100,5 @@ def test_failing_for_five_days_makes_it_inactive():
 def test_a_next_attempt_is_always_later_and_at_most_a_day_and_a_fifth_away(number, schedule, random, wait):
     for code in (None, 429, 500, 503):
         attempt = failed(number, response_code=code, retry_after_seconds=wait)
-        decision = decide(attempt, schedule, None, lambda: random)
+        decision = decide(attempt, SCHEDULES_SECONDS[schedule], None, lambda: random)
         assert decision.status == "failed" or 0 < seconds(decision) <= 86_400 * 1.2

@@ -5,8 +5,8 @@ import time_machine
 
 from jobs.deliver import deliver
 from jobs.sweep import sweep
-from tests.factories import make_event, make_webhook
-from webhooks_ui.extensions import db
+from tests.support.factories import make_event, make_webhook
+from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, Webhook, utcnow
 
 

@@ -3,7 +3,8 @@ import queue
 import pytest
 from redis import Redis
 
-from jobs.wake import Listener, call_help, wake
+from jobs.drain.listener import Listener
+from webhooks_ui.wake import call_help, wake
 
 QUEUE_KEY = "rq:queue:deliveries"
 

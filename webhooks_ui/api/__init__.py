@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Flask, request
 
-from webhooks_ui.api import deliveries, event_types, events, openapi, problem, webhooks
+from webhooks_ui.api import deliveries, event_types, events, openapi, webhooks
 from webhooks_ui.api.keys import authenticate
 from webhooks_ui.api.rate import add_headers
-from webhooks_ui.web_extensions import csrf, limiter
+from webhooks_ui.web import problem
+from webhooks_ui.web.extensions import csrf, limiter
 
 WEBHOOK = "/webhooks/<int:webhook_id>"
 DELIVERY = "/deliveries/<int:delivery_id>"

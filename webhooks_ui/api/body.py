@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import request
 
-from webhooks_ui import strict_json
-from webhooks_ui.api.problem import Problem
+from webhooks_ui.events import strict_json
+from webhooks_ui.web.problem import Problem
 
 
 def read_json() -> Any:

@@ -6,18 +6,17 @@ from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from jobs.resend import make_due
-from jobs.wake import wake
-from webhooks_ui import audit
 from webhooks_ui.api.keys import caller
-from webhooks_ui.api.problem import Problem
 from webhooks_ui.api.query import refuse_unknown, wrong_parameters
-from webhooks_ui.delivery_filters import CODE_CLASSES, PRESETS, SORTS, STATUS_FILTERS, DeliveryFilters
-from webhooks_ui.delivery_pages import Cursor, find_page
-from webhooks_ui.delivery_view import attempts_of, decoded, explanation
-from webhooks_ui.event_types import CATEGORIES
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.models import Attempt, Delivery, utcnow
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries import changes
+from webhooks_ui.deliveries.display import attempts_of, decoded, explanation
+from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
+from webhooks_ui.deliveries.pages import Cursor, find_page
+from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.models import Attempt, Delivery
+from webhooks_ui.parsing import PRESETS
+from webhooks_ui.web.problem import Problem
 
 TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
 FILTERS = {
@@ -48,14 +47,11 @@ def show(delivery_id: int) -> Response:
 
 def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
     """One more attempt, now."""
-    start_writing()
-    delivery = _get(delivery_id)
-    if not make_due(db.session.connection(), [delivery_id], utcnow()):
-        reason = "its webhook was deleted" if delivery.webhook.deleted_at else "an attempt is under way"
-        raise Problem(409, f"Not retried: {reason}.")
-    audit.record("delivery.retried", "delivery", delivery_id, delivery.event_type)
-    db.session.commit()
-    wake()
+    with writing():
+        delivery = _get(delivery_id)
+        if not changes.retry([delivery_id]):
+            reason = "its webhook was deleted" if delivery.webhook.is_deleted else "an attempt is under way"
+            raise Problem(409, f"Not retried: {reason}.")
     return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.delivery", delivery_id=delivery_id)}
 
 

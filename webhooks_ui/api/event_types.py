@@ -2,7 +2,7 @@
 
 from flask import Response, jsonify
 
-from webhooks_ui.event_types import EVENT_TYPES, FIELDS
+from webhooks_ui.events.types import EVENT_TYPES, FIELDS
 
 
 def index() -> Response:

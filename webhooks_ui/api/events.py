@@ -5,11 +5,12 @@ from typing import Any
 
 from flask import Response
 
-from jobs.publish import NewEvent, publish
+from jobs.publish import publish
 from webhooks_ui.api.body import read_json
 from webhooks_ui.api.keys import caller
-from webhooks_ui.api.problem import Problem, field_error
-from webhooks_ui.event_input import WrongEvent, check_event
+from webhooks_ui.events.check import WrongEvent, check_event
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.web.problem import Problem, field_error
 
 EVENTS_MAX = 1_000
 ERRORS_MAX = 1_000

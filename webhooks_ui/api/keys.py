@@ -6,11 +6,12 @@ from typing import NamedTuple
 from flask import g, request
 from sqlalchemy import bindparam, select, update
 
-from webhooks_ui.api.problem import Problem
+from webhooks_ui import audit
 from webhooks_ui.api.rate import count_request
-from webhooks_ui.extensions import single_query, write_transaction
+from webhooks_ui.database import single_query, write_transaction
 from webhooks_ui.models import ApiKey, utcnow
 from webhooks_ui.models.api_key import digest
+from webhooks_ui.web.problem import Problem
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="KeyManager Webhooks"'
@@ -48,7 +49,7 @@ def authenticate() -> None:
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise _refused("Send an API key: Authorization: Bearer km_…")
     g.caller = _find(authorization.token)
-    g.actor = f"key {g.caller.prefix}…"  # for the audit log
+    audit.act_as(f"key {g.caller.prefix}…")
     count_request(g.caller.id, g.caller.rate_per_minute)
     _note_use(g.caller)
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import Response, jsonify
 
+from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
-from webhooks_ui.api.query import ID_MAX, LIMIT_DEFAULT, LIMIT_MAX
+from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX
 from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
-from webhooks_ui.delivery_filters import PRESETS, SORTS, STATUS_FILTERS
-from webhooks_ui.event_types import CATEGORIES
+from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
+from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.parsing import ID_MAX, PRESETS
 
-VERSION = "1.0.0"
 DESCRIPTION = """Publish events, manage webhooks, look at deliveries.
 
 Each request needs an API key, `Authorization: Bearer km_…`; it is bound to one environment, and sees nothing of the
@@ -35,7 +36,7 @@ def document() -> dict[str, Any]:
     """The whole description."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "KeyManager Webhooks", "version": VERSION, "description": DESCRIPTION},
+        "info": {"title": "KeyManager Webhooks", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
         "security": [{"apiKey": []}],
         "paths": PATHS,

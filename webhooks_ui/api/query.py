@@ -4,10 +4,9 @@ from collections.abc import Iterable
 
 from flask import request
 
-from webhooks_ui.api.problem import Problem, field_error
+from webhooks_ui.web.problem import Problem, field_error
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 100
-ID_MAX = 2**63 - 1
 
 
 def refuse_unknown(known: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from flask import Response, current_app, g
 from limits.storage import MemoryStorage
 from redis import RedisError
 
-from webhooks_ui.api.problem import Problem
+from webhooks_ui.web.problem import Problem
 
 MINUTE_SECONDS = 60
 

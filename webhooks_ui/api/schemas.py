@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from jobs.retry import SCHEDULES_SECONDS
 from webhooks_ui.api.events import EVENTS_MAX
-from webhooks_ui.delivery_filters import STATUSES
-from webhooks_ui.event_types import CATEGORIES, EVENT_TYPES
+from webhooks_ui.deliveries.filters import STATUSES
+from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import DeliveryTrigger, Environment, WebhookFormat, WebhookStatus
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
-from webhooks_ui.outcomes import Outcome
-from webhooks_ui.targets import URL_MAX_CHARACTERS
+from webhooks_ui.webhooks.targets import URL_MAX_CHARACTERS
 
 Schema = dict[str, Any]
 

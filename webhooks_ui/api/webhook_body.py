@@ -4,9 +4,9 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from webhooks_ui import strict_json
-from webhooks_ui.api.problem import Problem, field_error
-from webhooks_ui.webhook_form import WebhookForm
+from webhooks_ui.events import strict_json
+from webhooks_ui.forms.webhook import WebhookForm
+from webhooks_ui.web.problem import Problem, field_error
 
 STRING, BOOLEAN, STRINGS = "a string", "true or false", "an array of strings"
 FIELDS = {

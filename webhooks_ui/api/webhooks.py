@@ -6,18 +6,21 @@ from flask import Response, jsonify, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from jobs.publish import NewEvent, publish_test
-from jobs.wake import wake
-from webhooks_ui import audit, strict_json, webhook_changes
+from jobs.publish import send_test
 from webhooks_ui.api.body import read_json, read_optional_json
 from webhooks_ui.api.keys import caller
-from webhooks_ui.api.problem import Problem, field_error
-from webhooks_ui.api.query import ID_MAX, LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
+from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
 from webhooks_ui.api.webhook_body import read_changes, read_new
-from webhooks_ui.event_input import WrongEvent, check_event
-from webhooks_ui.event_types import EVENT_TYPES
-from webhooks_ui.extensions import db, start_writing
+from webhooks_ui.database import db, release, writing
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.check import WrongEvent, check_event
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Webhook
+from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.parsing import ID_MAX
+from webhooks_ui.web.problem import Problem, field_error
+from webhooks_ui.webhooks import changes
 
 
 def index() -> Response:
@@ -26,7 +29,7 @@ def index() -> Response:
     limit, below = read_number("limit", LIMIT_DEFAULT, LIMIT_MAX), read_number("cursor", ID_MAX, ID_MAX)
     query = (
         select(Webhook)
-        .where(Webhook.environment == caller().environment, Webhook.deleted_at.is_(None), Webhook.id < below)
+        .where(Webhook.environment == caller().environment, IS_LIVE, Webhook.id < below)
         .order_by(Webhook.id.desc())
         .limit(limit + 1)
         .options(selectinload(Webhook.subscriptions))
@@ -44,9 +47,8 @@ def create() -> tuple[Response, int, dict[str, str]]:
     """Create a webhook; its secret is in this answer and in no other."""
     fields = read_new(read_json(), caller().environment)
     secret = fields.pop("secret")
-    start_writing()
-    webhook = webhook_changes.create(fields, secret)
-    db.session.commit()
+    with writing():
+        webhook = changes.create(fields, secret)
     address = url_for("api.webhook", webhook_id=webhook.id)
     return jsonify(as_json(webhook) | {"secret": webhook.secret}), 201, {"Location": address}
 
@@ -55,37 +57,29 @@ def update(webhook_id: int) -> Response:
     """Change the fields that were sent."""
     body = read_json()
     _get(webhook_id)
-    db.session.rollback()  # no transaction is open while the URL's host is looked up
+    release()  # no transaction is open while the URL's host is looked up
     fields, version_seen = read_changes(body, caller().environment)
     secret = fields.pop("secret", "")
-    start_writing()
-    webhook = _get(webhook_id, lock=True)
-    if version_seen not in (None, webhook.version):
-        message = f"The webhook has version {webhook.version} by now; read it again."
-        raise Problem(409, message, [field_error("version", message)])
-    switched_on = webhook_changes.edit(webhook, fields, secret)
-    db.session.commit()
-    if switched_on:
-        wake()  # what waited for it may go out now
+    with writing():
+        webhook = _get(webhook_id, lock=True)
+        if version_seen not in (None, webhook.version):
+            message = f"The webhook has version {webhook.version} by now; read it again."
+            raise Problem(409, message, [field_error("version", message)])
+        changes.edit(webhook, fields, secret)
     return jsonify(as_json(webhook))
 
 
 def delete(webhook_id: int) -> tuple[str, int]:
-    start_writing()
-    webhook_changes.delete(_get(webhook_id, lock=True))
-    db.session.commit()
+    with writing():
+        changes.delete(_get(webhook_id, lock=True))
     return "", 204
 
 
 def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
     """Send a test event, whatever the webhook's state and subscriptions."""
-    webhook = _get(webhook_id)
-    event = _test_event(read_optional_json({}), webhook)
-    environment, name = webhook.environment, webhook.name
-    start_writing()
-    audit.record("webhook.tested", "webhook", webhook_id, name, after={"type": event.type})
-    db.session.commit()  # publishing has a transaction of its own
-    delivery_id = publish_test(webhook_id, environment, event)
+    event = _test_event(read_optional_json({}), _get(webhook_id))
+    with writing():
+        delivery_id = send_test(_get(webhook_id), event)
     address = url_for("api.delivery", delivery_id=delivery_id)
     return jsonify(delivery_id=delivery_id), 202, {"Location": address}
 
@@ -128,12 +122,5 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
 
 
 def _get(webhook_id: int, *, lock: bool = False) -> Webhook:
-    """The webhook, if it is one of the key's environment.
-
-    Raises:
-        Problem: 404.
-    """
-    webhook = db.session.get(Webhook, webhook_id, with_for_update=lock or None)
-    if webhook is None or webhook.deleted_at or webhook.environment != caller().environment:
-        raise Problem(404)
-    return webhook
+    """Return the webhook, if it is one of the key's environment."""
+    return changes.get(webhook_id, caller().environment, lock=lock)

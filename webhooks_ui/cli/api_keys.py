@@ -2,11 +2,12 @@
 
 import click
 
-from webhooks_ui import audit
+from webhooks_ui import api_keys as keys
 from webhooks_ui.cli.group import Group, environment_option, minute, table
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.models import ApiKey, utcnow
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import ApiKey
 from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
+from webhooks_ui.parsing import ID_MAX
 
 
 @click.group("api-keys", cls=Group)
@@ -29,13 +30,8 @@ def create(name: str, environment: str, rate_per_minute: int) -> None:
     name = name.strip()
     if not 0 < len(name) <= NAME_MAX_CHARACTERS or not name.isprintable():
         raise click.BadParameter(f"A name has 1 to {NAME_MAX_CHARACTERS} printable characters.", param_hint="NAME")
-    start_writing()
-    key, text = ApiKey.make(name, environment, rate_per_minute)
-    db.session.add(key)
-    db.session.flush()
-    after = {"name": name, "environment": environment, "rate_per_minute": rate_per_minute}
-    audit.record("api_key.created", "api_key", key.id, name, after=after)
-    db.session.commit()
+    with writing():
+        _, text = keys.create({"name": name, "environment": environment, "rate_per_minute": rate_per_minute})
     click.echo(text)
     click.echo("Keep it now: it is stored as a hash and can't be shown again.", err=True)
 
@@ -48,18 +44,15 @@ def list_() -> None:
 
 
 @api_keys.command()
-@click.argument("key_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("key_id", metavar="ID", type=click.IntRange(1, ID_MAX))
 def revoke(key_id: int) -> None:
     """Revoke the key with the number ID, at once and for good."""
-    start_writing()
-    key = db.session.get(ApiKey, key_id)
-    if key is None:
-        raise click.ClickException(f"There is no key {key_id}; flask api-keys list shows them.")
-    if key.revoked_at:
-        raise click.ClickException(f"The key {key_id} was revoked already, on {minute(key.revoked_at)} UTC.")
-    key.revoked_at = utcnow()
-    audit.record("api_key.revoked", "api_key", key.id, key.name)
-    db.session.commit()
+    with writing():
+        key = db.session.get(ApiKey, key_id)
+        if key is None:
+            raise click.ClickException(f"There is no key {key_id}; flask api-keys list shows them.")
+        if not keys.revoke(key):
+            raise click.ClickException(f"The key {key_id} was revoked already, on {minute(key.revoked_at)} UTC.")
     click.echo(f"Revoked the key {key.name} ({key.prefix}…).")
 
 

@@ -3,16 +3,15 @@
 import click
 from sqlalchemy import select
 
-from jobs.purge import count, purge
-from jobs.resend import make_due
-from jobs.wake import wake
-from webhooks_ui import audit
+from jobs.chores.purge import count, purge
 from webhooks_ui.cli.group import Group
-from webhooks_ui.delivery_export import csv_lines, json_lines
-from webhooks_ui.delivery_filters import ID_MAX, STATUS_FILTERS, DeliveryFilters, parse_time
-from webhooks_ui.event_types import CATEGORIES
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.models import Delivery, Environment, get_settings, utcnow
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries import changes
+from webhooks_ui.deliveries.export import csv_lines, json_lines
+from webhooks_ui.deliveries.filters import STATUS_FILTERS, DeliveryFilters
+from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.models import Delivery, Environment, get_settings
+from webhooks_ui.parsing import ID_MAX, parse_time
 
 
 @click.group(cls=Group)
@@ -24,13 +23,9 @@ def deliveries() -> None:
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1, ID_MAX))
 def retry(ids: tuple[int, ...]) -> None:
     """Make one more attempt of each delivery, now. The body and the webhook-id stay the same."""
-    start_writing()
-    changed = make_due(db.session.connection(), ids, utcnow())
-    for id in changed:
-        audit.record("delivery.retried", "delivery", id)
-    existing = set(db.session.scalars(select(Delivery.id).where(Delivery.id.in_(ids))))
-    db.session.commit()
-    wake()
+    with writing():
+        changed = changes.retry(ids)
+        existing = set(db.session.scalars(select(Delivery.id).where(Delivery.id.in_(ids))))
     click.echo(f"Queued for one more attempt: {len(changed)} of {len(set(ids))}.")
     for id in sorted(set(ids).difference(changed)):
         reason = (

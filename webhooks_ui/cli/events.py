@@ -5,10 +5,10 @@ from typing import BinaryIO
 import click
 
 from jobs.publish import publish
-from webhooks_ui import strict_json
 from webhooks_ui.cli.group import Group, environment_option
-from webhooks_ui.event_input import WrongEvent, check_event
-from webhooks_ui.event_types import EVENT_TYPES
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.check import WrongEvent, check_event
+from webhooks_ui.events.types import EVENT_TYPES
 
 
 @click.group(cls=Group)

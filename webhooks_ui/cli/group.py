@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models import Environment
 
 environment_option = click.option(

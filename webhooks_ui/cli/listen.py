@@ -2,8 +2,8 @@
 
 import click
 
-from webhooks_ui import secret_box
-from webhooks_ui.listen import CannotListen, serve
+from webhooks_ui.cli.receiver import CannotListen, serve
+from webhooks_ui.models import secret_box
 
 
 def _secret(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

@@ -3,10 +3,9 @@
 import click
 from flask import current_app
 
-from webhooks_ui import secret_box
 from webhooks_ui.cli.group import Group
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.models import Webhook
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import Webhook, secret_box
 
 BATCH_WEBHOOKS = 200
 
@@ -31,16 +30,18 @@ def rotate_key() -> None:
     if len(current_app.config["ENCRYPTION_KEYS"]) == 1:
         click.echo("ENCRYPTION_KEYS has one key; flask secrets rotate-key --help says how to add one first.", err=True)
     rotated = last_id = 0
-    while batch := _rotate_batch(last_id):
-        last_id = batch[-1].id
-        rotated += sum(2 if webhook.previous_secret_encrypted else 1 for webhook in batch)
-        db.session.commit()
+    while True:
+        with writing():
+            batch = _rotate_batch(last_id)
+            rotated += sum(2 if webhook.previous_secret_encrypted else 1 for webhook in batch)
+            last_id = batch[-1].id if batch else last_id
+        if not batch:
+            break
     click.echo(f"Encrypted with the newest key: {rotated} secrets.")
 
 
 def _rotate_batch(last_id: int) -> list[Webhook]:
-    """The next webhooks, with their secrets encrypted anew but not yet committed."""
-    start_writing()
+    """Encrypt the secrets of the next webhooks anew, and return these webhooks."""
     query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
     batch = list(db.session.scalars(query.with_for_update()))
     for webhook in batch:

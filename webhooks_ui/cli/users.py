@@ -6,10 +6,9 @@ import click
 
 from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, minute, table
-from webhooks_ui.extensions import db, start_writing
+from webhooks_ui.database import db, writing
 from webhooks_ui.models import User
-from webhooks_ui.models.user import PASSWORD_MIN_CHARACTERS
-from webhooks_ui.permissions import Role
+from webhooks_ui.models.user import PASSWORD_MIN_CHARACTERS, Role
 
 EMAIL_MAX_CHARACTERS = 254
 PASSWORD_MAX_CHARACTERS = 1_000
@@ -28,15 +27,14 @@ def create(email: str, role: str, password_stdin: bool) -> None:
     """Create the user EMAIL."""
     email = _checked_email(email)
     password = _checked_password(_read_line() if password_stdin else _ask())
-    start_writing()
-    if db.session.scalar(db.select(User.id).where(User.email == email)):
-        raise click.ClickException(f"There is a user {email} already.")
-    user = User(email=email, role=role)
-    user.set_password(password)
-    db.session.add(user)
-    db.session.flush()
-    audit.record("user.created", "user", user.id, email, after={"email": email, "role": role})
-    db.session.commit()
+    with writing():
+        if db.session.scalar(db.select(User.id).where(User.email == email)):
+            raise click.ClickException(f"There is a user {email} already.")
+        user = User(email=email, role=role)
+        user.set_password(password)
+        db.session.add(user)
+        db.session.flush()
+        audit.record("user.created", "user", user.id, email, after={"email": email, "role": role})
     click.echo(f"{email} may now sign in as {role}.")
 
 

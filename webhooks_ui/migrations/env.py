@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 
 with db.engine.connect().execution_options(writes=True) as connection:
     context.configure(

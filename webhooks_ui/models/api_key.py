@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 NAME_MAX_CHARACTERS = 100

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.delivery import Delivery
 from webhooks_ui.models.types import BigId, UtcDateTime
 

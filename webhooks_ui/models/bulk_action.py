@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 from webhooks_ui.models.webhook import Webhook
@@ -31,6 +32,8 @@ class DeliveryTrigger(StrEnum):
 PENDING = text("status = 'pending'")
 FORCED = text("forced")
 UNSETTLED = text("status <> 'delivered'")
+
+GIVEN_UP: dict[str, Any] = {"status": DeliveryStatus.CANCELLED, "due_at": None, "lease_token": None, "forced": False}
 
 
 class Delivery(db.Model):  # type: ignore[name-defined,misc]

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 # In byte order on every database, so that an index finds what begins with a text

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 
 DEFAULTS: dict[str, Any] = {
     "retention_days": 30,

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime
 
 DURATION_BUCKETS_MS = (2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 300_000)  # upper ends, inclusive

@@ -1,16 +1,29 @@
 """A person who signs in to the admin portal."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from flask_login import UserMixin
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 PASSWORD_MIN_CHARACTERS = 8
+
+
+class Role(StrEnum):
+    """What a person may do, highest first: ``web/permissions`` says for each page which role it needs."""
+
+    SUPER_ADMIN = "super_admin"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ADMIN: 2, Role.SUPER_ADMIN: 3}
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
@@ -19,7 +32,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     password_hash: Mapped[str] = mapped_column(Text)
-    role: Mapped[str] = mapped_column(String(16))  # one of permissions.Role
+    role: Mapped[str] = mapped_column(String(16))  # one of Role
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     def set_password(self, password: str) -> None:

@@ -3,12 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, or_, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from webhooks_ui import secret_box
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
+from webhooks_ui.models import secret_box
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 NAME_MAX_CHARACTERS = 100
@@ -17,9 +17,10 @@ DESCRIPTION_MAX_CHARACTERS = 1_000
 SEARCHED_CHARACTERS = 500  # of name and URL: PostgreSQL's indexes have room for 2,700 bytes a row
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
-LIVE = text("deleted_at IS NULL")
-DELETED = text("deleted_at IS NOT NULL")
-NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")  # what people must be told of
+# Conditions of indexes. Queries say the same by IS_LIVE and the others below.
+_LIVE = text("deleted_at IS NULL")
+_DELETED = text("deleted_at IS NOT NULL")
+_MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")
 
 
 class Environment(StrEnum):
@@ -106,11 +107,12 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     __table_args__ = (
         # Each of the next two holds all that the list looks at: no row is read that isn't shown.
-        Index("ix_webhooks_by_creation", "created_at", "id", *LOOKED_AT, sqlite_where=LIVE, postgresql_where=LIVE),
-        Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=LIVE, postgresql_where=LIVE),
-        Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=DELETED, postgresql_where=DELETED),
-        Index("ix_webhooks_counted", "environment", "active", sqlite_where=LIVE, postgresql_where=LIVE),
-        Index("ix_webhooks_noticed", "id", sqlite_where=NOTICED, postgresql_where=NOTICED),  # the badge on every page
+        Index("ix_webhooks_by_creation", "created_at", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=_DELETED, postgresql_where=_DELETED),
+        Index("ix_webhooks_counted", "environment", "active", sqlite_where=_LIVE, postgresql_where=_LIVE),
+        # The badge on every page
+        Index("ix_webhooks_noticed", "id", sqlite_where=_MAY_BE_NOTICED, postgresql_where=_MAY_BE_NOTICED),
     )
 
     @validates("name", "url")
@@ -139,6 +141,10 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.secret_encrypted = secret_box.encrypt(value)
 
     @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+    @property
     def status(self) -> WebhookStatus:
         return status_of(self.active, self.breaker_opened_at, self.disabled_at)
 
@@ -147,6 +153,22 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.consecutive_failures = self.probes_failed = 0
         self.failing_since = self.breaker_opened_at = self.probe_at = None
         self.disabled_at = self.disabled_reason = None
+
+
+IS_LIVE = Webhook.deleted_at.is_(None)
+IS_DELETED = Webhook.deleted_at.is_not(None)
+IS_ON = and_(Webhook.active, IS_LIVE)  # it gets the events that are published from now on
+IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries go out freely
+STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # status_of, in SQL
+    WebhookStatus.ACTIVE: and_(Webhook.active, Webhook.breaker_opened_at.is_(None)),
+    WebhookStatus.FAILING: and_(Webhook.active, Webhook.breaker_opened_at.is_not(None)),
+    WebhookStatus.INACTIVE: and_(~Webhook.active, Webhook.disabled_at.is_(None)),
+    WebhookStatus.DISABLED: and_(~Webhook.active, Webhook.disabled_at.is_not(None)),
+}
+MAY_BE_NOTICED = or_(Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None))  # as its index has it
+IS_NOTICED = and_(  # people must be told of it
+    IS_LIVE, MAY_BE_NOTICED, or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED])
+)
 
 
 class Subscription(db.Model):  # type: ignore[name-defined,misc]

@@ -5,7 +5,8 @@ from importlib import import_module
 from flask import Flask, redirect, url_for
 from werkzeug.wrappers import Response
 
-from webhooks_ui import access, converters, trailing_slash
+from webhooks_ui.views import errors
+from webhooks_ui.web import access, urls
 
 PAGES = (
     "session",
@@ -13,10 +14,7 @@ PAGES = (
     "palette",
     "webhooks",
     "deliveries",
-    "retries",
-    "exports",
     "bulk_actions",
-    "recoveries",
     "notices",
     "event_types",
     "audit_log",
@@ -28,10 +26,12 @@ PAGES = (
 
 def register(app: Flask) -> None:
     access.register(app)
-    trailing_slash.register(app)
-    converters.register(app)
+    urls.register(app)
     for name in PAGES:
-        app.register_blueprint(import_module(f"webhooks_ui.views.{name}").blueprint)
+        module = import_module(f"webhooks_ui.views.{name}")
+        for blueprint in getattr(module, "BLUEPRINTS", None) or [module.blueprint]:
+            app.register_blueprint(blueprint)
+    errors.register(app)
     app.add_url_rule("/", "home", _home)
     app.add_url_rule("/admin/", "admin", _home)
 

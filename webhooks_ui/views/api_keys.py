@@ -5,13 +5,13 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhooks_ui import audit
-from webhooks_ui.answers import go
-from webhooks_ui.api_key_form import ApiKeyForm
-from webhooks_ui.environment import current_environment
-from webhooks_ui.extensions import db
-from webhooks_ui.models import ApiKey, Environment, utcnow
+from webhooks_ui import api_keys
+from webhooks_ui.database import db, writing
+from webhooks_ui.forms.api_key import ApiKeyForm
+from webhooks_ui.models import ApiKey, Environment
 from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
+from webhooks_ui.web.answers import go
+from webhooks_ui.web.preferences import current_environment
 
 blueprint = Blueprint("api_keys", __name__, url_prefix="/admin/api-keys")
 
@@ -27,11 +27,8 @@ def create() -> Response:
     form = ApiKeyForm(MultiDict({"rate_per_minute": str(RATE_PER_MINUTE_DEFAULT)} | request.form.to_dict()))
     if not form.validate():
         return _page(form, 422)
-    key, text = ApiKey.make(form.name.data, form.environment.data, form.rate_per_minute.data)
-    db.session.add(key)
-    db.session.flush()
-    audit.record("api_key.created", "api_key", key.id, key.name, after=form.data)
-    db.session.commit()
+    with writing():
+        key, text = api_keys.create(form.data)
     response = make_response(render_template("api_keys/created.html", key=key, text=text))
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -45,11 +42,9 @@ def confirm_revoke(key_id: int) -> str:
 @blueprint.post("/<int:key_id>/revoke")
 def revoke(key_id: int) -> BaseResponse:
     """At once and for good; a key that was revoked before stays as it is."""
-    key = _load(key_id)
-    if key.revoked_at is None:
-        key.revoked_at = utcnow()
-        audit.record("api_key.revoked", "api_key", key.id, key.name)
-        db.session.commit()
+    with writing():
+        key = _load(key_id)
+        api_keys.revoke(key)
     flash(f"{key.name} was revoked.")
     return go(url_for(".index"))
 

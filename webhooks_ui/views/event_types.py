@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template, request
 
-from webhooks_ui.event_types import FIELDS
+from webhooks_ui.events.types import FIELDS
 
 blueprint = Blueprint("event_types", __name__, url_prefix="/admin/event-types")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from webhooks_ui.environment import current_environment
-from webhooks_ui.notices import count_notices, noticed_webhooks
+from webhooks_ui.web.preferences import current_environment
+from webhooks_ui.webhooks.notices import count_notices, noticed_webhooks
 
 blueprint = Blueprint("notices", __name__, url_prefix="/admin/notices")
 

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from webhooks_ui.htmx import render
-from webhooks_ui.template_helpers import can
-from webhooks_ui.webhook_list import Filters, find
+from webhooks_ui.web.answers import render
+from webhooks_ui.web.template_helpers import can
+from webhooks_ui.webhooks.filters import WebhookFilters
+from webhooks_ui.webhooks.pages import find_page
 
 WEBHOOKS_MAX = 8
 PAGES = {
@@ -23,8 +24,8 @@ blueprint = Blueprint("palette", __name__, url_prefix="/admin/palette")
 
 @blueprint.get("")
 def index() -> Response:
-    filters = Filters.parse({"q": request.args.get("q", ""), "environment": "", "sort": "name"})
+    filters = WebhookFilters.parse({"q": request.args.get("q", ""), "environment": "", "sort": "name"})
     wanted = filters.q.lower()
     pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
-    webhooks = find(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
+    webhooks = find_page(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
     return render("palette/index.html", "palette/_results.html", q=filters.q, pages=pages, webhooks=webhooks)

@@ -3,9 +3,8 @@
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
-from webhooks_ui.access import safe_next
-from webhooks_ui.environment import choose_environment, without_environment
-from webhooks_ui.template_helpers import THEMES
+from webhooks_ui.web.answers import safe_next
+from webhooks_ui.web.preferences import THEMES, choose_environment, without_environment
 
 YEAR_SECONDS = 365 * 24 * 3600
 

@@ -5,11 +5,11 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.security import generate_password_hash
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhooks_ui.access import safe_next
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db
 from webhooks_ui.forms import LoginForm
 from webhooks_ui.models import User
-from webhooks_ui.web_extensions import limiter
+from webhooks_ui.web.answers import safe_next
+from webhooks_ui.web.extensions import limiter
 
 FAILURES_PER_MINUTE = 10
 

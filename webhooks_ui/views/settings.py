@@ -3,14 +3,14 @@
 from flask import Blueprint, Response, current_app, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.notify import admin_addresses
-from jobs.purge import count
+from jobs.chores.notify import admin_addresses
+from jobs.chores.purge import count
 from webhooks_ui import audit
-from webhooks_ui.answers import go
-from webhooks_ui.extensions import db
-from webhooks_ui.htmx import render
+from webhooks_ui.database import writing
+from webhooks_ui.deliveries.schedules import describe
+from webhooks_ui.forms.settings import RETENTION_DAYS, SettingsForm
 from webhooks_ui.models import get_settings, set_settings
-from webhooks_ui.settings_form import RETENTION_DAYS, SettingsForm, describe
+from webhooks_ui.web.answers import go, render
 
 blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings/webhooks")
 
@@ -22,13 +22,14 @@ def edit() -> Response:
 
 @blueprint.post("")
 def update() -> BaseResponse:
-    before = get_settings()
-    form = SettingsForm.fill(before, request.form.to_dict())
-    if not form.validate():
+    with writing():
+        before = get_settings()
+        form = SettingsForm.fill(before, request.form.to_dict())
+        if is_valid := form.validate():
+            set_settings(form.values)
+            audit.record("settings.updated", "settings", None, "Webhooks", before=before, after=before | form.values)
+    if not is_valid:
         return _page(form, 422)
-    set_settings(form.values)
-    audit.record("settings.updated", "settings", None, "Webhooks", before=before, after=before | form.values)
-    db.session.commit()
     flash("The settings were saved.")
     return go(url_for(".edit"))
 

@@ -7,20 +7,19 @@ from sqlalchemy import select
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response
 
-from jobs.wake import wake
-from webhooks_ui import webhook_changes
-from webhooks_ui.access import safe_next
-from webhooks_ui.answers import go
-from webhooks_ui.converters import LARGEST_ID
-from webhooks_ui.extensions import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook
-from webhooks_ui.page_size import PAGE_SIZES
+from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.answers import go, safe_next
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.filters import PAGE_SIZES
 
 ACTIONS: dict[str, Callable[[Webhook], object]] = {
-    "activate": lambda webhook: webhook_changes.set_active(webhook, True),
-    "deactivate": lambda webhook: webhook_changes.set_active(webhook, False),
-    "delete": webhook_changes.delete,
+    "activate": lambda webhook: changes.set_active(webhook, True),
+    "deactivate": lambda webhook: changes.set_active(webhook, False),
+    "delete": changes.delete,
 }
 DONE = {  # to one, to several
     "activate": ("is active now", "are active now"),
@@ -41,18 +40,20 @@ def bulk() -> Response | str:
     if action not in ACTIONS:
         raise UnprocessableEntity("The field action must be activate, deactivate or delete.")
     texts = request.form.getlist("webhook")
-    webhooks = _chosen(texts)
+    is_confirmed = "confirmed" in request.form
+    if is_confirmed:
+        with writing():
+            webhooks = _chosen(texts, lock=True)
+            for webhook in webhooks:
+                ACTIONS[action](webhook)
+    else:
+        webhooks = _chosen(texts)
     if not webhooks:
         what = "None of the chosen webhooks is there any more" if texts else "No webhook was chosen"
         flash(f"{what}. Tick the box of at least one, then press {action.capitalize()}.", "error")
         return go(back)
-    if "confirmed" not in request.form:
+    if not is_confirmed:
         return _confirmation(action, webhooks, back)
-    for webhook in webhooks:
-        ACTIONS[action](webhook)
-    db.session.commit()
-    if action == "activate":
-        wake()  # what waited for them may go out now
     several = len(webhooks) > 1
     flash(f"{len(webhooks)} webhook{'s' if several else ''} {DONE[action][several]}.")
     return go(back)
@@ -65,18 +66,13 @@ def _confirmation(action: str, webhooks: list[Webhook], back: str) -> str:
         action=action,
         webhooks=webhooks,
         unchanged=sum(webhook.active is wanted for webhook in webhooks),
-        pending=webhook_changes.count_pending([webhook.id for webhook in webhooks]),
+        pending=changes.count_pending([webhook.id for webhook in webhooks]),
         back=back,
     )
 
 
-def _chosen(texts: list[str]) -> list[Webhook]:
-    """The webhooks of those ids, locked; what is no id or gone meanwhile is passed over."""
-    ids = {int(text) for text in texts[: PAGE_SIZES[-1]] if text.isdecimal() and len(text) < 20}
-    query = (
-        select(Webhook)
-        .where(Webhook.id.in_({number for number in ids if number <= LARGEST_ID}), Webhook.deleted_at.is_(None))
-        .order_by(Webhook.id)
-        .with_for_update()
-    )
-    return list(db.session.scalars(query))
+def _chosen(texts: list[str], *, lock: bool = False) -> list[Webhook]:
+    """Return the webhooks of those ids, without what is no id, or gone meanwhile."""
+    ids = {id for text in texts[: PAGE_SIZES[-1]] if (id := parse_id(text)) is not None}
+    query = select(Webhook).where(Webhook.id.in_(ids), IS_LIVE).order_by(Webhook.id)
+    return list(db.session.scalars(query.with_for_update() if lock else query))

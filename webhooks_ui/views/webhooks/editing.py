@@ -3,17 +3,15 @@
 from flask import Response, flash, make_response, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.wake import wake
-from webhooks_ui import webhook_changes
-from webhooks_ui.answers import go
-from webhooks_ui.converters import LARGEST_ID
-from webhooks_ui.environment import current_environment
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.htmx import wants_fragment
+from webhooks_ui.database import release, writing
+from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook, get_settings
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
-from webhooks_ui.webhook_conflict import differences, last_change
-from webhooks_ui.webhook_form import WebhookForm
+from webhooks_ui.views.webhooks.conflict import differences, last_change
+from webhooks_ui.web.answers import go, wants_fragment
+from webhooks_ui.web.preferences import current_environment
+from webhooks_ui.webhooks import changes
 
 
 @blueprint.get("/new")
@@ -21,7 +19,7 @@ def new() -> Response:
     """An empty form, or with ``?copy=<id>`` one that starts as another webhook."""
     original = request.args.get("copy", "")
     if original.isdecimal():
-        return _page(WebhookForm.copy_of(webhook_changes.get(min(int(original[:20]), LARGEST_ID))))
+        return _page(WebhookForm.copy_of(changes.get(parse_id(original) or 0)))
     return _page(WebhookForm(formdata=None, data={"environment": current_environment() or Environment.PRODUCTION}))
 
 
@@ -30,9 +28,8 @@ def create() -> BaseResponse:
     form = _checked(WebhookForm())
     if form.errors:
         return _page(form, status=422)
-    start_writing()
-    webhook = webhook_changes.create(form.fields, form.secret.data or "")
-    db.session.commit()
+    with writing():
+        webhook = changes.create(form.fields, form.secret.data or "")
     session["secret_shown_once"] = webhook.id
     flash(f"{webhook.name} was created.")
     return go(url_for("webhooks.show", webhook_id=webhook.id))
@@ -40,30 +37,29 @@ def create() -> BaseResponse:
 
 @blueprint.get("/<int:webhook_id>/edit")
 def edit(webhook_id: int) -> Response:
-    webhook = webhook_changes.get(webhook_id)
+    webhook = changes.get(webhook_id)
     return _page(WebhookForm.of(webhook), webhook)
 
 
 @blueprint.post("/<int:webhook_id>/edit")
 def update(webhook_id: int) -> BaseResponse:
-    form = _checked(WebhookForm.of(webhook_changes.get(webhook_id)))
+    form = _checked(WebhookForm.of(changes.get(webhook_id)))
     if form.errors:
-        return _page(form, webhook_changes.get(webhook_id), 422)
-    start_writing()
-    webhook = webhook_changes.get(webhook_id, lock=True)
-    if form.version.data != str(webhook.version):
+        return _page(form, changes.get(webhook_id), 422)
+    with writing():
+        webhook = changes.get(webhook_id, lock=True)
+        is_current = form.version.data == str(webhook.version)
+        if is_current:
+            changes.edit(webhook, form.fields, form.secret.data or "")
+    if not is_current:
         return _conflict(form, webhook)
-    switched_on = webhook_changes.edit(webhook, form.fields, form.secret.data or "")
-    db.session.commit()
-    if switched_on:
-        wake()  # what waited for it may go out now
     flash(f"{webhook.name} was saved.")
     return go(url_for("webhooks.show", webhook_id=webhook.id))
 
 
 def _checked(form: WebhookForm) -> WebhookForm:
-    """The form, validated while no transaction is open: looking up the URL's host may take seconds."""
-    db.session.rollback()
+    """Validate the form while no transaction is open: looking up the URL's host may take seconds."""
+    release()
     form.validate()
     return form
 

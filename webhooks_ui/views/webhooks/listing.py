@@ -7,26 +7,24 @@ from flask import abort, flash, render_template, request, url_for
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 from werkzeug.wrappers import Response
 
-from jobs.wake import wake
-from webhooks_ui import webhook_changes
-from webhooks_ui.answers import go, go_back
-from webhooks_ui.environment import follow_filter
-from webhooks_ui.extensions import db
-from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.database import db, writing
+from webhooks_ui.forms.webhook import switch_value
 from webhooks_ui.models import Webhook
-from webhooks_ui.page_size import remember_page_size
-from webhooks_ui.template_helpers import back_to_list
 from webhooks_ui.views.webhooks.blueprint import blueprint
-from webhooks_ui.webhook_form import switch_value
-from webhooks_ui.webhook_list import Filters, find
-from webhooks_ui.webhook_stats import last_day
+from webhooks_ui.views.webhooks.query import filters_of, query_of
+from webhooks_ui.web.answers import go, go_back, render, shorten_address, wants_fragment
+from webhooks_ui.web.preferences import follow_filter, remember_page_size
+from webhooks_ui.web.template_helpers import back_to_list
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.pages import find_page
+from webhooks_ui.webhooks.stats import last_day
 
 
 @blueprint.get("")
 def index() -> Response:
-    filters = Filters.parse(request.args)
+    filters = filters_of(request.args)
     remember_page_size(filters.size)
-    found = find(filters)
+    found = find_page(filters)
     health = last_day(webhook.id for webhook in found.webhooks)
     response = render(
         "webhooks/index.html",
@@ -36,10 +34,7 @@ def index() -> Response:
         health=health,
         environment_changed=follow_filter(filters.environment),
     )
-    if request.headers.get("HX-Trigger") == "webhook-filters":
-        # A form names its empty fields too: the address bar gets the short form.
-        response.headers["HX-Replace-Url"] = url_for("webhooks.index", **filters.query())
-    return response
+    return shorten_address(response, "webhook-filters", url_for("webhooks.index", **query_of(filters)))
 
 
 @blueprint.post("/<int:webhook_id>/active")
@@ -48,13 +43,11 @@ def set_active(webhook_id: int) -> Response | str:
     if wanted is None:
         raise UnprocessableEntity("The field active must be true or false.")
     try:
-        webhook = webhook_changes.get(webhook_id, lock=True)
+        with writing():
+            webhook = changes.get(webhook_id, lock=True)
+            changed = changes.set_active(webhook, wanted)
     except NotFound:
         return _deleted_meanwhile(webhook_id)
-    changed = webhook_changes.set_active(webhook, wanted)
-    db.session.commit()
-    if wanted:
-        wake()  # what waited for it may go out now
     message = f"{webhook.name} is {'active' if wanted else 'inactive'} {'now' if changed else 'already'}."
     if wants_fragment():
         return _row(message, webhook)
@@ -77,7 +70,7 @@ def _row(message: str, webhook: Webhook | None = None) -> str:
     address, _, query = request.headers.get("HX-Current-URL", "").partition("?")
     context: dict[str, Any] = {}
     if address.endswith(url_for("webhooks.index")):
-        filters = Filters.parse(dict(parse_qsl(query, keep_blank_values=True)))
-        context = {"filters": filters, "found": find(filters)}
+        filters = filters_of(dict(parse_qsl(query, keep_blank_values=True)))
+        context = {"filters": filters, "found": find_page(filters)}
     health = last_day([webhook.id]) if webhook else {}
     return render_template("webhooks/_toggled.html", webhook=webhook, message=message, health=health, **context)

@@ -4,11 +4,11 @@ from flask import Response, flash, make_response, render_template, request, sess
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhooks_ui import secret_box, webhook_changes
-from webhooks_ui.answers import go
-from webhooks_ui.extensions import db, start_writing
-from webhooks_ui.htmx import render, wants_fragment
+from webhooks_ui.database import writing
+from webhooks_ui.models import secret_box
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.answers import go, render, wants_fragment
+from webhooks_ui.webhooks import changes
 
 MESSAGES = {
     0: "There is a new secret. The old one is not accepted any more.",
@@ -18,21 +18,20 @@ MESSAGES = {
 
 @blueprint.get("/<int:webhook_id>/secret")
 def secret(webhook_id: int) -> Response:
-    start_writing()  # that the secret was looked at is recorded
-    webhook = webhook_changes.get(webhook_id)
-    shown = webhook_changes.reveal_secret(webhook)
-    db.session.commit()
+    with writing():  # the audit log says who looked at it
+        webhook = changes.get(webhook_id)
+        shown = changes.reveal_secret(webhook)
     return render("webhooks/secret.html", "webhooks/_secret.html", webhook=webhook, secret=shown)
 
 
 @blueprint.post("/<int:webhook_id>/secret")
 def replace_secret(webhook_id: int) -> BaseResponse:
-    webhook = webhook_changes.get(webhook_id, lock=True)
     hours = request.form.get("grace_hours", "0")
-    if hours not in map(str, webhook_changes.GRACE_HOURS):
+    if hours not in map(str, changes.GRACE_HOURS):
         raise UnprocessableEntity("The field grace_hours must be 0 or 24.")
-    webhook_changes.replace_secret(webhook, secret_box.generate(), int(hours))
-    db.session.commit()
+    with writing():
+        webhook = changes.get(webhook_id, lock=True)
+        changes.replace_secret(webhook, secret_box.generate(), int(hours))
     message = MESSAGES[int(hours)]
     if wants_fragment():
         context = {"webhook": webhook, "secret": webhook.secret, "message": message}

@@ -3,31 +3,33 @@
 from flask import Response, abort, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.publish import NewEvent, publish_test
-from webhooks_ui import audit, delivery_view, strict_json, webhook_changes
-from webhooks_ui.answers import go
-from webhooks_ui.event_input import FieldError, WrongEvent, check_event
-from webhooks_ui.event_types import EVENT_TYPES
-from webhooks_ui.extensions import db
-from webhooks_ui.htmx import render, wants_fragment
+from jobs.publish import send_test
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries import display
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.check import FieldError, WrongEvent, check_event
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Delivery, Webhook
-from webhooks_ui.template_helpers import pretty_json
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.answers import go, render, wants_fragment
+from webhooks_ui.web.template_helpers import pretty_json
+from webhooks_ui.webhooks import changes
 
 EXAMPLES = {name: pretty_json(type.example) for name, type in EVENT_TYPES.items()}
 
 
 @blueprint.get("/<int:webhook_id>/test")
 def test_event(webhook_id: int) -> Response:
-    webhook = webhook_changes.get(webhook_id)
+    webhook = changes.get(webhook_id)
     wanted = request.args.get("type", "")
     chosen = wanted if wanted in EVENT_TYPES else webhook.event_types[0]
     return _page(webhook, chosen, EXAMPLES[chosen])
 
 
 @blueprint.post("/<int:webhook_id>/test")
-def send_test(webhook_id: int) -> BaseResponse:
-    webhook = webhook_changes.get(webhook_id)
+def create_test(webhook_id: int) -> BaseResponse:
+    webhook = changes.get(webhook_id)
     chosen, text, load = (request.form.get(name, "") for name in ("type", "data", "load"))
     if load and chosen in EVENT_TYPES:
         return _page(webhook, chosen, EXAMPLES[chosen] if load == "example" or _is_untouched(text) else text)
@@ -37,10 +39,8 @@ def send_test(webhook_id: int) -> BaseResponse:
         return _page(
             webhook, chosen, text, 422, {wrong.field.partition(".")[0]: wrong.message for wrong in error.errors}
         )
-    environment = webhook.environment
-    audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": chosen})
-    db.session.commit()  # publishing has a transaction of its own
-    delivery_id = publish_test(webhook_id, environment, event)
+    with writing():
+        delivery_id = send_test(changes.get(webhook_id), event)
     if wants_fragment():
         return _result(db.session.get_one(Delivery, delivery_id))
     flash(f"A test {chosen} was sent.")
@@ -57,7 +57,7 @@ def test_result(webhook_id: int, delivery_id: int) -> Response:
 
 
 def _result(delivery: Delivery) -> Response:
-    attempt = next(iter(delivery_view.attempts_of(delivery)), None)
+    attempt = next(iter(display.attempts_of(delivery)), None)
     return make_response(render_template("webhooks/_test_result.html", delivery=delivery, attempt=attempt))
 
 

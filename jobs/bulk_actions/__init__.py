@@ -1,0 +1,90 @@
+"""Begins, stops and describes bulk actions; the batches are done by jobs.bulk_actions.batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select, update
+
+from jobs.bulk_actions import batches
+from webhooks_ui import audit
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.ids_by_time import highest_id
+from webhooks_ui.deliveries.missed import Missed
+from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, utcnow
+from webhooks_ui.models.bulk_action import RUNNING
+
+RECENT_MAX = 50
+
+
+def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
+    """Begin to retry or cancel the deliveries that ``filters`` show now; later ones are left alone."""
+    return _begin(kind, _fixed(filters).args, highest_id(Delivery) + 1, 0)
+
+
+def begin_to_send_missed(missed: Missed) -> BulkAction:
+    """Begin to send a webhook the events that it missed."""
+    return _begin(BulkActionKind.SEND_MISSED, missed.as_json, *missed.ids)
+
+
+def stop(action_id: int) -> bool:
+    """Let no further batch begin. Return True if it was running."""
+    with writing():
+        return _change(action_id, BulkActionStatus.RUNNING, BulkActionStatus.STOPPED, "bulk_action.stopped")
+
+
+def carry_on(action_id: int) -> bool:
+    """Let an action that was stopped go on where it was. Return True if it was stopped."""
+    with writing():
+        goes_on = _change(action_id, BulkActionStatus.STOPPED, BulkActionStatus.RUNNING, "bulk_action.continued")
+    if goes_on:
+        batches.ask(action_id)
+    return goes_on
+
+
+def recent() -> Sequence[BulkAction]:
+    """The last actions, the newest first."""
+    return db.session.scalars(select(BulkAction).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
+
+
+def running() -> Sequence[BulkAction]:
+    """Those that are under way."""
+    return db.session.scalars(select(BulkAction).where(RUNNING).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
+
+
+def filters_of(action: BulkAction) -> DeliveryFilters:
+    """The filters of the log that show what the action is about, whatever it made of it."""
+    if action.kind != BulkActionKind.SEND_MISSED:
+        return DeliveryFilters.parse(action.filters).with_(status="")
+    missed = Missed.parse(action.filters)
+    return DeliveryFilters(webhook=str(missed.webhook_id), since=action.created_at.isoformat())
+
+
+def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, action: str) -> bool:
+    """Change the status from ``before`` to ``after``. Return True if it was ``before``."""
+    still = BulkAction.id == action_id, BulkAction.status == before
+    statement = update(BulkAction).where(*still).values(status=after, updated_at=utcnow())
+    changed = db.session.connection().execute(statement).rowcount == 1
+    if changed:
+        audit.record(action, "bulk_action", action_id)
+    return changed
+
+
+def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_id: int) -> BulkAction:
+    """Commit the action and do its first batch at once: a small one is over before the page is shown."""
+    actor = audit.present_actor()
+    action = BulkAction(kind=kind, filters=filters, actor=actor, start_id=start_id, end_id=end_id, place=start_id)
+    with writing():
+        db.session.add(action)
+        db.session.flush()
+        audit.record(f"bulk_action.{kind}", "bulk_action", action.id, after=dict(filters))
+    if batches.run_batch(action.id):
+        batches.ask(action.id)
+    return action
+
+
+def _fixed(filters: DeliveryFilters) -> DeliveryFilters:
+    """The same with times that don't move: "the last 24 hours" as it is now."""
+    since, until = filters.since_at, filters.until_at
+    return replace(filters, since=since.isoformat() if since else "", until=until.isoformat() if until else "")

@@ -1,0 +1,121 @@
+"""Bulk actions, the RQ job: a batch a transaction, with the place kept in the database, so that nothing is done twice.
+
+Whoever carries an action on first moves its place with a condition on the old one: of two workers one gives way.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from redis import Redis, RedisError
+from rq import Queue
+from sqlalchemy import Connection, and_, select, update
+
+from webhooks_ui.database import after_commit, db, release, writing
+from webhooks_ui.deliveries.changes import cancel, is_held, is_retryable, make_due
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.missed import Missed, next_missed, send_missed
+from webhooks_ui.deliveries.search import Search, search
+from webhooks_ui.deliveries.walk import next_ids
+from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, utcnow
+from webhooks_ui.models.bulk_action import RUNNING
+from webhooks_ui.wake import CHORES, wake
+
+CHORE_TIMEOUT_SECONDS = 120
+BATCH_ROWS = 200
+RUN_SECONDS = 2.0  # then other chores have their turn
+RESUME_SECONDS = 10
+FORGOTTEN_AFTER = timedelta(seconds=RESUME_SECONDS)
+
+logger = logging.getLogger(__name__)
+
+
+def carry_on(action_id: int) -> None:
+    """Do batches for a while; then ask for a successor, unless the action ended."""
+    ends_at = time.monotonic() + RUN_SECONDS
+    while run_batch(action_id):
+        if time.monotonic() > ends_at:
+            ask(action_id)
+            return
+
+
+def run_batch(action_id: int) -> bool:
+    """Do the next batch. Return True if there is more to do."""
+    release()
+    action = db.session.get(BulkAction, action_id)
+    if action is None or not action.is_running:
+        return False
+    seen, step = action.place, _next_step(action)
+    try:
+        with writing():
+            connection = db.session.connection()
+            changed = step.do(connection)
+            if not _move(connection, action_id, seen, step.place, changed):
+                raise Overtaken
+            if changed:
+                after_commit(wake)
+    except Overtaken:
+        return False
+    return step.place is not None
+
+
+def what_it_changes(kind: str, filters: DeliveryFilters) -> Search:
+    """Of the deliveries that ``filters`` show, those that an action of ``kind`` would change."""
+    found = search(filters)
+    can_be = is_held() if kind == BulkActionKind.CANCEL else is_retryable()
+    return replace(found, condition=and_(found.condition, can_be))
+
+
+def ask(action_id: int) -> bool:
+    """Ask RQ to carry the action on; whether Redis took it. If not, ``resume`` asks again later."""
+    redis: Redis = current_app.extensions["redis"]
+    try:
+        Queue(CHORES, connection=redis).enqueue(
+            carry_on, action_id, job_timeout=CHORE_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
+        )
+    except RedisError as error:
+        logger.warning("Redis is not reachable, bulk action %d waits for it: %s", action_id, error)
+        return False
+    return True
+
+
+def resume() -> None:
+    """Carry on what nobody works on any more: its worker was killed, or Redis lost the job."""
+    forgotten = BulkAction.updated_at < utcnow() - FORGOTTEN_AFTER
+    for action_id in db.session.scalars(select(BulkAction.id).where(RUNNING, forgotten)).all():
+        ask(action_id)
+
+
+class Overtaken(Exception):
+    """Another worker did this batch, or somebody stopped the action."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A batch: found in a reading transaction, done in a short writing one."""
+
+    do: Callable[[Connection], int]  # gives how many rows it changed
+    place: int | None  # where the next one begins; None: this is the last
+
+
+def _next_step(action: BulkAction) -> Step:
+    if action.kind == BulkActionKind.SEND_MISSED:
+        missed = Missed.parse(action.filters)
+        events, place = next_missed(missed, action.place, action.end_id, BATCH_ROWS)
+        return Step(lambda connection: send_missed(connection, missed, events), place)
+    found = what_it_changes(action.kind, DeliveryFilters.parse(action.filters))
+    ids, place = next_ids(found, action.place, BATCH_ROWS)
+    if action.kind == BulkActionKind.CANCEL:
+        return Step(lambda connection: len(cancel(connection, ids, found.condition)), place)
+    return Step(lambda connection: len(make_due(connection, ids, utcnow(), found.condition, forced=False)), place)
+
+
+def _move(connection: Connection, action_id: int, seen: int, place: int | None, changed: int) -> bool:
+    values: dict[str, Any] = {"updated_at": utcnow(), "changed_count": BulkAction.changed_count + changed}
+    values |= {"place": place} if place is not None else {"status": BulkActionStatus.FINISHED}
+    still = BulkAction.id == action_id, BulkAction.status == BulkActionStatus.RUNNING, BulkAction.place == seen
+    return connection.execute(update(BulkAction).where(*still).values(**values)).rowcount == 1

@@ -1,0 +1,1 @@
+"""Chores: the scheduled jobs that aren't delivering."""

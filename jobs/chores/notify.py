@@ -1,0 +1,80 @@
+"""Notify: mail the admins about webhooks that fail or were disabled, at most once a day about each.
+
+Webhooks are claimed, in a transaction of their own, before the mail goes out: of two workers one sends. What can't be
+sent is given back, and is due again in the next run.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import ColumnElement, or_, select, update
+
+from jobs.chores.notice_mail import COLUMNS, subject, text
+from webhooks_ui.database import db, release, write_transaction
+from webhooks_ui.models import User, Webhook, utcnow
+from webhooks_ui.models.user import RANK, Role
+from webhooks_ui.models.webhook import IS_NOTICED
+from webhooks_ui.webhooks.notices import noticed
+
+NOTIFY_SECONDS = 60
+QUIET = timedelta(hours=24)
+BATCH_ROWS = 1_000
+
+logger = logging.getLogger(__name__)
+
+
+def notify() -> None:
+    """Send one mail about all webhooks that are due for it; never raises for a mail server."""
+    server = current_app.config["SMTP"]
+    if server is None:
+        return
+    from jobs.chores.mail import Unanswered, send_mail  # here: the scheduler, which names this job, needs no TLS
+
+    ids, recipients = sorted(row.id for row in noticed()), admin_addresses()
+    release()  # hold no transaction open, neither while claiming nor while sending
+    now = utcnow()
+    claimed = _mark(ids, IS_NOTICED & _is_due(now), now) if ids and recipients else []
+    if not claimed:
+        return
+    try:
+        message = subject(claimed), text(claimed, current_app.config["PUBLIC_URL"])
+        send_mail(server, current_app.config["MAIL_FROM"], recipients, *message)
+    except Unanswered as error:
+        logger.warning("Mail by %s may have gone out or not (notices: %d): %s", server.host, len(claimed), error)
+    except Exception as error:  # whatever it is, the notice must not be lost
+        _mark([row.id for row in claimed], Webhook.notified_at == now, None)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        logger.warning("Mail by %s failed and is tried again (notices: %d): %s", server.host, len(claimed), reason)
+
+
+def admin_addresses() -> list[str]:
+    """Of all who may see the notices."""
+    roles = [role for role in Role if RANK[role] >= RANK[Role.ADMIN]]
+    return list(db.session.scalars(select(User.email).where(User.role.in_(roles)).order_by(User.id)))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Not within a day of the last mail; one from the far future was noted by a clock that was wrong."""
+    return or_(Webhook.notified_at.is_(None), ~Webhook.notified_at.between(now - QUIET, now + QUIET))
+
+
+def _mark(ids: Sequence[int], condition: ColumnElement[bool], at: datetime | None) -> list[Any]:
+    """Set ``notified_at`` of those of ``ids`` for which ``condition`` holds; what the mail tells of them.
+
+    They are locked in the order of their ids, as ``record`` does: no deadlock.
+    """
+    marked: list[Any] = []
+    with write_transaction() as connection:
+        for batch in _batches(ids):
+            rows = select(*COLUMNS).where(Webhook.id.in_(batch), condition).order_by(Webhook.id)
+            found = connection.execute(rows.with_for_update(key_share=True)).all()
+            marked += found
+            connection.execute(update(Webhook).where(Webhook.id.in_([row.id for row in found])).values(notified_at=at))
+    return marked
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + BATCH_ROWS] for start in range(0, len(ids), BATCH_ROWS))

@@ -1,0 +1,118 @@
+"""Purge: delete what is older than the retention, a batch at a time, so that nobody waits long for the database.
+
+Deliveries go with their attempts, events once no delivery needs them. Statistics and audit entries stay.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from rq import Queue
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
+
+from webhooks_ui.database import db, release, write_transaction
+from webhooks_ui.deliveries.changes import cancel_orphans
+from webhooks_ui.models import Delivery, DeliveryStatus, Event, get_settings, utcnow
+from webhooks_ui.wake import CHORES
+
+BATCH_EVENTS = 200
+TURN_SECONDS = 5.0
+
+Place = tuple[datetime, int]  # the creation and the id of the last event that was looked at
+
+
+@dataclass(frozen=True)
+class Purged:
+    """How many rows went, or would go."""
+
+    deliveries: int
+    events: int
+
+    def __add__(self, other: "Purged") -> "Purged":
+        return Purged(self.deliveries + other.deliveries, self.events + other.events)
+
+
+def purge(older_than_days: int | None = None) -> Purged:
+    """Delete final deliveries, and events without deliveries, that are older than that.
+
+    Args:
+        older_than_days: by default the retention in the settings.
+    """
+    return sum((purged for purged, _ in _batches(cutoff(older_than_days))), Purged(0, 0))
+
+
+def purge_daily(place: Place | None = None) -> None:
+    """The daily job: purge for some seconds, and take another turn while there is more.
+
+    Other chores would wait for one that purged to the end at once.
+    """
+    if place is None:
+        with write_transaction() as connection:
+            cancel_orphans(connection)
+    until = time.monotonic() + TURN_SECONDS
+    for _, reached in _batches(cutoff(), place):
+        if reached and time.monotonic() > until:
+            redis = current_app.extensions["redis"]
+            Queue(CHORES, connection=redis).enqueue(
+                "jobs.chores.purge.purge_daily", reached, result_ttl=0, failure_ttl=3_600
+            )
+            return
+
+
+def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Purged, Place | None]]:
+    """Purge batch by batch from ``place`` on, a transaction each; with each batch the place of the next one."""
+    while True:
+        with write_transaction() as connection:
+            batch = _next_events(connection, before, place)
+            purged = _purge_batch(connection, [id for id, _ in batch], before)
+        if len(batch) < BATCH_EVENTS:
+            yield purged, None
+            return
+        id, created_at = batch[-1]
+        place = (created_at, id)
+        yield purged, place
+
+
+def count(older_than_days: int | None = None) -> Purged:
+    """What ``purge`` would delete now."""
+    before = cutoff(older_than_days)
+    old = select(Event.id).where(Event.created_at < before)
+    kept = exists().where(Delivery.event_id == Event.id, ~_goes(before))
+    with db.engine.connect() as connection:
+        deliveries = connection.execute(
+            select(func.count()).where(Delivery.event_id.in_(old), _goes(before))
+        ).scalar_one()
+        events = connection.execute(select(func.count()).where(Event.created_at < before, ~kept)).scalar_one()
+    return Purged(deliveries, events)
+
+
+def cutoff(older_than_days: int | None = None) -> datetime:
+    """The time before which rows are old enough."""
+    if older_than_days is None:
+        older_than_days = get_settings()["retention_days"]
+        release()  # hold no transaction open while others are begun
+    return utcnow() - timedelta(days=older_than_days)
+
+
+def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:
+    """The next old events, oldest first, beyond ``place``: those that something still needs are passed over once."""
+    query = select(Event.id, Event.created_at).where(Event.created_at < before)
+    if place:
+        created_at, id = place
+        query = query.where(Event.created_at >= created_at, or_(Event.created_at > created_at, Event.id > id))
+    rows = connection.execute(query.order_by(Event.created_at, Event.id).limit(BATCH_EVENTS))
+    return [(row.id, row.created_at) for row in rows]
+
+
+def _purge_batch(connection: Connection, event_ids: list[int], before: datetime) -> Purged:
+    deliveries = connection.execute(delete(Delivery).where(Delivery.event_id.in_(event_ids), _goes(before))).rowcount
+    unused = ~exists().where(Delivery.event_id == Event.id)
+    events = connection.execute(delete(Event).where(Event.id.in_(event_ids), unused)).rowcount
+    return Purged(deliveries, events)
+
+
+def _goes(before: datetime) -> ColumnElement[bool]:
+    """Of deliveries: final and old. Their attempts go with them, by the foreign key."""
+    return and_(Delivery.status != DeliveryStatus.PENDING, Delivery.created_at < before)

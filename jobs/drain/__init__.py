@@ -1,0 +1,1 @@
+"""The drain: what a ``deliver`` job keeps leased, queued and in flight."""

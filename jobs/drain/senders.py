@@ -1,0 +1,124 @@
+"""The threads that send. One that finishes takes the next delivery by itself; nobody has to wake it for that."""
+
+import logging
+import math
+import queue
+import threading
+import time
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import Flask
+
+from jobs.claim import Claimed
+from jobs.drain.slots import Slots
+from jobs.record import Finished
+from jobs.send import Result, Sender
+from jobs.sign import headers
+from webhooks_ui.deliveries.outcomes import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class Senders:
+    """A pool of daemon threads, started as they are needed and kept between jobs.
+
+    Args:
+        slots: say what may go out, and hold what must wait. Use them under ``lock`` only: the threads do, too.
+    """
+
+    def __init__(self, sender: Sender, slots: Slots) -> None:
+        self.slots = slots
+        self.lock = threading.Lock()
+        self.inbox: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()  # what finished; None: a wake-up
+        self._sender = sender
+        self._handed: queue.SimpleQueue[Claimed] = queue.SimpleQueue()  # to the threads that have nothing to do
+        self._idle = 0  # of them, less those that are handed something already
+        self._count = 0
+        self._may_send_until = math.inf
+
+    def add(self, claimed: list[Claimed]) -> None:
+        """Send ``claimed``, each as soon as it may go out."""
+        with self.lock:
+            self.slots.add(claimed)
+            self._hand_out()
+
+    def send_until(self, at: float) -> None:
+        """Begin to send nothing after ``at``, on the monotonic clock: then others may hold the leases."""
+        with self.lock:
+            self._may_send_until = at
+            self._hand_out()
+
+    def ease(self, lag: float) -> None:
+        """Adapt how many send at a time to ``lag`` (see ``Slots.ease``)."""
+        with self.lock:
+            self.slots.ease(lag, time.monotonic())
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give all that may go out now to idle threads, or to new ones."""
+        while delivery := self._start_next():
+            if self._idle <= 0:
+                self._start_thread()
+            self._idle -= 1
+            self._handed.put(delivery)
+
+    def _start_next(self) -> Claimed | None:
+        now = time.monotonic()
+        return self.slots.start_next(now) if now < self._may_send_until else None
+
+    def _start_thread(self) -> None:
+        """One more thread; if the system has none to give, the next that is idle must do."""
+        self._count += 1
+        try:
+            threading.Thread(target=self._work, name=f"sender-{self._count}", daemon=True).start()
+        except RuntimeError:
+            logger.warning("No more than %d threads can be started", self._count - 1)
+        else:
+            self._idle += 1
+
+    def _work(self) -> None:
+        delivery: Claimed | None = None
+        while True:
+            item = self._send(delivery or self._handed.get())
+            self.inbox.put(item)
+            delivery = self._next(item)
+
+    def _send(self, delivery: Claimed) -> Finished:
+        sent: dict[str, str] = {}
+        try:
+            sent = headers(
+                delivery.event_id,
+                delivery.event_type,
+                delivery.environment,
+                delivery.body,
+                timestamp=int(time.time()),
+                attempt=delivery.attempt,
+                keys=delivery.target.keys,
+            )
+            return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
+        except Exception as error:  # a thread that died would keep its slot, and its delivery, for ever
+            logger.exception("Delivery %d could not be sent", delivery.id)
+            return delivery, sent, Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
+
+    def _next(self, item: Finished) -> Claimed | None:
+        """Free the slot, and fill it: what this thread sends next. Whatever else may go out now goes to others."""
+        with self.lock:
+            self.slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
+            delivery = self._start_next()
+            if delivery is None:
+                self._idle += 1
+            elif self.slots.in_flight < self.slots.limit:
+                self._hand_out()  # a success may have earned its webhook more slots
+            return delivery
+
+
+def senders_of(app: Flask) -> Senders:
+    """The threads of this process, and what earlier jobs learned of the webhooks."""
+    if "senders" not in app.extensions:
+        sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
+        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))
+    senders = cast(Senders, app.extensions["senders"])
+    with senders.lock:
+        senders.slots.forget_idle()
+    return senders

@@ -1,0 +1,95 @@
+"""Health: what a group of results means for their webhooks, and for the statistics, in the caller's transaction."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from jobs.retry import Attempted, Health, judge
+from webhooks_ui.audit import SYSTEM
+from webhooks_ui.database import dialect
+from webhooks_ui.models import AuditEntry, Stats, Webhook
+from webhooks_ui.models.stats import duration_bucket_ms
+
+
+class Counted(NamedTuple):
+    """An attempt as health and statistics see it."""
+
+    webhook_id: int
+    attempted: Attempted
+    started_at: datetime
+    duration_ms: int
+
+
+def count(connection: Connection, counted: Sequence[Counted]) -> None:
+    """Add the attempts to the hourly statistics."""
+    database = dialect(connection)
+    counts: Counter[tuple[int, datetime, bool, int]] = Counter(
+        (
+            made.webhook_id,
+            made.started_at.replace(minute=0, second=0, microsecond=0),
+            made.attempted.succeeded,
+            duration_bucket_ms(made.duration_ms),
+        )
+        for made in counted
+    )
+    rows = [
+        (id, database.time_value(hour), succeeded, bucket, count)
+        for (id, hour, succeeded, bucket), count in sorted(counts.items())
+    ]
+    columns = "webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"
+    database.add_many(connection, Stats.__table__, columns, rows)
+
+
+_HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
+_AILING = (
+    select(Webhook.id, Webhook.name, Webhook.active, *(getattr(Webhook, name) for name in _HEALTH))
+    .where(
+        Webhook.id.in_(bindparam("ids", expanding=True)),
+        or_(
+            Webhook.consecutive_failures > 0,
+            Webhook.breaker_opened_at.is_not(None),
+            Webhook.id.in_(bindparam("failing", expanding=True)),
+        ),
+    )
+    .order_by(Webhook.id)
+    .with_for_update(key_share=True)  # who inserts a row that refers to the webhook needn't wait
+)
+
+
+def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> None:
+    """Bring the webhooks' health up to date. A healthy webhook that succeeds again costs no write.
+
+    Args:
+        threshold: failures in a row that open a webhook's breaker.
+    """
+    attempts: dict[int, list[Attempted]] = defaultdict(list)
+    for made in sorted(counted, key=lambda made: made.started_at):
+        attempts[made.webhook_id].append(made.attempted)
+    failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
+    for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
+        health = Health(**{name: getattr(row, name) for name in _HEALTH})
+        for attempt in attempts[row.id]:
+            health = judge(health, attempt, threshold)
+        values = {name: getattr(health, name) for name in _HEALTH}
+        if health.disabled_reason and row.active:
+            values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
+        connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
+
+
+def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:
+    """Note in the audit log that the engine makes ``webhook`` inactive. Return the columns that do it."""
+    entry = {
+        "at": at,
+        "actor": SYSTEM,
+        "action": "webhook.disabled",
+        "object_type": "webhook",
+        "object_id": webhook.id,
+        "object_name": webhook.name,
+        "before": {"active": True},
+        "after": {"active": False, "reason": reason},
+    }
+    connection.execute(insert(AuditEntry.__table__), entry)
+    return {"active": False, "disabled_at": at, "disabled_reason": reason, "version": Webhook.version + 1}

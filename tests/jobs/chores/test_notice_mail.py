@@ -1,0 +1,69 @@
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from jobs.chores.notice_mail import subject, text
+
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
+URL = "https://portal.example.com"
+
+
+def row(**fields):
+    values = {
+        "id": 42,
+        "name": "Orders",
+        "environment": "production",
+        "active": True,
+        "consecutive_failures": 1_234,
+        "failing_since": AT - timedelta(hours=1),
+        "breaker_opened_at": AT,
+        "probe_at": AT + timedelta(minutes=5),
+        "disabled_at": None,
+        "disabled_reason": None,
+    }
+    return SimpleNamespace(**values | fields)
+
+
+def disabled(**fields):
+    gone = {"active": False, "disabled_at": AT, "disabled_reason": "The endpoint answered 410 Gone."}
+    return row(**gone | fields)
+
+
+def test_the_mail_about_a_failing_webhook():
+    assert subject([row()]) == "Orders is failing"
+    assert text([row()], URL) == (
+        "Orders\n"
+        "  Environment: production\n"
+        "  Status: failing since 2026-11-23 09:00 UTC\n"
+        "  Failures: 1,234 in a row, so its deliveries wait\n"
+        "  Next probe: 2026-11-23 10:05 UTC\n"
+        "  https://portal.example.com/admin/webhooks/42\n"
+        "\n"
+        "All notices: https://portal.example.com/admin/notices\n"
+        "Admins get at most one mail a day about a webhook.\n"
+    )
+
+
+def test_the_mail_about_a_disabled_webhook():
+    assert subject([disabled()]) == "Orders was disabled automatically"
+    assert text([disabled()], URL).startswith(
+        "Orders\n"
+        "  Environment: production\n"
+        "  Status: disabled since 2026-11-23 10:00 UTC\n"
+        "  Reason: The endpoint answered 410 Gone.\n"
+        "  https://portal.example.com/admin/webhooks/42\n"
+    )
+
+
+def test_of_many_the_latest_come_first_and_at_most_100():
+    rows = [row(id=number, failing_since=AT + timedelta(minutes=number)) for number in range(1_102)]
+    assert subject(rows) == "1,102 webhooks need attention"
+    body = text(rows, URL)
+    assert body.count("/admin/webhooks/") == 100
+    assert body.index("/webhooks/1101\n") < body.index("/webhooks/1002\n")
+    assert "\nAnd 1,002 more.\n" in body
+
+
+def test_no_name_makes_a_line_or_turns_the_writing():
+    name = "A\r\nBcc: b@c\u2028\u202e\x1b[2J \ud800Ü"
+    assert subject([row(name=name)]) == "A Bcc: b@c [2J Ü is failing"
+    assert text([row(name=name)], URL).splitlines()[0] == "A Bcc: b@c [2J Ü"

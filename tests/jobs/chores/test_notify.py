@@ -1,0 +1,269 @@
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from jobs.chores import notify as notify_module
+from jobs.chores.notify import NOTIFY_SECONDS, notify
+from jobs.scheduler import make_cron
+from tests.support.factories import make_user, make_webhook
+from tests.support.mailbox import receiving_mail
+from tests.support.rig import free_port
+from webhooks_ui.database import db
+from webhooks_ui.models import Webhook, utcnow
+
+HOURS = timedelta(hours=1)
+
+
+@pytest.fixture
+def box(app):
+    """The mail server of a product with two admins."""
+    make_user("root@example.com", "super_admin")
+    make_user("eva@example.com", "admin")
+    with receiving_mail() as box:
+        app.config.update(SMTP=box.server(), MAIL_FROM="portal@example.com", PUBLIC_URL="https://portal.example.com")
+        yield box
+
+
+def make_failing(**fields):
+    values = {"breaker_opened_at": utcnow(), "failing_since": utcnow(), "consecutive_failures": 12} | fields
+    return make_webhook(**values)
+
+
+def make_disabled(**fields):
+    return make_webhook(**{"active": False, "disabled_at": utcnow(), "disabled_reason": "It was gone."} | fields)
+
+
+def change(webhook_id, **values):
+    db.session.rollback()
+    for name, value in values.items():
+        setattr(db.session.get(Webhook, webhook_id), name, value)
+    db.session.commit()
+
+
+def notified_at(webhook_id):
+    db.session.rollback()
+    return db.session.get(Webhook, webhook_id).notified_at
+
+
+def notify_at(time):
+    with time_machine.travel(time, tick=True):
+        notify()
+
+
+def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box):
+    since = utcnow()
+    id = make_failing(name="Orders", failing_since=since, probe_at=since + HOURS).id
+    notify()
+    (mail,) = box.mails
+    assert (mail.sender, mail.message["Subject"]) == ("portal@example.com", "Orders is failing")
+    assert f"https://portal.example.com/admin/webhooks/{id}\n" in mail.text
+    assert f"failing since {since:%Y-%m-%d %H:%M} UTC" in mail.text
+    assert "12 in a row" in mail.text
+    assert f"Next probe: {since + HOURS:%Y-%m-%d %H:%M} UTC" in mail.text
+
+
+def test_admins_of_both_kinds_get_it_and_nobody_else(box):
+    make_user("olga@example.com", "operator")
+    make_user("viktor@example.com", "viewer")
+    make_disabled()
+    notify()
+    assert box.mails[0].recipients == ["root@example.com", "eva@example.com"]
+
+
+def test_all_webhooks_of_a_run_are_in_one_mail(box):
+    make_failing(name="Orders")
+    make_disabled(name="Billing")
+    notify()
+    assert [mail.message["Subject"] for mail in box.mails] == ["2 webhooks need attention"]
+    assert "Orders" in box.mails[0].text
+    assert "Reason: It was gone." in box.mails[0].text
+
+
+def test_what_needs_nobody_is_not_mailed(box):
+    now = utcnow()
+    make_webhook()
+    make_webhook(active=False)
+    make_webhook(active=False, breaker_opened_at=now)
+    make_disabled(deleted_at=now)
+    notify()
+    assert box.mails == []
+
+
+def test_a_webhook_is_mailed_at_most_once_in_24_hours_and_again_after_them(box):
+    make_failing()
+    start = utcnow()
+    notify()
+    notify_at(start + 23 * HOURS)
+    assert len(box.mails) == 1
+    notify_at(start + 25 * HOURS)
+    notify_at(start + 26 * HOURS)
+    assert len(box.mails) == 2
+
+
+def test_one_that_recovers_and_fails_again_on_the_same_day_is_not_mailed_again(box):
+    id = make_failing().id
+    start = utcnow()
+    notify()
+    change(id, breaker_opened_at=None)
+    notify()
+    change(id, breaker_opened_at=start + HOURS)
+    notify_at(start + 2 * HOURS)
+    assert len(box.mails) == 1
+    notify_at(start + 25 * HOURS)
+    assert len(box.mails) == 2
+
+
+def test_a_mail_that_a_wrong_clock_noted_for_next_year_does_not_silence_the_webhook(box):
+    id = make_failing(notified_at=utcnow() + timedelta(days=365)).id
+    notify()
+    assert len(box.mails) == 1
+    assert notified_at(id) < utcnow()
+
+
+def test_a_second_webhook_does_not_mail_the_first_again(box):
+    make_failing(name="Orders")
+    notify()
+    make_failing(name="Billing")
+    notify()
+    assert [mail.message["Subject"] for mail in box.mails] == ["Orders is failing", "Billing is failing"]
+    assert "Orders" not in box.mails[1].text
+
+
+def test_of_two_at_once_one_sends(app, box):
+    for _ in range(3):
+        make_failing()
+    db.session.rollback()
+    barrier = threading.Barrier(4)
+
+    def run():
+        with app.app_context():
+            barrier.wait()
+            notify()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [mail.message["Subject"] for mail in box.mails] == ["3 webhooks need attention"]
+
+
+def test_no_transaction_is_open_while_the_mail_is_sent(box, monkeypatch):
+    make_failing()
+    pool, genuine, in_use = db.engine.pool, type(box).handle_DATA, []
+
+    async def look(*arguments):
+        in_use.append(pool.checkedout())
+        return await genuine(*arguments)
+
+    monkeypatch.setattr(type(box), "handle_DATA", look)
+    notify()
+    assert (len(box.mails), in_use) == (1, [0])
+
+
+def test_a_server_that_is_away_is_one_warning_and_the_next_run_tries_again(app, box, caplog):
+    id = make_failing().id
+    app.config["SMTP"] = type(box)(free_port()).server()
+    notify()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "127.0.0.1 failed and is tried again (notices: 1)" in caplog.text
+    assert notified_at(id) is None
+    app.config["SMTP"] = box.server()
+    notify()
+    notify()
+    assert len(box.mails) == 1
+
+
+@pytest.mark.parametrize("answer", ["451 Later\r\n451 maybe", "554 Never"])
+def test_a_server_that_refuses_is_tried_again_too(box, caplog, answer):
+    make_failing()
+    box.answer = answer
+    notify()
+    assert len(caplog.messages) == 1
+    assert "\n" not in caplog.messages[0]
+    box.answer = "250 OK"
+    notify()
+    assert len(box.mails) == 1
+
+
+def test_a_server_that_may_have_sent_the_mail_gets_it_no_second_time(box, caplog):
+    make_failing()
+    box.cut_at = "DATA"
+    notify()
+    assert "may have gone out or not" in caplog.messages[0]
+    box.cut_at = ""
+    notify()
+    assert box.mails == []
+
+
+def test_what_another_run_has_mailed_meanwhile_is_not_given_back(box, monkeypatch):
+    id = make_failing().id
+    later = utcnow() + HOURS
+
+    def overtaken(*_arguments):
+        change(id, notified_at=later)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("jobs.chores.mail.send_mail", overtaken)
+    notify()
+    assert notified_at(id) == later
+
+
+def test_a_mail_that_cannot_even_be_written_raises_nothing_and_loses_no_notice(app, box, caplog):
+    id = make_failing().id
+    app.config["MAIL_FROM"] = "portal@example.com\nBcc: thief@example.com"
+    notify()
+    assert len(caplog.messages) == 1
+    assert notified_at(id) is None
+
+
+def test_without_a_server_nothing_is_claimed(app, box):
+    id = make_failing().id
+    app.config["SMTP"] = None
+    notify()
+    assert notified_at(id) is None
+
+
+def test_without_admins_nothing_is_claimed(app):
+    make_user("olga@example.com", "operator")
+    id = make_failing().id
+    with receiving_mail() as box:
+        app.config["SMTP"] = box.server()
+        notify()
+    assert box.mails == []
+    assert notified_at(id) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Aufträge für Köln ✓", "Orders\r\nBcc: thief@example.com\r\n\r\nPay here", "A\u2028B\x00\u202eC\x1b[2J"]
+)
+def test_a_name_may_hold_anything(box, request, name):
+    if "\x00" in name and "postgresql" in request.node.name:
+        name = name.replace("\x00", "")
+    make_failing(name=name)
+    notify()
+    (mail,) = box.mails
+    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    assert mail.message["Subject"] == f"{shown} is failing"
+    assert mail.text.splitlines()[0] == shown
+    assert mail.message["Bcc"] is None
+    assert mail.recipients == ["root@example.com", "eva@example.com"]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_any_number_of_batches_claims_and_gives_back_the_same(box, monkeypatch, batch):
+    monkeypatch.setattr(notify_module, "BATCH_ROWS", batch)
+    for number in range(3):
+        make_failing(name=f"Hook {number}")
+    box.answer = "451 Later"
+    notify()
+    box.answer = "250 OK"
+    notify()
+    assert [mail.message["Subject"] for mail in box.mails] == ["3 webhooks need attention"]
+
+
+def test_it_runs_every_minute(app):
+    jobs = [job for job in make_cron(app.extensions["redis"]).get_jobs() if job.func == notify]
+    assert [(job.interval, job.queue_name) for job in jobs] == [(NOTIFY_SECONDS, "chores")]

@@ -1,0 +1,141 @@
+from datetime import timedelta
+
+import pytest
+from rq import Queue
+
+from jobs.chores import purge as purge_module
+from jobs.chores.purge import Purged, count, purge
+from tests.support.factories import make_delivery, make_event, make_webhook
+from webhooks_ui import audit
+from webhooks_ui.database import db
+from webhooks_ui.models import Attempt, AuditEntry, Delivery, Event, Stats, set_settings, utcnow
+from webhooks_ui.wake import CHORES
+
+
+def days_ago(days):
+    return utcnow() - timedelta(days=days)
+
+
+def make_old(days, **fields):
+    """A delivery and its event, both so many days old, with one attempt."""
+    delivery = make_delivery(**{"status": "delivered", "created_at": days_ago(days)} | fields)
+    delivery.event.created_at = days_ago(days)
+    attempt = Attempt(
+        delivery_id=delivery.id,
+        number=1,
+        started_at=days_ago(days),
+        duration_ms=5,
+        outcome="delivered",
+        url="https://example.com",
+        request_headers={},
+        response_headers=[],
+    )
+    db.session.add(attempt)
+    db.session.commit()
+    return delivery.id
+
+
+def left(model):
+    db.session.rollback()
+    return db.session.scalar(db.select(db.func.count()).select_from(model))
+
+
+def test_old_final_deliveries_go_with_their_attempts_and_events(app):
+    webhook = make_webhook()
+    for status in ("delivered", "failed", "cancelled"):
+        make_old(31, webhook=webhook, status=status)
+    young = make_old(29, webhook=webhook)
+    assert count() == Purged(3, 3)
+    assert left(Delivery) == 4
+    assert purge() == Purged(3, 3)
+    assert db.session.scalars(db.select(Delivery.id)).all() == [young]
+    assert (left(Event), left(Attempt)) == (1, 1)
+
+
+def test_what_is_pending_stays_with_its_event_however_old(app):
+    make_old(400, status="pending")
+    assert count() == purge() == Purged(0, 0)
+    assert (left(Delivery), left(Event)) == (1, 1)
+
+
+def test_an_event_stays_as_long_as_one_young_delivery_needs_it(app):
+    old = make_old(40)
+    young = Delivery(
+        event_id=db.session.get(Delivery, old).event_id,
+        webhook_id=make_webhook(name="Later").id,
+        event_type="license.activated",
+        environment="production",
+        status="delivered",
+    )
+    db.session.add(young)
+    db.session.commit()
+    assert count() == purge() == Purged(1, 0)
+    assert (left(Delivery), left(Event)) == (1, 1)
+
+
+def test_events_that_nobody_subscribed_to_go_too(app):
+    make_event().created_at = days_ago(31)
+    db.session.commit()
+    make_event()
+    assert purge() == Purged(0, 1)
+    assert left(Event) == 1
+
+
+def test_statistics_and_audit_entries_stay(app):
+    delivery = db.session.get(Delivery, make_old(100))
+    hour = days_ago(100)
+    db.session.add(Stats(webhook_id=delivery.webhook_id, hour=hour, succeeded=True, duration_bucket_ms=10, count=1))
+    audit.record("webhook.created", "webhook", delivery.webhook_id)
+    db.session.commit()
+    purge()
+    assert (left(Stats), left(AuditEntry)) == (1, 1)
+
+
+def test_the_retention_is_that_of_the_settings_unless_told_otherwise(app):
+    make_old(10)
+    assert count() == Purged(0, 0)
+    assert count(older_than_days=9) == Purged(1, 1)
+    set_settings({"retention_days": 7})
+    db.session.commit()
+    assert purge() == Purged(1, 1)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_any_number_of_batches_deletes_the_same(app, monkeypatch, batch):
+    monkeypatch.setattr(purge_module, "BATCH_EVENTS", batch)
+    webhook = make_webhook()
+    at = days_ago(50)
+    for status in ("delivered", "pending", "failed", "pending", "delivered"):
+        delivery = db.session.get(Delivery, make_old(50, webhook=webhook, status=status, created_at=at))
+        delivery.event.created_at = at
+        db.session.commit()
+    assert purge() == Purged(3, 3)
+    assert left(Delivery) == 2
+
+
+def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH_EVENTS", 1)
+    monkeypatch.setattr(purge_module, "TURN_SECONDS", 0)
+    webhook = make_webhook()
+    for _ in range(3):
+        make_old(40, webhook=webhook)
+    queue = Queue(CHORES, connection=app.extensions["redis"])
+    queue.enqueue(purge_module.purge_daily)
+    turns = 0
+    while (job := queue.jobs and queue.jobs[0]) and turns < 10:
+        queue.empty()
+        purge_module.purge_daily(*job.args)
+        turns += 1
+    assert turns == 4
+    assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 0
+
+
+def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_deleted(app):
+    orphan, waiting = make_delivery(), make_delivery()
+    orphan.webhook.deleted_at = utcnow()
+    orphan.webhook.active = waiting.webhook.active = False
+    db.session.commit()
+    purge_module.purge_daily()
+    db.session.expire_all()
+    assert (orphan.status, orphan.due_at) == ("cancelled", None)
+    assert waiting.status == "pending"

@@ -1,0 +1,155 @@
+from dataclasses import replace
+
+from jobs.claim import Claimed
+from jobs.drain.slots import Slots
+from jobs.look import Target
+
+
+def deliveries(webhook: int, count: int) -> list[Claimed]:
+    target = Target(webhook, "https://example.com", (), None)
+    return [Claimed(webhook * 10_000 + n, target, "e", "t", "production", b"", 1, None, "token") for n in range(count)]
+
+
+def start_all(slots: Slots, now: float = 0.0) -> list[Claimed]:
+    started = []
+    while delivery := slots.start_next(now):
+        started.append(delivery)
+    return started
+
+
+def prove(slots: Slots, webhook: int) -> None:
+    """Let ``webhook`` earn its full allowance."""
+    for _ in range(10):
+        slots.add(deliveries(webhook, 1))
+        (delivery,) = start_all(slots)
+        slots.finish(delivery, True, 0.0)
+
+
+def test_no_webhook_has_more_than_a_quarter_of_the_slots():
+    slots = Slots(64)
+    prove(slots, 1)
+    slots.add(deliveries(1, 100))
+    assert len(start_all(slots)) == 16
+
+
+def test_a_webhook_that_has_proven_nothing_starts_with_few():
+    slots = Slots(64)
+    slots.add(deliveries(1, 100))
+    assert len(start_all(slots)) == 4
+
+
+def test_webhooks_take_turns():
+    slots = Slots(64)
+    slots.add(deliveries(1, 3) + deliveries(2, 3))
+    assert [delivery.target.id for delivery in start_all(slots)] == [1, 2, 1, 2, 1, 2]
+
+
+def test_webhooks_that_have_proven_nothing_share_half_of_the_slots():
+    slots = Slots(64)
+    for webhook in range(1, 9):
+        slots.add(deliveries(webhook, 10))
+    assert len(start_all(slots)) == 32
+
+
+def test_one_that_was_never_tried_may_try_once_beside_those_but_they_leave_a_quarter_to_the_proven():
+    slots = Slots(64)
+    for webhook in range(1, 9):
+        slots.add(deliveries(webhook, 10))
+    start_all(slots)
+    for webhook in range(100, 130):
+        slots.add(deliveries(webhook, 4))
+    started = start_all(slots)
+    assert [delivery.target.id for delivery in started] == list(range(100, 116))
+
+
+def test_a_webhook_that_is_known_to_be_well_is_not_kept_waiting_by_all_those():
+    slots = Slots(64)
+    prove(slots, 1)
+    for webhook in range(100, 200):
+        slots.add(deliveries(webhook, 4))
+    assert len(start_all(slots)) == 48
+    slots.add(deliveries(1, 10))
+    assert [delivery.target.id for delivery in start_all(slots)] == [1] * 10
+
+
+def test_what_waits_with_large_bodies_keeps_its_webhook_from_leasing_more():
+    slots = Slots(64)
+    prove(slots, 1)
+    big = [replace(delivery, body=b"x" * 2**20) for delivery in deliveries(1, 18)]
+    slots.add(big)
+    start_all(slots)
+    assert (slots.queued, slots.queued_bytes) == (2, 2 * 2**20)
+    assert slots.wants(1, 0.0) == 0
+    slots.drop_queue(ids={big[-1].id})
+    assert (slots.queued, slots.queued_bytes) == (1, 2**20)
+    assert slots.wants(1, 0.0) > 0
+
+
+def test_webhooks_whose_answers_are_overdue_leave_the_other_half_to_the_proven():
+    slots = Slots(64)
+    for webhook in range(1, 6):
+        prove(slots, webhook)
+    slots.add([delivery for webhook in (1, 2, 3, 4) for delivery in deliveries(webhook, 20)])
+    assert len(start_all(slots, now=0.0)) == 64
+    for delivery in deliveries(1, 16):
+        slots.finish(delivery, False, 10.0)
+    slots.add(deliveries(2, 20) + deliveries(5, 20))
+    assert {delivery.target.id for delivery in start_all(slots, now=10.0)} == {5}
+
+
+def test_one_that_waits_on_its_own_slow_endpoint_wants_nothing_more():
+    slots = Slots(64)
+    prove(slots, 1)
+    assert slots.wants(1, 0.0) > 16
+    slots.add(deliveries(1, 20))
+    start_all(slots, now=0.0)
+    assert slots.wants(1, now=5.0) == 0
+
+
+def test_all_slots_are_used_and_freed():
+    slots = Slots(8)
+    for webhook in range(10):
+        slots.add(deliveries(webhook, 2))
+    started = start_all(slots)
+    assert len(started) == 6  # half, and those that were never tried three quarters
+    for delivery in started:
+        slots.finish(delivery, True, 0.0)
+    assert len(start_all(slots)) == 8  # the first ones have proven themselves
+    assert slots.queued == 6
+
+
+def test_what_is_dropped_is_no_longer_held():
+    slots = Slots(8)
+    slots.add(deliveries(1, 10) + deliveries(2, 10))
+    assert len(start_all(slots)) == 4
+    assert len(slots.drop_queue([1])) == 8
+    assert 1 not in slots.webhooks_queued()
+    slots.drop_queue()
+    assert (slots.queued, slots.in_flight) == (0, 4)
+
+
+def test_fewer_compute_at_a_time_while_they_keep_each_other_waiting():
+    slots = Slots(64)
+    for webhook in range(1, 10):
+        prove(slots, webhook)
+    slots.add([delivery for webhook in range(1, 10) for delivery in deliveries(webhook, 50)])
+    for _ in range(20):
+        slots.ease(lag=0.02, now=0.0)
+    assert slots.limit == 8
+    assert len(start_all(slots, now=0.0)) == 8
+    slots.ease(lag=0.0, now=0.01)
+    assert len(start_all(slots, now=0.01)) == 1
+
+
+def test_those_that_wait_for_their_endpoints_do_not_count_as_computing():
+    slots = Slots(64)
+    for webhook in range(1, 10):
+        prove(slots, webhook)
+    slots.add([delivery for webhook in range(1, 10) for delivery in deliveries(webhook, 50)])
+    assert len(start_all(slots, now=0.0)) == 64
+    for delivery in deliveries(1, 4):
+        slots.finish(delivery, True, 0.5)
+    for _ in range(20):
+        slots.ease(lag=0.02, now=0.5)
+    assert slots.limit == 64
+    assert len(start_all(slots, now=0.5)) == 4

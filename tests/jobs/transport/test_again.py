@@ -1,0 +1,89 @@
+"""When a sender uses a connection again, sends a request again, and how long an endpoint asks it to wait."""
+
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from jobs.send import retry_after_seconds
+from tests.support.receivers import raw_receiving, read_request
+from webhooks_ui.deliveries.outcomes import Outcome
+
+
+def test_a_connection_is_used_again(send, receiver):
+    for _ in range(5):
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+    assert receiver.connections == 1
+
+
+def test_a_kept_connection_that_the_server_closes_as_we_write_is_tried_once_more(send):
+    """The first connection answers once and then closes on the next request without a byte."""
+    received = []
+
+    def handle(peer: socket.socket) -> None:
+        received.append(read_request(peer))
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if len(received) == 1:
+            read_request(peer)
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert receiver.connections == 2
+
+
+def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send):
+    answered = []
+
+    def handle(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if read_request(peer):
+            answered.append(True)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
+
+    with raw_receiving(handle) as receiver:
+        send(receiver.url)
+        assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
+        assert (answered, receiver.connections) == ([True], 1)
+
+
+def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send):
+    received = []
+
+    def handle(peer: socket.socket) -> None:
+        received.append(read_request(peer))
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        received.append(read_request(peer))
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+        time.sleep(0.05)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert send(receiver.url).outcome != Outcome.DELIVERED
+    assert len(received) == 2
+
+
+def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send):
+    with raw_receiving(lambda peer: read_request(peer) and None) as receiver:
+        assert send(receiver.url).outcome == Outcome.CONNECTION_FAILED
+        assert receiver.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(None, None), ("", None), ("120", 120), ("-5", None), ("soon", None), ("99999999999999999999", 999_999_999)],
+)
+def test_retry_after_in_seconds(value, seconds):
+    assert retry_after_seconds(value) == seconds
+
+
+def test_retry_after_as_a_date():
+    at = datetime.now(UTC) + timedelta(seconds=90)
+    assert 85 <= retry_after_seconds(format_datetime(at, usegmt=True)) <= 91
+    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None

@@ -1,0 +1,61 @@
+"""The whole product, as ``make run`` starts it, in a folder of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import requests
+
+from config import load
+from tests.support.rig import ROOT, free_port, until
+from webhooks_ui import create_app
+from webhooks_ui.database import db
+from webhooks_ui.models import Delivery
+
+
+class Product:
+    """``make run`` in a folder of its own."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.port = free_port()
+        self.environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": str(self.port), "DATABASE_URL": database_url}
+        self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""}
+        self.log = (folder / "run.log").open("ab")
+        command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+        self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
+        self.url = f"http://127.0.0.1:{self.port}"
+        until(self._answers, 90, "the product answers")
+        self.app = create_app(load(self.environ), web=False)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        return False
+
+    def processes(self, words: str = "") -> list[psutil.Process]:
+        """Those that ``make run`` keeps alive, with ``words`` in their command."""
+        found = []
+        for process in psutil.Process(self.run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if words in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def statuses(self) -> dict[str, int]:
+        """How many deliveries have each status."""
+        with self.app.app_context():
+            query = db.select(Delivery.status, db.func.count()).group_by(Delivery.status)
+            rows = db.session.execute(query).all()
+            db.session.remove()
+            return {status: count for status, count in rows}  # noqa: C416 (a Row is no pair to a type checker)
+
+    def stop(self) -> None:
+        self.run.send_signal(signal.SIGINT)
+        self.run.wait(60)
+        self.log.close()
+        with self.app.app_context():
+            db.engine.dispose()

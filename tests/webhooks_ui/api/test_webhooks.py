@@ -1,0 +1,175 @@
+import pytest
+
+from tests.support.factories import make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box
+
+NEW = {"name": "Orders", "url": "https://93.184.215.14/hooks", "events": ["license.activated", "license.created"]}
+
+
+def webhooks():
+    db.session.rollback()
+    return db.session.scalars(db.select(Webhook).order_by(Webhook.id)).all()
+
+
+def wrong_fields(response):
+    return [error["field"] for error in response.json["errors"]]
+
+
+def test_a_created_webhook_shows_its_secret_this_once(api):
+    response = api.post("/webhooks", json=NEW)
+    assert response.status_code == 201
+    (webhook,) = webhooks()
+    assert response.json["secret"] == webhook.secret
+    assert (webhook.environment, webhook.active, webhook.event_types) == ("production", True, NEW["events"])
+    shown = api.client.get(response.headers["Location"], headers=api.headers)
+    assert shown.json == {name: value for name, value in response.json.items() if name != "secret"}
+    (entry,) = db.session.scalars(db.select(AuditEntry)).all()
+    assert entry.action == "webhook.created"
+    assert entry.actor.startswith("key km_")
+
+
+def test_a_secret_of_ones_own_is_taken(api):
+    secret = secret_box.generate()
+    assert api.post("/webhooks", json=NEW | {"secret": secret}).json["secret"] == secret
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"name": ""}, ["name"]),
+        ({"name": "n" * 101}, ["name"]),
+        ({"name": 7}, ["name"]),
+        ({"name": "half \ud800"}, ["name"]),
+        ({"name": "nul \x00"}, ["name"]),
+        ({"url": "http://93.184.215.14/"}, ["url"]),
+        ({"url": "https://10.0.0.1/"}, ["url"]),
+        ({"url": "https://user:pass@93.184.215.14/"}, ["url"]),
+        ({"url": None}, ["url"]),
+        ({"events": []}, ["events"]),
+        ({"events": ["license.stolen"]}, ["events"]),
+        ({"events": "license.created"}, ["events"]),
+        ({"events": [1]}, ["events"]),
+        ({"active": "yes"}, ["active"]),
+        ({"active": 1}, ["active"]),
+        ({"secret": "whsec_short"}, ["secret"]),
+        ({"format": "xml"}, ["format"]),
+        ({"environment": "staging"}, ["environment"]),
+        ({"descripton": "x"}, ["descripton"]),
+        ({"id": 7}, ["id"]),
+        ({"name": "", "events": [], "active": None}, ["active", "name", "events"]),
+    ],
+)
+def test_a_wrong_field_gets_422_on_creation_and_on_change(api, changes, fields):
+    response = api.post("/webhooks", json=NEW | changes)
+    assert (response.status_code, sorted(wrong_fields(response))) == (422, sorted(fields))
+    assert webhooks() == []
+    webhook = make_webhook()
+    response = api.patch(f"/webhooks/{webhook.id}", json=changes)
+    assert (response.status_code, sorted(wrong_fields(response))) == (422, sorted(fields))
+    assert webhooks()[0].version == 1
+
+
+@pytest.mark.parametrize("body", [[], None, "text", 1])
+def test_a_webhook_that_is_no_object_gets_422(api, body):
+    assert api.post("/webhooks", data="null" if body is None else None, json=body).status_code == 422
+
+
+def test_missing_fields_are_named(api):
+    assert wrong_fields(api.post("/webhooks", json={})) == ["name", "url", "events"]
+
+
+def test_the_list_has_pages_and_only_ones_own_environment(api):
+    for number in range(5):
+        make_webhook(name=f"Number {number}")
+    make_webhook(environment="staging")
+    make_webhook(deleted_at=webhooks()[0].created_at)
+    names, cursor = [], ""
+    while cursor is not None:
+        page = api.get(f"/webhooks?limit=2{cursor and f'&cursor={cursor}'}").json
+        names += [webhook["name"] for webhook in page["data"]]
+        cursor = page["next_cursor"]
+    assert names == [f"Number {number}" for number in (4, 3, 2, 1, 0)]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=²", "cursor=-1", "cursor=x", "page=2"])
+def test_a_parameter_that_makes_no_sense_gets_422(api, query):
+    response = api.get(f"/webhooks?{query}")
+    assert (response.status_code, wrong_fields(response)) == (422, [query.partition("=")[0]])
+
+
+def test_only_the_fields_that_are_sent_change(api):
+    webhook = make_webhook(name="Before", url="https://10.0.0.1/old")
+    response = api.patch(
+        f"/webhooks/{webhook.id}", json={"name": "After", "active": False, "events": ["product.created"]}
+    )
+    assert response.status_code == 200
+    (stored,) = webhooks()
+    assert (stored.name, stored.active, stored.url) == ("After", False, "https://10.0.0.1/old")
+    assert (response.json["events"], response.json["version"]) == (["product.created"], 2)
+
+
+def test_a_version_that_is_out_of_date_gets_409(api):
+    webhook = make_webhook()
+    assert api.patch(f"/webhooks/{webhook.id}", json={"name": "A", "version": 1}).status_code == 200
+    response = api.patch(f"/webhooks/{webhook.id}", json={"name": "B", "version": 1})
+    assert (response.status_code, wrong_fields(response)) == (409, ["version"])
+    assert webhooks()[0].name == "A"
+    assert api.patch(f"/webhooks/{webhook.id}", json={"version": "1"}).status_code == 422
+
+
+def test_a_new_secret_replaces_the_old_one_and_is_not_shown(api):
+    webhook, secret = make_webhook(), secret_box.generate()
+    response = api.patch(f"/webhooks/{webhook.id}", json={"secret": secret})
+    assert webhooks()[0].secret == secret
+    assert secret not in response.text
+
+
+def test_a_deleted_webhook_is_gone_and_its_pending_deliveries_are_cancelled(api):
+    webhook = make_webhook()
+    api.post("/events", json={"type": "license.activated", "data": {}})
+    assert api.delete(f"/webhooks/{webhook.id}").status_code == 204
+    assert api.get(f"/webhooks/{webhook.id}").status_code == 404
+    assert db.session.scalars(db.select(Delivery.status)).all() == ["cancelled"]
+
+
+def test_a_webhook_of_another_environment_is_a_404_for_everything(api):
+    webhook_id = make_webhook(environment="staging").id
+    path = f"/webhooks/{webhook_id}"
+    answers = [api.get(path), api.patch(path, json={"name": "x"}), api.delete(path), api.post(f"{path}/test")]
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert api.get(f"/webhooks/{2**63}").status_code == 404
+    assert webhooks()[0].deleted_at is None
+
+
+def test_a_test_event_is_sent_whatever_the_webhooks_state(api):
+    webhook = make_webhook(active=False)
+    response = api.post(f"/webhooks/{webhook.id}/test", json={"type": "product.created"})
+    assert response.status_code == 202
+    delivery = db.session.get(Delivery, response.json["delivery_id"])
+    assert (delivery.trigger, delivery.event_type, delivery.webhook_id) == ("test", "product.created", webhook.id)
+    assert response.headers["Location"].endswith(f"/api/v1/deliveries/{delivery.id}")
+
+
+def test_a_test_event_without_a_body_is_the_example_of_a_subscribed_type(api):
+    webhook = make_webhook(event_types=["telemetry.flagged"])
+    delivery_id = api.post(f"/webhooks/{webhook.id}/test").json["delivery_id"]
+    body = api.get(f"/deliveries/{delivery_id}").json["body"]
+    assert EVENT_TYPES["telemetry.flagged"].example["data_group"] in body
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"type": "x"}, ["type"]),
+        ({"type": []}, ["type"]),
+        ({"data": 1}, ["data"]),
+        ({"id": "evt_1"}, ["id"]),
+        ([], [""]),
+    ],
+)
+def test_a_wrong_test_event_gets_422_and_sends_nothing(api, body, fields):
+    response = api.post(f"/webhooks/{make_webhook().id}/test", json=body)
+    assert (response.status_code, wrong_fields(response)) == (422, fields)
+    assert db.session.scalars(db.select(Delivery.id)).all() == []

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from tests.support.factories import make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import Event
+
+
+def bodies():
+    db.session.rollback()
+    return [json.loads(body) for body in db.session.scalars(db.select(Event.body))]
+
+
+def test_without_data_the_catalogues_example_is_published(run):
+    make_webhook()
+    result = run("events", "publish", "license.activated", "--environment", "production")
+    (body,) = bodies()
+    assert result.output == f"{body['id']}: 1 delivery\n"
+    assert body["data"] == EVENT_TYPES["license.activated"].example
+
+
+def test_data_comes_from_a_file_or_from_stdin(run, tmp_path):
+    (tmp_path / "data.json").write_text('{"from": "file"}')
+    arguments = ("events", "publish", "product.created", "--environment", "staging", "--data")
+    assert run(*arguments, str(tmp_path / "data.json"), "--id", "order-1").output == "order-1: 0 deliveries\n"
+    run(*arguments, "-", input='{"from": "stdin"}')
+    assert [body["data"]["from"] for body in bodies()] == ["file", "stdin"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "message"),
+    [
+        (("license.stolen", "--environment", "staging"), "{}", "license.created"),
+        (("license.created", "--environment", "moon"), "{}", "production"),
+        (("license.created", "--environment", "staging", "--data", "-"), "[]", "data: The data is an object"),
+        (("license.created", "--environment", "staging", "--data", "-"), "{", "not JSON"),
+        (("license.created", "--environment", "staging", "--data", "/nowhere"), "", "No such file"),
+        (("license.created", "--environment", "staging", "--id", "a b"), "", "id: The id is"),
+        (("license.created", "--environment", "staging", "--data", "-"), '{"a": "\\ud800"}', "surrogate"),
+    ],
+)
+def test_a_mistake_is_named_and_publishes_nothing(run, arguments, data, message):
+    result = run("events", "publish", *arguments, input=data)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert bodies() == []

@@ -1,0 +1,43 @@
+from cryptography.fernet import Fernet
+
+from tests.support.factories import make_webhook
+from webhooks_ui.cli import secrets
+from webhooks_ui.database import db
+from webhooks_ui.models import Webhook, secret_box, utcnow
+
+
+def webhooks():
+    db.session.rollback()
+    return db.session.scalars(db.select(Webhook).order_by(Webhook.id)).all()
+
+
+def test_after_rotation_the_old_key_is_not_needed_any_more(run, app, monkeypatch):
+    monkeypatch.setattr(secrets, "BATCH_WEBHOOKS", 2)
+    texts = [make_webhook().secret for _ in range(5)]
+    first = webhooks()[0]
+    first.previous_secret_encrypted = secret_box.encrypt("whsec_before")
+    first.previous_secret_expires_at = utcnow()
+    db.session.commit()
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 6 secrets.\n"
+    app.config["ENCRYPTION_KEYS"] = [new]
+    assert [webhook.secret for webhook in webhooks()] == texts
+    assert secret_box.decrypt(webhooks()[0].previous_secret_encrypted) == "whsec_before"
+
+
+def test_a_secret_that_no_key_opens_is_named_and_kept(run, app):
+    webhook = make_webhook(name="Orders")
+    encrypted = webhook.secret_encrypted
+    app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    result = run("secrets", "rotate-key")
+    assert result.exit_code == 1
+    assert f"webhook {webhook.id} (Orders)" in result.output
+    assert webhooks()[0].secret_encrypted == encrypted
+
+
+def test_with_one_key_the_command_says_how_to_add_one(run):
+    make_webhook()
+    result = run("secrets", "rotate-key")
+    assert (result.exit_code, result.stdout) == (0, "Encrypted with the newest key: 1 secrets.\n")
+    assert "--help" in result.stderr

@@ -1,0 +1,90 @@
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.support.factories import make_event, make_webhook
+from webhooks_ui.database import db, dialect, write_transaction
+from webhooks_ui.database.sqlite import STATEMENT_ROWS
+from webhooks_ui.models import Attempt, Delivery, Stats, utcnow
+
+COUNT = 2 * STATEMENT_ROWS + 1
+
+
+@pytest.fixture
+def deliveries(app) -> list[int]:
+    for number in range(COUNT // 3 + 1):
+        make_webhook(name=f"Webhook {number}")
+    for _ in range(3):
+        make_event()
+    ids = list(db.session.scalars(db.select(Delivery.id)))[:COUNT]
+    db.session.rollback()
+    return ids
+
+
+def test_rows_are_inserted_with_every_kind_of_value(deliveries):
+    at = utcnow()
+    with write_transaction() as connection:
+        time = dialect(connection).time_value
+        columns = (
+            *("delivery_id", "number", "started_at", "duration_ms", "outcome", "detail", "url", "tls"),
+            *("request_headers", "response_code", "response_headers", "response_body", "response_truncated"),
+        )
+        rows = [
+            (id, 1, time(at), 5, "delivered", "Zoë\t\\N\n", "u", None, '{"a": "b"}', None, "[]", b"\0\xff\\", True)
+            for id in deliveries
+        ]
+        dialect(connection).insert_many(connection, Attempt.__table__, columns, rows)
+    made = db.session.scalars(db.select(Attempt).order_by(Attempt.id)).all()
+    assert [attempt.delivery_id for attempt in made] == deliveries
+    last = made[-1]
+    assert (last.started_at, last.detail, last.tls, last.response_code) == (at, "Zoë\t\\N\n", None, None)
+    assert (last.request_headers, last.response_body, last.response_truncated) == ({"a": "b"}, b"\0\xff\\", True)
+
+
+def test_rows_are_updated_by_id_and_others_left_alone(deliveries):
+    at = utcnow() + timedelta(hours=1)
+    *changed, left = deliveries
+    with write_transaction() as connection:
+        time = dialect(connection).time_value
+        rows = [("pending" if id % 2 else "failed", time(at) if id % 2 else None, id, id) for id in changed]
+        dialect(connection).update_many(connection, Delivery.__table__, ("status", "due_at", "attempts_count"), rows)
+    for delivery in db.session.scalars(db.select(Delivery).where(Delivery.id.in_(changed))):
+        expected = ("pending", at) if delivery.id % 2 else ("failed", None)
+        assert (delivery.status, delivery.due_at, delivery.attempts_count) == (*expected, delivery.id)
+    assert db.session.get(Delivery, left).attempts_count == 0
+
+
+def test_counts_are_added_to_what_is_there(deliveries):
+    webhooks = sorted(set(db.session.scalars(db.select(Delivery.webhook_id))))
+    db.session.rollback()
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    columns = ("webhook_id", "hour", "succeeded", "duration_bucket_ms", "count")
+    for _ in range(2):
+        with write_transaction() as connection:
+            time = dialect(connection).time_value
+            rows = [(id, time(hour), ok, 10, id) for id in webhooks for ok in (False, True)]
+            dialect(connection).add_many(connection, Stats.__table__, columns, rows)
+    found = db.session.execute(db.select(Stats.webhook_id, Stats.succeeded, Stats.hour, Stats.count)).all()
+    assert sorted(found) == sorted((id, ok, hour, 2 * id) for id in webhooks for ok in (False, True))
+
+
+def test_rows_are_selected_by_any_number_of_ids(deliveries):
+    with db.engine.connect() as connection:
+        database = dialect(connection)
+        source = f"deliveries WHERE id IN {database.JSON_IDS} ORDER BY id"
+        columns, ids = "id, attempts_allowed", json.dumps(deliveries[::2])
+        found = database.select_rows(connection, lambda *row: row, columns, source, {"ids": ids})
+        assert found == [(id, None) for id in deliveries[::2]]
+        assert database.select_rows(connection, int, "id", source, {"ids": "[]"}) == []
+
+
+def test_bytes_come_as_the_text_they_are(app):
+    make_webhook()
+    event = make_event(data={"name": 'Zoë "quoted" \\ \u0000 \U0001f600'})
+    body = event.body
+    db.session.rollback()
+    with db.engine.connect() as connection:
+        database = dialect(connection)
+        (text,) = database.select_rows(connection, str, database.text_of("body"), "events", {})
+    assert text.encode() == body

@@ -1,0 +1,60 @@
+import sqlite3
+import threading
+
+import pytest
+
+from webhooks_ui.database.sqlite_writers import QueueingConnection
+
+
+def connect(path) -> QueueingConnection:
+    connection = sqlite3.connect(path, factory=QueueingConnection, isolation_level=None, timeout=5)
+    connection.execute("PRAGMA journal_mode=WAL")
+    return connection
+
+
+def test_a_thread_that_would_wait_for_itself_is_told(tmp_path):
+    first, second = connect(tmp_path / "a.db"), connect(tmp_path / "a.db")
+    first.begin_writing()
+    with pytest.raises(RuntimeError, match="commit first"):
+        second.begin_writing()
+    first.rollback()
+    second.begin_writing()
+    second.commit()
+    first.close()
+    second.close()
+
+
+def test_writers_take_turns_and_none_fails(tmp_path):
+    setup = connect(tmp_path / "a.db")
+    setup.execute("CREATE TABLE numbers (n)")
+    setup.close()
+
+    def write() -> None:
+        connection = connect(tmp_path / "a.db")
+        for _ in range(50):
+            connection.begin_writing()
+            connection.execute("INSERT INTO numbers VALUES (1)")
+            connection.commit()
+        connection.close()
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check = connect(tmp_path / "a.db")
+    assert check.execute("SELECT count(*) FROM numbers").fetchone() == (200,)
+    check.close()
+
+
+def test_a_failed_begin_leaves_the_queue(tmp_path):
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    connection = sqlite3.connect(tmp_path / "a.db", factory=QueueingConnection, isolation_level=None, timeout=0.05)
+    with pytest.raises(sqlite3.OperationalError):
+        connection.begin_writing()
+    other.rollback()
+    connection.begin_writing()
+    connection.commit()
+    connection.close()
+    other.close()

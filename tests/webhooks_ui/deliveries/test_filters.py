@@ -1,0 +1,159 @@
+"""What the delivery log's filters and its search find."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from tests.support.factories import make_webhook
+from tests.support.log import LOG, shown_ids
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.models import utcnow
+
+
+def test_filters_can_be_cleared_wherever_some_are_chosen(admin):
+    failed = settle(add_delivery(), 500)
+    assert "Clear filters" not in admin.get(LOG).text
+    for query in ({"status": "failed"}, {"webhook": failed.webhook_id}, {"status": "delivered"}):
+        assert admin.get(LOG, query_string=query).text.count("Clear filters") == 1
+    assert "Clear filters" not in admin.get(LOG, query_string={"environment": "production"}).text
+
+
+@pytest.mark.parametrize(
+    ("times", "seen", "counts"),
+    [
+        (["7d", "2026-01-01T10:00"], "", "2026-01-01T10:00"),
+        (["7d", "2026-01-01T10:00"], "2026-01-01T10:00", "7d"),
+        (["", "2026-01-01T10:00"], "2026-01-01T10:00", "2026-01-01T10:00"),
+        (["7d", ""], "2026-01-01T10:00", "7d"),
+    ],
+)
+def test_of_two_times_the_one_that_was_changed_counts(times, seen, counts):
+    assert DeliveryFilters.parse(MultiDict({"since": times, "seen": seen})).since == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"), [("billing", "billing"), ("ORDERS.example", "orders"), ("%", None), ("_", None)]
+)
+def test_a_search_finds_webhooks_by_name_and_url(admin, text, finds):
+    deliveries = {
+        "billing": add_delivery(make_webhook(name="Billing", url="https://b.example.com/")),
+        "orders": add_delivery(make_webhook(name="Shop", url="https://orders.example.com/")),
+    }
+    assert shown_ids(admin, q=text) == ([deliveries[finds].id] if finds else [])
+
+
+def test_unfinished_means_pending_or_retrying(admin):
+    pending, retrying = add_delivery(), settle(add_delivery(), 503, status="pending")
+    settle(add_delivery())
+    settle(add_delivery(), 500)
+    assert shown_ids(admin, status="unfinished") == [retrying.id, pending.id]
+    assert shown_ids(admin, status="pending") == [pending.id]
+    assert shown_ids(admin, status="retrying") == [retrying.id]
+
+
+def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin):
+    licence = add_delivery(make_webhook(name="A"))
+    product = add_delivery(make_webhook(name="B", event_types=["product.created"]))
+    assert shown_ids(admin, q="Product.") == [product.id]
+    assert shown_ids(admin, q=licence.event.public_id) == [licence.id]
+    assert shown_ids(admin, q=licence.event.public_id[:-1]) == [licence.id]
+    assert shown_ids(admin, q=str(product.id)) == [product.id]
+
+
+def test_a_search_that_finds_more_webhooks_than_can_be_sought_one_by_one_still_finds_all(admin):
+    wanted = [add_delivery(make_webhook(name=f"Many {number}")).id for number in range(3)]
+    for number in range(50):
+        make_webhook(name=f"Many {number}", event_types=["product.created"])
+    add_delivery(make_webhook(name="Other"))
+    assert shown_ids(admin, q="many") == wanted[::-1]
+
+
+def test_filters_narrow_the_log(admin):
+    staging = add_delivery(make_webhook(environment="staging", event_types=["product.created"]))
+    failed = settle(add_delivery(), 503)
+    waiting = add_delivery()
+    retrying = settle(add_delivery(), 500, status="pending", due_at=utcnow() + timedelta(hours=1))
+    done = settle(add_delivery())
+    cancelled = settle(add_delivery(), 404, status="cancelled")
+    assert shown_ids(admin, category="product") == [staging.id]
+    assert shown_ids(admin, environment="staging") == [staging.id]
+    assert shown_ids(admin, status="failed") == [failed.id]
+    assert shown_ids(admin, status="pending", environment="production") == [waiting.id]
+    assert shown_ids(admin, status="retrying") == [retrying.id]
+    assert shown_ids(admin, status="delivered") == [done.id]
+    assert shown_ids(admin, status="cancelled") == [cancelled.id]
+    assert shown_ids(admin, code="503") == [failed.id]
+    assert shown_ids(admin, code="5xx") == [retrying.id, failed.id]
+    assert shown_ids(admin, code="2XX") == [done.id]
+    assert shown_ids(admin, webhook=failed.webhook_id) == [failed.id]
+    assert shown_ids(admin, status="failed", code="500") == []
+    assert shown_ids(admin, q="orders", status="failed", environment="production", category="license") == [failed.id]
+
+
+def test_a_time_range_narrows_the_log(admin):
+    now = utcnow()
+    ages = [timedelta(days=40), timedelta(days=3), timedelta(hours=5), timedelta(minutes=1)]
+    old, days, hours, fresh = (add_delivery(created_at=now - age).id for age in ages)
+    assert shown_ids(admin, since="1h") == [fresh]
+    assert shown_ids(admin, since="24h") == [fresh, hours]
+    assert shown_ids(admin, since="30d") == [fresh, hours, days]
+    assert shown_ids(admin, until=(now - timedelta(days=2)).isoformat()) == [days, old]
+    assert shown_ids(admin, until=f"{now - timedelta(days=3):%Y-%m-%d}") == [days, old]
+    assert shown_ids(admin, since=f"{now - timedelta(days=4):%Y-%m-%dT%H:%M}", until="1h") == [hours, days]
+
+
+@pytest.mark.parametrize(
+    "value", ["nonsense", "'", "99999999999999999999", "-1", "2026-99-99", "9999-12-31T23:59:59-23:59", "\x00"]
+)
+def test_a_filter_value_that_makes_no_sense_counts_as_not_given(admin, value):
+    delivery = add_delivery()
+    for name in ("category", "status", "code", "environment", "webhook", "sort", "cursor"):
+        assert shown_ids(admin, **{name: value}) == [delivery.id] or (name, value) == ("webhook", "-1")
+    for name in ("q", "since", "until"):
+        shown_ids(admin, **{name: value})
+
+
+def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, monkeypatch):
+    monkeypatch.setattr("webhooks_ui.deliveries.walk.SCANNED_ROWS", 30)
+    product = add_delivery(make_webhook(event_types=["product.created"]))
+    webhook = make_webhook()
+    for _ in range(35):
+        add_delivery(webhook)
+    page = admin.get(LOG, query_string={"category": "product"}).text
+    assert "Nothing found so far" in page
+    assert "Searched back to" in page
+    assert 'hx-trigger="load' in page
+    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
+    assert shown_ids(admin, category="product", cursor=cursor) == [product.id]
+
+
+def test_a_search_that_finds_many_webhooks_looks_at_some_rows_at_a_time(admin, monkeypatch):
+    monkeypatch.setattr("webhooks_ui.deliveries.search.WEBHOOK_SOURCES_MAX", 1)
+    monkeypatch.setattr("webhooks_ui.deliveries.walk.JOINED_ROWS", 30)
+    found = [add_delivery(make_webhook(name=f"Customer {number}")) for number in range(2)]
+    webhook = make_webhook()
+    for _ in range(35):
+        add_delivery(webhook)
+    page = admin.get(LOG, query_string={"q": "customer"}).text
+    assert "Nothing found so far" in page
+    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
+    assert shown_ids(admin, q="customer", cursor=cursor) == [found[1].id, found[0].id]
+
+
+def test_where_the_environment_hides_all_deliveries_the_page_leads_to_the_others(admin):
+    delivery = add_delivery()
+    admin.post("/environment", data={"environment": "staging"})
+    page = admin.get(LOG).text
+    assert "No deliveries match in Staging" in page
+    assert "Clear filters" not in page
+    assert "Look in all environments" in page
+    assert shown_ids(admin, environment="") == [delivery.id]
+
+
+def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin):
+    delivery = add_delivery(make_webhook(name="Gone", active=False, deleted_at=utcnow()))
+    add_delivery()
+    assert shown_ids(admin, q="gone") == [delivery.id]

@@ -1,0 +1,106 @@
+import configparser
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config import ConfigError, load
+from tests.support.rig import ROOT, free_port, until
+from webhooks_ui.run.supervisor import only_one, port_is_free, write_configuration
+
+
+@pytest.fixture
+def environ(tmp_path):
+    taken = {"DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "APP_ENV", "SECRET_KEY", "ENCRYPTION_KEYS"}
+    kept = {name: value for name, value in os.environ.items() if name not in taken}
+    return kept | {"INSTANCE_PATH": str(tmp_path / "in%stance"), "PORT": str(free_port()), "WORKERS": "2"}
+
+
+def test_the_supervisor_keeps_its_own_files_in_the_instance_folder(environ, tmp_path):
+    """It removes its pid file when it ends: as root, a pid file in /dev would take a device along."""
+    path = write_configuration(load(environ), demo=False)
+    configuration = configparser.ConfigParser()
+    configuration.read(path)
+    for name in ("logfile", "pidfile"):
+        assert configuration["supervisord"][name].startswith(str(tmp_path))
+
+
+def test_a_port_that_is_taken_is_said_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 can't be used"):
+            port_is_free("127.0.0.1", port)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    lock = only_one(tmp_path)
+    with pytest.raises(ConfigError, match="already runs"):
+        only_one(tmp_path)
+    os.close(lock)
+    os.close(only_one(tmp_path))
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="can't be written to"):
+        only_one(tmp_path / "file")
+
+
+def answers(port: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def children(process: psutil.Process, words: str) -> list[psutil.Process]:
+    def matches(child: psutil.Process) -> bool:
+        try:
+            return words in " ".join(child.cmdline())
+        except psutil.Error:
+            return False
+
+    return [child for child in process.children(recursive=True) if matches(child)]
+
+
+def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behind(environ):
+    command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+    run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        lines = [run.stdout.readline() for _ in range(3)]
+        assert lines[0] == f"KeyManager Webhooks starts at http://127.0.0.1:{environ['PORT']}/\n"
+        assert re.fullmatch(
+            r"Sign in as admin@example.com with the password \S{12,} \(shown only this once\)\.\n", lines[1]
+        )
+        until(lambda: answers(environ["PORT"]), 60, "the web server answers")
+        keeper = psutil.Process(run.pid)
+        for words in ("jobs.worker", "jobs.scheduler", "redis-server", "gunicorn", "supervisord"):
+            until(lambda words=words: children(keeper, words), 30, f"{words} runs")
+            victim = children(keeper, words)[0]
+            victim.kill()
+            until(
+                lambda words=words, pid=victim.pid: any(child.pid != pid for child in children(keeper, words)),
+                30,
+                f"{words} is started again",
+            )
+        until(lambda: answers(environ["PORT"]), 30, "the web server answers again")
+        family = keeper.children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        run.wait(40)
+        _, alive = psutil.wait_procs(family, 15)
+        assert alive == []
+        assert Path("/dev/null").is_char_device()
+    finally:
+        run.kill()
+        run.stdout.close()
+        run.wait()

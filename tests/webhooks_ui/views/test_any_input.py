@@ -1,0 +1,116 @@
+"""Whatever is asked of the pages gives a page or a 404, never a failure of ours."""
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.support.factories import make_api_key
+from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui import audit
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.changes import retry
+
+ODD = [
+    "",
+    "0",
+    "-1",
+    "9223372036854775807",
+    "9223372036854775808",
+    "9" * 400,
+    "\x00",
+    "a\x00b",
+    "%",
+    "_",
+    "\\",
+    "'",
+    '"; drop table deliveries; --',
+    "<script>",
+    "‮gnp.exe",
+    "\U0001f389",
+    "٣",
+    "²",
+    "\ufffd",
+    "0001-01-01",
+    "9999-12-31T23:59:59.999999-23:59",
+    "0001-01-01T00:00:00+23:59",
+    "2026-11-23T10:00:00 02:00",
+    "24h",
+    "5xx",
+    "after-1",
+    "before-9223372036854775807",
+    "window-0-99999",
+    "window-9223372036854775807",
+    "after-٣",
+    "failed",
+    "-code",
+    "status",
+    "license",
+]
+NAMES = ["q", "category", "status", "code", "environment", "webhook", "since", "until", "sort", "cursor", "than"]
+VALUES = st.sampled_from(ODD) | st.text(max_size=40)
+QUERIES = st.lists(st.tuples(st.sampled_from([*NAMES, "q[]", "actor", "object_id"]) | st.text(max_size=5), VALUES))
+PAGES = st.sampled_from(
+    [
+        "/admin/webhook-deliveries",
+        "/admin/webhook-deliveries/newer",
+        "/admin/webhook-deliveries/export.csv",
+        "/admin/webhook-deliveries/export.json",
+        "/admin/webhook-deliveries/retries",
+        "/admin/webhook-deliveries/cancellations",
+        "/admin/audit-log",
+        "/admin/settings/webhooks/purge",
+        "/admin/api-keys",
+    ]
+)
+UNHURRIED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def log(admin):
+    """A signed-in browser, and a log with a row of each kind."""
+    add_delivery()
+    add_attempt(settle(add_delivery(), 500))
+    settle(add_delivery(), 503, status="pending")
+    make_api_key()
+    audit.record("webhook.updated", "webhook", 1)
+    db.session.commit()
+    return admin
+
+
+@example(page="/admin/webhook-deliveries", query=[("until", "9999-12-31T23:59:59")], htmx=False)
+@example(page="/admin/webhook-deliveries", query=[("since", "0001-01-01")], htmx=False)
+@UNHURRIED
+@given(page=PAGES, query=QUERIES, htmx=st.booleans())
+def test_any_query_gives_a_page(log, page, query, htmx):
+    answer = log.get(page, query_string=query, headers={"HX-Request": "true"} if htmx else {})
+    assert answer.status_code == 200
+
+
+@UNHURRIED
+@given(
+    value=VALUES.filter(lambda text: text not in ("", ".", "..") and "/" not in text),
+    rest=st.sampled_from(["", "/row", "/body"]),
+)
+def test_any_id_gives_a_page_or_a_404(log, value, rest):
+    from urllib.parse import quote
+
+    for base in ("/admin/webhook-deliveries/", "/admin/bulk-actions/"):
+        assert log.get(base + quote(value) + rest).status_code in (200, 404, 308)
+
+
+@UNHURRIED
+@given(
+    path=st.sampled_from(
+        ["webhook-deliveries/1/retries", "webhook-deliveries/retries", "webhooks/1/missed", "webhooks/1/recoveries"]
+    ),
+    form=st.dictionaries(st.sampled_from([*NAMES, "attempts"]), VALUES),
+)
+def test_any_form_gives_an_answer(log, path, form):
+    assert log.post(f"/admin/{path}", data=form).status_code in (200, 303, 422)
+
+
+@UNHURRIED
+@given(ids=st.lists(st.integers(1, 2**63 - 1), max_size=20))
+def test_resending_any_ids_changes_no_more_than_there_are(log, ids):
+    with writing():
+        assert set(retry(ids)) <= {1, 2, 3}

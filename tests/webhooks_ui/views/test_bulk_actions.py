@@ -1,0 +1,147 @@
+import re
+from datetime import timedelta
+
+import pytest
+
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.models import AuditEntry, BulkAction, Delivery, utcnow
+
+RETRIES = "/admin/webhook-deliveries/retries"
+CANCELLATIONS = "/admin/webhook-deliveries/cancellations"
+
+
+def counted(page):
+    found = re.search(r'id="bulk-count">([\d,]+)<', page.text)
+    return int(found[1]) if found else 0
+
+
+def confirmed(page):
+    """The fields of the form on a page that asks for confirmation."""
+    return dict(re.findall(r'<input type="hidden" name="([a-z]+)" value="([^"]*)">', page.text))
+
+
+def status_of(delivery):
+    db.session.expire_all()
+    return db.session.get(Delivery, delivery.id).status
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_page_says_how_many_before_anything_happens(admin, method):
+    failed = [settle(add_delivery(), 500) for _ in range(3)]
+    settle(add_delivery())
+    page = admin.open(f"{RETRIES}?status=failed", method=method.upper())
+    assert page.status_code == 200
+    assert counted(page) == 3
+    assert "Retry 3 deliveries" in page.text
+    assert "a second time" not in page.text
+    assert [status_of(delivery) for delivery in failed] == ["failed"] * 3
+
+
+def test_what_was_confirmed_is_done(admin):
+    failed, done = settle(add_delivery(), 500), settle(add_delivery())
+    page = admin.post(RETRIES, data={"status": "failed"})
+    answer = admin.post(RETRIES, data=confirmed(page))
+    assert answer.status_code == 303
+    assert (status_of(failed), status_of(done)) == ("pending", "delivered")
+    progress = admin.get(answer.location).text
+    assert '<b class="number">1</b> queued for one more attempt' in progress
+    assert "Finished" in progress
+    assert "hx-trigger" not in progress.split('id="bulk-action"')[1].split(">")[0]
+    entry = db.session.scalars(db.select(AuditEntry).filter_by(action="bulk_action.retry")).one()
+    assert entry.after == {"status": "failed"}
+
+
+def test_sending_again_what_arrived_is_warned_of(admin):
+    settle(add_delivery())
+    assert "a second time" in admin.get(RETRIES).text
+
+
+def test_with_nothing_to_do_there_is_nothing_to_confirm(admin):
+    page = admin.get(f"{RETRIES}?status=failed")
+    assert "There is nothing to retry" in page.text
+    assert 'name="confirm"' not in page.text
+    assert "None of these deliveries waits" in admin.get(CANCELLATIONS).text
+
+
+def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin):
+    inactive = make_webhook(active=False)
+    waiting, active = add_delivery(inactive), add_delivery()
+    page = admin.post(CANCELLATIONS, data={"webhook": inactive.id})
+    assert counted(page) == 1
+    admin.post(CANCELLATIONS, data=confirmed(page))
+    assert (status_of(waiting), status_of(active)) == ("cancelled", "pending")
+
+
+def test_a_running_action_survives_a_reload_and_can_be_stopped(admin):
+    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
+    db.session.add(action)
+    db.session.commit()
+    address = f"/admin/bulk-actions/{action.id}"
+    page = admin.get(address).text
+    assert '<progress id="bulk-progress" max="100" value="50"' in page
+    assert 'hx-trigger="every 1s"' in page
+    assert admin.post(f"{address}/stop").status_code == 303
+    page = admin.get(address).text
+    assert "What was done until then stays done." in page
+    assert 'hx-trigger="every' not in page
+    admin.post(f"{address}/stop")
+    assert db.session.scalar(db.select(db.func.count(AuditEntry.id)).filter_by(action="bulk_action.stopped")) == 1
+
+
+def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin):
+    webhook = make_webhook()
+    old = settle(add_delivery(webhook, created_at=utcnow() - timedelta(days=3)), 500)
+    failed, other = settle(add_delivery(webhook), 500), settle(add_delivery(), 500)
+    address = f"/admin/webhooks/{webhook.id}/recoveries"
+    assert "Recover failed deliveries" in admin.get(address).text
+    page = admin.post(address, data={"since": "24h"})
+    assert counted(page) == 1
+    admin.post(RETRIES, data=confirmed(page))
+    assert [status_of(delivery) for delivery in (old, failed, other)] == ["failed", "pending", "failed"]
+
+
+def test_missed_events_are_counted_and_then_sent(admin):
+    webhook = make_webhook(active=False)
+    publish("production", [NewEvent("license.activated", {}), NewEvent("license.created", {})])
+    address = f"/admin/webhooks/{webhook.id}/missed"
+    page = admin.post(address, data={"since": "1h"})
+    assert counted(page) == 1
+    answer = admin.post(address, data=confirmed(page))
+    assert answer.status_code == 303
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    assert (delivery.trigger, delivery.webhook_id, delivery.status) == ("missed", webhook.id, "pending")
+    assert "No event" in admin.post(address, data={"since": "1h"}).text
+
+
+@pytest.mark.parametrize("since", ["", "soon", "2026-13-01", "2999-01-01"])
+def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin, since):
+    webhook = make_webhook()
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/missed", data={"since": since, "confirm": "1"})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
+
+
+def test_a_recovery_needs_a_time(admin):
+    webhook = make_webhook()
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/recoveries", data={"confirm": "1"})
+    assert answer.status_code == 422
+    assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
+
+
+def test_unknown_ones_are_a_404(admin):
+    for path in ("/admin/bulk-actions/9", "/admin/webhooks/9/recoveries"):
+        assert admin.get(path).status_code == 404
+    assert admin.post("/admin/webhooks/9/missed").status_code == 404
+    assert admin.post("/admin/bulk-actions/9/stop", follow_redirects=True).status_code == 404
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_admins_may(sign_in, role):
+    client = sign_in(role)
+    for path in (RETRIES, CANCELLATIONS, "/admin/webhooks/1/missed", "/admin/webhooks/1/recoveries"):
+        assert client.post(path).status_code == 403

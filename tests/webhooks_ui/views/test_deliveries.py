@@ -1,0 +1,225 @@
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from tests.support.factories import make_webhook
+from tests.support.log import LOG, shown_ids
+from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.database import db
+from webhooks_ui.models import Delivery, utcnow
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_admins_may_see_the_log(sign_in, role):
+    delivery = add_delivery()
+    client = sign_in(role)
+    assert client.get(LOG).status_code == 403
+    assert client.get(f"{LOG}/{delivery.id}").status_code == 403
+    assert client.post(f"{LOG}/{delivery.id}/retries").status_code == 403
+
+
+def test_the_newest_delivery_is_at_the_top_with_its_facts(admin):
+    first = settle(add_delivery(make_webhook(name="Billing")), 503)
+    second = add_delivery(make_webhook(name="Orders"))
+    page = admin.get(LOG).text
+    assert shown_ids(admin) == [second.id, first.id]
+    for text in ("Billing", "license.activated", first.event.public_id, "503", "12 ms", "Failed", "1 of 5 attempts"):
+        assert text in page
+
+
+def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin):
+    assert "No deliveries yet" in admin.get(LOG).text
+    add_delivery()
+    nothing = admin.get(LOG, query_string={"q": "nowhere"}).text
+    assert "No deliveries match" in nothing
+    assert "Clear filters" in nothing
+
+
+def test_a_test_is_told_from_an_event(admin):
+    add_delivery(trigger="test")
+    assert '<span class="pill">Test</span>' in admin.get(LOG).text
+
+
+def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):
+    add_delivery()
+    answer = admin.get(
+        LOG, query_string={"q": "", "status": "pending"}, headers=HTMX | {"HX-Trigger": "delivery-filters"}
+    )
+    assert answer.text.lstrip().startswith('<div id="deliveries">')
+    assert answer.headers["HX-Replace-Url"] == f"{LOG}?status=pending"
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_pages_stay_as_they_are_while_deliveries_arrive(admin):
+    webhook = make_webhook()
+    ids = [add_delivery(webhook).id for _ in range(60)][::-1]
+    first = admin.get(LOG).text
+    add_delivery(webhook)
+    older = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', first)[1]
+    assert shown_ids(admin, cursor=older) == ids[25:50]
+    second = admin.get(LOG, query_string={"cursor": older}).text
+    oldest = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', second)[1]
+    assert shown_ids(admin, cursor=oldest) == ids[50:]
+    last = admin.get(LOG, query_string={"cursor": oldest}).text
+    newer = re.search(r'id="deliveries-previous" href="[^"]*cursor=([^"&]+)"', last)[1]
+    assert shown_ids(admin, cursor=newer) == ids[25:50]
+    assert 'id="deliveries-next"' not in last
+
+
+def test_the_log_sorts_by_time_status_and_code(admin):
+    done, failed, gone = settle(add_delivery()), settle(add_delivery(), 500), settle(add_delivery(), 410)
+    waiting = add_delivery()
+    assert shown_ids(admin, sort="time") == [done.id, failed.id, gone.id, waiting.id]
+    assert shown_ids(admin, sort="status") == [gone.id, failed.id, waiting.id, done.id]
+    assert shown_ids(admin, sort="-status") == [done.id, waiting.id, gone.id, failed.id]
+    assert shown_ids(admin, sort="code") == [waiting.id, done.id, gone.id, failed.id]
+    assert shown_ids(admin, sort="-code") == [failed.id, gone.id, done.id, waiting.id]
+
+
+def test_pages_of_a_sorted_log_follow_each_other(admin):
+    webhook = make_webhook()
+    ids = [settle(add_delivery(webhook), 200 if number % 2 else 500).id for number in range(60)]
+    expected = sorted(ids, key=lambda id: (id % 2 != ids[0] % 2, -id))
+    seen, cursor = [], ""
+    for _ in range(3):
+        page = admin.get(LOG, query_string={"sort": "status", "cursor": cursor}).text
+        seen += [int(number) for number in re.findall(r'<tr id="delivery-(\d+)"', page)]
+        found = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)
+        cursor = found[1] if found else ""
+    assert seen == expected
+    assert cursor == ""
+
+
+def test_a_row_without_a_response_code_says_why(admin):
+    settle(add_delivery(), 500, response_code=None, outcome="refused", status="failed")
+    assert "<span>Refused</span>" in admin.get(LOG).text
+
+
+def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin):
+    seen = add_delivery()
+    add_delivery(make_webhook(event_types=["product.created"]))
+    add_delivery(seen.webhook)
+    assert "2 new deliveries: show" in admin.get(f"{LOG}/newer?than={seen.id}").text
+    assert "1 new delivery: show" in admin.get(f"{LOG}/newer?than={seen.id}&category=product").text
+    assert "show" not in admin.get(f"{LOG}/newer?than={seen.id}&status=failed").text
+
+
+def test_only_what_is_unfinished_polls(admin):
+    waiting, done = add_delivery(), settle(add_delivery())
+    assert f"mark={waiting.id}-pending-0-0&#34;" in admin.get(LOG).text.replace('"', "&#34;")
+    assert f"mark={done.id}" not in admin.get(LOG).text
+    assert 'hx-trigger="every' in admin.get(f"{LOG}/{waiting.id}", headers=HTMX).text
+    assert 'hx-trigger="every' not in admin.get(f"{LOG}/{done.id}", headers=HTMX).text
+
+
+def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin):
+    first, second = add_delivery(), add_delivery()
+    poll = f"{LOG}/unfinished?mark={first.id}-pending-0-0&mark={second.id}-pending-0-0"
+    assert "<tr" not in admin.get(poll).text
+    settle(first)
+    answer = admin.get(poll).text
+    assert f'<tr id="delivery-{first.id}"' in answer
+    assert f'<tr id="delivery-{second.id}"' not in answer
+    assert f"mark={second.id}-pending-0-0" in answer
+    assert f"mark={first.id}" not in answer
+
+
+@pytest.mark.parametrize("query", ["", "?mark=", "?mark=x-y", "?mark=99999999999999999999", "?mark=7-pending-0-0"])
+def test_marks_of_nothing_end_the_polling(admin, query):
+    answer = admin.get(f"{LOG}/unfinished{query}")
+    assert (answer.status_code, answer.text.strip()) == (200, '<div id="unfinished"></div>')
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"active": False}, "Pending (webhook inactive)"),
+        ({"breaker_opened_at": utcnow(), "probe_at": utcnow() + timedelta(minutes=5)}, "Pending (webhook failing)"),
+    ],
+)
+def test_what_waits_for_its_webhook_says_so_and_is_asked_for_seldom(admin, state, words):
+    delivery = add_delivery()
+    for name, value in state.items():
+        setattr(delivery.webhook, name, value)
+    db.session.commit()
+    page = admin.get(LOG).text
+    assert words in page
+    assert 'hx-trigger="every 30s"' in page
+    assert "waits" in admin.get(f"{LOG}/{delivery.id}").text
+
+
+def test_a_delivery_that_waits_for_its_webhook_says_so(admin):
+    delivery = add_delivery()
+    delivery.webhook.active = False
+    db.session.commit()
+    assert "Pending (webhook inactive)" in admin.get(LOG).text
+    assert "The webhook is inactive, so this waits." in admin.get(f"{LOG}/{delivery.id}").text
+
+
+def test_a_delivery_shows_each_attempt_with_request_and_response(admin):
+    delivery = settle(add_delivery(), 500, attempts_count=2)
+    add_attempt(delivery)
+    add_attempt(delivery, number=2, outcome="refused", response_code=None, response_headers=[], response_body=None)
+    page = admin.get(f"{LOG}/{delivery.id}").text
+    for text in (
+        "Attempt 1",
+        "Attempt 2",
+        "webhook-id: ",
+        "Set-Cookie: a=1\nSet-Cookie: b=2",
+        "203.0.113.7:443",
+        "TLSv1.3",
+        "500 Internal Server Error",
+        "nothing is listening on that port",
+        "Check that the endpoint&#39;s server is running",
+        "curl -X POST https://example.com/webhooks",
+    ):
+        assert text in page
+
+
+def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin):
+    delivery = settle(add_delivery(), 500)
+    delivery.event.body = b'{"x":"<script>alert(1)</script>"}'
+    db.session.commit()
+    add_attempt(delivery, response_body=b'\xff<img src=x onerror=alert(1) hx-get="/logout">')
+    page = admin.get(f"{LOG}/{delivery.id}").text
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "\ufffd&lt;img" in page
+    assert all("hx-disable" in tag for tag in re.findall(r"<pre[^>]*>", page))
+
+
+def test_the_body_downloads_byte_for_byte(admin):
+    delivery = add_delivery()
+    answer = admin.get(f"{LOG}/{delivery.id}/body")
+    assert answer.data == delivery.event.body
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("path", ["1", "0", "9223372036854775808", "99999999999999999999999", "x", "1/row", "1/body"])
+def test_an_unknown_delivery_is_a_404(admin, path):
+    assert admin.get(f"{LOG}/{path}").status_code == 404
+
+
+def test_the_list_asks_the_database_for_no_payload(admin):
+    add_delivery()
+    statements = []
+    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    admin.get(LOG)
+    assert statements
+    assert not any("events.body" in statement or "events_1.body" in statement for statement in statements)
+    assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
+
+
+def test_the_current_environment_holds_until_another_is_asked_for(admin):
+    here, there = add_delivery(), add_delivery(make_webhook(environment="staging"))
+    admin.post("/environment", data={"environment": "staging"})
+    assert shown_ids(admin) == [there.id]
+    assert shown_ids(admin, environment="production") == [here.id]
+    assert shown_ids(admin, webhook=here.webhook_id) == [here.id]
+    page = admin.get(LOG, query_string={"environment": ""}).text
+    assert [int(id) for id in re.findall(r'<tr id="delivery-(\d+)"', page)] == [there.id, here.id]
+    assert f'href="{LOG}?sort=time&amp;environment="' in page

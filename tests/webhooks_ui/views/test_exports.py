@@ -1,0 +1,63 @@
+import csv
+import json
+from io import StringIO
+
+import pytest
+
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.deliveries import export as delivery_export
+
+LOG = "/admin/webhook-deliveries"
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(delivery_export, "BATCH_ROWS", 2)
+
+
+def rows_of(answer):
+    return list(csv.DictReader(StringIO(answer.text, newline="")))
+
+
+def test_csv_holds_what_the_filters_show(admin):
+    failed = [settle(add_delivery(), 503) for _ in range(5)]
+    settle(add_delivery())
+    answer = admin.get(f"{LOG}/export.csv?status=failed")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert 'filename="deliveries.csv"' in answer.headers["Content-Disposition"]
+    rows = rows_of(answer)
+    assert [int(row["id"]) for row in rows] == [delivery.id for delivery in failed][::-1]
+    assert (rows[0]["status"], rows[0]["response_code"], rows[0]["webhook"]) == ("failed", "503", "Orders")
+    assert rows[0]["event_id"] == failed[-1].event.public_id
+    assert rows[0]["last_attempt_at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")'])
+def test_a_cell_is_never_a_formula(admin, name):
+    add_delivery(make_webhook(name=name))
+    assert rows_of(admin.get(f"{LOG}/export.csv"))[0]["webhook"] == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ['comma, "quote"', "line\nbreak", "<b>Zoë</b> 🎉"])
+def test_other_text_comes_through_as_it_is(admin, name):
+    add_delivery(make_webhook(name=name))
+    assert rows_of(admin.get(f"{LOG}/export.csv"))[0]["webhook"] == name
+    assert json.loads(admin.get(f"{LOG}/export.json").text)[0]["webhook"] == name
+
+
+def test_json_is_one_array(admin):
+    ids = [add_delivery().id for _ in range(5)]
+    rows = json.loads(admin.get(f"{LOG}/export.json").text)
+    assert [row["id"] for row in rows] == ids[::-1]
+    assert rows[0]["response_code"] is None
+    assert json.loads(admin.get(f"{LOG}/export.json?status=failed").text) == []
+
+
+def test_an_empty_export_has_its_head(admin):
+    assert admin.get(f"{LOG}/export.csv").text.strip() == ",".join(delivery_export.COLUMNS)
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_admins_may(sign_in, role):
+    assert sign_in(role).get(f"{LOG}/export.csv").status_code == 403

@@ -1,0 +1,61 @@
+"""Redis away, or hanging: publishing and pages go on."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import ConnectionError
+
+from tests.support.factories import make_api_key, make_webhook
+from webhooks_ui.database import redis as redis_client
+
+EVENT = {"type": "license.activated", "data": {}}
+NOTICE = "so deliveries wait"
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> str:
+    """The URL of a Redis that takes connections and never answers."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "hangs.sock"))
+        listener.listen(16)
+        yield f"unix://{tmp_path / 'hangs.sock'}"
+
+
+def test_the_pages_say_that_deliveries_wait(app: Flask, admin: FlaskClient) -> None:
+    assert NOTICE not in admin.get("/admin/webhooks").text
+    app.extensions["redis"] = redis_client.connect("unix:///nobody/listens")
+    for path in ("/admin/webhooks", "/admin/webhook-deliveries"):
+        answer = admin.get(path)
+        assert answer.status_code == 200
+        assert NOTICE in answer.text
+
+
+def test_a_redis_that_hangs_holds_up_one_request_for_a_second_and_the_next_not_at_all(
+    app: Flask, client: FlaskClient, hanging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_client, "TIMEOUT_SECONDS", 0.2)
+    make_webhook()
+    _, key = make_api_key()
+    app.extensions["redis"] = redis_client.connect(hanging)
+    waited = []
+    for _ in range(3):
+        started = time.monotonic()
+        answer = client.post("/api/v1/events", json=EVENT, headers={"Authorization": f"Bearer {key}"})
+        waited.append(time.monotonic() - started)
+        assert answer.status_code == 202
+    assert sum(waited[1:]) < waited[0]
+
+
+def test_after_a_pause_redis_is_tried_again(hanging: str, redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_client, "DOWN_SECONDS", 0.0)
+    redis = redis_client.connect(f"unix://{redis_socket}")
+    redis._down_until = time.monotonic() + 60
+    with pytest.raises(ConnectionError, match="a moment ago"):
+        redis.ping()
+    redis._down_until = 0.0
+    assert redis.ping()
+    redis.close()

@@ -1,0 +1,246 @@
+"""The list: what it shows, and the switch of each row."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.factories import make_webhook
+from webhooks_ui import wake
+from webhooks_ui.database import db
+from webhooks_ui.models import AuditEntry, Webhook, utcnow
+
+PAGE_SIZE = 25
+
+HTMX = {"HX-Request": "true"}
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r"data-row-link [^>]*><bdi>(.*?)</bdi>", page)
+
+
+def make_many(count: int) -> None:
+    for number in range(count):
+        make_webhook(name=f"Hook {number:03}", created_at=utcnow() - timedelta(minutes=number))
+
+
+def test_a_row_says_all_about_its_webhook(admin: FlaskClient) -> None:
+    make_webhook(name="Billing", url="https://a.example/in", event_types=["license.created", "contract.deleted"])
+    page = admin.get("/admin/webhooks").text
+    for text in ("Billing", "https://a.example/in", "2 events", "contract.deleted, license.created", "Production"):
+        assert text in page, text
+    assert 'data-status="active"' in page
+
+
+@pytest.mark.parametrize(
+    ("q", "found"), [("bill", ["Billing"]), ("EXAMPLE.ORG", ["Other"]), ("ÜBER", ["Über"]), ("%", []), ("_", [])]
+)
+def test_search_looks_at_name_and_url(admin: FlaskClient, q: str, found: list[str]) -> None:
+    make_webhook(name="Billing", url="https://a.example/in")
+    make_webhook(name="Other", url="https://b.example.org/in")
+    make_webhook(name="Über", url="https://c.example/in")
+    assert names(admin.get("/admin/webhooks", query_string={"q": q}).text) == found
+
+
+def test_filters_narrow_by_environment_and_status(admin: FlaskClient) -> None:
+    make_webhook(name="On")
+    make_webhook(name="Off", active=False)
+    make_webhook(name="Staged", environment="staging")
+    make_webhook(name="Sick", breaker_opened_at=utcnow())
+    make_webhook(name="Dead", active=False, disabled_at=utcnow(), disabled_reason="410")
+    for status, found in (("active", ["On"]), ("inactive", ["Off"]), ("failing", ["Sick"]), ("disabled", ["Dead"])):
+        assert names(admin.get(f"/admin/webhooks?status={status}&environment=production").text) == found
+    assert names(admin.get("/admin/webhooks?environment=staging").text) == ["Staged"]
+
+
+def test_the_newest_come_first_and_the_columns_sort(admin: FlaskClient) -> None:
+    make_webhook(name="beta", created_at=utcnow() - timedelta(days=1))
+    make_webhook(name="Alpha", created_at=utcnow() - timedelta(days=2))
+    make_webhook(name="gamma")
+    assert names(admin.get("/admin/webhooks").text) == ["gamma", "beta", "Alpha"]
+    assert names(admin.get("/admin/webhooks?sort=created_at").text) == ["Alpha", "beta", "gamma"]
+    assert names(admin.get("/admin/webhooks?sort=name").text) == ["Alpha", "beta", "gamma"]
+    assert names(admin.get("/admin/webhooks?sort=-name").text) == ["gamma", "beta", "Alpha"]
+
+
+def test_pages_have_25_rows_and_keep_the_filters(admin: FlaskClient) -> None:
+    make_many(PAGE_SIZE + 2)
+    first = admin.get("/admin/webhooks?q=hook&sort=name").text
+    assert len(names(first)) == PAGE_SIZE
+    assert 'href="/admin/webhooks?q=hook&amp;sort=name&amp;size=25&amp;page=2"' in first
+    assert names(admin.get("/admin/webhooks?q=hook&sort=name&page=2").text) == ["Hook 025", "Hook 026"]
+
+
+@pytest.mark.parametrize(
+    "query", ["page=9999", "page=99999999999999999999999", "page=2"], ids=["large", "huge", "the last"]
+)
+def test_a_page_past_the_end_is_the_last_one(admin: FlaskClient, query: str) -> None:
+    make_many(PAGE_SIZE + 1)
+    assert names(admin.get(f"/admin/webhooks?{query}").text) == [f"Hook {PAGE_SIZE:03}"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["page=-1", "page=abc", "page=", "page=²", "sort=secret", "status=on+fire", "environment=moon", "q=%00"],
+)
+def test_values_that_make_no_sense_count_as_not_given(admin: FlaskClient, query: str) -> None:
+    make_webhook(name="Orders")
+    assert names(admin.get(f"/admin/webhooks?{query}").text) == ["Orders"]
+
+
+@pytest.mark.parametrize("q", ["%ff", "%ed%a0%80", "x" * 10_000, "%f0%9f%98%80", "%27%22%3Cb%3E", "%5C"])
+def test_any_search_text_gets_a_page(admin: FlaskClient, q: str) -> None:
+    answer = admin.get(f"/admin/webhooks?q={q}")
+    assert answer.status_code == 200
+    assert "Clear filters" in answer.text
+    assert "<b>" not in answer.text.partition("<main")[2]
+
+
+def test_without_webhooks_the_page_offers_to_create_one(admin: FlaskClient) -> None:
+    page = admin.get("/admin/webhooks").text
+    assert "No webhooks found" in page
+    assert "Clear filters" not in page
+
+
+def test_a_filter_that_finds_nothing_offers_to_clear_it(admin: FlaskClient) -> None:
+    make_webhook()
+    page = admin.get("/admin/webhooks?q=nothing").text
+    assert "Clear filters" in page
+    assert "No webhooks found" not in page
+
+
+def test_deleted_webhooks_are_not_shown(admin: FlaskClient) -> None:
+    make_webhook(deleted_at=utcnow())
+    assert "No webhooks found" in admin.get("/admin/webhooks").text
+
+
+def test_htmx_gets_the_list_alone_with_its_count(admin: FlaskClient) -> None:
+    make_webhook()
+    answer = admin.get("/admin/webhooks?q=&environment=&status=", headers=HTMX | {"HX-Trigger": "webhook-filters"})
+    assert answer.text.strip().startswith('<div id="webhooks"')
+    assert "1 webhook</span>" in answer.text
+    assert answer.headers["HX-Replace-Url"] == "/admin/webhooks"
+    assert {"HX-Request", "HX-History-Restore-Request"} <= set(answer.vary)
+
+
+@pytest.mark.parametrize("header", ["HX-Boosted", "HX-History-Restore-Request"])
+def test_a_boosted_or_restored_page_is_whole(admin: FlaskClient, header: str) -> None:
+    assert "<html" in admin.get("/admin/webhooks", headers=HTMX | {header: "true"}).text
+
+
+def test_markup_in_a_name_is_text(admin: FlaskClient) -> None:
+    make_webhook(name="<img src=x onerror=alert(1)> \" ' & 😀 ‮abc")
+    page = admin.get("/admin/webhooks").text
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_the_toggle_sets_the_wanted_state(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    for when in ("now", "already"):  # sent twice, it's the same
+        answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX)
+        assert answer.status_code == 200
+        assert f'<tr id="webhook-{webhook.id}"' in answer.text
+        assert 'aria-checked="false"' in answer.text
+        assert f"is inactive {when}." in answer.text
+    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
+    assert (stored.active, stored.version) == (False, 2)
+    assert [entry.action for entry in db.session.scalars(db.select(AuditEntry))] == ["webhook.deactivated"]
+
+
+def test_a_stale_toggle_answers_with_the_present_state(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Renamed", active=False, disabled_at=utcnow(), disabled_reason="The endpoint is gone.")
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX).text
+    assert "Renamed is inactive already." in answer
+    assert 'data-status="disabled"' in answer
+    assert db.session.scalars(db.select(AuditEntry)).all() == []
+
+
+def test_the_toggle_of_a_deleted_webhook_takes_its_row_away(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing", deleted_at=utcnow())
+    make_webhook(environment="staging")
+    path, wanted = f"/admin/webhooks/{webhook.id}/active", {"active": "true"}
+    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment=staging"}
+    answer = admin.post(path, data=wanted, headers=here)
+    assert answer.status_code == 200
+    assert "<tr" not in answer.text
+    assert "Billing was deleted meanwhile." in answer.text
+    assert '<option value="staging" selected>Staging (1)</option>' in answer.text
+    for elsewhere in ({}, {"HX-Current-URL": "http://[/admin/webhooks/1"}):  # not from the list: no counts
+        assert "webhook-totals" not in admin.post(path, data=wanted, headers=HTMX | elsewhere).text
+    plain = admin.post(path, data=wanted, headers={"Referer": "http://localhost/admin/webhooks?q=a&page=2"})
+    assert (plain.status_code, plain.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
+    own_page = admin.post(path, data=wanted, headers={"Referer": f"http://localhost/admin/webhooks/{webhook.id}"})
+    assert own_page.headers["Location"] == "/admin/webhooks"
+    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
+    assert stored.deleted_at is not None
+
+
+def test_the_counts_after_a_toggle_are_those_of_the_filters_in_the_address(admin: FlaskClient) -> None:
+    webhook = make_webhook(environment="staging")
+    make_webhook()
+    admin.post("/environment", data={"environment": "staging"})
+    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment="}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=here).text
+    assert re.findall(r'<b class="number">(\d+)</b>', answer) == ["1", "1", "0", "0"]
+    assert '<option value="" selected>All environments (2)</option>' in answer
+
+
+def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClient) -> None:
+    now = utcnow()
+    make_webhook(name="Sick", breaker_opened_at=now, probe_at=now + timedelta(minutes=5, seconds=30))
+    make_webhook(name="Dead", active=False, disabled_at=now - timedelta(hours=2), disabled_reason="It answered 410.")
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", admin.get("/admin/webhooks").text))
+    assert "Failing Next probe in 5 minutes" in text
+    assert "Disabled automatically 2 hours ago. It answered 410." in text
+
+
+def test_the_figures_above_the_list_filter_it(admin: FlaskClient) -> None:
+    for active in (True, True, False):
+        make_webhook(active=active)
+    make_webhook(environment="staging", breaker_opened_at=utcnow())
+    page = admin.get("/admin/webhooks?environment=production").text
+    figures = dict(re.findall(r'id="total-(\w+)".*?<b class="number">(\d+)</b>', page))
+    assert figures == {"active": "2", "inactive": "1", "failing": "0", "disabled": "0"}
+    assert 'id="total-inactive" href="/admin/webhooks?environment=production&amp;status=inactive"' in page
+    chosen = admin.get("/admin/webhooks?environment=production&status=inactive&page=2").text
+    assert 'id="total-inactive" href="/admin/webhooks?environment=production"' in chosen
+    assert chosen.count('aria-current="true"') == 1
+
+
+def test_a_plain_toggle_goes_back_to_where_it_came_from(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    here = {"Referer": "http://localhost/admin/webhooks?q=a&page=2"}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=here)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
+    elsewhere = {"Referer": "http://evil.example/admin/webhooks?q=a"}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "true"}, headers=elsewhere)
+    assert answer.headers["Location"] == "/admin/webhooks"
+
+
+def test_switching_on_clears_the_health_and_wakes_the_workers(admin: FlaskClient) -> None:
+    webhook = make_webhook(
+        active=False, disabled_at=utcnow(), disabled_reason="410 Gone", consecutive_failures=12, failing_since=utcnow()
+    )
+    redis = admin.application.extensions["redis"]
+    redis.delete(wake.WAITING_KEY)
+    admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "true"})
+    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
+    assert (stored.status, stored.consecutive_failures, stored.disabled_reason) == ("active", 0, None)
+    assert redis.exists(wake.WAITING_KEY)
+
+
+@pytest.mark.parametrize("data", [{}, {"active": "maybe"}])
+def test_a_toggle_without_a_state_is_refused(admin: FlaskClient, data: dict[str, str]) -> None:
+    webhook = make_webhook()
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data=data)
+    assert answer.status_code == 422
+    assert "active must be true or false" in answer.text
+    assert db.session.get_one(Webhook, webhook.id, populate_existing=True).active
+
+
+@pytest.mark.parametrize("webhook_id", ["999", "99999999999999999999999", "-1", "abc"])
+def test_a_webhook_that_is_not_there_is_a_404(admin: FlaskClient, webhook_id: str) -> None:
+    assert admin.post(f"/admin/webhooks/{webhook_id}/active", data={"active": "true"}).status_code == 404
+    assert admin.get(f"/admin/webhooks/{webhook_id}").status_code == 404

@@ -1,0 +1,144 @@
+"""The code that receivers are shown, run on signed deliveries in each language that is installed here."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import config
+from jobs.sign import sign
+from webhooks_ui.models import secret_box
+
+FOLDER = config.ROOT / "templates" / "webhooks" / "snippets"
+BODY = '{"id":"evt_1","data":{"name":"Zoë \\u0000"}}'.encode()
+NAMES = ("python", "javascript", "php", "go", "ruby", "openssl")
+GO_MAIN = """
+package main
+
+import (
+	"encoding/json"
+	"example/webhook"
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	var given struct {
+		Headers map[string]string
+		Secret  string
+	}
+	json.NewDecoder(os.Stdin).Decode(&given)
+	headers := http.Header{}
+	for name, value := range given.Headers {
+		headers.Set(name, value)
+	}
+	body, _ := os.ReadFile("body.json")
+	fmt.Println(webhook.Verify(body, headers, given.Secret))
+}
+"""
+
+
+def snippet(name):
+    return (FOLDER / f"{name}.txt").read_text()
+
+
+def python(folder, case):
+    main = """
+import json, sys
+case = json.load(sys.stdin)
+print(verify(open("body.json", "rb").read(), case["headers"], case["secret"]))
+"""
+    return run([sys.executable, "-c", snippet("python") + main], folder, case)
+
+
+def javascript(folder, case):
+    main = """
+const fs = require("node:fs");
+const given = JSON.parse(fs.readFileSync(0));
+console.log(verify(fs.readFileSync("body.json"), given.headers, given.secret));
+"""
+    return run(["node", "-e", snippet("javascript") + main], folder, case)
+
+
+def go(folder, case):
+    if not (folder / "example").exists():
+        (folder / "webhook").mkdir()
+        (folder / "webhook" / "verify.go").write_text(snippet("go"))
+        (folder / "go.mod").write_text("module example\n\ngo 1.19\n")
+        (folder / "main.go").write_text(GO_MAIN)
+        subprocess.run(["go", "build", "-o", "example", "."], cwd=folder, check=True)
+    return run([str(folder / "example")], folder, case)
+
+
+def php(folder, case):
+    main = """
+$case = json_decode(file_get_contents("php://stdin"), true);
+echo json_encode(verify(file_get_contents("body.json"), $case["headers"], $case["secret"]));
+"""
+    return run(["php", "-r", snippet("php").removeprefix("<?php") + main], folder, case)
+
+
+def ruby(folder, case):
+    main = """
+given = JSON.parse($stdin.read)
+puts verify(File.binread("body.json"), given["headers"], given["secret"])
+"""
+    return run(["ruby", "-rjson", "-e", snippet("ruby") + main], folder, case)
+
+
+def openssl(folder, case):
+    headers = case["headers"]
+    names = {"ID": headers["webhook-id"], "TIMESTAMP": headers["webhook-timestamp"], "SECRET": case["secret"]}
+    environment = names | {"SIGNATURE": headers["webhook-signature"]}
+    return run(["sh", "-c", snippet("openssl")], folder, case, environment)
+
+
+def run(command, folder, case, environment=None):
+    """Whether the command says that the delivery is genuine."""
+    (folder / "body.json").write_bytes(case["body"])
+    given = json.dumps({"headers": case["headers"], "secret": case["secret"]}).encode()
+    done = subprocess.run(command, cwd=folder, input=given, capture_output=True, env=os.environ | (environment or {}))
+    assert done.stdout, done.stderr
+    return done.stdout.decode().strip() in ("true", "True", "genuine")
+
+
+RUNNERS = {"python": python, "javascript": javascript, "php": php, "go": go, "ruby": ruby, "openssl": openssl}
+PROGRAMS = {"python": sys.executable, "javascript": "node"}
+
+
+def case(*, secrets=None, secret=None, timestamp=None, body=BODY, signature=None):
+    secret = secret or secret_box.generate()
+    at = int(time.time()) if timestamp is None else timestamp
+    keys = [secret_box.key_bytes(text) for text in secrets or [secret]]
+    headers = {
+        "webhook-id": "evt_1",
+        "webhook-timestamp": str(at),
+        "webhook-signature": signature or sign("evt_1", at, BODY, keys),
+    }
+    return {"body": body, "headers": headers, "secret": secret}
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language, tmp_path):
+    if shutil.which(PROGRAMS.get(language, language)) is None:
+        pytest.skip(f"{language} is not installed")
+    verify = RUNNERS[language]
+    mine = secret_box.generate()
+    assert verify(tmp_path, case())
+    assert verify(tmp_path, case(secret=mine, secrets=[secret_box.generate(), mine]))
+    assert not verify(tmp_path, case(secret=mine, secrets=[secret_box.generate()]))
+    assert not verify(tmp_path, case(body=BODY + b" "))
+    assert not verify(tmp_path, case(signature="v1,é"))
+    if language != "openssl":  # which shows the signature alone
+        assert not verify(tmp_path, case(timestamp=int(time.time()) - 301))
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_the_documentation_shows_the_same_code(language):
+    assert snippet(language).strip() in Path(config.ROOT / "docs" / "verifying.md").read_text()

@@ -1,0 +1,86 @@
+"""Response headers, assets and error pages."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
+
+from webhooks_ui.views.webhooks import listing
+
+
+def test_the_content_security_policy_holds_nothing_unsafe(client: FlaskClient) -> None:
+    policy = client.get("/login").headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_pages_are_kept_by_no_cache(admin: FlaskClient) -> None:
+    assert admin.get("/admin/webhooks").headers["Cache-Control"] == "no-store"
+    assert admin.get("/admin/webhooks").headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_hold_no_inline_script_or_style(admin: FlaskClient) -> None:
+    for path in ("/admin/webhooks", "/admin/webhooks/new"):
+        page = admin.get(path).text
+        assert "<style" not in page
+        assert " style=" not in page
+        assert "<script>" not in page
+        assert " onclick=" not in page
+
+
+@pytest.mark.parametrize("name", ["app.css", "app.js", "htmx.js", "icons.svg", "favicon.svg"])
+def test_an_asset_with_its_version_is_kept_for_ever(app: Flask, client: FlaskClient, name: str) -> None:
+    with app.test_request_context():
+        address = app.jinja_env.globals["asset_url"](name)
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert len(answer.data) > 100
+
+
+def test_an_unknown_asset_is_a_404(client: FlaskClient) -> None:
+    assert client.get("/assets/passwd").status_code == 404
+
+
+def test_an_unknown_page_helps(admin: FlaskClient) -> None:
+    answer = admin.get("/admin/nothing-here")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_a_wrong_method_says_which_are_right(admin: FlaskClient) -> None:
+    answer = admin.post("/admin/webhooks")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_an_error_reaches_htmx_as_an_alert(admin: FlaskClient) -> None:
+    answer = admin.get("/admin/webhooks/999", headers={"HX-Request": "true"})
+    assert answer.status_code == 404
+    assert answer.headers["HX-Retarget"] == "#alert"
+    assert "<html" not in answer.text
+
+
+def test_a_database_that_is_locked_is_a_503_page(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(filters: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(listing, "find_page", fail)
+    answer = admin.get("/admin/webhooks")
+    assert answer.status_code == 503
+    assert "can&#39;t be reached right now" in answer.text
+    assert "locked" not in answer.text
+    assert answer.headers["Retry-After"] == "5"
+
+
+def test_a_crash_is_a_page_without_a_traceback(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(filters: object) -> None:
+        raise RuntimeError("private detail")
+
+    admin.application.config["PROPAGATE_EXCEPTIONS"] = False
+    monkeypatch.setattr(listing, "find_page", fail)
+    answer = admin.get("/admin/webhooks")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "private detail" not in answer.text

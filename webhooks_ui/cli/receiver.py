@@ -1,0 +1,122 @@
+"""Listen: a small receiver that verifies deliveries and prints them."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
+
+from webhooks_ui.cli.verify import NotVerified, verify
+
+BODY_MAX_BYTES = 1024 * 1024
+IDLE_SECONDS = 60
+
+
+class CannotListen(Exception):
+    """The port or the host can't be had; the message says what to do."""
+
+
+class Receiver(ThreadingMixIn, TCPServer):
+    """Verifies what is posted to it, with ``secret``, and gives each delivery to ``show`` as text."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, host: str, port: int, secret: str, status: int, show: Callable[[str], None]) -> None:
+        self.secret = secret
+        self.status = status
+        self.show = show
+        self.showing = threading.Lock()
+        try:
+            self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            super().__init__((host, port), Handler)
+        except socket.gaierror:
+            raise CannotListen(f"{host} is no address of this machine.") from None
+        except OSError as error:
+            reason = "is taken; choose another --port" if port else "can't be opened"
+            raise CannotListen(f"Port {port} on {host} {reason}. ({error.strerror})") from None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept open between deliveries."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = IDLE_SECONDS
+    server: Receiver
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return self._answer(411, "Content-Length is missing", close=True)
+        if int(length) > BODY_MAX_BYTES:
+            return self._answer(413, f"Over {BODY_MAX_BYTES:,} bytes", close=True)
+        body = self.rfile.read(int(length))
+        try:
+            verify(body, dict(self.headers.items()), self.server.secret)
+            status, verdict = self.server.status, "verified"
+        except NotVerified as error:
+            status, verdict = 401, f"NOT VERIFIED: {error}"
+        self._show(verdict, body)
+        self._answer(status, verdict)
+
+    def _answer(self, status: int, text: str, *, close: bool = False) -> None:
+        body = b"" if status in (204, 304) else f"{text}\n".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        if close:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _show(self, verdict: str, body: bytes) -> None:
+        headers = self.headers
+        head = [
+            f"{datetime.now().astimezone():%H:%M:%S}",
+            headers.get("X-Webhook-Event", "(no type)"),
+            headers.get("webhook-id", "(no id)"),
+            f"attempt {headers.get('X-Webhook-Attempt', '?')}",
+            verdict,
+        ]
+        with self.server.showing:
+            self.server.show(f"{printable('  '.join(head))}\n{pretty(body)}\n")
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nothing: what came is shown already."""
+
+
+def serve(host: str, port: int, secret: str, status: int, show: Callable[[str], None]) -> None:
+    """Receive until Ctrl-C; says the address once the port is open.
+
+    Raises:
+        CannotListen: the port is taken, or the host is none of this machine.
+    """
+    with Receiver(host, port, secret, status, show) as receiver:
+        shown_host = f"[{host}]" if ":" in host else host
+        show(f"Listening on http://{shown_host}:{receiver.server_address[1]} (Ctrl-C ends it)")
+        try:
+            receiver.serve_forever()
+        except KeyboardInterrupt:
+            show("Stopped.")
+
+
+def pretty(body: bytes) -> str:
+    """The body as indented JSON, or as it is where it is none."""
+    text = body.decode("utf-8", "replace")
+    with suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """``text`` without the power to move the cursor or to turn the writing's direction."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
+    )

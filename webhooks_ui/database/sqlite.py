@@ -1,0 +1,155 @@
+"""What SQLite does in its own way. ``dialect.Dialect`` says what each name is for.
+
+Between two rows of a statement, Python's driver gives up the interpreter's lock. In a worker full of sending threads it
+waits long until it has that back, while SQLite's own lock keeps all other writers waiting. So rows go in, and come out,
+all at once.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Table, UnaryExpression, and_
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.operators import custom_op
+
+from webhooks_ui.database.sqlite_writers import QueueingConnection
+from webhooks_ui.database.statements import statement_of
+
+Row = TypeVar("Row")
+
+BUSY_TIMEOUT_MS = 10_000
+STATEMENT_ROWS = 50  # more in one statement gain nothing
+WORKER_CACHE_KIB = 4_096  # a worker reads each row once: the system's cache serves all of them
+
+CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
+SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
+ROW_LOCK = ""
+JSON_IDS = "(SELECT value FROM json_each(:ids))"
+
+
+def insert(table: Table) -> Any:
+    return sqlite.insert(table)
+
+
+def prepare(connection: Any) -> None:
+    """Allow readers beside one writer (WAL), wait instead of failing, and have each commit on the disk."""
+    connection.isolation_level = None  # ``begin`` says BEGIN itself
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16384",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def relax_commits(connection: Any) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA cache_size=-{WORKER_CACHE_KIB}")
+
+
+def begin(connection: Connection, writes: bool) -> None:
+    """Begin as a reader or as a writer at once: SQLite refuses to upgrade a lock while others write."""
+    if not writes:
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        driver.begin_writing()
+    except sqlite3.OperationalError as error:  # SQLAlchemy wraps only what passes through it
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+
+def check_alive(connection: Any) -> None:
+    """A file doesn't hang up."""
+
+
+def time_value(at: datetime | None) -> str | None:
+    """Return the text that SQLAlchemy stores for a time."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
+
+
+def text_of(column: str) -> str:
+    return f"CAST({column} AS TEXT)"
+
+
+def contains(column: Any, text: str) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = column.contains(text, autoescape=True)
+    return condition
+
+
+def unindexed(column: Any) -> Any:
+    """Return ``+column``, for which SQLite keeps to the index of the order. Else it would read rows, and sort."""
+    return UnaryExpression(column, operator=custom_op("+"))
+
+
+def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Write the index's condition out: SQLite takes a partial index only for that."""
+    return and_(index_condition, condition)
+
+
+def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
+
+
+def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
+    statement = f"UPDATE {table.name} SET {values} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
+    _in_portions(connection, statement, rows)
+
+
+def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    *key, count = columns
+    conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
+    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} {conflict}", rows)
+
+
+def select_rows(
+    connection: Connection, kind: Callable[..., Row], columns: str, source: str, values: Mapping[str, Any]
+) -> list[Row]:
+    statement = statement_of(f"SELECT json_group_array(json_array({columns})) FROM {source}")
+    return [kind(*row) for row in json.loads(connection.execute(statement, values).scalar_one())]
+
+
+def first_of_each(array: str, rows: str) -> str:
+    return f"""
+        SELECT d.id FROM json_each(:{array}) AS wanted CROSS JOIN deliveries AS d
+        WHERE d.id IN ({rows.format(each="wanted.value")})
+    """
+
+
+def first_of_all(rows: str) -> str:
+    return rows
+
+
+def update_selected(
+    connection: Connection,
+    kind: Callable[..., Row],
+    table: str,
+    assignments: str,
+    columns: Sequence[str],
+    source: str,
+    condition: str,
+    values: Mapping[str, Any],
+) -> list[Row]:
+    rows: list[Any] = select_rows(
+        connection, lambda *row: row, ", ".join(columns), f"({source}) AS selected WHERE {condition}", values
+    )
+    if rows:
+        update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS}"
+        connection.execute(statement_of(update), {**values, "ids": json.dumps([row[0] for row in rows])})
+    return [kind(*row) for row in rows]
+
+
+def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    for start in range(0, len(rows), STATEMENT_ROWS):
+        portion = rows[start : start + STATEMENT_ROWS]
+        marks = f"({', '.join('?' * len(portion[0]))})"
+        values = f"VALUES {', '.join([marks] * len(portion))}"
+        connection.exec_driver_sql(statement.format(values=values), tuple(value for row in portion for value in row))

@@ -1,0 +1,44 @@
+"""The database, made once and bound to an app in ``create_app``, and how its connections begin."""
+
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import DeclarativeBase
+
+from webhooks_ui.database.dialect import dialect, dialect_of_url
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy, whose engines know the kind of their database."""
+
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Any) -> Engine:
+        """Make an engine that prepares its connections, checks them, and begins as its dialect does."""
+        own = dialect_of_url(str(options["url"]))
+        options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
+        engine = super()._make_engine(bind_key, options, app)
+        event.listen(engine, "connect", lambda connection, _record: own.prepare(connection))
+        event.listen(engine, "checkout", lambda connection, _record, _proxy: own.check_alive(connection))
+        event.listen(engine, "begin", _begin)
+        return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Begin reading or, with the execution option ``writes``, writing at once, so that no lock is upgraded."""
+    dialect(connection).begin(connection, bool(connection.get_execution_options().get("writes")))
+
+
+db = Database(model_class=Base)

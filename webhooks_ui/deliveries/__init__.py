@@ -1,0 +1,1 @@
+"""Deliveries: finding them in the log, changing them, and showing them."""

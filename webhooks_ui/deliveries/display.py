@@ -1,0 +1,102 @@
+"""How a delivery and its attempts are shown to people."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.filters import STATUS_FILTERS
+from webhooks_ui.deliveries.outcomes import ADVICE, Outcome, explain
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
+from webhooks_ui.parsing import PRESETS
+
+PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+CHOICES: dict[str, list[tuple[str, str]]] = {
+    "category": [("", "All categories"), *((name, name.capitalize()) for name in CATEGORIES)],
+    "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUS_FILTERS)],
+    "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
+    "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
+}
+ATTEMPTS_SHOWN = 50  # the last ones: a person may retry for ever
+INLINE_BODY_MAX_BYTES = 16 * 1024  # more is loaded when it is opened
+SOON = timedelta(minutes=1)
+STALLED = timedelta(seconds=15)
+DAY = timedelta(days=1)
+
+
+def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
+    """The last attempts, newest first."""
+    query = select(Attempt).filter_by(delivery_id=delivery.id).order_by(Attempt.number.desc()).limit(ATTEMPTS_SHOWN)
+    return db.session.scalars(query).all()
+
+
+def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
+    """How many attempts the delivery has in all, if none succeeds."""
+    schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
+    return delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
+
+
+def held_by(delivery: Delivery) -> str:
+    """Which state of its webhook the delivery waits for to end: ``inactive``, ``failing``, or none."""
+    if delivery.is_final or delivery.forced or delivery.is_under_way:
+        return ""
+    if not delivery.webhook.active:
+        return "inactive"
+    return "failing" if delivery.webhook.breaker_opened_at else ""
+
+
+def poll_seconds(delivery: Delivery) -> int | None:
+    """How often a page that shows the delivery should look again; ``None`` once nothing will change."""
+    if delivery.is_final:
+        return None
+    soon = delivery.next_attempt_at is None or delivery.next_attempt_at < utcnow() + SOON
+    return 2 if soon and not held_by(delivery) else 30
+
+
+def poll_soonest(deliveries: Iterable[Delivery]) -> int:
+    """How often a page that shows all of these should look again."""
+    return min((seconds for delivery in deliveries if (seconds := poll_seconds(delivery))), default=30)
+
+
+def unfinished(deliveries: Iterable[Delivery]) -> list[str]:
+    """A mark for each delivery that may still change: its id and what a row shows of its state."""
+    return [mark(delivery) for delivery in deliveries if not delivery.is_final]
+
+
+def mark(delivery: Delivery) -> str:
+    """What changes with a delivery's row: ``<id>-<status>-<attempts>-<under way>``."""
+    return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"
+
+
+def explanation(attempt: Attempt) -> str:
+    return explain(attempt.outcome, attempt.response_code, attempt.detail)
+
+
+def advice(attempt: Attempt) -> str:
+    return ADVICE[Outcome(attempt.outcome)] if attempt.outcome in ADVICE else ""
+
+
+def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
+    """Headers as they are written on the wire; in a list of pairs a name may come twice."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return "\n".join(f"{name}: {value}" for name, value in pairs)
+
+
+def decoded(body: bytes | None) -> str:
+    """A body as text, whatever its bytes are."""
+    return (body or b"").decode("utf-8", "replace")
+
+
+def as_curl(delivery: Delivery, attempt: Attempt) -> str:
+    """A shell command that sends the attempt again; a long body is read from the downloaded file."""
+    data = decoded(delivery.event.body)
+    if len(delivery.event.body) > INLINE_BODY_MAX_BYTES:
+        data = f"@delivery-{delivery.id}.json"
+    options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items()]
+    parts = [f"curl -X POST {shlex.quote(attempt.url)}", *options, f"--data-binary {shlex.quote(data)}"]
+    return " \\\n  ".join(parts)

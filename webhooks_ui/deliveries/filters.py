@@ -1,0 +1,98 @@
+"""The filters of the delivery log: what the address says in, checked values out. Nonsense counts as not given."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from werkzeug.datastructures import MultiDict
+
+from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.models import RETRYING, DeliveryStatus, Environment
+from webhooks_ui.parsing import clean, one_of, parse_id, parse_time
+
+STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
+UNFINISHED = "unfinished"  # pending or retrying
+STATUS_FILTERS = (UNFINISHED, *STATUSES)
+CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx")
+SORTS = ("-time", "time", "-status", "status", "-code", "code")
+_CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
+
+
+@dataclass(frozen=True)
+class DeliveryFilters:
+    """Which deliveries to show; an empty text means all.
+
+    ``since`` and ``until`` bound the time at which a delivery was created: a preset, a date or an ISO time (UTC).
+    """
+
+    q: str = ""
+    category: str = ""
+    status: str = ""
+    code: str = ""
+    environment: str = ""
+    webhook: str = ""
+    since: str = ""
+    until: str = ""
+    sort: str = SORTS[0]
+
+    @classmethod
+    def parse(cls, args: Mapping[str, str]) -> "DeliveryFilters":
+        """The filters in a query string or a form."""
+        given = {field.name: clean(_last(args, field.name)) for field in fields(cls)}
+        return cls(
+            q=given["q"],
+            category=one_of(CATEGORIES, given["category"]),
+            status=one_of(STATUS_FILTERS, given["status"]),
+            code=given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
+            environment=one_of(tuple(Environment), given["environment"]),
+            webhook=given["webhook"] if parse_id(given["webhook"]) is not None else "",
+            since=given["since"] if parse_time(given["since"]) else "",
+            until=given["until"] if parse_time(given["until"]) else "",
+            sort=one_of(SORTS, given["sort"]) or SORTS[0],
+        )
+
+    @property
+    def args(self) -> dict[str, str]:
+        """What goes into an address to say the same again."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in given.items() if value and (name, value) != ("sort", SORTS[0])}
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything is filtered out."""
+        return bool(self.args.keys() - {"sort"})
+
+    @property
+    def webhook_id(self) -> int | None:
+        return parse_id(self.webhook)
+
+    @property
+    def codes(self) -> tuple[int, int] | None:
+        """The first and the last response code that match."""
+        if not self.code:
+            return None
+        return int(self.code.replace("x", "0")), int(self.code.replace("x", "9"))
+
+    @property
+    def since_at(self) -> datetime | None:
+        return parse_time(self.since)
+
+    @property
+    def until_at(self) -> datetime | None:
+        return parse_time(self.until, end_of_day=True)
+
+    def with_(self, **changes: str) -> "DeliveryFilters":
+        return replace(self, **changes)
+
+
+def _last(args: Mapping[str, str], name: str) -> str:
+    """The last value that isn't empty: a time typed by hand comes after the list of presets, and counts.
+
+    Not where the page showed it already (``seen``, sent without JavaScript): then the preset is what was chosen.
+    """
+    values = args.getlist(name) if isinstance(args, MultiDict) else [args.get(name, "")]
+    given = [value for value in values if value]
+    if len(given) > 1 and given[-1] == args.get("seen"):
+        given.pop()
+    return given[-1] if given else ""

@@ -1,0 +1,106 @@
+"""Send missed: deliveries of events that a webhook didn't get, as while it was inactive or not subscribed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, func, insert, select
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.changes import new_delivery
+from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
+from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
+from webhooks_ui.models.webhook import IS_LIVE
+
+WINDOW_EVENTS = 5_000
+
+
+@dataclass(frozen=True)
+class Missed:
+    """The events of some types in a time range that a webhook has no delivery of."""
+
+    webhook_id: int
+    environment: str
+    event_types: tuple[str, ...]
+    since: str  # this and the next: ISO 8601, with a zone
+    until: str
+
+    @classmethod
+    def of(cls, webhook: Webhook, since: datetime, until: datetime) -> "Missed":
+        return cls(webhook.id, webhook.environment, tuple(webhook.event_types), since.isoformat(), until.isoformat())
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> "Missed":
+        """The inverse of ``as_json``."""
+        return cls(**{**fields, "event_types": tuple(fields["event_types"])})
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """The event ids between which all of them are, both exclusive."""
+        first = first_id_at(Event, datetime.fromisoformat(self.since) - CLOCK_SLACK)
+        return first - 1, highest_id(Event) + 1
+
+
+def next_missed(missed: Missed, place: int, end: int, limit: int) -> tuple[list[tuple[int, str]], int | None]:
+    """Ids and types of the next missed events above ``place``, and where to go on; ``None`` at ``end``."""
+    window = min(place + WINDOW_EVENTS, end)
+    events = [(row.id, row.type) for row in db.session.execute(_query(missed, place, window).limit(limit))]
+    if len(events) == limit:
+        return events, events[-1][0]
+    return events, window if window < end else None
+
+
+def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
+    """How many there are; and whether that is all, or only what ``seconds`` were enough for."""
+    give_up_at = time.monotonic() + seconds
+    place, end = missed.ids
+    total = 0
+    while place < end:
+        if time.monotonic() > give_up_at:
+            return total, False
+        window = min(place + WINDOW_EVENTS, end)
+        found = _query(missed, place, window).order_by(None).subquery()
+        total += db.session.scalar(select(func.count()).select_from(found)) or 0
+        place = window
+    return total, True
+
+
+def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
+    """Make a pending delivery of each of ``events`` that still has none; how many that were."""
+    # The lock lets another transaction that does the same for this webhook wait for our commit.
+    alive = select(Webhook.id).where(Webhook.id == missed.webhook_id, IS_LIVE).with_for_update(key_share=True)
+    if not events or connection.execute(alive).first() is None:
+        return 0
+    ids = [event_id for event_id, _ in events]
+    query = select(Delivery.event_id).where(Delivery.event_id.in_(ids), Delivery.webhook_id == missed.webhook_id)
+    there = set(connection.execute(query).scalars())
+    now = utcnow()
+    rows = [
+        new_delivery(id, type, missed.webhook_id, missed.environment, now, trigger=DeliveryTrigger.MISSED)
+        for id, type in events
+        if id not in there
+    ]
+    if rows:
+        connection.execute(insert(Delivery), rows)
+    return len(rows)
+
+
+def _query(missed: Missed, place: int, window: int) -> Select[int, str]:
+    return (
+        select(Event.id, Event.type)
+        .where(
+            Event.id > place,
+            Event.id <= window,
+            func.coalesce(Event.environment, "") == missed.environment,  # or SQLite takes the index on it, and sorts
+            Event.type.in_(missed.event_types),
+            Event.created_at.between(datetime.fromisoformat(missed.since), datetime.fromisoformat(missed.until)),
+            ~exists().where(Delivery.event_id == Event.id, Delivery.webhook_id == missed.webhook_id),
+        )
+        .order_by(Event.id)
+    )

@@ -1,0 +1,150 @@
+"""Pages of the delivery log: by keyset, so that page 100,000 costs what page 1 does and new rows shift nothing."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import joinedload
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.ids_by_time import highest_id
+from webhooks_ui.deliveries.search import Search, search
+from webhooks_ui.deliveries.walk import by_id, matching_ids, window_end
+from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
+from webhooks_ui.parsing import ID_MAX
+
+PAGE_ROWS = 25
+SORTED_ROWS = 1_500  # in one window
+NEWER_MAX = 99
+
+_CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deliveries, and the cursors of the pages around them (``""``: the first page; ``None``: there is none)."""
+
+    deliveries: list[Delivery]
+    previous: str | None = None
+    next: str | None = None
+    searched_back_to: datetime | None = None  # set: the search went so far, and ``next`` carries it on
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the log: beside a row, or at an offset of the window below a row."""
+
+    kind: str
+    id: int
+    offset: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor | None":
+        """The place that ``text`` means; anything but a cursor of ours means the first page."""
+        match = _CURSOR.fullmatch(text) if text.isascii() else None
+        if match is None or int(match["id"]) > ID_MAX:
+            return None
+        return cls(match["kind"], int(match["id"]), int(match["offset"] or 0))
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.id}-{self.offset}" if self.kind == "window" else f"{self.kind}-{self.id}"
+
+
+def find_page(filters: DeliveryFilters, cursor_text: str = "") -> Page:
+    """The deliveries that ``filters`` show, at the place that ``cursor_text`` names."""
+    found = search(filters)
+    cursor = Cursor.parse(cursor_text)
+    if filters.sort not in ("time", "-time"):
+        return _sorted_page(found, filters.sort, cursor if cursor and cursor.kind == "window" else None)
+    newest_first = filters.sort == "-time"
+    if cursor and cursor.kind == "before":
+        page = _page_before(found, cursor.id, newest_first)
+        if page:
+            return page
+    return _page_after(found, cursor.id if cursor and cursor.kind == "after" else None, newest_first)
+
+
+def count_newer(filters: DeliveryFilters, than_id: int) -> int:
+    """How many matching deliveries were created after ``than_id``; counts to 99."""
+    rows, _ = _walk(search(filters), than_id, False, NEWER_MAX)
+    return len(rows)
+
+
+def _page_after(found: Search, start: int | None, newest_first: bool) -> Page:
+    rows, end = _walk(found, start, newest_first, PAGE_ROWS + 1)
+    shown = rows[:PAGE_ROWS]
+    previous = None if start is None else str(Cursor("before", shown[0].id)) if shown else ""
+    if len(rows) > PAGE_ROWS:
+        return Page(shown, previous, str(Cursor("after", shown[-1].id)))
+    if end is None:
+        return Page(shown, previous)
+    return Page(shown, previous, str(Cursor("after", end)), _created_near(end))
+
+
+def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
+    """The page that ends just before ``start``; ``None`` if that isn't a full one, so that the first page serves."""
+    rows, _ = _walk(found, start, not newest_first, PAGE_ROWS + 1)
+    if len(rows) <= PAGE_ROWS:
+        return None
+    shown = rows[:PAGE_ROWS][::-1]
+    return Page(shown, str(Cursor("before", shown[0].id)), str(Cursor("after", shown[-1].id)))
+
+
+def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
+    """A page of a bounded window of rows, sorted; after its last page comes the next older window."""
+    start = cursor.id if cursor else highest_id(Delivery) + 1
+    offset = cursor.offset if cursor else 0
+    end = window_end(found, start, True, SORTED_ROWS)
+    query = (
+        select(Delivery)
+        .options(*LOADED)
+        .where(Delivery.id.in_(matching_ids(found, start, end, True, None)))
+        .order_by(*_order(sort))
+        .offset(offset)
+        .limit(PAGE_ROWS + 1)
+    )
+    rows = list(db.session.scalars(query))
+    back = str(Cursor("window", start, max(0, offset - PAGE_ROWS))) if offset else "" if cursor else None
+    if len(rows) > PAGE_ROWS:
+        return Page(rows[:PAGE_ROWS], back, str(Cursor("window", start, offset + PAGE_ROWS)))
+    if end is None:
+        return Page(rows, back)
+    return Page(rows, back, str(Cursor("window", end)), _created_near(end))
+
+
+def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:
+    """The next matching rows beyond ``start``, and the id at which the walk was cut short, if it was."""
+    if start is None:
+        start = highest_id(Delivery) + 1 if descending else 0
+    end = window_end(found, start, descending)
+    ids = matching_ids(found, start, end, descending, limit)
+    query = select(Delivery).options(*LOADED).where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)
+    return list(db.session.scalars(query)), end
+
+
+def _order(sort: str) -> tuple[Any, ...]:
+    key = _ATTENTION if sort.endswith("status") else func.coalesce(Delivery.response_code, 0)
+    return (key.desc() if sort.startswith("-") else key.asc(), Delivery.id.desc())
+
+
+def _created_near(delivery_id: int) -> datetime | None:
+    return db.session.scalar(select(Delivery.created_at).where(Delivery.id == delivery_id))
+
+
+_ATTENTION = case(  # by how much a person should look at it
+    {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
+)
+LOADED = (
+    joinedload(Delivery.webhook).load_only(
+        Webhook.name,
+        Webhook.active,
+        Webhook.deleted_at,
+        Webhook.retry_schedule,
+        Webhook.breaker_opened_at,
+        Webhook.probe_at,
+    ),
+    joinedload(Delivery.event).load_only(Event.public_id),
+)

@@ -1,0 +1,130 @@
+"""The delivery log's filters as SQL: where to begin, and what must hold of each row.
+
+A *source* is a condition that an index answers in the order of ids. The log walks the sources of its filters and
+checks the rest row by row, so that any combination of filters costs a bounded number of rows.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
+
+from webhooks_ui.database import db, dialect
+from webhooks_ui.deliveries.filters import UNFINISHED, DeliveryFilters
+from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
+from webhooks_ui.models.delivery import UNSETTLED
+from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
+from webhooks_ui.parsing import parse_id
+from webhooks_ui.webhooks.search import text_matches
+
+WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
+EVENTS_FOUND_MAX = 40
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True)
+class Search:
+    """The rows of any of ``sources`` (none: of the whole table) for which ``condition`` holds."""
+
+    sources: tuple[Condition, ...]
+    condition: Condition
+    joins: bool = False  # whether to check a row means to look up its webhook
+    ids: tuple[int | None, int | None] = (None, None)  # the lowest and the highest that can match, where known
+
+
+def search(filters: DeliveryFilters) -> Search:
+    """What ``filters`` ask of the database."""
+    text = _text_search(filters.q) if filters.q else Search((), true())
+    since, until = filters.since_at, filters.until_at
+    return Search(
+        text.sources or _filter_sources(filters),
+        and_(text.condition, *_conditions(filters)),
+        text.joins,
+        (
+            first_id_at(Delivery, since - CLOCK_SLACK) if since else None,
+            first_id_at(Delivery, until + CLOCK_SLACK) if until else None,
+        ),
+    )
+
+
+def _text_search(text: str) -> Search:
+    """A delivery's id, an event's id or its beginning, a part of an event type, of a webhook's name or of its URL."""
+    found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
+    if (delivery_id := parse_id(text)) is not None:
+        found.append(Delivery.id == delivery_id)
+    webhooks = _webhooks(text)
+    types = [name for name in EVENT_TYPES if text.lower() in name]
+    if len(webhooks) > WEBHOOK_SOURCES_MAX:
+        # A scalar subquery is asked row by row; for EXISTS, PostgreSQL would first hash all webhooks that match.
+        of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
+    if types:
+        return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
+    found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
+    return Search(tuple(found) or (false(),), true())
+
+
+def _webhooks(text: str) -> list[int]:
+    """The first webhooks whose name or URL holds ``text``, deleted ones, too; each by an index that holds the texts."""
+    live = select(Webhook.id).where(IS_LIVE, text_matches(text)).order_by(Webhook.created_at.desc(), Webhook.id.desc())
+    deleted = select(Webhook.id).where(IS_DELETED, text_matches(text)).order_by(Webhook.id)
+    return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]
+
+
+def _events(text: str) -> list[int]:
+    """The events whose id is ``text`` or begins with it."""
+    begins = and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
+    query = select(Event.id).where(Event.environment.in_(list(Environment)), begins).limit(EVENTS_FOUND_MAX)
+    return list(db.session.scalars(query))
+
+
+def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
+    if filters.webhook_id is not None:
+        return (Delivery.webhook_id == filters.webhook_id,)
+    if filters.status and filters.status != DeliveryStatus.DELIVERED:
+        return (_unsettled(DeliveryStatus.PENDING if filters.status in (RETRYING, UNFINISHED) else filters.status),)
+    if filters.codes and filters.codes[0] >= 300:
+        return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
+    return ()
+
+
+def _unsettled(status: str) -> Condition:
+    """Of that status, by the partial index."""
+    return dialect(db.engine).by_partial_index(UNSETTLED, _is(status))
+
+
+def _is(status: str) -> Condition:
+    """The status as a literal: a parameter could be any, also one that no partial index holds."""
+    return Delivery.status == bindparam(None, status, literal_execute=True)
+
+
+def _conditions(filters: DeliveryFilters) -> list[Condition]:
+    conditions: list[Condition] = []
+    if filters.webhook_id is not None:
+        conditions.append(Delivery.webhook_id == filters.webhook_id)
+    if filters.category:
+        conditions.append(Delivery.event_type.startswith(f"{filters.category}."))
+    if filters.status:
+        conditions.append(_has_status(filters.status))
+    if filters.codes:
+        conditions.append(Delivery.response_code.between(*filters.codes))
+    if filters.environment:
+        conditions.append(Delivery.environment == filters.environment)
+    if since := filters.since_at:
+        conditions.append(Delivery.created_at >= since)
+    if until := filters.until_at:
+        conditions.append(Delivery.created_at <= until)
+    return conditions
+
+
+def _has_status(status: str) -> Condition:
+    """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``; ``unfinished`` both."""
+    if status == RETRYING:
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > 0)
+    if status == DeliveryStatus.PENDING:
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count == 0)
+    if status == UNFINISHED:
+        return _is(DeliveryStatus.PENDING)
+    return _is(status)

@@ -1,0 +1,92 @@
+"""Walks the deliveries that a search finds in the order of their ids, a bounded number of rows at a time."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select, true, union_all
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.search import Condition, Search
+from webhooks_ui.models import Delivery
+
+SCANNED_ROWS = 30_000  # at most, one after the other in the table
+JOINED_ROWS = 5_000  # at most, with a look at the webhook of each
+SOUGHT_ROWS = 4_000  # at most, scattered, through another index
+LEAST_ROWS = 26  # of each source: a page and one
+
+
+def window_end(found: Search, start: int, descending: bool, rows: int | None = None) -> int | None:
+    """The last id to look at, so that the sources have about ``rows`` rows up to it; ``None`` if all have fewer."""
+    sources = found.sources or (true(),)
+    if rows is None:
+        rows = SOUGHT_ROWS if found.sources else JOINED_ROWS if found.joins else SCANNED_ROWS
+    ends = [
+        select(Delivery.id)
+        .where(source, _within(found, start, None, descending))
+        .order_by(by_id(descending))
+        .offset(max(rows // len(sources), LEAST_ROWS))
+        .limit(1)
+        .scalar_subquery()
+        for source in sources
+    ]
+    known = [end for end in db.session.execute(select(*ends)).one() if end is not None]
+    return (max(known) if descending else min(known)) if known else None
+
+
+def matching_ids(found: Search, start: int, end: int | None, descending: bool, limit: int | None) -> Select[Any]:
+    """The ids between ``start`` (exclusive) and ``end``: of each source its first ``limit``, in one union."""
+    parts = [
+        select(Delivery.id)
+        .where(source, _within(found, start, end, descending), found.condition)
+        .order_by(by_id(descending))
+        .limit(limit)
+        .subquery()
+        for source in found.sources or (true(),)
+    ]
+    return select(union_all(*(select(part.c.id) for part in parts)).subquery().c.id)
+
+
+def _within(found: Search, start: int, end: int | None, descending: bool) -> Condition:
+    """One bound on either side: of two on the same side SQLite seeks by the first and walks to the other."""
+    lowest, highest = found.ids
+    if descending:
+        highest, lowest = _tighter(min, highest, start - 1), _tighter(max, lowest, end)
+    else:
+        lowest, highest = _tighter(max, lowest, start + 1), _tighter(min, highest, end)
+    return and_(
+        true() if lowest is None else Delivery.id >= lowest, true() if highest is None else Delivery.id <= highest
+    )
+
+
+def _tighter(choose: Callable[[int, int], int], a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else choose(a, b)
+
+
+def by_id(descending: bool) -> Any:
+    return Delivery.id.desc() if descending else Delivery.id.asc()
+
+
+def next_ids(found: Search, start: int, limit: int) -> tuple[list[int], int | None]:
+    """The next matching ids below ``start``, newest first, and the id to go on below; ``None`` at the end."""
+    end = window_end(found, start, True)
+    query = matching_ids(found, start, end, True, limit)
+    ids = sorted(set(db.session.scalars(query)), reverse=True)[:limit]
+    return ids, ids[-1] if len(ids) == limit else end
+
+
+def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[str], bool]:
+    """How many match below ``start``, by status; and whether that is all, or only what ``seconds`` were enough for."""
+    counts: Counter[str] = Counter()
+    give_up_at = time.monotonic() + seconds
+    place: int | None = start
+    while place is not None:
+        if time.monotonic() > give_up_at:
+            return counts, False
+        end = window_end(found, place, True)
+        ids = matching_ids(found, place, end, True, None)
+        query = select(Delivery.status, func.count()).where(Delivery.id.in_(ids)).group_by(Delivery.status)
+        counts.update(dict(db.session.execute(query).all()))
+        place = end
+    return counts, True

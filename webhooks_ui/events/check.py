@@ -1,0 +1,105 @@
+"""From what a publisher wrote to events that can be stored, or to one error per wrong field."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import utcnow
+
+EVENT_MAX_BYTES = 256 * 1024  # of the body that is sent
+FIELDS = ("type", "data", "id", "timestamp")
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_KINDS = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field; ``field`` is a path such as ``data.customer.name``, empty for the whole event."""
+
+    field: str
+    message: str
+
+
+class WrongEvent(ValueError):
+    """An event that can't be published, with one error per wrong field."""
+
+    def __init__(self, errors: list[FieldError], *, too_large: bool = False) -> None:
+        super().__init__(" ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+        self.too_large = too_large
+
+
+def check_event(value: Any, environment: str) -> NewEvent:
+    """The event that a publisher described with ``type``, ``data`` and, if they like, ``id`` and ``timestamp``.
+
+    Raises:
+        WrongEvent: a field is missing, unknown or wrong, or the event's body would pass 256 KiB.
+    """
+    if not isinstance(value, dict):
+        raise WrongEvent([FieldError("", f"An event is an object, not {_kind(value)}.")])
+    given = {name: value.get(name) for name in FIELDS}
+    event = NewEvent(**given | {"timestamp": _timestamp(given["timestamp"])})  # type: ignore[arg-type]  # checked next
+    if errors := [*_wrong_fields(value, event), *_unsendable(event)]:
+        raise WrongEvent(errors)
+    size = len(render_body(event.id or new_event_id(), environment, event, utcnow()))
+    if size > EVENT_MAX_BYTES:
+        message = f"The event has {size:,} bytes as it would be sent; {EVENT_MAX_BYTES:,} are allowed."
+        raise WrongEvent([FieldError("data", message)], too_large=True)
+    return event
+
+
+def _wrong_fields(value: dict[str, Any], event: NewEvent) -> Iterator[FieldError]:
+    for name in value:
+        if name not in FIELDS:
+            yield FieldError(strict_json.shortened(name), f"This field is unknown; an event has {', '.join(FIELDS)}.")
+    for name in ("type", "data"):
+        if name not in value:
+            yield FieldError(name, "This field is missing.")
+    if "type" in value and not isinstance(event.type, str):
+        yield FieldError("type", f"The type is a string such as license.activated, not {_kind(event.type)}.")
+    elif "type" in value and event.type not in EVENT_TYPES:
+        known = f"see /api/v1/event-types for the {len(EVENT_TYPES)} names"
+        yield FieldError("type", f"{strict_json.shortened(event.type)!r} is no event type; {known}.")
+    if "data" in value and not isinstance(event.data, dict):
+        yield FieldError("data", f"The data is an object, not {_kind(event.data)}.")
+    if "id" in value and not (isinstance(event.id, str) and ID.fullmatch(event.id)):
+        yield FieldError("id", "The id is a string of 1 to 128 characters out of A-Z, a-z, 0-9 and _ . : -")
+    if "timestamp" in value and event.timestamp is None:
+        yield FieldError("timestamp", "The timestamp is ISO 8601 with a zone, such as 2026-11-23T10:00:00Z.")
+
+
+def _unsendable(event: NewEvent) -> Iterator[FieldError]:
+    """What in the data no receiver could read; data that is as it should be is only rendered, not walked through."""
+    if not isinstance(event.data, dict):
+        return
+    try:
+        nestings = event.data_json.encode().count(b"{") + event.data_json.count("[")
+    except (ValueError, RecursionError):
+        nestings = None
+    may_be_wrong = nestings is None or nestings > strict_json.NESTING_MAX_LEVELS
+    if may_be_wrong and (found := strict_json.unsendable(event.data)):
+        path, message = found
+        yield FieldError(f"data{path}", message)
+
+
+def _timestamp(value: Any) -> datetime | None:
+    """The time that ``value`` names, in UTC; ``None`` if it names none, or has no zone."""
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else _KINDS[type(value)]

@@ -1,0 +1,151 @@
+"""The form that creates and edits a webhook."""
+
+import unicodedata
+from typing import Any
+
+from flask import current_app
+from wtforms import Field, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, URLField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length, ValidationError
+
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.forms import Form
+from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
+from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
+from webhooks_ui.webhooks.targets import TargetError, check_url
+
+SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
+LINE_BREAKS = "\r\n\t"
+
+
+def switch_value(text: str) -> bool | None:
+    """What the words of a switch mean; ``None`` for any other."""
+    return SWITCH_WORDS.get(text.strip().lower())
+
+
+class SwitchField(Field):  # type: ignore[misc]
+    """On or off. The last value counts: a page sends ``false``, and after it what the checkbox adds."""
+
+    data: bool | None
+
+    def process_formdata(self, values: list[str]) -> None:
+        if values:
+            self.data = switch_value(values[-1] or "false")
+
+    def pre_validate(self, form: Form) -> None:
+        if self.data is None:
+            raise ValidationError(f"{self.label.text} must be true or false.")
+
+
+def _stripped(value: str | None) -> str:
+    return (value or "").strip()
+
+
+def _visible(form: Form, field: Field) -> None:
+    if not any(unicodedata.category(character)[0] not in "CZ" for character in field.data or ""):
+        raise ValidationError(f"{field.label.text} needs a character that can be seen.")
+
+
+def _no_control_characters(allowed: str = "") -> Any:
+    def check(form: Form, field: Field) -> None:
+        if any(unicodedata.category(character) == "Cc" and character not in allowed for character in field.data or ""):
+            raise ValidationError(f"{field.label.text} may hold no control characters; remove them.")
+
+    return check
+
+
+def _values(webhook: Webhook) -> dict[str, Any]:
+    names = ("name", "url", "environment", "description", "active", "format")
+    values = {name: getattr(webhook, name) for name in names}
+    return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
+
+
+class WebhookForm(Form):
+    name = StringField(
+        "Name",
+        [
+            DataRequired("Give the webhook a name."),
+            Length(max=NAME_MAX_CHARACTERS, message=f"The name may have at most {NAME_MAX_CHARACTERS} characters."),
+            _no_control_characters(),
+            _visible,
+        ],
+        filters=[_stripped],
+    )
+    environment = SelectField(
+        "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
+    )
+    url = URLField("URL", [DataRequired("Enter the URL that deliveries go to.")], filters=[_stripped])
+    description = TextAreaField(
+        "Description",
+        [
+            Length(
+                max=DESCRIPTION_MAX_CHARACTERS,
+                message=f"The description may have at most {DESCRIPTION_MAX_CHARACTERS:,} characters.",
+            ),
+            _no_control_characters(LINE_BREAKS),
+        ],
+        filters=[_stripped],
+    )
+    active = SwitchField("Active", default=True)
+    events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
+    secret = StringField("Secret", filters=[_stripped])
+    format = SelectField(
+        "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
+    )
+    retry_schedule = SelectField(
+        "Retry schedule",
+        choices=[SelectChoice("", "As in the settings"), *(SelectChoice(n, n.capitalize()) for n in SCHEDULES_SECONDS)],
+        default="",
+        validate_choice=False,
+    )
+    version = HiddenField()
+
+    @classmethod
+    def of(cls, webhook: Webhook) -> "WebhookForm":
+        """The form that shows ``webhook``, or what was sent for it; what was not sent stays as it is."""
+        return cls(data=_values(webhook) | {"version": str(webhook.version)})
+
+    @classmethod
+    def copy_of(cls, webhook: Webhook) -> "WebhookForm":
+        """The form that creates another webhook like ``webhook``, with a secret of its own."""
+        return cls(formdata=None, data=_values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"})
+
+    def validate_url(self, field: Field) -> None:
+        try:
+            check_url(field.data, current_app.config["ALLOWED_TARGETS"])
+        except TargetError as error:
+            raise ValidationError(str(error)) from None
+
+    def validate_environment(self, field: Field) -> None:
+        if field.data not in tuple(Environment):
+            raise ValidationError(f"Choose an environment: {', '.join(Environment)}.")
+
+    def validate_events(self, field: Field) -> None:
+        if not field.data:
+            raise ValidationError("Choose at least one event type.")
+        if unknown := [name for name in field.data if name not in EVENT_TYPES]:
+            raise ValidationError(f"There is no event type {unknown[0][:64]!r}; choose from the list.")
+
+    def validate_secret(self, field: Field) -> None:
+        if not field.data:
+            return
+        try:
+            secret_box.key_bytes(field.data)
+        except ValueError as error:
+            raise ValidationError(f"{error}. Correct the secret, or leave it empty.") from None
+
+    def validate_format(self, field: Field) -> None:
+        if field.data not in tuple(WebhookFormat):
+            raise ValidationError("The format must be json.")
+
+    def validate_retry_schedule(self, field: Field) -> None:
+        if field.data and field.data not in SCHEDULES_SECONDS:
+            raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}, or empty.")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What ``webhook_changes`` takes: the columns, and the event types in the order of their names."""
+        names = ("name", "url", "environment", "description", "format", "active")
+        values = {name: self.data[name] for name in names} | {"retry_schedule": self.retry_schedule.data or None}
+        return values | {"event_types": sorted(set(self.events.data or []))}

@@ -1,0 +1,41 @@
+"""Keeps the supervisor alive, as the supervisor keeps the rest alive. Small, for it stays in memory.
+
+``python -m webhooks_ui.run.keeper supervisord.conf``
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+from webhooks_ui.die_with_parent import die_with_parent
+
+RESTART_SECONDS = 1.0
+
+
+def main() -> None:
+    """Run supervisord until SIGINT or SIGTERM; start it again if it dies otherwise."""
+    stopping = False
+    child: subprocess.Popen[bytes] | None = None
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        if child:
+            child.send_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGHUP, stop)
+    command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", sys.argv[1]]
+    while not stopping:
+        child = subprocess.Popen(command, preexec_fn=die_with_parent, start_new_session=True)  # noqa: S603
+        child.wait()
+        if not stopping:
+            print("The supervisor died; starting it again.", file=sys.stderr, flush=True)
+            time.sleep(RESTART_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""``make run``: prepares a machine, then hands over to the keeper.
+
+``python -m webhooks_ui.run.supervisor [--demo]``
+"""
+
+import argparse
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from config import ROOT, ConfigError, http_address, load, make_folder, redis_socket
+
+HEAD = """
+[supervisord]
+nodaemon=true
+silent=true
+logfile={folder}/supervisord.log
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile={folder}/supervisord.pid
+{user}"""
+PROGRAM = """
+[program:{name}]
+command={command}
+process_name=%(program_name)s-%(process_num)s
+numprocs={count}
+directory={root}
+priority={priority}
+autostart=true
+autorestart=true
+startsecs=1
+startretries=1000000
+stopwaitsecs={patience}
+stdout_logfile=/dev/stdout
+stdout_logfile_maxbytes=0
+redirect_stderr=true
+"""
+
+
+def main() -> None:
+    """Check, migrate, make the first admin, print the address, and run until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
+    parser.add_argument("--demo", action="store_true", help="with sample webhooks, a receiver and a trickle of events")
+    demo = parser.parse_args().demo
+    if demo:
+        os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
+    try:
+        settings = load()
+        lock = only_one(settings["INSTANCE_PATH"])
+        port_is_free(settings["HOST"], settings["PORT"])
+        configuration = write_configuration(settings, demo)
+        password = prepare(settings)
+    except OperationalError as error:
+        sys.exit(f"Can't start: the database can't be reached, check DATABASE_URL: {str(error.orig).splitlines()[0]}")
+    except (ConfigError, SQLAlchemyError, OSError) as error:
+        sys.exit(f"Can't start: {str(error).splitlines()[0]}")
+    say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")
+    if password:
+        say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
+    say("Ctrl-C stops it.")
+    os.set_inheritable(lock, True)
+    os.environ["SUPERVISED"] = "1"
+    os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", str(configuration)])  # noqa: S606
+
+
+def say(line: str) -> None:
+    """Print ``line``; a full disk behind the standard output is no reason not to start."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+def only_one(instance: Path) -> int:
+    """A lock, held as long as the returned file descriptor is open, on the instance folder.
+
+    Raises:
+        ConfigError: another ``make run`` uses the folder, or it can't be written to.
+    """
+    make_folder(instance)
+    try:
+        lock = os.open(instance / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(f"the folder {instance} can't be written to: {error.strerror}.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ConfigError(f"it already runs in {instance}; stop that one first, or set INSTANCE_PATH.") from None
+    return lock
+
+
+def port_is_free(host: str, port: int) -> None:
+    """Raise ``ConfigError`` if nobody can listen on ``host`` and ``port``."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
+            raise ConfigError(f"HOST={host} is no address of this machine; 0.0.0.0 is all of them.") from error
+        raise ConfigError(
+            f"port {port} on {host} can't be used ({error.strerror}). Choose another one: PORT={port + 1} make run"
+        ) from error
+
+
+def prepare(settings: dict[str, Any]) -> str | None:
+    """Bring the database up to date and make the first super admin; its password if we chose it."""
+    from flask_migrate import upgrade
+
+    from webhooks_ui import create_app
+    from webhooks_ui.database import db, writing
+    from webhooks_ui.models import User
+    from webhooks_ui.models.user import Role
+
+    app = create_app(settings)
+    with app.app_context():
+        upgrade()
+        if db.session.scalar(db.select(User.id).limit(1)) is not None:
+            return None
+        password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
+        admin = User(email=settings["ADMIN_EMAIL"].strip().lower(), role=Role.SUPER_ADMIN)
+        admin.set_password(password)
+        with writing():
+            db.session.add(admin)
+    return None if settings["ADMIN_PASSWORD"] else password
+
+
+def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
+    """The supervisor's configuration, in the instance folder; its path."""
+    python = f'"{sys.executable}"'
+    finishing = settings["REQUEST_TIMEOUT_SECONDS"] + 10
+    programs = [
+        ("web", f"{python} -m gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app", 1, 20, 15),
+        ("worker", f"{python} -m jobs.worker", settings["WORKERS"], 20, finishing),
+        ("scheduler", f"{python} -m jobs.scheduler", 1, 20, 10),
+    ]
+    if settings["REDIS_EMBEDDED"]:
+        instance = settings["INSTANCE_PATH"]
+        command = f'{python} -m webhooks_ui.run.redis_server "{redis_socket(instance)}" "{instance}"'
+        programs.insert(0, ("redis", command, 1, 10, 10))
+    if demo:
+        programs.append(("demo", f"{python} -m webhooks_ui.run.demo", 1, 30, 5))
+    names = ("name", "command", "count", "priority", "patience")
+    sections = [
+        PROGRAM.format(root=ROOT, **dict(zip(names, (name, command.replace("%", "%%"), *rest), strict=True)))
+        for name, command, *rest in programs
+    ]
+    folder: Path = settings["INSTANCE_PATH"].resolve()
+    path = folder / "supervisord.conf"
+    user = "user=root\n" if os.geteuid() == 0 else ""  # said, it is no warning
+    path.write_text(HEAD.format(folder=str(folder).replace("%", "%%"), user=user) + "".join(sections))
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The audit log: who did what, when, from where."""
+
+from flask import Blueprint, Response, request, url_for
+
+from webhooks_ui.views.audit_log import words
+from webhooks_ui.views.audit_log.entries import AuditFilters, find_entries
+from webhooks_ui.web.answers import render, shorten_address
+
+blueprint = Blueprint("audit_log", __name__, url_prefix="/admin/audit-log")
+
+
+@blueprint.get("")
+def index() -> Response:
+    filters = AuditFilters.parse(request.args)
+    cursor = request.args.get("cursor", "")
+    entries, older = find_entries(filters, cursor)
+    response = render(
+        "audit_log/index.html",
+        "audit_log/_list.html",
+        filters=filters,
+        entries=entries,
+        older=older,
+        is_first=not cursor,
+        links=words.links(entries),
+        audit_words=words,
+    )
+    return shorten_address(response, "audit-filters", url_for("audit_log.index", **filters.args))

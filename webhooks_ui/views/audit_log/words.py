@@ -1,0 +1,131 @@
+"""How an audit entry is shown to people: its action in words, what changed, and the way to what it is about."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+from sqlalchemy import select
+
+from webhooks_ui.database import db
+from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, Webhook
+from webhooks_ui.models.webhook import IS_LIVE
+
+OBJECTS = {
+    "webhook": "Webhook",
+    "delivery": "Delivery",
+    "bulk_action": "Bulk action",
+    "api_key": "API key",
+    "settings": "Settings",
+    "user": "User",
+}
+ACTIONS = {
+    "webhook.created": "Created",
+    "webhook.updated": "Edited",
+    "webhook.activated": "Made active",
+    "webhook.deactivated": "Made inactive",
+    "webhook.disabled": "Disabled automatically",
+    "webhook.secret_replaced": "New secret",
+    "webhook.secret_revealed": "Secret looked at",
+    "webhook.tested": "Test event sent",
+    "webhook.deleted": "Deleted",
+    "delivery.retried": "Retried",
+    "bulk_action.retry": "Retry of many started",
+    "bulk_action.cancel": "Cancelling of many started",
+    "bulk_action.send_missed": "Sending of missed events started",
+    "bulk_action.stopped": "Stopped",
+    "bulk_action.continued": "Continued",
+    "api_key.created": "Created",
+    "api_key.revoked": "Revoked",
+    "settings.updated": "Saved",
+    "user.created": "Created",
+}
+LABELS = {"url": "URL", "event_types": "Events", "type": "Event type"}
+UNSET = {"retry_schedule": "as in the settings"}  # what it means that such a field is empty
+PAGES = {
+    "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
+    "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
+    "bulk_action": lambda id: url_for("bulk_actions.show", action_id=id),
+    "api_key": lambda id: url_for("api_keys.index", _anchor=f"api-key-{id}"),
+}
+ROWS = {
+    "webhook": select(Webhook.id).where(IS_LIVE),
+    "delivery": select(Delivery.id),
+    "bulk_action": select(BulkAction.id),
+    "api_key": select(ApiKey.id),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of an entry: of a list what came and went, else its values; ``None`` where there was none."""
+
+    label: str
+    before: str | None = None
+    after: str | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def action(entry: AuditEntry) -> str:
+    return ACTIONS.get(entry.action, entry.action)
+
+
+def object_text(entry: AuditEntry) -> str:
+    """``Webhook 42``; without a number ``Settings``."""
+    name = OBJECTS.get(entry.object_type, entry.object_type)
+    return name if entry.object_id is None else f"{name} {entry.object_id}"
+
+
+def action_choices(chosen: str) -> list[tuple[str, str]]:
+    """The options of a select; one more if what is ``chosen`` is none of them."""
+    choices = [(name, f"{OBJECTS[name.partition('.')[0]]}: {text.lower()}") for name, text in ACTIONS.items()]
+    typed = [(chosen, chosen)] if chosen and chosen not in ACTIONS else []
+    return [("", "All actions"), *typed, *choices]
+
+
+def changes(entry: AuditEntry) -> list[Change]:
+    before, after = entry.before or {}, entry.after or {}
+    return [_change(name, before, after) for name in dict.fromkeys([*before, *after])]
+
+
+def links(entries: Iterable[AuditEntry]) -> dict[int, str]:
+    """The pages of what the entries are about, by the entries' ids: of what still has one."""
+    entries = list(entries)
+    there = {type: _there(type, entries) for type in ROWS}
+    found = {entry.id: PAGES[entry.object_type](entry.object_id) for entry in entries if _is_there(entry, there)}
+    return found | {entry.id: url_for("settings.edit") for entry in entries if entry.object_type == "settings"}
+
+
+def _there(type: str, entries: list[AuditEntry]) -> set[int]:
+    ids = {entry.object_id for entry in entries if entry.object_type == type}
+    rows = ROWS[type]
+    return set(db.session.scalars(rows.where(rows.selected_columns.id.in_(ids)))) if ids else set()
+
+
+def _is_there(entry: AuditEntry, there: dict[str, set[int]]) -> bool:
+    return entry.object_id in there.get(entry.object_type, ())
+
+
+def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    old, new = before.get(name), after.get(name)
+    if isinstance(old, list) and isinstance(new, list):
+        added = tuple(str(value) for value in new if value not in old)
+        removed = tuple(str(value) for value in old if value not in new)
+        if added or removed:
+            return Change(label, added=added, removed=removed)
+    return Change(label, _text(name, old) if name in before else None, _text(name, new) if name in after else None)
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return UNSET.get(name, "")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -1,0 +1,6 @@
+"""Changes to many deliveries, a concern a file."""
+
+from webhooks_ui.views.bulk_actions.deliveries import blueprint
+from webhooks_ui.views.bulk_actions.recoveries import blueprint as recoveries
+
+BLUEPRINTS = (blueprint, recoveries)

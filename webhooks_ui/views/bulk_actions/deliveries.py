@@ -1,0 +1,76 @@
+"""Changes to many deliveries: first a page that says how many, then the work with its progress."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs import bulk_actions
+from jobs.bulk_actions.batches import what_it_changes
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.ids_by_time import highest_id
+from webhooks_ui.deliveries.walk import count_by_status
+from webhooks_ui.models import BulkAction, BulkActionKind, Delivery, Webhook
+from webhooks_ui.views.deliveries.query import filters_of
+from webhooks_ui.web.answers import go, render
+
+blueprint = Blueprint("bulk_actions", __name__, url_prefix="/admin")
+
+COUNT_SECONDS = 1.0
+
+
+@blueprint.route("/webhook-deliveries/retries", methods=["GET", "POST"])
+def retry() -> BaseResponse | str:
+    """Retry all deliveries that the filters show."""
+    return confirm_or_begin(BulkActionKind.RETRY, filters_of(request.values))
+
+
+@blueprint.route("/webhook-deliveries/cancellations", methods=["GET", "POST"])
+def cancel() -> BaseResponse | str:
+    """Cancel those that wait for an inactive webhook, of all that the filters show."""
+    return confirm_or_begin(BulkActionKind.CANCEL, filters_of(request.values))
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"running_actions": bulk_actions.running}
+
+
+@blueprint.get("/bulk-actions")
+def index() -> str:
+    """What was begun of late, by whom, and how far it is."""
+    return render_template("bulk_actions/index.html", actions=bulk_actions.recent())
+
+
+@blueprint.get("/bulk-actions/<int:action_id>")
+def show(action_id: int) -> Response:
+    action = db.session.get(BulkAction, action_id) or abort(404)
+    filters = bulk_actions.filters_of(action)
+    return render("bulk_actions/show.html", "bulk_actions/_progress.html", action=action, filters=filters)
+
+
+@blueprint.post("/bulk-actions/<int:action_id>/stop")
+def stop(action_id: int) -> BaseResponse:
+    if bulk_actions.stop(action_id):
+        flash("Stopped. What was done until now stays done.")
+    return go(url_for(".show", action_id=action_id))
+
+
+@blueprint.post("/bulk-actions/<int:action_id>/continue")
+def carry_on(action_id: int) -> BaseResponse:
+    if bulk_actions.carry_on(action_id):
+        flash("It goes on where it was stopped.")
+    return go(url_for(".show", action_id=action_id))
+
+
+def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResponse | str:
+    """The page that says how many; once that was confirmed, the action."""
+    if request.method == "POST" and request.form.get("confirm") == "1":
+        return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_for_deliveries(kind, filters).id))
+    found = what_it_changes(kind, filters)
+    counts, complete = count_by_status(found, highest_id(Delivery) + 1, COUNT_SECONDS)
+    webhook = db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None
+    return render_template(
+        "bulk_actions/confirm.html", kind=kind, filters=filters, counts=counts, complete=complete, webhook=webhook
+    )

@@ -1,0 +1,62 @@
+"""What one webhook is still owed: its failed deliveries, and events that it never had a delivery of."""
+
+from datetime import datetime
+
+from flask import Blueprint, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs import bulk_actions
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.missed import Missed, count_missed
+from webhooks_ui.models import BulkActionKind, DeliveryStatus, Webhook, utcnow
+from webhooks_ui.parsing import clean, parse_time
+from webhooks_ui.views.bulk_actions.deliveries import COUNT_SECONDS, confirm_or_begin
+from webhooks_ui.web.answers import go
+from webhooks_ui.webhooks import changes
+
+blueprint = Blueprint("recoveries", __name__, url_prefix="/admin/webhooks/<int:webhook_id>")
+
+WRONG_TIME = "Enter a time such as 24h, 2026-11-23 or 2026-11-23T10:00 (UTC)."
+
+
+@blueprint.get("/recoveries")
+def new(webhook_id: int) -> str:
+    """Choose since when."""
+    return _form(changes.get(webhook_id))
+
+
+@blueprint.post("/recoveries")
+def create(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
+    """Retry all failed deliveries since a time."""
+    webhook = changes.get(webhook_id)
+    given = DeliveryFilters.parse(request.form)
+    if not given.since:
+        return _form(webhook, "recover", WRONG_TIME), 422
+    filters = DeliveryFilters(
+        webhook=str(webhook.id), status=DeliveryStatus.FAILED, since=given.since, until=given.until
+    )
+    return confirm_or_begin(BulkActionKind.RETRY, filters)
+
+
+@blueprint.post("/missed")
+def send_missed(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
+    """Send the events of a time range that the webhook has no delivery of."""
+    webhook = changes.get(webhook_id)
+    since, until = _time("since"), _time("until", end_of_day=True) if request.form.get("until") else utcnow()
+    if since is None or until is None or since >= until:
+        return _form(webhook, "missed", WRONG_TIME if since is None or until is None else "It must end later."), 422
+    missed = Missed.of(webhook, since, until)
+    if request.form.get("confirm") == "1":
+        return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_to_send_missed(missed).id))
+    count, complete = count_missed(missed, COUNT_SECONDS)
+    return render_template(
+        "recoveries/confirm_missed.html", webhook=webhook, since=since, until=until, count=count, complete=complete
+    )
+
+
+def _time(name: str, end_of_day: bool = False) -> datetime | None:
+    return parse_time(clean(request.form.get(name, "")), end_of_day)
+
+
+def _form(webhook: Webhook, wrong: str = "", error: str = "") -> str:
+    return render_template("recoveries/new.html", webhook=webhook, wrong=wrong, error=error)

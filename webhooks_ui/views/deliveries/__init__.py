@@ -1,0 +1,7 @@
+"""The delivery log, a concern a file."""
+
+from webhooks_ui.views.deliveries.exports import blueprint as exports
+from webhooks_ui.views.deliveries.log import blueprint
+from webhooks_ui.views.deliveries.retries import blueprint as retries
+
+BLUEPRINTS = (blueprint, retries, exports)

@@ -1,0 +1,25 @@
+"""Exports: what the filters of the delivery log show, as a file."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from webhooks_ui.deliveries.export import csv_lines, json_lines
+from webhooks_ui.views.deliveries.query import filters_of
+
+blueprint = Blueprint("exports", __name__, url_prefix="/admin/webhook-deliveries")
+
+
+@blueprint.get("/export.csv")
+def csv() -> Response:
+    return _file(csv_lines(filters_of(request.args)), "text/csv; charset=utf-8", "deliveries.csv")
+
+
+@blueprint.get("/export.json")
+def json() -> Response:
+    return _file(json_lines(filters_of(request.args)), "application/json", "deliveries.json")
+
+
+def _file(lines: Iterator[str], content_type: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(stream_with_context(lines), content_type=content_type, headers=headers)

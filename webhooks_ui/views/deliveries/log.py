@@ -1,0 +1,111 @@
+"""The delivery log: its pages, and one delivery with every attempt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries import display
+from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
+from webhooks_ui.models import Delivery, Webhook, get_settings
+from webhooks_ui.parsing import parse_id
+from webhooks_ui.views.deliveries.query import address, filters_of, query_of
+from webhooks_ui.web.answers import render, shorten_address, wants_fragment
+from webhooks_ui.web.json_tree import fold
+from webhooks_ui.web.preferences import follow_filter
+from webhooks_ui.webhooks import pages as webhook_pages
+from webhooks_ui.webhooks.filters import PAGE_SIZES, WebhookFilters
+
+blueprint = Blueprint("deliveries", __name__, url_prefix="/admin/webhook-deliveries")
+
+DELIVERY = "/<int:delivery_id>"
+WEBHOOK_CHOICES_MAX = PAGE_SIZES[-1]
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {
+        "display": display,
+        "address": address,
+        "query_of": query_of,
+        "fold": fold,
+        "SORTED_ROWS": SORTED_ROWS,
+        "WEBHOOK_CHOICES_MAX": WEBHOOK_CHOICES_MAX,
+    }
+
+
+@blueprint.get("")
+def index() -> Response:
+    filters = filters_of(request.args)
+    cursor = request.args.get("cursor", "")
+    response = render(
+        "deliveries/index.html",
+        "deliveries/_list.html",
+        filters=filters,
+        found=find_page(filters, cursor),
+        webhook=db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        webhooks=[] if wants_fragment() else webhook_choices(filters.environment),
+        settings=get_settings(),
+        is_first=not cursor,
+        environment_changed=follow_filter(filters.environment),
+    )
+    return shorten_address(response, "delivery-filters", address(filters, cursor=cursor))
+
+
+@blueprint.get("/newer")
+def newer() -> str:
+    """The offer to show what came since the page was made."""
+    filters = filters_of(request.args)
+    than = parse_id(request.args.get("than", "")) or 0
+    count = count_newer(filters, than)
+    return render_template("deliveries/_newer.html", filters=filters, than=than, count=count, most=NEWER_MAX)
+
+
+@blueprint.get(DELIVERY)
+def show(delivery_id: int) -> Response:
+    delivery = load(delivery_id)
+    return render("deliveries/show.html", "deliveries/_delivery.html", **context(delivery))
+
+
+@blueprint.get("/unfinished")
+def unfinished() -> str:
+    """The rows that changed of those that the log shows and that weren't final: what it polls."""
+    seen = set(request.args.getlist("mark")[: PAGE_SIZES[-1]])
+    ids = [id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None]
+    deliveries = db.session.scalars(select(Delivery).options(*LOADED).where(Delivery.id.in_(ids))).all()
+    changed = [delivery for delivery in deliveries if display.mark(delivery) not in seen]
+    return render_template(
+        "deliveries/_unfinished.html", deliveries=deliveries, changed=changed, settings=get_settings()
+    )
+
+
+@blueprint.get(f"{DELIVERY}/body")
+def body(delivery_id: int) -> Response:
+    """The exact bytes that every attempt sends: as a download, or for the page as text."""
+    event = load(delivery_id).event
+    if wants_fragment():
+        return make_response(render_template("deliveries/_raw_body.html", text=display.decoded(event.body)))
+    response = make_response(event.body)
+    response.headers["Content-Type"] = "application/json"
+    response.headers["Content-Disposition"] = f'attachment; filename="delivery-{delivery_id}.json"'
+    return response
+
+
+def webhook_choices(environment: str) -> Sequence[Webhook]:
+    """The first webhooks by name, for the filter."""
+    filters = WebhookFilters(environment=environment, sort="name", size=WEBHOOK_CHOICES_MAX)
+    return webhook_pages.find_page(filters).webhooks
+
+
+def load(delivery_id: int) -> Delivery:
+    """The delivery with its webhook and its event; a 404 if there is none."""
+    wanted = joinedload(Delivery.webhook), joinedload(Delivery.event)
+    return db.session.get(Delivery, delivery_id, options=wanted) or abort(404)
+
+
+def context(delivery: Delivery) -> Mapping[str, Any]:
+    """What the templates of one delivery need."""
+    return {"delivery": delivery, "attempts": display.attempts_of(delivery), "settings": get_settings()}

@@ -1,0 +1,51 @@
+"""Retries: one more attempt of a delivery, now."""
+
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from sqlalchemy import true
+from werkzeug.wrappers import Response as BaseResponse
+
+from webhooks_ui.database import writing
+from webhooks_ui.database.redis import is_reachable
+from webhooks_ui.deliveries import changes
+from webhooks_ui.models import Delivery
+from webhooks_ui.parsing import parse_id
+from webhooks_ui.views.deliveries.log import DELIVERY, context, load
+from webhooks_ui.web.answers import wants_fragment
+
+blueprint = Blueprint("retries", __name__, url_prefix="/admin/webhook-deliveries")
+
+
+@blueprint.post(f"{DELIVERY}/retries")
+def create(delivery_id: int) -> BaseResponse:
+    load(delivery_id)
+    seen = parse_id(request.form.get("attempts", ""))  # what the page showed: a second click isn't a second retry
+    unchanged = true() if seen is None else Delivery.attempts_count == seen
+    with writing():
+        changed = changes.retry([delivery_id], unchanged)
+    delivery = load(delivery_id)
+    if not changed:
+        return _answer(delivery, _why_not(delivery), "error")
+    if is_reachable(current_app.extensions["redis"]):
+        return _answer(delivery, "Queued for one more attempt.")
+    return _answer(delivery, "Queued. It goes out when Redis is back.")
+
+
+def _why_not(delivery: Delivery) -> str:
+    if delivery.webhook.is_deleted:
+        return "Not retried: its webhook was deleted."
+    if delivery.is_under_way:
+        return "Not retried: an attempt is under way."
+    return "Not retried: there was another attempt since this page was opened. This is how it went."
+
+
+def _answer(delivery: Delivery, message: str, kind: str = "") -> BaseResponse:
+    if not wants_fragment():
+        flash(message, kind or "success")
+        return redirect(url_for("deliveries.show", delivery_id=delivery.id), 303)
+    in_list = request.headers.get("HX-Target") == f"delivery-{delivery.id}"
+    template = "deliveries/_row.html" if in_list else "deliveries/_delivery.html"
+    return _with_message(render_template(template, **context(delivery)), message, kind)
+
+
+def _with_message(fragment: str, message: str, kind: str) -> Response:
+    return make_response(fragment + render_template("deliveries/_message.html", message=message, kind=kind))

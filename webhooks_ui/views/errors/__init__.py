@@ -1,0 +1,49 @@
+"""Error pages that help; problem documents (RFC 9457) for the JSON API."""
+
+from flask import Flask, Response, current_app, make_response, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from webhooks_ui.database import release
+from webhooks_ui.views.errors.help import Help, help_for
+from webhooks_ui.web import problem
+from webhooks_ui.web.answers import wants_fragment
+
+RETRY_AFTER_SECONDS = 5
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(HTTPException, show)
+    for error in (OperationalError, InterfaceError, TimeoutError):
+        app.register_error_handler(error, show_database_error)
+
+
+def show(error: HTTPException) -> Response:
+    """The page, fragment or problem document for ``error``, with the headers that belong to it."""
+    status = error.code or 500
+    if request.path.startswith("/api/"):
+        response = problem.respond(problem.Problem(status))
+    elif wants_fragment():
+        response = make_response(_render("errors/_error.html", status, help_for(error)), status)
+        response.headers.update({"HX-Retarget": "#alert", "HX-Reswap": "innerHTML", "HX-Replace-Url": "false"})
+    else:
+        response = make_response(_render("errors/error.html", status, help_for(error)), status)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def show_database_error(error: Exception) -> Response:
+    """A locked or unreachable database is a 503 that says so; nothing half-done stays."""
+    current_app.logger.error("The database failed: %s", error)
+    release()
+    return show(ServiceUnavailable("The database can't be reached right now.", retry_after=RETRY_AFTER_SECONDS))
+
+
+def _render(template: str, status: int, help: Help) -> str:
+    if status < 500:
+        return render_template(template, status=status, help=help)
+    # Without Flask's context: that would read the user from the database, which may be what failed.
+    page = current_app.jinja_env.get_template(template.replace("error.html", "failure.html"))
+    return page.render(status=status, help=help)

@@ -1,0 +1,56 @@
+"""Two people edited one webhook: what differs, and who was first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from webhooks_ui.database import db
+from webhooks_ui.forms.webhook import WebhookForm
+from webhooks_ui.models import AuditEntry, Webhook
+from webhooks_ui.webhooks.changes import fields_of
+
+LABELS = {
+    "name": "Name",
+    "url": "URL",
+    "environment": "Environment",
+    "description": "Description",
+    "format": "Format",
+    "retry_schedule": "Retry schedule",
+    "active": "Active",
+    "event_types": "Events",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    label: str
+    stored: str
+    sent: str
+
+
+def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
+    """The fields in which what was sent differs from what is stored now."""
+    stored, sent = fields_of(webhook), form.fields
+    return [
+        Difference(label, _text(stored[name]), _text(sent[name]))
+        for name, label in LABELS.items()
+        if stored[name] != sent[name]
+    ]
+
+
+def last_change(webhook: Webhook) -> AuditEntry | None:
+    """The newest entry of the webhook's history that counted up its version."""
+    return db.session.scalar(
+        select(AuditEntry)
+        .filter_by(object_type="webhook", object_id=webhook.id)
+        .where(AuditEntry.action != "webhook.secret_revealed")
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value or "")

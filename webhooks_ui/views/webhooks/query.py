@@ -1,0 +1,35 @@
+"""The list's filters as the pages take and pass them on.
+
+Where no environment or size is asked for, those that the browser remembers hold.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.preferences import current_environment, page_size
+from webhooks_ui.webhooks.filters import PAGE_SIZES, WebhookFilters
+
+
+def filters_of(query: Mapping[str, str]) -> WebhookFilters:
+    """Return the filters in a query string."""
+    return WebhookFilters.parse(query, current_environment(), page_size())
+
+
+def query_of(filters: WebhookFilters, **changes: str | int) -> dict[str, Any]:
+    """Return what ``filters_of`` reads as ``filters`` with ``changes``.
+
+    From the second page on the size is named: another one would make it another page.
+    """
+    wanted = filters.with_(**changes)
+    named = set(wanted.args)
+    if current_environment():
+        named.add("environment")
+    if wanted.page > 1 or page_size() != PAGE_SIZES[0]:
+        named.add("size")
+    return {name: value for name, value in vars(wanted).items() if name in named}
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"webhooks_query": query_of}

@@ -1,0 +1,1 @@
+"""What the pages share: access, headers, assets, helpers of templates."""

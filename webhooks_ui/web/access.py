@@ -1,0 +1,48 @@
+"""Who is signed in, and the one gate before everything under /admin/."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, make_response, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from webhooks_ui import audit
+from webhooks_ui.database import db
+from webhooks_ui.models import User
+from webhooks_ui.web.answers import safe_next, wants_fragment
+from webhooks_ui.web.extensions import login
+from webhooks_ui.web.permissions import may
+
+
+def register(app: Flask) -> None:
+    login.user_loader(load_user)
+    # Before the CSRF check: who isn't signed in any more is sent to the login, not told about tokens.
+    app.before_request_funcs.setdefault(None, []).insert(0, check_role)
+
+
+def load_user(session_id: str) -> User | None:
+    """The user whose session this is; ``None`` once they are gone or have a new password."""
+    user_id = session_id.partition(".")[0]
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    return user if user and user.get_id() == session_id else None
+
+
+def check_role() -> Response | None:
+    """Anonymous visitors go to the login and come back; who has too low a role gets a 403."""
+    if not request.path.startswith("/admin/"):
+        return None
+    if not current_user.is_authenticated:
+        return _to_login()
+    if not may(current_user.role, request.endpoint or ""):
+        abort(403)
+    audit.act_as(current_user.email)
+    return None
+
+
+def _to_login() -> Response:
+    if wants_fragment():
+        seen = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{seen.path}?{seen.query}" if seen.query else seen.path
+        return make_response("", 401, {"HX-Redirect": url_for("session.new", next=safe_next(back))})
+    came_from = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("session.new", next=came_from))

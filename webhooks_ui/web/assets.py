@@ -1,0 +1,86 @@
+"""Style sheets and scripts: few requests, each cached until its content changes."""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from flask import Flask, Response, abort, request
+from markupsafe import Markup
+
+from config import ROOT
+
+FOLDER = ROOT / "static"
+LAYERS = (
+    "tokens",
+    "base",
+    "layout",
+    "forms",
+    "tables",
+    "components",
+    "charts",
+    "deliveries",
+    "webhook",
+    "records",
+    "utilities",
+)
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def register(app: Flask) -> None:
+    app.add_url_rule("/assets/<name>", "asset", serve)
+    app.add_template_global(asset_url)
+    app.add_template_global(icon)
+
+
+def asset_url(name: str) -> str:
+    """The address of an asset, with a hash of its content, so that browsers may keep it for ever."""
+    return f"{request.script_root}/assets/{name}?v={_version(name)}"
+
+
+def icon(name: str) -> Markup:
+    """A picture of static/icons.svg, hidden from screen readers. No macro: a page has a hundred of them."""
+    return _icon(asset_url("icons.svg"), name)
+
+
+@lru_cache(maxsize=256)
+def _icon(sprite: str, name: str) -> Markup:
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
+
+
+def serve(name: str) -> Response:
+    if name not in SOURCES:
+        abort(404)
+    response = Response(_read(name), content_type=f"{TYPES[Path(name).suffix]}; charset=utf-8")
+    response.headers["Cache-Control"] = FOREVER if "v" in request.args else "no-cache"
+    return response
+
+
+def _style_sheet() -> bytes:
+    order = f"@layer {', '.join(LAYERS)};\n"
+    return order.encode() + b"\n".join((FOLDER / "css" / f"{layer}.css").read_bytes() for layer in LAYERS)
+
+
+def _htmx() -> bytes:
+    return files("js_lib_htmx").joinpath("static/htmx/htmx.min.js").read_bytes()
+
+
+SOURCES: dict[str, Callable[[], bytes]] = {
+    "app.css": _style_sheet,
+    "app.js": lambda: (FOLDER / "js" / "app.js").read_bytes(),
+    "htmx.js": _htmx,
+    "icons.svg": lambda: (FOLDER / "icons.svg").read_bytes(),
+    "favicon.svg": lambda: (FOLDER / "favicon.svg").read_bytes(),
+}
+
+
+@lru_cache(maxsize=len(SOURCES))
+def _read(name: str) -> bytes:
+    return SOURCES[name]()
+
+
+@lru_cache(maxsize=len(SOURCES))
+def _version(name: str) -> str:
+    return hashlib.sha256(_read(name)).hexdigest()[:12]

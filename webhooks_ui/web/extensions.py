@@ -1,0 +1,23 @@
+"""The Flask extensions of the web application. A worker does without them, and without the memory that they take."""
+
+from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+import config
+from webhooks_ui.database import db
+
+migrate = Migrate()
+csrf = CSRFProtect()
+login = LoginManager()
+limiter = Limiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
+
+
+def register(app: Flask) -> None:
+    migrate.init_app(app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
+    csrf.init_app(app)
+    login.init_app(app)
+    limiter.init_app(app)

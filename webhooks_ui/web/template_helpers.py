@@ -1,0 +1,122 @@
+"""What templates may call."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request, url_for
+from flask_login import current_user
+
+from webhooks_ui.database.redis import is_reachable
+from webhooks_ui.deliveries.outcomes import explain
+from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
+from webhooks_ui.models import Environment, WebhookStatus, utcnow
+from webhooks_ui.web import assets, charts
+from webhooks_ui.web.answers import wants_fragment
+from webhooks_ui.web.permissions import may
+from webhooks_ui.web.preferences import THEMES, current_environment, theme
+from webhooks_ui.webhooks.filters import PAGE_SIZES
+
+RECENT = timedelta(days=1)
+
+
+def register(app: Flask) -> None:
+    assets.register(app)
+    app.jinja_env.globals.update(
+        can=can,
+        deliveries_wait=deliveries_wait,
+        charts=charts,
+        current_environment=current_environment,
+        back_to_list=back_to_list,
+        here_path=here_path,
+        explain=explain,
+        now=utcnow,
+        theme=theme,
+        wants_fragment=wants_fragment,
+        CATEGORIES=CATEGORIES,
+        EVENT_TYPES=EVENT_TYPES,
+        ENVIRONMENTS=tuple(Environment),
+        PAGE_SIZES=PAGE_SIZES,
+        WEBHOOK_STATUSES=tuple(WebhookStatus),
+        THEMES=THEMES,
+    )
+    app.jinja_env.filters.update(
+        number=number,
+        relative=relative,
+        utc=utc,
+        iso=iso,
+        is_recent=is_recent,
+        pretty_json=pretty_json,
+        words=words,
+        choice=choice,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def can(endpoint: str) -> bool:
+    """Whether the person signed in may use ``endpoint``: what they may not do is not shown to them."""
+    return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+
+
+def here_path() -> str:
+    """Where a change of theme or environment leads back to: this page, unless it is the answer to a form."""
+    return request.full_path.rstrip("?") if request.method == "GET" else "/"
+
+
+def back_to_list(endpoint: str) -> str:
+    """The list's address: with the filters it had, if that is where the reader comes from."""
+    address, origin = url_for(endpoint), urlsplit(request.referrer or "")
+    return f"{address}?{origin.query}" if origin.path == address and origin.query else address
+
+
+def deliveries_wait() -> bool:
+    """Whether nobody can be woken to deliver, because Redis doesn't answer."""
+    return not is_reachable(current_app.extensions["redis"])
+
+
+def number(value: int) -> str:
+    """12345 as ``12,345``."""
+    return f"{value:,}"
+
+
+def iso(value: datetime) -> str:
+    """For ``<time datetime>``: 2026-11-23T10:00:00Z."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc(value: datetime, day: bool = False) -> str:
+    """For people: 23 Nov 2026, 10:00:00 UTC; or the ``day`` alone."""
+    return f"{value.day} {value:%b %Y}" if day else f"{value.day} {value:%b %Y, %H:%M:%S} UTC"
+
+
+def is_recent(value: datetime) -> bool:
+    """Whether "5 minutes ago" says more than a date."""
+    return abs(utcnow() - value) < RECENT
+
+
+def relative(value: datetime) -> str:
+    """How long ago, or how long until: ``5 minutes ago``, ``in 2 hours``, ``just now``."""
+    seconds = (value - utcnow()).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        count = int(abs(seconds) // length)
+        if count:
+            span = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"in {span}" if seconds > 0 else f"{span} ago"
+    if seconds > 0:
+        return "in a moment"
+    return "just now" if seconds > -10 else f"{int(-seconds)} seconds ago"
+
+
+def pretty_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def words(name: str) -> str:
+    """``super_admin`` as ``Super admin``."""
+    return name.replace("_", " ").capitalize()
+
+
+def choice(name: str) -> tuple[str, str]:
+    """An option of a select: its value and its text."""
+    return name, words(name)

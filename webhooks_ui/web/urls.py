@@ -1,0 +1,38 @@
+"""How addresses are read: row ids that fit a database, and slashes too many at the end."""
+
+from typing import Any
+
+from flask import Flask, current_app, redirect, request
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import IntegerConverter
+from werkzeug.wrappers import Response
+
+from webhooks_ui.parsing import ID_MAX
+
+PERMANENTLY = 308
+
+
+class RowIdConverter(IntegerConverter):
+    """``<int:…>``: a number that no row can have is a 404 and no overflow."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"max": ID_MAX} | options)
+
+
+def register(app: Flask) -> None:
+    app.url_map.converters["int"] = RowIdConverter
+    # First of all: whether somebody may open the page is asked at its own address.
+    app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
+
+
+def drop_trailing_slash() -> Response | None:
+    """Redirect to the same address without the slash, where there is something."""
+    path = request.path.rstrip("/")
+    if not isinstance(request.routing_exception, NotFound) or path == request.path:
+        return None
+    try:
+        current_app.url_map.bind("").match(path, request.method)
+    except HTTPException:
+        return None
+    query = request.query_string.decode("latin-1")
+    return redirect(f"{request.script_root}{path}?{query}".rstrip("?"), PERMANENTLY)

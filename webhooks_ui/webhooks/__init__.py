@@ -1,0 +1,1 @@
+"""Webhooks: finding, changing and judging them."""

@@ -1,0 +1,126 @@
+"""What people may do to a webhook. Each change counts up its version and leaves an audit entry.
+
+The session owns the transaction. Workers are woken after it for what may go out now.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from werkzeug.exceptions import NotFound
+
+from webhooks_ui import audit
+from webhooks_ui.database import after_commit, db
+from webhooks_ui.models import Delivery, DeliveryStatus, Webhook, secret_box, utcnow
+from webhooks_ui.models.delivery import GIVEN_UP
+from webhooks_ui.wake import wake
+
+GRACE_HOURS = (0, 24)
+FIELDS = ("name", "url", "environment", "description", "format", "retry_schedule", "active", "event_types")
+
+
+def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhook:
+    """Return the webhook of that id.
+
+    Args:
+        environment: the one that it must be of. Empty: any.
+        lock: hold the row until the transaction ends, so that nobody changes it meanwhile.
+
+    Raises:
+        werkzeug.exceptions.NotFound: there is none, it was deleted, or it is of another environment.
+    """
+    webhook = db.session.get(Webhook, webhook_id, with_for_update=lock or None)
+    if webhook is None or webhook.is_deleted or environment not in ("", webhook.environment):
+        raise NotFound
+    return webhook
+
+
+def count_pending(webhook_ids: Iterable[int]) -> int:
+    """Return how many deliveries are pending for those webhooks: what deleting them cancels."""
+    query = select(func.count()).select_from(Delivery)
+    query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING)
+    return db.session.scalar(query) or 0
+
+
+def fields_of(webhook: Webhook) -> dict[str, Any]:
+    """Return what a person may edit, as it is now, but never the secret."""
+    return {name: getattr(webhook, name) for name in FIELDS}
+
+
+def create(fields: dict[str, Any], secret: str = "") -> Webhook:
+    """Add a webhook with ``FIELDS``. An empty ``secret`` means a new one."""
+    webhook = Webhook(**fields, secret=secret or secret_box.generate())
+    db.session.add(webhook)
+    db.session.flush()
+    _record("created", webhook, after=fields_of(webhook))
+    return webhook
+
+
+def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
+    """Give the webhook new ``fields``, and a new ``secret`` unless it is empty."""
+    before = fields_of(webhook)
+    for name, value in fields.items():
+        setattr(webhook, name, value)
+    after = fields_of(webhook)
+    if before != after:
+        _touch(webhook)
+        _record("updated", webhook, before, after)
+    if secret and secret != webhook.secret:
+        replace_secret(webhook, secret, grace_hours=0)
+    if webhook.active and not before["active"]:
+        _resume(webhook)
+
+
+def set_active(webhook: Webhook, active: bool) -> bool:
+    """Switch the webhook on or off. Return True if that changed anything."""
+    if webhook.active == active:
+        return False
+    webhook.active = active
+    if active:
+        _resume(webhook)
+    _touch(webhook)
+    _record("activated" if active else "deactivated", webhook, {"active": not active}, {"active": active})
+    return True
+
+
+def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
+    """Sign with ``secret`` from now on, and with the old one beside it for ``grace_hours``."""
+    webhook.previous_secret_encrypted = webhook.secret_encrypted if grace_hours else None
+    webhook.previous_secret_expires_at = utcnow() + timedelta(hours=grace_hours) if grace_hours else None
+    webhook.secret = secret
+    _touch(webhook)
+    _record("secret_replaced", webhook, after={"grace_hours": grace_hours})
+
+
+def delete(webhook: Webhook) -> None:
+    """Take the webhook out of the list, and cancel what waits for it. Its log stays."""
+    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
+    cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
+    _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
+    webhook.active = False
+    webhook.deleted_at = utcnow()
+    _touch(webhook)
+
+
+def reveal_secret(webhook: Webhook) -> str:
+    """Return the secret in clear. The audit log says who looked at it."""
+    _record("secret_revealed", webhook)
+    return webhook.secret
+
+
+def _resume(webhook: Webhook) -> None:
+    """Forget past failures, and send what waited for the webhook to be active again."""
+    webhook.clear_health()
+    after_commit(wake)
+
+
+def _touch(webhook: Webhook) -> None:
+    webhook.version += 1
+    webhook.updated_at = utcnow()
+
+
+def _record(
+    what: str, webhook: Webhook, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
+) -> None:
+    audit.record(f"webhook.{what}", "webhook", webhook.id, webhook.name, before, after)

@@ -1,0 +1,60 @@
+"""The filters of the webhook list: what the address says in, checked values out. Nonsense counts as not given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from webhooks_ui.models import Environment, WebhookStatus
+from webhooks_ui.parsing import one_of
+
+SEARCH_MAX_CHARACTERS = 200
+SORTS = ("-created_at", "created_at", "name", "-name")  # the first one is the default
+PAGE_SIZES = (25, 50, 100)
+
+
+@dataclass(frozen=True)
+class WebhookFilters:
+    """Which webhooks to show, in which order, and which page of them. An empty text means all."""
+
+    q: str = ""
+    environment: str = ""
+    status: str = ""
+    sort: str = SORTS[0]
+    size: int = PAGE_SIZES[0]
+    page: int = 1
+
+    @classmethod
+    def parse(cls, args: Mapping[str, str], environment: str = "", size: int = PAGE_SIZES[0]) -> "WebhookFilters":
+        """Return the filters in a query string.
+
+        Args:
+            environment: holds where ``args`` name none.
+            size: rows a page, likewise.
+        """
+        size_text = args.get("size", "")
+        return cls(
+            q=args.get("q", "").replace("\0", "").strip()[:SEARCH_MAX_CHARACTERS],
+            environment=one_of(tuple(Environment), args.get("environment", environment)),
+            status=one_of(tuple(WebhookStatus), args.get("status", "")),
+            sort=one_of(SORTS, args.get("sort", "")) or SORTS[0],
+            size=int(size_text) if size_text in map(str, PAGE_SIZES) else size,
+            page=_page_number(args.get("page", "")),
+        )
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """What an address must name to say the same again."""
+        usual = vars(WebhookFilters())
+        return {name: value for name, value in vars(self).items() if value != usual[name]}
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether webhooks may exist that these filters hide."""
+        return bool(self.q or self.environment or self.status)
+
+    def with_(self, **changes: str | int) -> "WebhookFilters":
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _page_number(text: str) -> int:
+    return max(1, int(text[:9])) if text.isdecimal() else 1  # nine digits are past any end

@@ -1,0 +1,143 @@
+"""What the hourly statistics say about webhooks: health of the last day, and series for charts."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import inf, nextafter
+
+from sqlalchemy import func, select
+
+from webhooks_ui.database import db
+from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.models.stats import DURATION_BUCKETS_MS
+
+HOUR = timedelta(hours=1)
+OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # where the last bucket begins: what lies in it ran into a time limit
+
+
+@dataclass(frozen=True)
+class Range:
+    """A span of time in a number of equal steps."""
+
+    label: str
+    steps: int
+    step: timedelta
+
+    def start(self, now: datetime) -> datetime:
+        """The first hour that it shows when it ends with the hour of ``now``."""
+        return now.replace(minute=0, second=0, microsecond=0) + HOUR - self.steps * self.step
+
+
+RANGES = {
+    "24h": Range("24 hours", 24, HOUR),
+    "7d": Range("7 days", 28, 6 * HOUR),
+    "30d": Range("30 days", 30, 24 * HOUR),
+}
+
+
+@dataclass
+class Step:
+    """The attempts of one step, and how long they took (upper ends of buckets, in milliseconds)."""
+
+    start: datetime
+    succeeded: int = 0
+    failed: int = 0
+    durations: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.succeeded + self.failed
+
+    def percentile(self, share: float) -> float | None:
+        return percentile(self.durations, share)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A webhook's attempts over a range, the oldest step first."""
+
+    steps: Sequence[Step]
+
+    @property
+    def succeeded(self) -> int:
+        return sum(step.succeeded for step in self.steps)
+
+    @property
+    def total(self) -> int:
+        return sum(step.total for step in self.steps)
+
+    @property
+    def success_percent(self) -> float | None:
+        """To one decimal, and 100 only if nothing failed; ``None`` without attempts."""
+        if not self.total:
+            return None
+        percent = round(100 * self.succeeded / self.total, 1)
+        return min(percent, 99.9) if self.succeeded < self.total else percent
+
+    def percentile(self, share: float) -> float | None:
+        """About how many milliseconds that ``share`` of all attempts took at most."""
+        return percentile(sum((step.durations for step in self.steps), Counter()), share)
+
+
+def percentile(durations: Counter[int], share: float) -> float | None:
+    """About how many milliseconds ``share`` of the counted attempts took at most.
+
+    Durations are taken to lie evenly in their bucket, as in Prometheus' ``histogram_quantile``; of the last one, which
+    is open, no more is known than that it is beyond ``OPEN_BUCKET_MS``.
+    """
+    left = share * durations.total()
+    for lower, upper in pairwise((0, *DURATION_BUCKETS_MS)):
+        count = durations[upper]
+        if count and left <= count:
+            return nextafter(lower, inf) if lower == OPEN_BUCKET_MS else lower + (upper - lower) * left / count
+        left -= count
+    return None
+
+
+def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
+    """The last 24 hours of each webhook, in one query."""
+    span = RANGES["24h"]
+    start = span.start(utcnow())
+    ids = list(webhook_ids)
+    found: dict[int, list[Step]] = defaultdict(lambda: _steps(span, start))
+    query = (
+        select(Stats.webhook_id, Stats.hour, Stats.succeeded, func.sum(Stats.count))
+        .where(Stats.webhook_id.in_(ids), Stats.hour >= start)
+        .group_by(Stats.webhook_id, Stats.hour, Stats.succeeded)
+    )
+    for webhook_id, hour, succeeded, count in db.session.execute(query):
+        if step := _step_at(found[webhook_id], span, start, hour):
+            _add(step, succeeded, count)
+    return {webhook_id: Series(found.get(webhook_id, ())) for webhook_id in ids}
+
+
+def series(webhook_id: int, span: Range) -> Series:
+    """One webhook's attempts over ``span``, with their durations."""
+    start = span.start(utcnow())
+    steps = _steps(span, start)
+    query = select(Stats.hour, Stats.succeeded, Stats.duration_bucket_ms, Stats.count).where(
+        Stats.webhook_id == webhook_id, Stats.hour >= start
+    )
+    for hour, succeeded, duration, count in db.session.execute(query):
+        if step := _step_at(steps, span, start, hour):
+            _add(step, succeeded, count)
+            step.durations[duration] += count
+    return Series(steps)
+
+
+def _steps(span: Range, start: datetime) -> list[Step]:
+    return [Step(start + number * span.step) for number in range(span.steps)]
+
+
+def _step_at(steps: list[Step], span: Range, start: datetime, hour: datetime) -> Step | None:
+    number = (hour - start) // span.step
+    return steps[number] if 0 <= number < len(steps) else None  # a clock that jumped may write into the future
+
+
+def _add(step: Step, succeeded: bool, count: int) -> None:
+    if succeeded:
+        step.succeeded += count
+    else:
+        step.failed += count
