@@ -1,6 +1,9 @@
 """Fixtures: an app on a fresh database, a real embedded Redis, clients, and a guard on the network."""
 
+import contextlib
 import ipaddress
+import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -9,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -23,6 +27,7 @@ from webhooks_ui.run import redis_server
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
+RUN_MARK = "WEBHOOKS_TEST_RUN"
 
 
 class OutsideConnection(RuntimeError):
@@ -57,6 +62,39 @@ def wait_for(condition: Callable[[], T], seconds: float = 10.0, message: str = "
         if time.monotonic() > deadline:
             pytest.fail(message or f"not so within {seconds} s")
         time.sleep(0.02)
+
+
+def pytest_configure() -> None:
+    """Mark all processes of this run, by a variable that they inherit."""
+    os.environ.setdefault(RUN_MARK, secrets.token_hex(8))
+
+
+def processes_left() -> list[psutil.Process]:
+    """Return the processes that this run started and that outlive it."""
+    ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            started_here = process.environ().get(RUN_MARK) == os.environ[RUN_MARK]
+            if started_here and process.pid not in ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if it leaves a process behind."""
+    if hasattr(session.config, "workerinput"):  # a part of a run, which goes on
+        return
+    deadline = time.monotonic() + 20
+    while (left := processes_left()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            print(f"\nLeft behind: {process.pid} {' '.join(process.cmdline())}", file=sys.stderr)
+            process.kill()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

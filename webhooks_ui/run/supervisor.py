@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from config import ROOT, ConfigError, http_address, load, make_folder, redis_socket
+from webhooks_ui.run import redis_server
 
 HEAD = """
 [supervisord]
@@ -56,6 +57,8 @@ def main() -> None:
         settings = load()
         lock = only_one(settings["INSTANCE_PATH"])
         port_is_free(settings["HOST"], settings["PORT"])
+        if settings["REDIS_EMBEDDED"]:
+            redis_server.executable()  # before anything is printed: is there one?
         configuration = write_configuration(settings, demo)
         password = prepare(settings)
     except OperationalError as error:
@@ -67,7 +70,6 @@ def main() -> None:
         say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
     say("Ctrl-C stops it.")
     os.set_inheritable(lock, True)
-    os.environ["SUPERVISED"] = "1"
     os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", str(configuration)])  # noqa: S606
 
 

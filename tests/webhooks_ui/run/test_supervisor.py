@@ -84,7 +84,7 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
         )
         until(lambda: answers(environ["PORT"]), 60, "the web server answers")
         keeper = psutil.Process(run.pid)
-        for words in ("jobs.worker", "jobs.scheduler", "redis-server", "gunicorn", "supervisord"):
+        for words in ("jobs.worker", "jobs.scheduler", "valkey-server", "gunicorn", "supervisord"):
             until(lambda words=words: children(keeper, words), 30, f"{words} runs")
             victim = children(keeper, words)[0]
             victim.kill()
@@ -104,3 +104,58 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
         run.kill()
         run.stdout.close()
         run.wait()
+
+
+def test_a_supervisor_that_dies_while_its_processes_start_leaves_none_of_them_behind(environ):
+    command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+    run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen: set[psutil.Process] = set()
+    try:
+        keeper = psutil.Process(run.pid)
+        for _ in range(3):
+            until(lambda: children(keeper, "jobs.scheduler"), 60, "the last process is started")
+            family = keeper.children(recursive=True)
+            seen |= set(family)
+            supervisor = children(keeper, "supervisord")[0]
+            supervisor.kill()
+            _, alive = psutil.wait_procs(family, 20)
+            assert alive == []
+        run.send_signal(signal.SIGINT)
+        run.wait(40)
+        _, alive = psutil.wait_procs(seen, 15)
+        assert alive == []
+    finally:
+        run.kill()
+        run.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells a process that its parent died")
+def test_a_process_whose_parent_died_before_it_could_ask_ends_at_once():
+    code = "from webhooks_ui.die_with_parent import die_with_parent; die_with_parent(); print('lives')"
+    for parent, printed in ((1, ""), (os.getpid(), "lives\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"SUPERVISED": str(parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == printed
+
+
+def test_without_any_server_the_start_is_refused_in_one_line_before_anything_else(environ, tmp_path):
+    code = (
+        "from webhooks_ui.run import redis_server as r, supervisor; r.find_spec = lambda name: None; supervisor.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environ | {"PATH": str(tmp_path), "REDIS_URL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Can't start: there is no Redis-compatible server.")
+    assert done.stderr.count("\n") == 1
