@@ -1,4 +1,4 @@
-"""The schemas of the API's description: what goes in, and what comes out."""
+"""The schemas of requests and answers in the API's description."""
 
 from typing import Any
 
@@ -20,7 +20,11 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 MAYBE_STRING: Schema = {"type": ["string", "null"]}
 MAYBE_INTEGER: Schema = {"type": ["integer", "null"]}
 MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
-ENVIRONMENT: Schema = {"type": "string", "enum": list(Environment)}
+KEYS_ENVIRONMENT: Schema = {
+    "type": "string",
+    "enum": list(Environment),
+    "description": "The environment of the key.",
+}
 EVENT_TYPE: Schema = {"type": "string", "enum": list(EVENT_TYPES)}
 
 
@@ -33,35 +37,39 @@ def array(items: Schema, **more: Any) -> Schema:
 
 
 def closed(properties: Schema, required: list[str] | None = None, **more: Any) -> Schema:
-    """An object with these properties and no others; all of them are required unless ``required`` says less."""
+    """Return the schema of an object with these properties and no others.
+
+    Args:
+        required: The required properties. The default is all of them.
+    """
     names = list(properties) if required is None else required
     return {"type": "object", "properties": properties, "required": names, "additionalProperties": False, **more}
 
 
 def page(items: Schema) -> Schema:
-    cursor = MAYBE_STRING | {"description": "The cursor of the next page; null on the last one."}
+    cursor = MAYBE_STRING | {"description": "The cursor of the next page, or null on the last page."}
     return closed({"data": array(items), "next_cursor": cursor})
 
 
 NEW_EVENT = closed(
     {
         "type": EVENT_TYPE,
-        "data": {"type": "object", "description": "Any object; up to 100 levels of nesting."},
+        "data": {"type": "object", "description": "Any object with up to 100 levels of nesting."},
         "id": {
             "type": "string",
             "pattern": r"^[A-Za-z0-9_.:\-]{1,128}$",
-            "description": "Your idempotency key: publishing it again changes nothing and answers as at first.",
+            "description": "Your idempotency key. If you publish it again, nothing changes and the answer is the same.",
         },
-        "timestamp": TIME | {"description": "When it happened, with a zone; by default the time of the request."},
+        "timestamp": TIME | {"description": "When it happened, with a time zone. Default: the time of the request."},
     },
     ["type", "data"],
 )
-PUBLISHED = closed({"id": STRING, "deliveries": INTEGER | {"description": "How many webhooks it goes to."}})
+PUBLISHED = closed({"id": STRING, "deliveries": INTEGER | {"description": "How many webhooks get the event."}})
 
 RETRY_SCHEDULE: Schema = {
     "type": "string",
     "enum": ["", *SCHEDULES_SECONDS],
-    "description": "Empty: as the settings say.",
+    "description": "Empty means the schedule in the settings.",
 }
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
@@ -69,26 +77,27 @@ _SETTABLE: Schema = {
         "type": "string",
         "format": "uri",
         "maxLength": URL_MAX_CHARACTERS,
-        "description": "An https address that is public.",
+        "description": "A public https address.",
     },
     "events": array(EVENT_TYPE, minItems=1),
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
     "format": {"type": "string", "enum": list(WebhookFormat)},
     "retry_schedule": RETRY_SCHEDULE,
-    "secret": STRING | {"description": "whsec_ and the base64 of 24 to 64 bytes; left out, one is made."},
-    "environment": ENVIRONMENT | {"description": "The key's, if given at all."},
+    "secret": STRING
+    | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
+    "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},
 }
 NEW_WEBHOOK = closed(_SETTABLE, ["name", "url", "events"])
 WEBHOOK_CHANGES = closed(
-    _SETTABLE | {"version": INTEGER | {"description": "The version you have read: another one by now is a 409."}}, []
+    _SETTABLE | {"version": INTEGER | {"description": "The version that you read. If it has changed, you get 409."}}, []
 )
 WEBHOOK = closed(
     {
         "id": INTEGER,
         "name": STRING,
         "url": STRING,
-        "environment": ENVIRONMENT,
+        "environment": KEYS_ENVIRONMENT,
         "description": STRING,
         "active": BOOLEAN,
         "status": {"type": "string", "enum": list(WebhookStatus)},
@@ -101,7 +110,7 @@ WEBHOOK = closed(
         "updated_at": TIME,
     }
 )
-CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": STRING | {"description": "Shown this once."}})
+CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": STRING | {"description": "Shown only this once."}})
 TEST_EVENT = closed({"type": EVENT_TYPE, "data": {"type": "object"}}, [])
 
 DELIVERY = closed(
@@ -109,14 +118,14 @@ DELIVERY = closed(
         "id": INTEGER,
         "event_id": STRING,
         "event_type": STRING,
-        "environment": ENVIRONMENT,
+        "environment": KEYS_ENVIRONMENT,
         "webhook_id": INTEGER,
         "trigger": {"type": "string", "enum": list(DeliveryTrigger)},
         "status": {"type": "string", "enum": list(STATUSES)},
         "attempts_count": INTEGER,
-        "response_code": MAYBE_INTEGER | {"description": "Of the last attempt, as the next two."},
-        "outcome": {"enum": [*Outcome, None]},
-        "duration_ms": MAYBE_INTEGER,
+        "response_code": MAYBE_INTEGER | {"description": "From the last attempt."},
+        "outcome": {"enum": [*Outcome, None], "description": "From the last attempt."},
+        "duration_ms": MAYBE_INTEGER | {"description": "From the last attempt."},
         "created_at": TIME,
         "last_attempt_at": MAYBE_TIME,
         "next_attempt_at": MAYBE_TIME,
@@ -142,7 +151,7 @@ ATTEMPT = closed(
 DELIVERY_DETAIL = closed(
     DELIVERY["properties"]
     | {
-        "body": STRING | {"description": "What is sent, to the byte."},
+        "body": STRING | {"description": "The exact body that is sent."},
         "attempts": array(ref("Attempt"), description="The last 50, oldest first."),
     }
 )
@@ -172,8 +181,8 @@ PROBLEM = closed(
         "errors": array(
             closed(
                 {
-                    "index": MAYBE_INTEGER | {"description": "The position in the array; null without an array."},
-                    "field": STRING | {"description": "A path such as data.customer.name; empty for the whole."},
+                    "index": MAYBE_INTEGER | {"description": "The position in the array, or null without an array."},
+                    "field": STRING | {"description": "A path such as data.customer.name, or empty for the whole."},
                     "message": STRING,
                 }
             )

@@ -1,10 +1,10 @@
-"""``flask deliveries``: retry, purge and export."""
+"""``flask deliveries``: retries, purges and exports deliveries."""
 
 import click
 from sqlalchemy import select
 
 from jobs.chores.purge import count, purge
-from webhooks_ui.cli.group import Group
+from webhooks_ui.cli.group import Group, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.export import csv_lines, json_lines
@@ -22,7 +22,7 @@ def deliveries() -> None:
 @deliveries.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1, ID_MAX))
 def retry(ids: tuple[int, ...]) -> None:
-    """Make one more attempt of each delivery, now. The body and the webhook-id stay the same."""
+    """Make one more attempt of each delivery now. The body and the webhook-id stay the same."""
     with writing():
         changed = changes.retry(ids)
         existing = set(db.session.scalars(select(Delivery.id).where(Delivery.id.in_(ids))))
@@ -37,35 +37,44 @@ def retry(ids: tuple[int, ...]) -> None:
 
 
 @deliveries.command("purge")
-@click.option("--older-than", "days", type=click.IntRange(1, 36_500), help="Days; by default the retention setting.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--older-than", "days", type=click.IntRange(1, 36_500), help="Days. Default: the retention setting.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, but delete nothing.")
 def purge_(days: int | None, dry_run: bool) -> None:
-    """Delete final deliveries with their attempts, and events that no delivery needs any more.
+    """Delete old final deliveries with their attempts, and events without deliveries.
 
     Statistics and the audit log stay.
     """
     days = days or get_settings()["retention_days"]
     purged = count(days) if dry_run else purge(days)
     verb = "Would delete" if dry_run else "Deleted"
-    click.echo(f"{verb} {purged.deliveries:,} deliveries and {purged.events:,} events older than {days} days.")
+    deleted = f"{plural(purged.deliveries, 'delivery', 'deliveries')} and {plural(purged.events, 'event')}"
+    click.echo(f"{verb} {deleted} older than {plural(days, 'day')}.")
 
 
 def _time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value and parse_time(value) is None:
-        raise click.BadParameter(f"{value!r} is no time; write 24h, 7d, 2026-11-23 or 2026-11-23T10:00:00Z.")
+        raise click.BadParameter(f"{value!r} is not a time. Write it like 24h, 7d, 2026-11-23 or 2026-11-23T10:00:00Z.")
+    return value
+
+
+def _code(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value and not DeliveryFilters.parse({"code": value}).code:
+        raise click.BadParameter(f"{value!r} is not a response code. Write it like 404 or 4xx.")
     return value
 
 
 @deliveries.command()
 @click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
+@click.option("-q", "--search", "q", help="An id, or a part of an event type or of a webhook's name or URL.")
 @click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))
 @click.option("--category", type=click.Choice(list(CATEGORIES)))
 @click.option("--environment", type=click.Choice(list(map(str, Environment))))
+@click.option("--code", callback=_code, help="A response code such as 404, or a class such as 4xx.")
 @click.option("--webhook", type=click.IntRange(1, ID_MAX), help="The id of a webhook.")
-@click.option("--since", callback=_time, help="A time (UTC), a date, or a span such as 24h.")
-@click.option("--until", callback=_time, help="Likewise.")
+@click.option("--since", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
+@click.option("--until", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
 def export(format_: str, webhook: int | None, **filters: str | None) -> None:
-    """Write the delivery log to the standard output, newest first."""
+    """Print the delivery log to standard output, newest first."""
     chosen = DeliveryFilters(webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()})
     for piece in (csv_lines if format_ == "csv" else json_lines)(chosen):
         click.echo(piece, nl=False)

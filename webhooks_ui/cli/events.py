@@ -1,14 +1,15 @@
-"""``flask events``: publish from the shell."""
+"""``flask events``: publishes events from the shell."""
 
 from typing import BinaryIO
 
 import click
 
 from jobs.publish import publish
-from webhooks_ui.cli.group import Group, environment_option
+from webhooks_ui.cli.group import Group, environment_option, plural
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.webhooks.subscribers import why_nobody
 
 
 @click.group(cls=Group)
@@ -19,10 +20,10 @@ def events() -> None:
 @events.command("publish")
 @click.argument("event_type", metavar="TYPE", type=click.Choice(list(EVENT_TYPES)))
 @environment_option
-@click.option("--data", type=click.File("rb"), help="A JSON file with the data, - for the standard input.")
-@click.option("--id", "event_id", help="The idempotency key; made up if left out.")
+@click.option("--data", type=click.File("rb"), help="A JSON file with the data, or - for standard input.")
+@click.option("--id", "event_id", help="The idempotency key. Default: a new one.")
 def publish_(event_type: str, environment: str, data: BinaryIO | None, event_id: str | None) -> None:
-    """Publish one event of TYPE; without --data the example from the catalogue."""
+    """Publish one event of TYPE. Without --data, publish the example from the catalogue."""
     event = {"type": event_type, "data": _read(data) if data else EVENT_TYPES[event_type].example}
     if event_id is not None:
         event["id"] = event_id
@@ -31,8 +32,9 @@ def publish_(event_type: str, environment: str, data: BinaryIO | None, event_id:
     except WrongEvent as error:
         raise click.ClickException(str(error)) from None
     published = publish(environment, [checked])[0]
-    noun = "delivery" if published.deliveries == 1 else "deliveries"
-    click.echo(f"{published.id}: {published.deliveries} {noun}")
+    click.echo(f"{published.id}: {plural(published.deliveries, 'delivery', 'deliveries')}")
+    if not published.deliveries:
+        click.echo(why_nobody(environment, event_type) or "It was published before, to no webhook.", err=True)
 
 
 def _read(file: BinaryIO) -> object:

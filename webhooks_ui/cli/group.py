@@ -1,5 +1,6 @@
-"""What all groups of commands share: errors in one line, times and tables as people read them."""
+"""What all groups of commands share: errors on one line, and the format of times and tables."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ environment_option = click.option(
 
 
 class Group(AppGroup):
-    """Commands that work on the database, and say in one line why they can't."""
+    """A group of commands that use the database. A database error becomes a message on one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -27,15 +28,25 @@ class Group(AppGroup):
             raise click.ClickException(_explanation(error)) from error
 
 
+def command(words: str) -> str:
+    """Return a ``flask`` command to be pasted into the shell that ran the present one."""
+    return f"{sys.argv[0]} {words}"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """Return ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Lines of columns as wide as their widest cell."""
+    """Return lines of columns. Each column is as wide as its widest cell."""
     lines = [head, *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def minute(at: datetime | None) -> str:
-    """A time in UTC, to the minute; ``-`` where there is none."""
+    """Return a time in UTC to the minute, or ``-`` for ``None``."""
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
 
@@ -45,5 +56,5 @@ def _explanation(error: DatabaseError) -> str:
     except SQLAlchemyError:
         migrated = True
     if not migrated:
-        return "The database has no tables yet. Run: flask db upgrade (or make run, which does it for you)."
-    return f"The database doesn't answer: {error.orig}"
+        return f"The database has no tables yet. To create them, run: {command('db upgrade')}"
+    return f"The database can't be used. Check that it runs and that DATABASE_URL is right: {error.orig}"

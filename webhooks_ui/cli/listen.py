@@ -1,4 +1,4 @@
-"""``flask listen``: the receiver, as a command."""
+"""``flask listen``: runs a receiver that prints deliveries."""
 
 import click
 
@@ -15,12 +15,14 @@ def _secret(_context: click.Context, _parameter: click.Parameter, value: str) ->
 
 
 @click.command()
-@click.option("--port", required=True, type=click.IntRange(0, 65_535), help="0 takes any free port.")
+@click.option("--port", required=True, type=click.IntRange(0, 65_535), help="0 means any free port.")
 @click.option("--secret", required=True, callback=_secret, help="The webhook's secret, whsec_…")
-@click.option("--status", type=click.IntRange(200, 599), default=200, show_default=True, help="The answer if verified.")
+@click.option(
+    "--status", type=click.IntRange(200, 599), default=200, show_default=True, help="The answer to verified deliveries."
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
 def listen(port: int, secret: str, status: int, host: str) -> None:
-    """Receive deliveries, verify their signatures and print them. Ctrl-C ends it."""
+    """Receive deliveries, verify their signatures and print them. Press Ctrl-C to stop."""
     try:
         serve(host, port, secret, status, click.echo)
     except CannotListen as error:

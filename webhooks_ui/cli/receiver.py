@@ -1,4 +1,4 @@
-"""Listen: a small receiver that verifies deliveries and prints them."""
+"""A small receiver that verifies deliveries and prints them, for ``flask listen``."""
 
 import json
 import socket
@@ -17,11 +17,11 @@ IDLE_SECONDS = 60
 
 
 class CannotListen(Exception):
-    """The port or the host can't be had; the message says what to do."""
+    """The port or the host can't be used. The message says what to do."""
 
 
 class Receiver(ThreadingMixIn, TCPServer):
-    """Verifies what is posted to it, with ``secret``, and gives each delivery to ``show`` as text."""
+    """Verifies each request that is posted to it with ``secret``, and passes it to ``show`` as text."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -36,14 +36,14 @@ class Receiver(ThreadingMixIn, TCPServer):
             self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             super().__init__((host, port), Handler)
         except socket.gaierror:
-            raise CannotListen(f"{host} is no address of this machine.") from None
+            raise CannotListen(f"{host} is not an address of this machine. Choose another --host.") from None
         except OSError as error:
-            reason = "is taken; choose another --port" if port else "can't be opened"
+            reason = "is taken. Choose another --port" if port else "can't be opened. Choose another --host"
             raise CannotListen(f"Port {port} on {host} {reason}. ({error.strerror})") from None
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, kept open between deliveries."""
+    """Serves one connection, which stays open between deliveries."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -89,18 +89,18 @@ class Handler(BaseHTTPRequestHandler):
             self.server.show(f"{printable('  '.join(head))}\n{pretty(body)}\n")
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: what came is shown already."""
+        """Log nothing. The request is shown already."""
 
 
 def serve(host: str, port: int, secret: str, status: int, show: Callable[[str], None]) -> None:
-    """Receive until Ctrl-C; says the address once the port is open.
+    """Receive deliveries until Ctrl-C. Show the address once the port is open.
 
     Raises:
-        CannotListen: the port is taken, or the host is none of this machine.
+        CannotListen: The port is taken, or the host is not an address of this machine.
     """
     with Receiver(host, port, secret, status, show) as receiver:
         shown_host = f"[{host}]" if ":" in host else host
-        show(f"Listening on http://{shown_host}:{receiver.server_address[1]} (Ctrl-C ends it)")
+        show(f"Listening on http://{shown_host}:{receiver.server_address[1]} (press Ctrl-C to stop)")
         try:
             receiver.serve_forever()
         except KeyboardInterrupt:
@@ -108,7 +108,7 @@ def serve(host: str, port: int, secret: str, status: int, show: Callable[[str], 
 
 
 def pretty(body: bytes) -> str:
-    """The body as indented JSON, or as it is where it is none."""
+    """Return the body as indented JSON, or unchanged if it isn't JSON."""
     text = body.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
@@ -116,7 +116,7 @@ def pretty(body: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` without the power to move the cursor or to turn the writing's direction."""
+    """Return ``text`` with unprintable characters escaped, so that it can't control the terminal."""
     return "".join(
         character if character.isprintable() or character == "\n" else repr(character)[1:-1] for character in text
     )

@@ -1,9 +1,9 @@
-"""``flask secrets``: the keys that signing secrets are encrypted with."""
+"""``flask secrets``: re-encrypts the signing secrets after a change of key."""
 
 import click
 from flask import current_app
 
-from webhooks_ui.cli.group import Group
+from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook, secret_box
 
@@ -12,23 +12,29 @@ BATCH_WEBHOOKS = 200
 
 @click.group(cls=Group)
 def secrets() -> None:
-    """Look after the webhooks' signing secrets, as they are stored."""
+    """Manage the encryption of the stored signing secrets."""
 
 
 @secrets.command("rotate-key")
 def rotate_key() -> None:
-    """Encrypt all signing secrets with the newest of ENCRYPTION_KEYS. The secrets themselves stay.
+    """Encrypt all signing secrets with the first of ENCRYPTION_KEYS. The secrets themselves don't change.
 
-    To change the key: make one with
+    To change the key:
 
     \b
-        python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
-
-    put it before the old one in ENCRYPTION_KEYS (new,old; without that setting: in the file encryption_keys in the
-    instance folder), restart, run this command, and only then take the old one out and restart again.
+    1. Make a new key:
+       .venv/bin/python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
+    2. Put it before the old one in ENCRYPTION_KEYS: new,old
+       If you don't set ENCRYPTION_KEYS, change the file encryption_keys in the instance folder.
+    3. Restart the service.
+    4. Run this command.
+    5. Remove the old key and restart again.
     """
     if len(current_app.config["ENCRYPTION_KEYS"]) == 1:
-        click.echo("ENCRYPTION_KEYS has one key; flask secrets rotate-key --help says how to add one first.", err=True)
+        click.echo(
+            f"ENCRYPTION_KEYS has only one key. To add one, see: {command('secrets rotate-key --help')}",
+            err=True,
+        )
     rotated = last_id = 0
     while True:
         with writing():
@@ -37,11 +43,11 @@ def rotate_key() -> None:
             last_id = batch[-1].id if batch else last_id
         if not batch:
             break
-    click.echo(f"Encrypted with the newest key: {rotated} secrets.")
+    click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
 
 
 def _rotate_batch(last_id: int) -> list[Webhook]:
-    """Encrypt the secrets of the next webhooks anew, and return these webhooks."""
+    """Encrypt the secrets of the next webhooks with the newest key. Return these webhooks."""
     query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
     batch = list(db.session.scalars(query.with_for_update()))
     for webhook in batch:
@@ -51,7 +57,7 @@ def _rotate_batch(last_id: int) -> list[Webhook]:
                 webhook.previous_secret_encrypted = secret_box.rotate(webhook.previous_secret_encrypted)
         except secret_box.InvalidToken:
             raise click.ClickException(
-                f"None of ENCRYPTION_KEYS made the secret of webhook {webhook.id} ({webhook.name}). "
-                "Add the key that did, and run this again; keep all other keys until then."
+                f"None of ENCRYPTION_KEYS can decrypt the secret of webhook {webhook.id} ({webhook.name}). "
+                "Add the key that encrypted it, and run this command again. Keep all other keys until then."
             ) from None
     return batch

@@ -1,4 +1,4 @@
-"""``flask users``: who may sign in."""
+"""``flask users``: creates and lists users."""
 
 import sys
 
@@ -16,20 +16,20 @@ PASSWORD_MAX_CHARACTERS = 1_000
 
 @click.group(cls=Group)
 def users() -> None:
-    """Create and list the people who may sign in."""
+    """Create and list the users who may sign in."""
 
 
 @users.command()
 @click.argument("email")
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
-@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of the standard input.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def create(email: str, role: str, password_stdin: bool) -> None:
     """Create the user EMAIL."""
     email = _checked_email(email)
     password = _checked_password(_read_line() if password_stdin else _ask())
     with writing():
         if db.session.scalar(db.select(User.id).where(User.email == email)):
-            raise click.ClickException(f"There is a user {email} already.")
+            raise click.ClickException(f"The user {email} exists already.")
         user = User(email=email, role=role)
         user.set_password(password)
         db.session.add(user)
@@ -49,15 +49,17 @@ def _checked_email(text: str) -> str:
     email = text.strip().lower()
     name, at, host = email.rpartition("@")
     if not (name and at and host) or len(email) > EMAIL_MAX_CHARACTERS or not email.isprintable() or " " in email:
-        raise click.BadParameter(f"{text!r} is no e-mail address.", param_hint="EMAIL")
+        raise click.BadParameter(
+            f"{text!r} is not a valid e-mail address. Write it like name@example.com.", param_hint="EMAIL"
+        )
     return email
 
 
 def _checked_password(password: str) -> str:
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         raise click.UsageError(
-            f"A password has {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS:,} characters; "
-            f"this one has {len(password)}."
+            f"A password has {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS:,} characters, "
+            f"but this one has {len(password):,}."
         )
     return password
 

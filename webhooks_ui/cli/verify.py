@@ -1,4 +1,4 @@
-"""Verify: the receiver's side of Standard Webhooks."""
+"""Verifies deliveries as a receiver does (Standard Webhooks)."""
 
 from collections.abc import Mapping
 
@@ -6,18 +6,18 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 
 class NotVerified(Exception):
-    """A delivery that must not be trusted; the message says why."""
+    """The delivery must not be trusted. The message says why."""
 
 
 def verify(body: bytes, headers: Mapping[str, str], secret: str) -> None:
-    """Check the signature of ``body``: one of those in ``webhook-signature`` fits, and it is under 5 minutes old.
+    """Check that a signature in ``webhook-signature`` matches ``body``, and that the timestamp is within 5 minutes.
 
     Raises:
-        NotVerified: with the reason.
+        NotVerified: No signature matches, or the timestamp is too old or too new.
     """
     try:
         Webhook(secret).verify(body, dict(headers), json_parse=False)
     except WebhookVerificationError as error:
         raise NotVerified(str(error)) from error
-    except ValueError as error:  # the library trusts the form of the header and the body's encoding
-        raise NotVerified("Malformed signature header, or a body that is not UTF-8") from error
+    except ValueError as error:  # the library checks neither the form of the header nor the encoding of the body
+        raise NotVerified("The signature header is malformed, or the body is not UTF-8") from error

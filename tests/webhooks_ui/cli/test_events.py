@@ -1,19 +1,24 @@
+"""``flask events`` publishes events from the shell, and names mistakes."""
+
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.factories import make_webhook
+from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Event
 
 
-def bodies():
+def bodies() -> list[dict[str, Any]]:
     db.session.rollback()
     return [json.loads(body) for body in db.session.scalars(db.select(Event.body))]
 
 
-def test_without_data_the_catalogues_example_is_published(run):
+def test_without_data_the_catalogues_example_is_published(run: Run) -> None:
     make_webhook()
     result = run("events", "publish", "license.activated", "--environment", "production")
     (body,) = bodies()
@@ -21,12 +26,26 @@ def test_without_data_the_catalogues_example_is_published(run):
     assert body["data"] == EVENT_TYPES["license.activated"].example
 
 
-def test_data_comes_from_a_file_or_from_stdin(run, tmp_path):
+def test_data_comes_from_a_file_or_from_stdin(run: Run, tmp_path: Path) -> None:
     (tmp_path / "data.json").write_text('{"from": "file"}')
     arguments = ("events", "publish", "product.created", "--environment", "staging", "--data")
-    assert run(*arguments, str(tmp_path / "data.json"), "--id", "order-1").output == "order-1: 0 deliveries\n"
+    assert run(*arguments, str(tmp_path / "data.json"), "--id", "order-1").stdout == "order-1: 0 deliveries\n"
     run(*arguments, "-", input='{"from": "stdin"}')
     assert [body["data"]["from"] for body in bodies()] == ["file", "stdin"]
+
+
+def test_an_event_that_goes_to_nobody_says_why(run: Run) -> None:
+    def why() -> str:
+        return run("events", "publish", "product.created", "--environment", "staging").stderr
+
+    assert why() == "There is no webhook in staging.\n"
+    make_webhook(environment="staging", event_types=["license.activated"])
+    make_webhook(environment="production", event_types=["product.created"])
+    assert why() == "No webhook in staging is subscribed to product.created.\n"
+    make_webhook(environment="staging", event_types=["product.created"], active=False)
+    assert why() == "The only subscribed webhook is inactive.\n"
+    make_webhook(environment="staging", event_types=["product.created"])
+    assert why() == ""
 
 
 @pytest.mark.parametrize(
@@ -41,7 +60,9 @@ def test_data_comes_from_a_file_or_from_stdin(run, tmp_path):
         (("license.created", "--environment", "staging", "--data", "-"), '{"a": "\\ud800"}', "surrogate"),
     ],
 )
-def test_a_mistake_is_named_and_publishes_nothing(run, arguments, data, message):
+def test_a_mistake_is_named_and_publishes_nothing(
+    run: Run, arguments: tuple[str, ...], data: str, message: str
+) -> None:
     result = run("events", "publish", *arguments, input=data)
     assert result.exit_code != 0
     assert message in result.output

@@ -1,7 +1,10 @@
+"""``flask listen`` names mistakes in its options."""
+
 import socket
 
 import pytest
 
+from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.models import secret_box
 
 
@@ -16,15 +19,15 @@ from webhooks_ui.models import secret_box
         (("--port", "1"), "--secret"),
     ],
 )
-def test_a_mistake_is_named(run, arguments, message):
+def test_a_mistake_is_named(run: Run, arguments: tuple[str, ...], message: str) -> None:
     result = run("listen", *arguments)
     assert result.exit_code == 2
     assert message in result.output
 
 
-def test_a_taken_port_is_one_clear_line(run):
+def test_a_taken_port_is_reported_on_one_line(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("listen", "--port", str(taken.getsockname()[1]), "--secret", secret_box.generate())
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
-    assert "is taken; choose another --port" in result.output
+    assert "is taken. Choose another --port" in result.output

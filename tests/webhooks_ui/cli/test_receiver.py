@@ -1,8 +1,11 @@
+"""The receiver of ``flask listen`` verifies deliveries and shows them safely."""
+
 import http.client
 import json
 import socket
 import threading
 import time
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -15,40 +18,51 @@ BODY = b'{"id":"evt_1","type":"license.activated","data":{"name":"Zo\xc3\xab"}}'
 
 
 class Listener:
-    def __init__(self, status=200):
-        self.shown = []
+    """A running receiver, with a client that posts to it."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.shown: list[str] = []
         self.server = Receiver("127.0.0.1", 0, SECRET, status, self.shown.append)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
 
-    def post(self, body=BODY, **changes):
-        self.connection.request("POST", "/", body, signed(body) | changes)
+    def post(self, body: bytes = BODY, changes: dict[str, str] | None = None) -> tuple[int, str]:
+        """Post a signed delivery. ``changes`` replace headers. Return the status and the text of the answer."""
+        self.connection.request("POST", "/", body, signed(body) | (changes or {}))
         response = self.connection.getresponse()
         return response.status, response.read().decode()
 
-    def close(self):
+    def close(self) -> None:
         self.connection.close()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
 
 
-def signed(body=BODY, *, secrets=(SECRET,), timestamp=None):
+def signed(body: bytes = BODY, *, secrets: Sequence[str] = (SECRET,), timestamp: int | None = None) -> dict[str, str]:
+    """Return the headers of a delivery of ``body``."""
     keys = [secret_box.key_bytes(secret) for secret in secrets]
     at = int(time.time()) if timestamp is None else timestamp
     return headers("evt_1", "license.activated", "production", body, timestamp=at, attempt=2, keys=keys)
 
 
+def local_address(listener: Listener) -> object:
+    """Return the client's end of the connection."""
+    sock: socket.socket | None = listener.connection.sock
+    assert sock
+    return sock.getsockname()
+
+
 @pytest.fixture
-def listener():
+def listener() -> Iterator[Listener]:
     listener = Listener()
     yield listener
     listener.close()
 
 
-def test_a_delivery_that_verifies_gets_200_and_is_shown_readably(listener):
+def test_a_verified_delivery_gets_200_and_is_shown_readably(listener: Listener) -> None:
     assert listener.post() == (200, "verified\n")
     (text,) = listener.shown
     head, _, body = text.partition("\n")
@@ -57,8 +71,8 @@ def test_a_delivery_that_verifies_gets_200_and_is_shown_readably(listener):
     assert "Zoë" in body
 
 
-def test_one_of_several_signatures_is_enough(listener):
-    assert listener.post(**signed(secrets=[secret_box.generate(), SECRET]))[0] == 200
+def test_one_of_several_signatures_is_enough(listener: Listener) -> None:
+    assert listener.post(changes=signed(secrets=[secret_box.generate(), SECRET]))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -74,37 +88,39 @@ def test_one_of_several_signatures_is_enough(listener):
         {"webhook-id": "evt_2"},
     ],
 )
-def test_what_does_not_verify_gets_401_and_is_shown_with_the_reason(listener, changes):
-    status, answer = listener.post(**changes)
+def test_a_delivery_that_is_not_verified_gets_401_and_is_shown_with_the_reason(
+    listener: Listener, changes: dict[str, str]
+) -> None:
+    status, answer = listener.post(changes=changes)
     assert status == 401
     assert answer.startswith("NOT VERIFIED: ")
     assert answer.strip() in listener.shown[0]
 
 
-def test_a_body_that_is_not_utf_8_gets_401(listener):
+def test_a_body_that_is_not_utf_8_gets_401(listener: Listener) -> None:
     assert listener.post(b"\xff\xfe")[0] == 401
 
 
-def test_the_connection_stays_open_between_deliveries(listener):
+def test_the_connection_stays_open_between_deliveries(listener: Listener) -> None:
     listener.post()
-    before = listener.connection.sock.getsockname()
+    before = local_address(listener)
     listener.post()
-    assert listener.connection.sock.getsockname() == before
+    assert local_address(listener) == before
 
 
-def test_another_status_can_be_asked_for():
+def test_another_status_can_be_chosen() -> None:
     listener = Listener(status=503)
     assert listener.post()[0] == 503
     listener.close()
 
 
-def test_control_characters_and_direction_marks_are_shown_not_obeyed():
+def test_control_characters_and_direction_marks_are_escaped() -> None:
     shown = pretty('{"a":"\x1b[2J\u202e"}'.encode())
     assert "\x1b" not in shown
     assert "\u202e" not in shown
 
 
-def test_a_port_that_is_taken_and_a_foreign_host_get_a_clear_line():
+def test_a_taken_port_and_a_foreign_host_get_a_clear_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is taken"):

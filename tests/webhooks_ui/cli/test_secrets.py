@@ -1,17 +1,26 @@
+"""``flask secrets`` re-encrypts the signing secrets, and says which keys are missing."""
+
+from collections.abc import Sequence
+
+import pytest
 from cryptography.fernet import Fernet
+from flask import Flask
 
 from tests.support.factories import make_webhook
+from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, secret_box, utcnow
 
 
-def webhooks():
+def webhooks() -> Sequence[Webhook]:
     db.session.rollback()
     return db.session.scalars(db.select(Webhook).order_by(Webhook.id)).all()
 
 
-def test_after_rotation_the_old_key_is_not_needed_any_more(run, app, monkeypatch):
+def test_after_rotation_the_old_key_is_not_needed_any_more(
+    run: Run, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(secrets, "BATCH_WEBHOOKS", 2)
     texts = [make_webhook().secret for _ in range(5)]
     first = webhooks()[0]
@@ -23,10 +32,10 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(run, app, monkeypatch
     assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 6 secrets.\n"
     app.config["ENCRYPTION_KEYS"] = [new]
     assert [webhook.secret for webhook in webhooks()] == texts
-    assert secret_box.decrypt(webhooks()[0].previous_secret_encrypted) == "whsec_before"
+    assert secret_box.decrypt(webhooks()[0].previous_secret_encrypted or "") == "whsec_before"
 
 
-def test_a_secret_that_no_key_opens_is_named_and_kept(run, app):
+def test_a_secret_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:
     webhook = make_webhook(name="Orders")
     encrypted = webhook.secret_encrypted
     app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
@@ -36,8 +45,8 @@ def test_a_secret_that_no_key_opens_is_named_and_kept(run, app):
     assert webhooks()[0].secret_encrypted == encrypted
 
 
-def test_with_one_key_the_command_says_how_to_add_one(run):
+def test_with_one_key_the_command_says_how_to_add_one(run: Run) -> None:
     make_webhook()
     result = run("secrets", "rotate-key")
-    assert (result.exit_code, result.stdout) == (0, "Encrypted with the newest key: 1 secrets.\n")
+    assert (result.exit_code, result.stdout) == (0, "Encrypted with the newest key: 1 secret.\n")
     assert "--help" in result.stderr
