@@ -1,4 +1,4 @@
-"""Settings: environment variables in, one checked mapping out."""
+"""Reads the settings from environment variables and checks them."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
-SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # by scheme, unless the URL names another one
+SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # the default port of each scheme
 MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -23,17 +23,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigError(Exception):
-    """A setting is missing or makes no sense; the message names it and the fix."""
+    """A setting is missing or invalid. The message names the setting and the fix."""
 
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Who takes our mail, and how we talk to it."""
+    """The mail server that sends our mail, and how to connect to it."""
 
     scheme: str  # one of SMTP_PORTS
     host: str
     port: int
-    user: str = ""  # empty: no login
+    user: str = ""  # empty means no login
     password: str = field(default="", repr=False)
 
 
@@ -41,11 +41,11 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Read all settings from ``environ`` (default: the process environment).
 
     Raises:
-        ConfigError: a value is missing in production or can't be understood.
+        ConfigError: A value is invalid, or a value that production needs is missing.
     """
     env = os.environ if environ is None else environ
     production = env.get("APP_ENV") == "production"
-    instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance")
+    instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     redis_url = env.get("REDIS_URL") or f"unix://{redis_socket(instance)}"
     host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
@@ -70,22 +70,22 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),
         "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
         "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # Redis being down fails no request
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # requests succeed even while Redis is down
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": production,
         "PERMANENT_SESSION_LIFETIME": 12 * 3600,
-        "WTF_CSRF_TIME_LIMIT": None,  # lives as long as the session: a form left open overnight still saves
+        "WTF_CSRF_TIME_LIMIT": None,  # the token is valid as long as the session: a form left open still saves
         "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
     }
 
 
 def database_url(url: str | None, instance: Path) -> str:
-    """The SQLAlchemy URL for ``DATABASE_URL``; PostgreSQL goes through psycopg 3.
+    """Return the SQLAlchemy URL for ``DATABASE_URL``. PostgreSQL uses the psycopg 3 driver.
 
     Raises:
-        ConfigError: the URL names another kind of database.
+        ConfigError: The URL names another kind of database.
     """
     if not url:
         return f"sqlite:///{instance / 'webhooks.db'}"
@@ -94,11 +94,11 @@ def database_url(url: str | None, instance: Path) -> str:
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite":
         return url
-    raise ConfigError("DATABASE_URL must start with sqlite:// or postgresql://")
+    raise ConfigError("DATABASE_URL must start with sqlite:// or postgresql://.")
 
 
 def http_address(host: str, port: int) -> str:
-    """The address of a web server, without a slash at the end."""
+    """Return the address of a web server, without a slash at the end."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -114,10 +114,12 @@ def _public_url(url: str | None) -> str | None:
 
 
 def smtp_server(url: str | None) -> SmtpServer | None:
-    """What ``SMTP_URL`` names, its user and password percent-decoded; ``None``: no mail is sent.
+    """Return the mail server that ``SMTP_URL`` names, with its user and password percent-decoded.
+
+    Return ``None`` without a URL. Then no mail is sent.
 
     Raises:
-        ConfigError: the URL is none of the known forms; the message never shows it, for the password in it.
+        ConfigError: The URL is invalid. The message never shows the URL, because it may hold a password.
     """
     if not url:
         return None
@@ -126,15 +128,15 @@ def smtp_server(url: str | None) -> SmtpServer | None:
     if parts.scheme not in SMTP_PORTS:
         raise ConfigError("SMTP_URL must start with smtp://, smtps:// or smtp+starttls://.")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ConfigError("SMTP_URL must end after the port; write / ? # in user or password as %2F %3F %23.")
+        raise ConfigError("SMTP_URL must end after the port. In a user or password, write / ? # as %2F %3F %23.")
     if not parts.hostname:
-        raise ConfigError("SMTP_URL has no host; write it as smtp://host:port.")
+        raise ConfigError("SMTP_URL has no host. Write it as smtp://host:port.")
     if bool(user) != bool(password):
         raise ConfigError("SMTP_URL must have both a user and a password, or neither.")
     if user and parts.scheme == "smtp":
-        raise ConfigError("SMTP_URL would send the password in clear; use smtps:// or smtp+starttls://.")
+        raise ConfigError("SMTP_URL would send the password in clear text: use smtps:// or smtp+starttls://.")
     if not (user + password).isascii():
-        raise ConfigError("SMTP_URL must have a user and a password of ASCII characters.")
+        raise ConfigError("SMTP_URL must have only ASCII characters in its user and password.")
     port = _port("SMTP_URL", parts) or SMTP_PORTS[parts.scheme]
     return SmtpServer(parts.scheme, parts.hostname, port, user, password)
 
@@ -143,7 +145,7 @@ def _split(name: str, url: str) -> SplitResult:
     try:
         return urlsplit(url.strip())
     except ValueError:
-        raise ConfigError(f"{name} is no URL; percent-encode what is special in it.") from None
+        raise ConfigError(f"{name} is not a valid URL. In its parts, percent-encode special characters.") from None
 
 
 def _port(name: str, parts: SplitResult) -> int | None:
@@ -151,7 +153,7 @@ def _port(name: str, parts: SplitResult) -> int | None:
         if parts.port == 0:
             raise ValueError
     except ValueError:
-        raise ConfigError(f"{name} must have a port from 1 to 65535, or none.") from None
+        raise ConfigError(f"{name} must have a port from 1 to 65535, or no port.") from None
     return parts.port
 
 
@@ -163,7 +165,10 @@ def _mail_from(env: Mapping[str, str]) -> str:
 
 
 def redis_socket(instance: Path) -> Path:
-    """Where the embedded Redis listens: in ``instance``, or in the temporary folder if that path is too long."""
+    """Return the socket of the embedded Redis.
+
+    It is in ``instance``, or in the temporary folder if that path is too long for a socket.
+    """
     socket = instance / "redis.sock"
     if len(os.fsencode(socket)) <= UNIX_SOCKET_PATH_MAX_BYTES:
         return socket
@@ -172,11 +177,11 @@ def redis_socket(instance: Path) -> Path:
 
 
 def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Any) -> str:
-    """A key from the environment, or one made on the first run and kept in ``instance``."""
+    """Return a key from the environment, or from ``instance``, where the first run stores a new one."""
     if value := env.get(name):
         return value
     if production:
-        raise ConfigError(f"{name} is not set. With APP_ENV=production it must be given; see README, Settings.")
+        raise ConfigError(f"{name} is not set. APP_ENV=production requires it: see Settings in the README.")
     path = instance / name.lower()
     try:
         make_folder(instance)
@@ -190,10 +195,10 @@ def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, m
 
 
 def make_folder(folder: Path) -> None:
-    """Make sure that ``folder`` is there.
+    """Create ``folder`` unless it exists.
 
     Raises:
-        ConfigError: it can't be made; something else has its name, say.
+        ConfigError: The folder can't be created, for example because a file has its name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +207,9 @@ def make_folder(folder: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"The folder {folder} can't be written to ({error.strerror}); set INSTANCE_PATH to another one.")
+    return ConfigError(
+        f"The folder {folder} can't be written to ({error.strerror}). Set INSTANCE_PATH to another folder."
+    )
 
 
 def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool) -> list[str]:

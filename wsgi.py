@@ -1,4 +1,4 @@
-"""The WSGI entry point: ``gunicorn wsgi:app``, and what the ``flask`` command loads."""
+"""The WSGI entry point for ``gunicorn wsgi:app`` and for the ``flask`` command."""
 
 import sys
 

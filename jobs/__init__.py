@@ -1,1 +1,1 @@
-"""The pipeline, a stage a file: publish, wake, deliver, claim, sign, send, record, retry, sweep."""
+"""The pipeline, one stage in each file: publish, deliver, look, claim, sign, send, record, retry, sweep."""

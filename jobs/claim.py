@@ -1,6 +1,6 @@
-"""Claim: lease due deliveries, a few of each webhook, so that no backlog stands before another webhook's next event.
+"""Claim: lease a few due deliveries of each webhook, so that one webhook's backlog doesn't delay another's events.
 
-A lease is a token and an end. The end is kept in ``due_at``: a lease that ran out is simply due again, whoever held it.
+A lease is a token and an end. The end is stored in ``due_at``, so that a delivery whose lease ran out is due again.
 """
 
 import json
@@ -17,8 +17,8 @@ from webhooks_ui.database.statements import statement_of
 from webhooks_ui.models import Delivery, Webhook
 
 LEASE_SECONDS = 7
-SMALL_BODY_BYTES = 16 * 1024  # so small that the number of deliveries alone bounds the memory
-PORTION_BYTES = 512 * 1024
+SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
+PORTION_BYTES = 512 * 1024  # of bodies that one SELECT reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,10 @@ class Room:
     """How much more may be leased."""
 
     deliveries: int
-    large_bytes: int  # of large bodies, which take a worker's memory; the last one may pass it
+    large_bytes: int  # of bodies over SMALL_BODY_BYTES; the last one that is leased may exceed it
 
     def take(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Subtract ``claimed`` from the room, and return it."""
         self.deliveries -= len(claimed)
         sizes = (len(delivery.body) for delivery in claimed)
         self.large_bytes -= sum(size for size in sizes if size > SMALL_BODY_BYTES)
@@ -72,7 +73,7 @@ class Room:
 def claim(
     connection: Connection, now: datetime, token: str, targets: dict[int, Target], each: int, room: Room
 ) -> list[Claimed]:
-    """Lease up to ``each`` due deliveries of each of ``targets``, in that order."""
+    """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
     if not targets or room.deliveries <= 0:
         return []
     picks = dialect(connection).first_of_each("webhooks", _DUE)
@@ -83,10 +84,10 @@ def claim(
 def claim_probes(
     connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room, seconds: float
 ) -> list[Claimed]:
-    """Lease one delivery of each webhook whose breaker is open.
+    """Lease one delivery of each webhook whose breaker is open, as a probe.
 
     Args:
-        seconds: that a request may last: no second probe goes out while the first may be under way.
+        seconds: how long a request may last. No second probe goes out while the first one may be in flight.
     """
     if not targets or room.deliveries <= 0:
         return []
@@ -97,7 +98,7 @@ def claim_probes(
 
 
 def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
-    """Lease what an admin wants sent now, whatever the state of its webhook."""
+    """Lease the deliveries that an admin wants sent now, whatever the state of their webhooks."""
     if room.deliveries <= 0:
         return []
     leased = _lease(connection, now, token, dialect(connection).first_of_all(_FORCED), room, {})
@@ -106,7 +107,7 @@ def claim_forced(connection: Connection, now: datetime, token: str, room: Room) 
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
-    """Push the end of the leases that ``token`` holds on ``ids`` into the future. Return those that it lost."""
+    """Extend the leases that ``token`` holds on ``ids``. Return those of ``ids`` that it no longer holds."""
     database = dialect(connection)
     held = f"WHERE id IN {database.JSON_IDS} AND lease_token = :token"
     values = {"ids": json.dumps(list(ids)), "token": token, "end": database.time_value(_end(now))}
@@ -117,13 +118,13 @@ def renew(connection: Connection, now: datetime, token: str, ids: Collection[int
 
 
 def release(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:
-    """Give back, unsent, what ``token`` still holds of ``ids``: it is due at once."""
+    """Give back, unsent, those of ``ids`` that ``token`` still holds. They are due at once."""
     if ids:
         held = Delivery.id.in_(list(ids)), Delivery.lease_token == token
         connection.execute(update(Delivery).where(*held).values(due_at=now, lease_token=None))
 
 
-# The condition on the status is written out, as in the index that it must match.
+# The status is a literal, because a bound value would not match the condition of the partial index.
 _DUE = """
     SELECT q.id FROM deliveries AS q WHERE q.status = 'pending' AND q.webhook_id = {each} AND q.due_at <= :now
     ORDER BY q.due_at, q.id LIMIT :most_each
@@ -138,13 +139,14 @@ _SIZED = """
         JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
     ) AS due
 """
-_FITS = "(selected.large = 0 OR selected.large_before < :large_bytes)"  # of each in turn: none takes all the room
+# The webhooks take turns with their large bodies, so that none of them takes all the room.
+_FITS = "(selected.large = 0 OR selected.large_before < :large_bytes)"
 
 
 def _lease(
     connection: Connection, now: datetime, token: str, picks: str, room: Room, values: dict[str, Any]
 ) -> list[Leased]:
-    """Lease what the SELECT ``picks`` gives, so far as there is room for it."""
+    """Lease the deliveries that the SELECT ``picks`` gives, as far as there is room for them."""
     database = dialect(connection)
     values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
     values |= {"now": database.time_value(now), "end": database.time_value(_end(now)), "token": token}
@@ -156,7 +158,10 @@ def _lease(
 def _claimed(
     connection: Connection, leased: Sequence[Leased], targets: Mapping[int, Target], token: str
 ) -> list[Claimed]:
-    """Return what was leased, oldest first. The lease of what has no target (its secret is unreadable) runs out."""
+    """Return the leased deliveries with their events, oldest first.
+
+    A delivery without a target is left out, because the secret of its webhook can't be decrypted. Its lease runs out.
+    """
     events = _events(connection, {row.event_id: row.bytes for row in leased})
     return [
         Claimed(
@@ -173,9 +178,9 @@ def _claimed(
 
 
 def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes]]:
-    """Return public id, type, environment and body of each event.
+    """Return the public id, type, environment and body of each event, by its id.
 
-    Large ones are read a few at a time, since JSON takes their size fourfold.
+    Large events are read a few at a time, because JSON takes four times their size in memory.
     """
     database = dialect(connection)
     events: dict[int, tuple[str, str, str, bytes]] = {}
@@ -188,6 +193,7 @@ def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple
 
 
 def _portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Yield the ids in groups of at most ``PORTION_BYTES``. A larger event is a group of its own."""
     portion: list[int] = []
     size = 0
     for id, added in sizes.items():

@@ -1,6 +1,6 @@
-"""Deliver, the RQ job: a drain. It leases due deliveries, keeps requests going, and writes what finished in groups.
+"""Deliver, the RQ job: a drain that leases due deliveries, sends them, and writes the results in groups.
 
-It goes on as long as there is something to deliver; other jobs have a queue and a worker of their own (jobs.scheduler).
+It runs as long as there is something to deliver. Other jobs have a queue and a worker of their own (jobs.scheduler).
 """
 
 import contextlib
@@ -25,25 +25,25 @@ from webhooks_ui.database import release, write_transaction
 from webhooks_ui.models import get_settings, utcnow
 from webhooks_ui.wake import call_help, wake
 
-RUN_SECONDS = 3_600  # then it ends at the first moment at which nothing is under way
-RUN_MAX_SECONDS = 23 * 3_600  # then it ends anyhow, before RQ would cut it off
-LINGER_SECONDS = 1.0  # with nothing to do, before the job ends: the next event finds a worker awake
-LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of what waits for a slot: it stands in memory
+RUN_SECONDS = 3_600  # then the job ends as soon as nothing is in flight
+RUN_MAX_SECONDS = 23 * 3_600  # then the job stops leasing and ends, before RQ would kill it
+LINGER_SECONDS = 1.0  # how long an idle job waits for the next event before it ends
+LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory
 GROUP_MAX = 200  # results in one transaction
-GROUP_SECONDS = 0.05  # that a finished result waits for others at most
-AHEAD_SECONDS = 0.25  # of work that is leased: one look serves many requests, and other workers find some, too
-QUEUE_FACTOR = 6  # times the slots: leased at most
-PAUSE_SECONDS = 0.002  # between looks at what finished
-BEAT_SECONDS = 5.0
-DATABASE_PAUSE_SECONDS = 0.5
-DATABASE_PATIENCE_SECONDS = 30.0  # when stopping: then what was not written is left to be sent again
+GROUP_SECONDS = 0.05  # how long a result waits for others at most
+AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
+QUEUE_FACTOR = 6  # times the slots: how many deliveries may be queued
+PAUSE_SECONDS = 0.002  # between checks for results
+BEAT_SECONDS = 5.0  # between heartbeats
+DATABASE_PAUSE_SECONDS = 0.5  # between attempts while the database is away
+DATABASE_PATIENCE_SECONDS = 30.0  # of a worker that stops; after that, unwritten deliveries are sent again
 
 logger = logging.getLogger(__name__)
-stopping = threading.Event()  # set by the worker on SIGTERM: finish what is in flight, return the rest
+stopping = threading.Event()  # set by the worker on SIGTERM: finish what is in flight, give back the rest
 
 
 def deliver() -> None:
-    """Deliver all that is due, until nothing is."""
+    """Deliver until nothing is due."""
     Drain(current_app._get_current_object()).run()  # type: ignore[attr-defined]
 
 
@@ -51,7 +51,7 @@ class Drain:
     """One run of the job.
 
     Args:
-        app: its ``extensions`` keep the threads, their connections and what is known of webhooks from run to run.
+        app: its ``extensions`` keep the threads, their connections and what was learned about webhooks between runs.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -66,10 +66,11 @@ class Drain:
         self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
-        self._look = True
-        self._more_due = False  # of webhooks that had all they may have
+        self._look = True  # the next look may find something
+        self._more_due = False  # webhooks may have more due than they were allowed to lease
 
     def run(self) -> None:
+        """Deliver until nothing is due, or the run must end."""
         self._read_settings()
         self._listener.start()
         try:
@@ -77,12 +78,12 @@ class Drain:
                 pass
         finally:
             called = self._listener.stop()
-            self._leases.drop()  # nothing, unless the run was cut short: then those leases run out
+            self._leases.drop()  # something is queued only after an error, and its leases run out
             if self._receive(0) or called or self._look:
-                wake()  # somebody else, or this worker's next job
+                wake()  # another worker or the next job goes on
 
     def _step(self) -> bool:
-        """Write, lease, and wait for what comes; whether there may be more to do."""
+        """Write results, lease deliveries, and wait for more results. Return True if there may be more to do."""
         self._write_and_lease()
         self._beat()
         if self._leases.held or self._finished:
@@ -93,14 +94,14 @@ class Drain:
         return self._wants_more or self._linger()
 
     def _linger(self) -> bool:
-        """With nothing to do, wait a little for a wake-up; whether one came."""
+        """Wait a little for a wake-up while there is nothing to do. Return True if there is something to do now."""
         until = time.monotonic() + LINGER_SECONDS
         while self._listener.listens and not self._ending and time.monotonic() < until:
             if self._receive(LINGER_SECONDS / 10):
                 break
         else:
             self._look = self._listener.stop()
-            self._receive(0)  # heard at the last moment
+            self._receive(0)  # a wake-up may have arrived while the listener stopped
             if self._look and not self._ending:
                 self._listener.start()
         return self._wants_more
@@ -114,7 +115,7 @@ class Drain:
         return self._look and not self._ending and self._slots.queued < self._slots.total
 
     def _beat(self) -> None:
-        """Once in a while, tell RQ that this worker lives, and ask whether the settings changed."""
+        """Every few seconds, tell RQ that this worker is alive, and read the settings again."""
         if time.monotonic() > self._beat_at:
             self._beat_at = time.monotonic() + BEAT_SECONDS
             self._heartbeat()
@@ -128,7 +129,7 @@ class Drain:
             release()
 
     def _collect(self) -> None:
-        """Take results as they come, until a group is together or a wake-up came."""
+        """Take results as they arrive, until a group is complete or a wake-up arrives."""
         until = time.monotonic() + GROUP_SECONDS
         while self._leases.held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
             if self._receive(GROUP_SECONDS):
@@ -139,7 +140,7 @@ class Drain:
                 self._senders.ease(lag=0)
 
     def _receive(self, seconds: float) -> bool:
-        """Wait for a result or a wake-up, and take all that are there then: to be woken for each would cost much.
+        """Wait for a result or a wake-up, then take all that have arrived. Waking up for each of them would be slow.
 
         Return True if a wake-up arrived.
         """
@@ -149,7 +150,7 @@ class Drain:
             while True:
                 if item is None:
                     called = self._look = True
-                elif item[0].token == self._leases.token:  # not of a run that was cut short
+                elif item[0].token == self._leases.token:  # otherwise it is from an earlier run that failed
                     self._finished.append(item)
                     self._leases.held.discard(item[0].id)
                     self._look = self._look or self._more_due
@@ -157,13 +158,13 @@ class Drain:
         return called
 
     def _pause(self) -> None:
-        """Let results come together, and see how long the threads keep each other waiting meanwhile."""
+        """Sleep while results gather, and measure how long the threads keep each other waiting meanwhile."""
         started = time.monotonic()
         time.sleep(PAUSE_SECONDS)
         self._senders.ease(time.monotonic() - started - PAUSE_SECONDS)
 
     def _write_and_lease(self) -> None:
-        """Write what finished and lease what is due. Block and retry until the database is back if it is away."""
+        """Write the results and lease what is due. If the database is away, retry until it is back."""
         if not (
             self._finished or self._leases.must_be_renewed or self._wants_more or (self._ending and self._slots.queued)
         ):
@@ -185,7 +186,7 @@ class Drain:
     def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
         with write_transaction() as connection:
-            began, now = time.monotonic(), utcnow()  # once the database is ours: to wait for it may take long
+            began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
                 record(connection, self._leases.token, self._finished, self._settings)
             renews = self._leases.must_be_renewed
@@ -205,7 +206,7 @@ class Drain:
             call_help()
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
-        """Lease as much as the slots want, and of each webhook no more than its share of the room."""
+        """Lease as much as the slots want, but of each webhook no more than its share of the room."""
         found = look(connection, now, self._cursor)
         self._cursor = found.cursor
         with self._senders.lock:

@@ -1,4 +1,4 @@
-"""Health: what a group of results means for their webhooks, and for the statistics, in the caller's transaction."""
+"""Health: apply a group of results to their webhooks and to the statistics, in the caller's transaction."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from webhooks_ui.models.stats import duration_bucket_ms
 
 
 class Counted(NamedTuple):
-    """An attempt as health and statistics see it."""
+    """What health and statistics need to know about an attempt."""
 
     webhook_id: int
     attempted: Attempted
@@ -55,15 +55,15 @@ _AILING = (
         ),
     )
     .order_by(Webhook.id)
-    .with_for_update(key_share=True)  # who inserts a row that refers to the webhook needn't wait
+    .with_for_update(key_share=True)  # inserting a row that refers to the webhook needn't wait for this lock
 )
 
 
 def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> None:
-    """Bring the webhooks' health up to date. A healthy webhook that succeeds again costs no write.
+    """Update the health of the webhooks. A healthy webhook that succeeds again costs no write.
 
     Args:
-        threshold: failures in a row that open a webhook's breaker.
+        threshold: how many failures in a row open a webhook's breaker.
     """
     attempts: dict[int, list[Attempted]] = defaultdict(list)
     for made in sorted(counted, key=lambda made: made.started_at):
@@ -80,7 +80,7 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
 
 
 def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:
-    """Note in the audit log that the engine makes ``webhook`` inactive. Return the columns that do it."""
+    """Record in the audit log that ``webhook`` is disabled automatically. Return the new values of its columns."""
     entry = {
         "at": at,
         "actor": SYSTEM,

@@ -1,4 +1,4 @@
-"""Look: which webhooks have something due that may go out now, however long the queues of others are."""
+"""Look: find the webhooks with a due delivery that may go out now, however many deliveries others have waiting."""
 
 import json
 import logging
@@ -13,20 +13,20 @@ from webhooks_ui.database import dialect
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE
 
-LOOK_MAX_WEBHOOKS = 500  # that one look passes; the next one goes on from there
+LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What sending needs to know of a webhook."""
+    """What sending needs to know about a webhook."""
 
     id: int
     url: str
-    keys: tuple[bytes, ...]  # newest first; two while an old secret is in its grace period
+    keys: tuple[bytes, ...]  # newest first; two during the grace period of an old secret
     retry_schedule: str | None
-    is_probe: bool = False  # its breaker is open: this is to see whether the endpoint is back
+    is_probe: bool = False  # its breaker is open, and the request checks whether the endpoint is back
 
 
 class TargetRow(NamedTuple):
@@ -36,14 +36,14 @@ class TargetRow(NamedTuple):
     url: str
     retry_schedule: str | None
     secret_encrypted: str
-    previous_secret_encrypted: str | None  # while it is in its grace period
+    previous_secret_encrypted: str | None  # only during its grace period
 
 
 class WaitingRow(NamedTuple):
-    """A webhook for which something is pending. Without one that is due and active, its target is empty."""
+    """A webhook with pending deliveries. The columns of its target are NULL if none is due, or if it is inactive."""
 
     webhook_id: int
-    is_forced: bool  # something, of any webhook, must go out now
+    is_forced: bool  # an admin wants a delivery of any webhook sent now; the same in all rows
     is_open: bool
     is_probe_due: bool
     webhook: TargetRow
@@ -51,16 +51,19 @@ class WaitingRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Who has something due that may go out now."""
+    """The webhooks with a due delivery that may go out now."""
 
-    open: dict[int, Target]  # webhooks whose deliveries go out freely
-    probes: dict[int, Target]  # webhooks behind an open breaker whose pause is over
-    forced: bool  # an admin wants something sent now
-    cursor: int  # where the next look goes on; 0: at the beginning
+    open: dict[int, Target]  # webhooks whose deliveries may all go out
+    probes: dict[int, Target]  # webhooks with an open breaker whose next probe is due
+    forced: bool  # an admin wants a delivery sent now
+    cursor: int  # the id after which the next look begins; 0: at the beginning
 
 
 def look(connection: Connection, now: datetime, after: int = 0) -> Look:
-    """Find webhooks with due deliveries, by id from ``after`` on: an index seek each, however long their queues."""
+    """Find webhooks with due deliveries, in the order of their ids, from the first one above ``after``.
+
+    Each webhook costs one index seek, however many deliveries it has waiting.
+    """
     database = dialect(connection)
     values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": database.time_value(now)}
     rows = database.select_rows(connection, _waiting, _LOOKED_AT, _WAITING, values)
@@ -75,7 +78,7 @@ def look(connection: Connection, now: datetime, after: int = 0) -> Look:
 
 
 def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
-    """Those of ``webhooks`` that are active, with a closed breaker; what is queued for others must not go out."""
+    """Return those of ``webhooks`` that are active and have a closed breaker. Send nothing queued to others."""
     database = dialect(connection)
     source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS} AND {IS_SENDABLE}"
     return set(database.select_rows(connection, int, "webhooks.id", source, {"ids": json.dumps(list(webhooks))}))
@@ -93,7 +96,7 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
 
 
 def target_of(row: TargetRow, is_probe: bool = False) -> dict[int, Target]:
-    """Return the target by its webhook's id, or nothing if its secret can't be read, so that nothing can be signed."""
+    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted."""
     encrypted = row.secret_encrypted, row.previous_secret_encrypted
     try:
         keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in encrypted if secret)

@@ -19,7 +19,7 @@ from webhooks_ui.wake import wake
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
 
-# Built once: to build a statement costs as much as to run it.
+# These statements are built once, because building a statement costs as much as running it.
 _events, _webhooks, _subscriptions = Event.__table__, Webhook.__table__.c, Subscription.__table__.c
 _SUBSCRIBERS = (
     select(_subscriptions.event_type, _webhooks.id)
@@ -36,7 +36,7 @@ _INSERT_DELIVERIES = insert(Delivery.__table__)
 
 @dataclass(frozen=True)
 class Published:
-    """What a publisher is told: the event's id, and how many webhooks it goes to."""
+    """The answer to a publisher: the event's id, and how many webhooks it goes to."""
 
     id: str
     deliveries: int
@@ -45,8 +45,8 @@ class Published:
 def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
     """Commit ``events`` and a pending delivery for each subscribed active webhook, all or nothing.
 
-    An id that ``environment`` already knows changes nothing and answers with its first result.
-    The answers are in the order of ``events``.
+    Return the results in the order of ``events``. An event whose id already exists in ``environment`` is not
+    stored again, and gets the result of the first one.
     """
     with write_transaction() as connection:
         results = _store(connection, environment, events)
@@ -58,7 +58,7 @@ def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
 def _store(connection: Connection, environment: str, events: Sequence[NewEvent]) -> list[Published]:
     now = utcnow()
     ids = [event.id or new_event_id() for event in events]
-    first = dict(reversed(list(zip(ids, events, strict=True))))  # of equal ids the first one counts
+    first = dict(reversed(list(zip(ids, events, strict=True))))  # of events with equal ids, the first one counts
     subscribers = _subscribers(connection, environment, {event.type for event in first.values()})
     rows = [
         _event_row(public_id, environment, event, now, len(subscribers[event.type]))
@@ -78,9 +78,10 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
 
 
 def send_test(webhook: Webhook, event: NewEvent) -> int:
-    """Store ``event`` for one webhook alone, subscribed or not, active or not. Return the id of its delivery.
+    """Store ``event`` for one webhook alone, even if it is inactive or not subscribed. Return the delivery's id.
 
-    A test is one attempt: it isn't retried. The session owns the transaction. The audit log says who sent it.
+    A test is a single attempt without retries. It is stored in the caller's ``writing`` block. The audit log records
+    who sent it.
     """
     now, connection = utcnow(), db.session.connection()
     row = _event_row(event.id or new_event_id(), webhook.environment, event, now, 1)
@@ -113,7 +114,7 @@ def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime,
 
 
 def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[int]]:
-    """The ids of the active webhooks that want each type."""
+    """Return the ids of the active webhooks that are subscribed to each type."""
     found: dict[str, list[int]] = defaultdict(list)
     for event_type, webhook_id in connection.execute(
         _SUBSCRIBERS, {"types": sorted(types), "environment": environment}
@@ -123,7 +124,7 @@ def _subscribers(connection: Connection, environment: str, types: Iterable[str])
 
 
 def _known_counts(connection: Connection, environment: str, ids: Iterable[str]) -> dict[str, int]:
-    """How many deliveries each of the events already had when it was first published."""
+    """Return how many deliveries each event had when it was first published, by the event's id."""
     wanted = list(ids)
     counts: dict[str, int] = {}
     for start in range(0, len(wanted), LOOKUP_BATCH):
@@ -135,9 +136,9 @@ def _known_counts(connection: Connection, environment: str, ids: Iterable[str]) 
 
 
 def _insert_new(connection: Connection) -> Any:
-    """Return an INSERT that passes over ids which are there, also those that another publisher stores right now."""
+    """Return an INSERT that skips ids which exist already, even if another publisher stores them at this moment."""
     own = dialect(connection)
-    if own not in _INSERTS:  # built once a database: to build a statement costs as much as to run it
+    if own not in _INSERTS:  # built once for each kind of database, like the statements above
         insert_new = own.insert(_events).on_conflict_do_nothing(index_elements=["environment", "public_id"])
         _INSERTS[own] = insert_new.returning(_events.c.id, _events.c.public_id)
     return _INSERTS[own]

@@ -1,4 +1,4 @@
-"""Record: attempts, delivery states, health and statistics of a group of results, in the caller's transaction."""
+"""Record: write attempts, states, health and statistics for a group of results, in the caller's transaction."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 from webhooks_ui.models import Attempt, Delivery
 
-Finished = tuple[Claimed, Mapping[str, str], Result]  # with the request's headers
+Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result
 Time = Callable[[datetime | None], Any]
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,13 @@ def record(
     settings: Mapping[str, Any],
     jitter: Callable[[], float] = random.random,
 ) -> None:
-    """Write what came of ``finished``, so far as ``token`` still holds it.
+    """Write the results of those deliveries in ``finished`` that ``token`` still holds.
 
-    A result whose lease was lost meanwhile is dropped: whoever holds the delivery now writes its own.
+    A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result.
 
     Args:
-        settings: ``retry_schedule`` and ``alert_threshold`` of the product's settings.
+        settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
+        jitter: returns a number from 0 to 1 for each next attempt.
     """
     held = _held(connection, token, [claimed.id for claimed, _, _ in finished])
     written = [item for item in finished if item[0].id in held]
@@ -60,15 +61,15 @@ def record(
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
-    """Write, and take out of ``finished``, results of which one can't be stored: that one without its answer.
+    """Write each result in a transaction of its own, and remove it from ``finished``.
 
-    Better that than to send the delivery for ever.
+    If a result can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
     """
     while finished:
         try:
             _record_alone(token, finished[-1], settings)
         except (DataError, IntegrityError, ValueError):
-            logger.exception("What the endpoint of delivery %d answered can't be stored", finished[-1][0].id)
+            logger.exception("The answer of the endpoint of delivery %d can't be stored", finished[-1][0].id)
             _record_alone(token, _without_answer(finished[-1]), settings)
         finished.pop()
 
@@ -115,7 +116,7 @@ def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, t
         time(result.started_at),
         result.duration_ms,
         str(result.outcome),
-        result.detail.replace("\0", ""),  # PostgreSQL's text has no room for it
+        result.detail.replace("\0", ""),  # PostgreSQL can't store this character in a text
         claimed.target.url,
         result.address,
         result.tls,

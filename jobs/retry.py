@@ -1,10 +1,10 @@
-"""Retry: an outcome and a history in, the next time or a final state out. Pure; imports nothing of ours."""
+"""Retry: decide from an outcome and a history what follows. The functions are pure, and import nothing of ours."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-JITTER = 0.2  # the part of a delay that is added at most
+JITTER = 0.2  # the largest part of a delay that is added to it at random
 RETRY_AFTER_MAX_SECONDS = 24 * 3_600
 RETRY_AFTER_CODES = (429, 503)
 GONE = 410
@@ -22,12 +22,12 @@ class Attempted:
     at: datetime
     response_code: int | None = None
     retry_after_seconds: int | None = None
-    is_probe: bool = False  # sent to see whether an endpoint behind an open breaker is back
+    is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a delivery: a final status, or when to try again."""
+    """What follows for a delivery: a final status, or the time of the next attempt."""
 
     status: str  # delivered, failed or pending
     due_at: datetime | None = None
@@ -35,23 +35,23 @@ class Decision:
 
 @dataclass(frozen=True)
 class Health:
-    """What a webhook's last attempts say of its endpoint."""
+    """What the last attempts of a webhook say about its endpoint."""
 
     consecutive_failures: int = 0
     failing_since: datetime | None = None
     breaker_opened_at: datetime | None = None
     probe_at: datetime | None = None
     probes_failed: int = 0
-    disabled_reason: str | None = None  # set: make the webhook inactive
+    disabled_reason: str | None = None  # if it is set, the webhook becomes inactive
 
 
 def decide(attempt: Attempted, delays: Sequence[int], allowed: int | None, random: Callable[[], float]) -> Decision:
-    """What follows for the delivery.
+    """Return what follows for the delivery.
 
     Args:
-        delays: the retry schedule, in seconds: before the first attempt, the second one, …
-        allowed: how many attempts the delivery may have. ``None``: as many as ``delays``.
-        random: gives a number from 0 to 1 for the jitter.
+        delays: the retry schedule, in seconds: the delay before the first attempt, before the second one, and so on.
+        allowed: how many attempts the delivery may have. ``None`` means as many as ``delays`` has.
+        random: returns a number from 0 to 1 for the jitter.
     """
     if attempt.succeeded:
         return Decision("delivered")
@@ -65,10 +65,10 @@ def decide(attempt: Attempted, delays: Sequence[int], allowed: int | None, rando
 
 
 def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
-    """What follows for the webhook.
+    """Return the health of the webhook after ``attempt``.
 
-    ``threshold`` failures in a row open its breaker: its deliveries wait, and one probe goes out with growing pauses
-    until one succeeds. 410, or failing for five days, makes it inactive.
+    After ``threshold`` failures in a row its breaker opens. Its deliveries wait, and single probes go out with growing
+    pauses until one succeeds. An answer of 410 makes the webhook inactive, and so do five days without a success.
     """
     if attempt.succeeded:
         return Health()
@@ -83,7 +83,7 @@ def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     if health.breaker_opened_at is None and failures < threshold:
         return failed
     if health.breaker_opened_at is not None and not attempt.is_probe:
-        return failed  # it was under way when the breaker opened
+        return failed  # the attempt was in flight when the breaker opened
     probes_failed = health.probes_failed + attempt.is_probe
     pause = min(PROBE_FIRST_SECONDS * 2**probes_failed, PROBE_MAX_SECONDS)
     return replace(

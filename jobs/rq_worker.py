@@ -1,4 +1,4 @@
-"""What our RQ workers share: they don't fork, leave no transaction open, and live through a Redis that goes away."""
+"""What our RQ workers share: they don't fork, leave no transaction open, and survive an outage of Redis."""
 
 import logging
 from types import FrameType
@@ -18,13 +18,16 @@ logger = logging.getLogger(__name__)
 
 
 class Worker(SimpleWorker):
-    """Doesn't fork: a job finds the threads and open connections of the one before it."""
+    """An RQ worker that doesn't fork, so that each job can use the threads and connections of the job before it."""
 
-    max_connection_wait_time = 2.0  # seconds between tries while Redis is away
+    max_connection_wait_time = 2.0  # seconds between attempts to reach Redis
     stopping = False
 
     def perform_job(self, *args: Any, **kwargs: Any) -> Any:
-        """Give each job a session of its own: what one leaves behind, or a server's restart, spoils no other."""
+        """Run a job with a database session of its own.
+
+        A transaction that a job leaves open, or a restart of the database, can't affect the next job.
+        """
         db.session.remove()
         try:
             return super().perform_job(*args, **kwargs)
@@ -32,11 +35,11 @@ class Worker(SimpleWorker):
             db.session.remove()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Seconds; a job that lasts longer sends heartbeats."""
+        """Return for how many seconds a heartbeat counts. A job that lasts longer sends more of them."""
         return HEARTBEAT_TTL_SECONDS
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop after the present job, also when Redis can't be told."""
+        """Stop after the current job, even if Redis is not reachable."""
         self.stopping = True
         try:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
@@ -45,7 +48,7 @@ class Worker(SimpleWorker):
 
 
 def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
-    """Be an RQ worker on ``queue`` until SIGTERM or SIGINT, also through times without Redis."""
+    """Run an RQ worker on ``queue`` until SIGTERM or SIGINT. Start a new one after each outage of Redis."""
     connection: Any = Redis.from_url(app.config["REDIS_URL"])
     logging.getLogger("rq.worker").addFilter(_in_one_line)
     stopped = False
@@ -57,20 +60,20 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
             worker.work(logging_level="WARNING")
             stopped = True
         except RedisError as error:
-            logger.warning("Redis went away: %s", error)
+            logger.warning("The connection to Redis was lost: %s", error)
             stopped = worker.stopping
 
 
 def _beat(worker: Worker) -> None:
-    """Tell RQ that the worker lives, if it can be told."""
+    """Tell RQ that the worker is alive, unless Redis is not reachable."""
     try:
         worker.heartbeat(HEARTBEAT_TTL_SECONDS)
     except RedisError as error:
-        logger.info("No heartbeat: %s", error)
+        logger.info("No heartbeat could be sent: %s", error)
 
 
 def _in_one_line(entry: logging.LogRecord) -> bool:
-    """Of a Redis that went away, RQ need not show where in its code it noticed."""
+    """Drop the traceback of a Redis error, which only shows RQ's own code. Return True to keep the log entry."""
     if entry.exc_info and isinstance(entry.exc_info[1], RedisError):
         entry.exc_info = None
     return True

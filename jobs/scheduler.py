@@ -1,7 +1,7 @@
-"""The scheduler process: RQ's cron asks for chores, and an RQ worker beside it does them. ``python -m jobs.scheduler``.
+"""The scheduler process, ``python -m jobs.scheduler``: RQ's cron enqueues chores, and an RQ worker does them.
 
-Chores are all that isn't delivering: sweep, bulk actions, notices by mail, purge. They have a worker of their own, so
-that they delay no delivery, and no backlog of deliveries delays them.
+Chores are all jobs that don't deliver: sweep, bulk actions, notices by mail, purge. They have a worker of their own.
+So chores don't delay deliveries, and a backlog of deliveries doesn't delay chores.
 """
 
 import logging
@@ -29,25 +29,28 @@ logger = logging.getLogger(__name__)
 
 
 class Cron(CronScheduler):
-    """RQ's cron in a thread, through clocks that are set back and times without Redis."""
+    """RQ's cron for use in a thread. It goes on when the clock is set back."""
 
     def _install_signal_handlers(self) -> None:
-        """Leave the signals to the worker, in the main thread."""
+        """Do nothing. The worker in the main thread handles the signals."""
 
     def enqueue_jobs(self) -> list[CronJob]:
-        """Enqueue what is due. By a clock that was set back, what was asked for "later than now" is due at once."""
+        """Enqueue the jobs that are due.
+
+        If the clock was set back, the last run of a job may lie in the future. Its interval then begins now.
+        """
         for job in self.get_jobs():
             if job.latest_enqueue_time and job.latest_enqueue_time > now():
                 job.set_enqueue_time(now())
         return super().enqueue_jobs()
 
     def calculate_sleep_interval(self) -> float:
-        """Seconds until the next look, never long: who knows what the clock does."""
+        """Return the seconds until the next check. They are few, so that a change of the clock is noticed soon."""
         return float(min(super().calculate_sleep_interval(), SWEEP_SECONDS))
 
 
 def make_cron(redis: Redis) -> Cron:
-    """The schedule: all that the product does by the clock."""
+    """Return the schedule of all chores."""
     cron = Cron(redis, logging_level="WARNING")
     cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
@@ -57,17 +60,17 @@ def make_cron(redis: Redis) -> Cron:
 
 
 def ask_for_chores(redis: Redis) -> None:
-    """Run the schedule for ever."""
+    """Run the schedule for ever. Start it again after each outage of Redis."""
     while True:
         wait_for_redis(redis)
         try:
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
-            logger.warning("Redis went away: %s", error)
+            logger.warning("The connection to Redis was lost: %s", error)
 
 
 def main() -> None:
-    """Ask for chores and do them, until SIGTERM or SIGINT."""
+    """Enqueue chores and do them until SIGTERM or SIGINT."""
     die_with_parent()
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()

@@ -1,4 +1,4 @@
-"""Send: one signed request out, what came back in. Nothing else of ours opens a connection to a target."""
+"""Send: one signed request goes out, and its result comes back. Requests to targets are sent here only."""
 
 import email.utils
 import http.client
@@ -26,7 +26,7 @@ HEADERS_MAX_CHARACTERS = 16 * 1024
 
 @dataclass(slots=True)
 class Result:
-    """What came of one request."""
+    """The result of one request."""
 
     outcome: Outcome
     started_at: datetime
@@ -42,12 +42,12 @@ class Result:
 
 
 class Sender:
-    """Sends from any number of threads; keeps connections open between requests.
+    """Sends from any number of threads, and keeps connections open between requests.
 
     Args:
-        allowed: networks that may be targets although private, and by plain http.
-        timeout_seconds: for the whole of a request, from the name's resolution to the end of the answer.
-        connections: kept open per host.
+        allowed: networks that may be targets even if they are private, and by plain http.
+        timeout_seconds: for a whole request, from the resolution of the name to the end of the answer.
+        connections: requests at a time. A few times as many connections are kept open, over all hosts.
     """
 
     def __init__(self, allowed: Sequence[Network], timeout_seconds: float, connections: int) -> None:
@@ -55,13 +55,13 @@ class Sender:
         self._adapter = VettedAdapter(allowed, connections)
 
     def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
-        """POST ``body``. Whatever the endpoint does, this returns within the timeout, and doesn't raise."""
+        """POST ``body`` and return the result within the timeout. Raise nothing, whatever the endpoint does."""
         result = Result(Outcome.DELIVERED, datetime.now(UTC), 0)
         started = time.monotonic()
         deadline.start(self._timeout_seconds)
         try:
             self._exchange(_parsed(url), headers, body, result)
-        except Exception as error:  # a thread that dies would take its delivery along: every failure is an outcome
+        except Exception as error:  # every failure is an outcome, because a dead thread would lose its delivery
             result.outcome, result.detail = classify(error, result.response_code is not None)
         result.duration_ms = round((time.monotonic() - started) * 1_000)
         return result
@@ -74,7 +74,7 @@ class Sender:
             except OSError as error:
                 if not (connection.reused and not connection.answered and is_stale(error)):
                     raise
-                connection.close()  # the server closed the kept connection as we wrote: once more, on a new one
+                connection.close()  # the server closed the kept connection during the request: retry on a new one
                 answer = connection.exchange(url.request_uri, headers, body)
             result.response_code = answer.status
             result.response_headers = _cut_headers(answer.getheaders())
@@ -85,7 +85,7 @@ class Sender:
         finally:
             result.address, result.tls = connection.peer, connection.tls
         if not answer.leaves_connection_usable:
-            connection.close()  # the rest is not wanted
+            connection.close()  # the rest of the answer is not read
         self._adapter.keep(url, connection)
         if not 200 <= answer.status < 300:
             result.outcome = Outcome.BAD_STATUS
@@ -93,7 +93,10 @@ class Sender:
 
 
 def retry_after_seconds(value: str | None) -> int | None:
-    """``Retry-After`` in seconds from now: a number or a date (RFC 9110, 10.2.3); ``None`` if it is neither."""
+    """Return a value of ``Retry-After`` in seconds from now. It is a number or a date (RFC 9110, 10.2.3).
+
+    Return ``None`` if it is neither.
+    """
     if not value:
         return None
     value = value.strip()
@@ -109,14 +112,14 @@ def retry_after_seconds(value: str | None) -> int | None:
 
 @lru_cache(maxsize=1_024)
 def _parsed(url: str) -> Url:
-    """The URL in its parts, written as ``requests`` writes URLs: other scripts as punycode, spaces escaped."""
+    """Return the parts of the URL as ``requests`` writes them: international names as punycode, spaces escaped."""
     prepared = PreparedRequest()
     prepared.prepare_url(url, None)
     return parse_url(str(prepared.url))
 
 
 def _read(answer: Answer) -> tuple[bytes, bool]:
-    """The first bytes of the body, decoded, and whether there was more."""
+    """Return the first bytes of the decoded body, and whether there was more."""
     if answer.getheader("Content-Encoding", "identity").lower() != "identity":
         return _decode(answer)
     body = answer.read(RESPONSE_BODY_MAX_BYTES + 1)
@@ -126,7 +129,10 @@ def _read(answer: Answer) -> tuple[bytes, bool]:
 
 
 def _decode(answer: Answer) -> tuple[bytes, bool]:
-    """The same of a compressed body, though none was asked for: never more of it in memory than is kept."""
+    """Return the same for a compressed body, which an endpoint may send although none was asked for.
+
+    Decode no more of it than is kept, to save memory.
+    """
     headers = HTTPHeaderDict(answer.getheaders())
     decoding = HTTPResponse(answer, headers, preload_content=False, original_response=answer)
     body = b""
@@ -140,7 +146,7 @@ def _decode(answer: Answer) -> tuple[bytes, bool]:
 
 
 def _cut_headers(items: Any) -> list[tuple[str, str]]:
-    """As many headers as fit into the log."""
+    """Return the first headers, as many as the log keeps."""
     kept, characters = [], 0
     for name, value in items:
         characters += len(name) + len(value)

@@ -1,4 +1,4 @@
-"""Sign: the Standard Webhooks signature and the headers of one attempt. Imports nothing of ours but the version."""
+"""Sign: the Standard Webhooks signature and the headers of one attempt. It imports nothing of ours but the version."""
 
 import base64
 import hashlib
@@ -11,13 +11,13 @@ USER_AGENT = f"KeyManager-Webhooks/{__version__} (+standard-webhooks)"
 
 
 def sign(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> str:
-    """The value of ``webhook-signature``: one ``v1,…`` per key, newest first, separated by spaces.
+    """Return the value of ``webhook-signature``: one ``v1,…`` per key, newest first, separated by spaces.
 
     Source: Standard Webhooks, "Signature scheme": HMAC-SHA256 over ``{id}.{timestamp}.{body}``.
 
     Args:
         timestamp: Unix seconds of this attempt.
-        keys: raw HMAC keys, those that follow ``whsec_`` base64-decoded.
+        keys: raw HMAC keys. A secret holds its key in base64, after ``whsec_``.
     """
     content = b"%s.%d.%s" % (event_id.encode(), timestamp, body)
     return " ".join("v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
@@ -33,7 +33,7 @@ def headers(
     attempt: int,
     keys: Sequence[bytes],
 ) -> dict[str, str]:
-    """All headers of attempt number ``attempt`` (from 1) of an event."""
+    """Return all headers of attempt number ``attempt`` (from 1) of an event."""
     signature = sign(event_id, timestamp, body, keys)
     return {
         "Content-Type": "application/json",

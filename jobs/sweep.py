@@ -1,4 +1,7 @@
-"""Sweep: every few seconds, wake the workers for what is due and was forgotten, and mend what a clock's jump left."""
+"""Sweep: every few seconds, wake the workers for due deliveries that none of them was woken for.
+
+It also corrects times that lie too far in the future because the clock was set back.
+"""
 
 from datetime import datetime, timedelta
 
@@ -13,12 +16,12 @@ from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
-CLOCK_TOLERANCE = timedelta(seconds=10)  # that the clocks of two machines may differ
-RETRY_MAX = timedelta(hours=30)  # no delay of any schedule, nor of Retry-After, with its jitter is longer
+CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines may differ
+RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 
 
 def sweep() -> None:
-    """Look for due deliveries: retries whose time came, leases that ran out, anything that Redis forgot."""
+    """Wake the workers if a delivery is due: a retry, a lease that ran out, or one whose wake-up was lost."""
     now = utcnow()
     with db.engine.connect() as connection:
         if _clock_went_back(connection, now):
@@ -40,13 +43,13 @@ def _anything_due(connection: Connection, now: datetime) -> bool:
 
 
 def _clock_went_back(connection: Connection, now: datetime) -> bool:
-    """Whether the youngest delivery was made in what is now the future."""
+    """Return True if the newest delivery was created in what is now the future."""
     youngest = connection.scalar(select(Delivery.created_at).order_by(Delivery.id.desc()).limit(1))
     return youngest is not None and youngest > now + CLOCK_TOLERANCE
 
 
 def _mend(now: datetime) -> None:
-    """Make due what would wait for a time that the old clock set: leases, first attempts, and probes."""
+    """Make due now what would wait for a time that the old clock set: leases, first attempts, and probes."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
     impossible = or_(and_(Delivery.due_at > future, never_tried), Delivery.due_at > now + RETRY_MAX)

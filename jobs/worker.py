@@ -1,4 +1,4 @@
-"""The worker process: an RQ worker that delivers, in the app's context. ``python -m jobs.worker``."""
+"""The worker process, ``python -m jobs.worker``: an RQ worker that runs ``deliver`` jobs in the app's context."""
 
 import ctypes
 import logging
@@ -22,13 +22,15 @@ ARENAS = 2
 
 
 class DeliveryWorker(Worker):
+    """An RQ worker whose stop request also ends the drain that is running."""
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         deliver.stopping.set()
         super().request_stop(signum, frame)
 
 
 def main() -> None:
-    """Work until SIGTERM or SIGINT; then finish what is in flight and return the rest."""
+    """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
     die_with_parent()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _allow_open_files()
@@ -38,19 +40,19 @@ def main() -> None:
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)
     logging.shutdown()
-    os._exit(0)  # wait for no thread: what they do now, nobody wants any more
+    os._exit(0)  # don't wait for the threads: nobody needs their work any more
 
 
 def _allow_open_files() -> None:
-    """As many as the system lets us have: each request is one, and each connection that is kept."""
+    """Raise the limit of open files to what the system allows. Each request and each kept connection needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _return_memory() -> None:
-    """Have glibc give large bodies back to the system when they are done, instead of keeping room for some more.
+    """Make glibc return the memory of large bodies to the system as soon as they are freed.
 
-    By itself it would raise the size from which it does so, and keep a heap for each of many threads (mallopt(3)).
+    By default glibc raises the size from which it does so, and keeps a heap for each of many threads (mallopt(3)).
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option:
@@ -59,7 +61,10 @@ def _return_memory() -> None:
 
 
 def _relax_commits(engine: Engine) -> None:
-    """Let a worker's commits reach the disk a moment later: what a power failure takes is only sent again."""
+    """Let a worker's commits return before they are on the disk.
+
+    A power failure may then lose the last results. Their deliveries are sent again.
+    """
 
     @event.listens_for(engine, "connect")
     def relax(connection: Any, _record: Any) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures: an app on a fresh database, a real embedded Redis, clients, and a guard on the network."""
+"""Fixtures: an app on a fresh database, a real Redis, clients, and a guard that refuses outside connections."""
 
 import contextlib
 import ipaddress
@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import pytest
@@ -20,22 +19,22 @@ from redis import Redis, RedisError
 
 from tests.support.factories import make_user
 from tests.support.receivers import Receiver, receiving
+from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.models import User
 from webhooks_ui.run import redis_server
 
-T = TypeVar("T")
 PASSWORD = "correct horse battery"
 RUN_MARK = "WEBHOOKS_TEST_RUN"
 
 
 class OutsideConnection(RuntimeError):
-    """A test tried to reach something that is not on this machine."""
+    """A test tried to connect to another machine."""
 
 
 def refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
-    """An audit hook: raise before a packet leaves for anything but loopback or a Unix socket."""
+    """Raise, as an audit hook of Python, before a socket sends to anything but loopback or a Unix socket."""
     if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return
     address = arguments[1]
@@ -47,30 +46,19 @@ def refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
     except ValueError:
         local = host in ("localhost", "")
     if not local:
-        raise OutsideConnection(f"a test tried to reach {address}")
+        raise OutsideConnection(f"A test tried to connect to {address}.")
 
 
 sys.addaudithook(refuse_outside)
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 10.0, message: str = "") -> T:
-    """Poll ``condition`` until it holds, and return what it gave; fail after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(message or f"not so within {seconds} s")
-        time.sleep(0.02)
-
-
 def pytest_configure() -> None:
-    """Mark all processes of this run, by a variable that they inherit."""
+    """Mark all processes of this run with an environment variable that they inherit."""
     os.environ.setdefault(RUN_MARK, secrets.token_hex(8))
 
 
 def processes_left() -> list[psutil.Process]:
-    """Return the processes that this run started and that outlive it."""
+    """Return the processes that this run started and that still run."""
     ours = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
@@ -84,7 +72,7 @@ def processes_left() -> list[psutil.Process]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run if it leaves a process behind."""
-    if hasattr(session.config, "workerinput"):  # a part of a run, which goes on
+    if hasattr(session.config, "workerinput"):  # a worker of pytest-xdist, while the other workers still run
         return
     deadline = time.monotonic() + 20
     while (left := processes_left()) and time.monotonic() < deadline:
@@ -98,7 +86,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line what axe-core found. Here, not with the browser tests: with processes, theirs isn't loaded."""
+    """Print one line about what axe-core found.
+
+    The hook is here and not with the browser tests, because pytest-xdist's main process doesn't load their conftest.
+    """
     reports = (report for group in terminalreporter.stats.values() for report in group)
     calls = (report for report in reports if getattr(report, "when", "") == "call")
     found = [value for report in calls for name, value in report.user_properties if name == "axe"]
@@ -109,7 +100,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def redis_socket() -> Iterator[Path]:
-    """A real Redis for the whole session; its socket."""
+    """Run a real Redis for the whole session. Return its socket."""
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         socket = Path(folder) / "redis.sock"
         server = subprocess.Popen(redis_server.command(socket, Path(folder)), stdout=subprocess.DEVNULL)
@@ -135,7 +126,7 @@ def database_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, redis_socket: Path) -> dict[str, object]:
-    """What the app of a test is configured with; a test module may override this fixture."""
+    """The settings of the app. A test module may override this fixture."""
     from config import load
 
     environment = {"INSTANCE_PATH": str(tmp_path / "instance"), "DATABASE_URL": database_url}
@@ -144,13 +135,13 @@ def settings(tmp_path: Path, database_url: str, redis_socket: Path) -> dict[str,
 
 @pytest.fixture
 def web() -> bool:
-    """Whether the app has its pages; a test of the pipeline does without."""
+    """Whether the app has pages, API and commands. Tests of the pipeline override this, because they need none."""
     return True
 
 
 @pytest.fixture
 def app(settings: dict[str, object], web: bool) -> Iterator[Flask]:
-    """The app on an empty database and a flushed Redis, its context pushed."""
+    """The app on an empty database and a flushed Redis, inside its app context."""
     app = create_app(settings, web=web)
     redis: Redis = app.extensions["redis"]
     redis.flushall()
@@ -165,14 +156,14 @@ def app(settings: dict[str, object], web: bool) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A browser that nobody has signed in with; forms need no CSRF token."""
+    """A client without a signed-in user. Forms need no CSRF token."""
     app.config["WTF_CSRF_ENABLED"] = False
     return app.test_client()
 
 
 @pytest.fixture
 def sign_in(client: FlaskClient) -> Callable[[str], FlaskClient]:
-    """``sign_in("operator")`` makes a user of that role and signs ``client`` in as it."""
+    """Return a function that makes a user of a role and signs ``client`` in, such as ``sign_in("operator")``."""
 
     def as_role(role: str) -> FlaskClient:
         email = f"{role}@example.com"

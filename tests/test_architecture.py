@@ -1,7 +1,7 @@
-"""The walls of docs/architecture.md, read from the imports: a file imports what stands to its right, never to its left.
+"""Checks the walls in docs/architecture.md: a file may import only what stands to its right.
 
-The order is one of folders, so that a new file falls under it by itself. The last tests plant violations, and see that
-each is found.
+The order is one of folders, so that it holds for a new file without a change here. The last tests add violations and
+check that each is found.
 """
 
 import ast
@@ -11,7 +11,7 @@ import pytest
 
 from config import ROOT
 
-# The rooms, from left to right. Rooms in one line don't import each other.
+# The rooms from left to right, one line per step. Rooms in the same line don't import each other.
 WALLS = (
     ("wsgi", "webhooks_ui.run", "jobs.worker", "jobs.scheduler"),
     ("webhooks_ui.app",),
@@ -30,22 +30,22 @@ WALLS = (
     ("webhooks_ui.database",),
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
 )
-# A file of its own rules: it imports what it names when it is called, so that a process which only watches stays small.
+# An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}
 PURE = ("jobs.sign", "jobs.retry", "webhooks_ui.events.types", "webhooks_ui.deliveries.schedules")
 NETWORK = ("requests", "urllib3", "http.client", "socket", "pycurl")
 SPEAKERS = ("jobs.transport", "jobs.send", "jobs.chores.mail")
-OWNERS = ("webhooks_ui.database.transactions",)  # of transactions
+OWNERS = ("webhooks_ui.database.transactions",)  # the only modules that commit and roll back
 DIALECTS = ("webhooks_ui.database.sqlite", "webhooks_ui.database.postgresql", "webhooks_ui.database.dialect")
 
 
 def room_of(module: str) -> int | None:
-    """Return the number of the line in ``WALLS`` that holds ``module``, or ``None`` if it is not of the product."""
+    """Return the number of the line in ``WALLS`` that holds ``module``, or ``None`` if no line does."""
     return next((number for number, line in enumerate(WALLS) if folder_of(module) in line), None)
 
 
 def folder_of(module: str) -> str:
-    """Return the name in ``WALLS`` that ``module`` falls under, or its own where there is none."""
+    """Return the name in ``WALLS`` that covers ``module``, or the name of ``module`` if none does."""
     parts = module.split(".")
     prefixes = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
     names = {name for line in WALLS for name in line}
@@ -53,14 +53,17 @@ def folder_of(module: str) -> str:
 
 
 def modules() -> dict[str, str]:
-    """Return the sources of the product by the names of their modules."""
+    """Return the source of each module of the product by the module's name."""
     files = [*ROOT.glob("*.py"), *(ROOT / "webhooks_ui").rglob("*.py"), *(ROOT / "jobs").rglob("*.py")]
     paths = [path.relative_to(ROOT) for path in files if "migrations" not in path.parts]
     return {".".join(path.with_suffix("").parts).removesuffix(".__init__"): (ROOT / path).read_text() for path in paths}
 
 
 def imported(source: str, known: frozenset[str]) -> Iterator[str]:
-    """Yield what a file imports, at its top or anywhere else: of ``from a import b`` the module that it is."""
+    """Yield the modules that a file imports, at its top or inside a function.
+
+    For ``from a import b`` that is ``a.b`` if it is a module in ``known``, or else ``a``.
+    """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -75,7 +78,7 @@ KNOWN = frozenset(SOURCES)
 
 
 def crossings(module: str, source: str) -> list[str]:
-    """Return the imports of a file that go through a wall."""
+    """Return the imports of a file that break the order."""
     own = room_of(module)
     wrong = []
     for name in imported(source, KNOWN):
@@ -156,9 +159,9 @@ def test_only_the_dialects_ask_which_database_it_is() -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("jobs.drain.slots", "from webhooks_ui.web import access"),  # a job that reaches for a session
+        ("jobs.drain.slots", "from webhooks_ui.web import access"),  # a job that uses the web session
         ("jobs.drain.slots", "from webhooks_ui.forms.webhook import WebhookForm"),
-        ("webhooks_ui.models.webhook", "import webhooks_ui.views.webhooks.listing"),  # a model that knows a page
+        ("webhooks_ui.models.webhook", "import webhooks_ui.views.webhooks.listing"),  # a model that imports a page
         ("webhooks_ui.webhooks.changes", "def late():\n    from webhooks_ui.deliveries.changes import cancel"),
         ("webhooks_ui.views.notices", "from webhooks_ui.api.schemas import SCHEMAS"),
         ("webhooks_ui.database.tables", "from webhooks_ui.models import Webhook"),

@@ -1,12 +1,25 @@
+"""How settings are read from the environment, and which mistakes are refused."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
 import pytest
 
 from config import ConfigError, SmtpServer, load, smtp_server
 
 
+class Load(Protocol):
+    def __call__(self, **environ: str) -> dict[str, Any]: ...
+
+
 @pytest.fixture
-def settings(tmp_path):
-    """``settings(NAME="value")`` loads an environment that has only that."""
-    return lambda **environ: load({"INSTANCE_PATH": str(tmp_path), **environ})
+def settings(tmp_path: Path) -> Load:
+    """Return a function that loads an environment with only the given variables: ``settings(NAME="value")``."""
+
+    def load_only(**environ: str) -> dict[str, Any]:
+        return load({"INSTANCE_PATH": str(tmp_path), **environ})
+
+    return load_only
 
 
 @pytest.mark.parametrize(
@@ -23,7 +36,7 @@ def settings(tmp_path):
         ("", None),
     ],
 )
-def test_a_mail_server_is_read_from_its_url(url, server):
+def test_a_mail_server_is_read_from_its_url(url: str | None, server: SmtpServer | None) -> None:
     assert smtp_server(url) == server
 
 
@@ -32,14 +45,14 @@ def test_a_mail_server_is_read_from_its_url(url, server):
     [
         ("mail.example.com:25", "must start with smtp://, smtps://"),
         ("http://mail.example.com", "must start with smtp://, smtps://"),
-        ("smtp://", "has no host; write it as smtp://host:port"),
-        ("smtp://:25", "has no host; write it as smtp://host:port"),
+        ("smtp://", "has no host. Write it as smtp://host:port"),
+        ("smtp://:25", "has no host. Write it as smtp://host:port"),
         ("smtp://mail:0", "a port from 1 to 65535"),
         ("smtp://mail:65536", "a port from 1 to 65535"),
         ("smtp://mail:smtp", "a port from 1 to 65535"),
         ("smtp://mail:25/inbox", "must end after the port"),
-        ("smtps://eva:hu/hush@mail:465", "write / ? # in user or password as %2F"),
-        ("smtps://eva:hu#hush@mail:465", "write / ? # in user or password as %2F"),
+        ("smtps://eva:hu/hush@mail:465", "In a user or password, write / ? # as %2F"),
+        ("smtps://eva:hu#hush@mail:465", "In a user or password, write / ? # as %2F"),
         ("smtps://eva:hu[hush@mail:465", "percent-encode"),
         ("smtps://eva@mail:465", "both a user and a password"),
         ("smtps://:hush@mail:465", "both a user and a password"),
@@ -47,7 +60,7 @@ def test_a_mail_server_is_read_from_its_url(url, server):
         ("smtps://eva:hüsh-hush@mail:465", "ASCII"),
     ],
 )
-def test_a_wrong_mail_server_is_told_without_the_password(url, sentence):
+def test_the_message_about_a_wrong_mail_server_does_not_show_the_password(url: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as error:
         smtp_server(url)
     assert str(error.value).startswith("SMTP_URL ")
@@ -55,11 +68,11 @@ def test_a_wrong_mail_server_is_told_without_the_password(url, sentence):
     assert "hush" not in str(error.value)
 
 
-def test_a_mail_servers_password_is_in_no_printed_settings(settings):
+def test_printed_settings_do_not_show_the_password_of_the_mail_server(settings: Load) -> None:
     assert "hush" not in repr(settings(SMTP_URL="smtps://eva:hush@mail"))
 
 
-def test_mail_comes_from_the_first_admin_unless_told_otherwise(settings):
+def test_mail_comes_from_the_first_admin_by_default(settings: Load) -> None:
     assert settings()["MAIL_FROM"] == "admin@example.com"
     assert settings(ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "eva@example.com"
     assert settings(MAIL_FROM="portal@example.com", ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "portal@example.com"
@@ -68,7 +81,7 @@ def test_mail_comes_from_the_first_admin_unless_told_otherwise(settings):
 @pytest.mark.parametrize(
     "address", ["portal", "@example.com", "a b@example.com", "a@b\nBcc: c@d", "Eva <a@b>", "ü@b.de"]
 )
-def test_a_sender_that_is_no_address_is_told(settings, address):
+def test_a_sender_that_is_not_an_address_is_refused(settings: Load, address: str) -> None:
     with pytest.raises(ConfigError, match="MAIL_FROM must be a mail address"):
         settings(MAIL_FROM=address)
     with pytest.raises(ConfigError, match="MAIL_FROM must be a mail address"):
@@ -85,7 +98,7 @@ def test_a_sender_that_is_no_address_is_told(settings, address):
         ({"PUBLIC_URL": "https://example.com:8443/portal/"}, "https://example.com:8443/portal"),
     ],
 )
-def test_links_begin_with_the_portals_address(settings, environ, url):
+def test_links_begin_with_the_portals_address(settings: Load, environ: dict[str, str], url: str) -> None:
     assert settings(**environ)["PUBLIC_URL"] == url
 
 
@@ -103,7 +116,7 @@ def test_links_begin_with_the_portals_address(settings, environ, url):
         "https://[portal",
     ],
 )
-def test_an_address_that_no_link_can_begin_with_is_told(settings, url):
+def test_an_address_that_no_link_can_begin_with_is_refused(settings: Load, url: str) -> None:
     with pytest.raises(ConfigError, match="PUBLIC_URL") as error:
         settings(PUBLIC_URL=url)
     assert "secret" not in str(error.value)

@@ -1,4 +1,4 @@
-"""The web application: pages, JSON API and commands, and the data behind them."""
+"""The web application: pages, JSON API, commands, and the data that they use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __version__ = "0.1.0"
 
 
 def create_app(settings: Mapping[str, Any] | None = None, *, web: bool = True) -> Flask:
-    """The Flask app; ``settings`` override what ``config.load`` reads from the environment.
+    """Return the Flask app. ``settings`` override what ``config.load`` reads from the environment.
 
     Args:
-        web: False leaves out pages, API and commands: all that a worker needs is the data.
+        web: False leaves out pages, API and commands. A worker needs only the data.
 
     Raises:
-        config.ConfigError: a setting is missing or makes no sense.
+        config.ConfigError: A setting is missing or invalid.
     """
-    from webhooks_ui import app  # here, so that a process which only watches others doesn't load Flask
+    from webhooks_ui import app  # imported here, so that the supervising processes don't load Flask
 
     return app.create(settings, web)

@@ -1,4 +1,4 @@
-"""API keys: creating and revoking them. The session owns the transaction."""
+"""Creates and revokes API keys in the session. The caller commits."""
 
 from typing import Any
 
@@ -8,12 +8,10 @@ from webhooks_ui.models import ApiKey, utcnow
 
 
 def create(fields: dict[str, Any]) -> tuple[ApiKey, str]:
-    """Add a key.
+    """Add a key. Return the key and its text ``km_…``, which can't be read again later.
 
     Args:
-        fields: ``name``, ``environment`` and ``rate_per_minute``.
-    Returns:
-        The key and, for the only time, its text ``km_…``.
+        fields: ``name``, ``environment`` and ``rate_per_minute`` (requests).
     """
     key, text = ApiKey.make(**fields)
     db.session.add(key)
@@ -23,7 +21,7 @@ def create(fields: dict[str, Any]) -> tuple[ApiKey, str]:
 
 
 def revoke(key: ApiKey) -> bool:
-    """Revoke a key, at once and for good. Return False if that was done before."""
+    """Revoke a key at once and for good. Return False if it was revoked before."""
     if key.revoked_at is not None:
         return False
     key.revoked_at = utcnow()

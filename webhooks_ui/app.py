@@ -1,4 +1,4 @@
-"""Puts the app together."""
+"""Builds the Flask app."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from flask import Flask
 
 import config
 from webhooks_ui import (
-    models,  # noqa: F401 (the tables must be known before migrations and create_all look)
+    models,  # noqa: F401 (migrations and create_all need the tables)
 )
 from webhooks_ui.database import db
 from webhooks_ui.database.redis import connect
 
 
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
-    """What ``webhooks_ui.create_app`` says."""
+    """Return the Flask app. ``webhooks_ui.create_app`` describes the arguments and errors."""
     values = config.load() | dict(settings or {})
     app = Flask(
         "webhooks_ui",
@@ -31,8 +31,8 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
 
 
 def _add_web(app: Flask) -> None:
-    """Turn the bare app into the web application: pages, API and commands."""
-    # Imported here: a worker must not pay for forms, templates and blueprints.
+    """Add pages, API and commands to the app."""
+    # Imported here, so that a worker doesn't load forms, templates and blueprints.
     from webhooks_ui import api, cli, views
     from webhooks_ui.web import compression, extensions, headers, template_helpers
 

@@ -1,4 +1,4 @@
-"""Writes audit entries. The caller commits them together with what they tell of."""
+"""Writes audit entries. The caller commits each entry together with the change that it describes."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ SYSTEM = "system"
 
 
 def act_as(actor: str) -> None:
-    """Name who makes the changes of the present request: an e-mail address, or ``key km_…``."""
+    """Set the actor of the current request: an e-mail address, or ``key km_…``."""
     g.actor = actor
 
 
 def present_actor() -> str:
-    """Return who makes the present changes: as told to ``act_as``, else ``system``."""
+    """Return the actor that ``act_as`` set, or ``system`` if none was set."""
     return str(g.get("actor", SYSTEM)) if has_app_context() else SYSTEM
 
 
@@ -29,10 +29,12 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """Add an entry to the session. Fields that hold secrets are left out, and unchanged ones too.
+    """Add an entry to the session. It leaves out fields that hold secrets, and unchanged fields.
 
     Args:
-        action: what was done, as ``webhook.updated``.
+        action: What was done, such as ``webhook.updated``.
+        before: The fields before the change. ``None`` if the object is new.
+        after: The fields after the change. ``None`` if the object is gone.
     """
     if before is not None and after is not None:
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

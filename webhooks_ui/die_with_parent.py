@@ -1,4 +1,4 @@
-"""Lets no process outlive the supervisor that started it."""
+"""Ends a process when its parent ends, so that no process outlives the supervisor."""
 
 import ctypes
 import os
@@ -6,17 +6,17 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-SUPERVISOR = "SUPERVISED"  # the variable that holds the supervisor's process id
+SUPERVISOR = "SUPERVISED"  # the environment variable that holds the supervisor's process id
 
 
 def die_with_parent(parent: int | None = None) -> None:
-    """Have Linux send SIGTERM to this process when its parent dies, however that dies. Elsewhere: nothing.
+    """Make Linux send SIGTERM to this process when its parent dies. Do nothing on other systems.
 
-    A parent that died before this process could ask is noticed too: then it ends at once.
+    If the parent is dead already, exit at once.
 
     Args:
-        parent: its process id, from somebody who knew it before this process began. By default what our supervisor
-            handed down. Under a service manager, which looks after its processes itself, there is none.
+        parent: The process id of the parent, read before this process started. The default is the id that our
+            supervisor set in the environment. Without one, as under a service manager, do nothing.
     """
     parent = parent or int(os.environ.get(SUPERVISOR) or 0)
     if sys.platform != "linux" or not parent:

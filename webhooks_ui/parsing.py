@@ -1,4 +1,4 @@
-"""Text that people and programs typed, made into values: nonsense becomes empty or ``None``, never an error."""
+"""Parses values that people and programs sent. Invalid text becomes an empty text or ``None``, never an error."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -12,34 +12,36 @@ PRESETS = {
     "30d": timedelta(days=30),
 }
 TEXT_MAX_CHARACTERS = 200
-ID_MAX = 2**63 - 1  # the largest number that a row can have, on every database
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # room to add and subtract
+ID_MAX = 2**63 - 1  # the largest row id on every database
+# Adding to these times, or subtracting from them, can't overflow.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _ID = re.compile(r"[0-9]{1,19}")
 
 
 def clean(text: str) -> str:
-    """Return typed text without control characters, which no column holds, cut to 200 characters."""
+    """Return ``text`` without unprintable characters, cut to 200 characters."""
     return "".join(character for character in text if character.isprintable()).strip()[:TEXT_MAX_CHARACTERS]
 
 
 def parse_id(text: str) -> int | None:
-    """Return the row id that ``text`` names, or ``None`` if it can't be one."""
+    """Return ``text`` as a row id, or ``None`` if it isn't one."""
     return int(text) if text.isascii() and _ID.fullmatch(text) and int(text) <= ID_MAX else None
 
 
 def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
-    """Return the time that a preset (``24h``: so long ago), a date or an ISO time means, or ``None``.
+    """Return the time that ``text`` means, in UTC, or ``None`` if it means none.
 
-    A time without a zone is in UTC. One before 1970 or after 9000 counts as that year.
+    The text is an age from ``PRESETS`` (``24h`` means 24 hours ago), a date, or an ISO 8601 time. A time without a zone
+    is in UTC. A time outside the years 1970 to 9000 becomes the nearest time inside.
 
     Args:
-        end_of_day: a date alone means the last moment of that day.
+        end_of_day: Whether a date without a time means the last moment of that day, not the first.
     """
     if text in PRESETS:
         return utcnow() - PRESETS[text]
     try:
-        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # a "+" in an address is a space
+        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # query strings decode "+" as " "
         if end_of_day and len(text) <= len("2026-01-01"):
             at = datetime.combine(at, time.max)
         at = (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
@@ -49,5 +51,5 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
 
 
 def one_of(choices: object, text: str) -> str:
-    """Return ``text`` if it is one of ``choices``, else an empty text."""
+    """Return ``text`` if it is in ``choices``, or else an empty text."""
     return text if text in choices else ""  # type: ignore[operator]

@@ -1,7 +1,7 @@
-"""Wake: see to it that a worker looks for work. One that listens is told, else RQ is asked for a ``deliver`` job.
+"""Makes workers look for deliveries: it wakes a worker that listens, or else enqueues a ``deliver`` job in RQ.
 
-One wake-up waits at a time. It is a key with a short expiry, set if it isn't there. Whoever looks deletes it *before*
-looking, so that none is lost. What is lost all the same, with a Redis, waits no longer than until the next sweep.
+At most one wake-up is pending at a time. A key with a short expiry marks it. A worker deletes the key *before* it looks
+for deliveries, so that no wake-up is lost. If Redis loses one, the next sweep finds the deliveries.
 """
 
 import logging
@@ -12,11 +12,11 @@ from redis import Redis, RedisError
 from rq import Queue
 
 QUEUE = "deliveries"
-CHORES = "chores"  # all that isn't delivering, with a worker of its own: it delays no delivery
+CHORES = "chores"  # the queue of all other jobs. It has its own worker, so that these jobs delay no delivery
 CHANNEL = "webhooks:wake"
-HELP = b"help"  # on the channel: whoever has nothing to do, look
+HELP = b"help"  # the message on the channel that asks idle workers to help
 WAITING_KEY = "webhooks:deliver-waiting"
-WAITING_SECONDS = 5  # a wake-up that was lost blocks others no longer than this
+WAITING_SECONDS = 5  # a lost wake-up blocks further ones no longer than this
 HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
 DELIVER_TIMEOUT_SECONDS = 24 * 3_600
@@ -27,9 +27,9 @@ _said_at = -SAY_AGAIN_SECONDS
 
 
 def wake() -> bool:
-    """Make sure that a worker will look for work. Return True if Redis took it.
+    """Make sure that a worker will look for deliveries. Return False if Redis is unreachable.
 
-    Never raises for a Redis that is down: the sweep wakes again when it is back.
+    That is no error, because the sweep wakes the workers again when Redis is back.
     """
     redis: Redis = current_app.extensions["redis"]
     try:
@@ -42,9 +42,9 @@ def wake() -> bool:
 
 
 def call_help() -> None:
-    """Ask the other workers, at most once a second: there is more to do than this one can.
+    """Ask the other workers to help with the due deliveries, at most once a second.
 
-    Those that listen are told, and RQ is asked for one that doesn't.
+    This wakes the workers that listen, and enqueues a job for one that doesn't.
     """
     redis: Redis = current_app.extensions["redis"]
     try:
@@ -56,17 +56,17 @@ def call_help() -> None:
 
 
 def _say_unreachable(error: RedisError) -> None:
-    """Log that Redis is away, once in a while and not for each event."""
+    """Log that Redis is unreachable, at most once a minute."""
     global _said_at
     if time.monotonic() - _said_at > SAY_AGAIN_SECONDS:
-        logger.warning("Redis is not reachable, deliveries wait for it: %s", error)
+        logger.warning("Redis is unreachable. Deliveries wait until it is back: %s", error)
         _said_at = time.monotonic()
 
 
 def _set_briefly(redis: Redis, key: str, seconds: int) -> bool:
-    """Set ``key`` for ``seconds`` unless it is set. Return True if it wasn't.
+    """Set ``key`` for ``seconds`` unless it is set. Return True if this call set it.
 
-    Redis ends keys by the wall clock. A key that a clock set back would keep for hours counts as gone.
+    Redis expires keys by the wall clock. If the clock was set back, a key could stay for hours. Such a key is replaced.
     """
     if redis.set(key, "1", nx=True, ex=seconds):
         return True
@@ -77,7 +77,7 @@ def _set_briefly(redis: Redis, key: str, seconds: int) -> bool:
 
 
 def _enqueue(redis: Redis) -> None:
-    """Ask RQ for one more drain, unless one is already waiting for a worker."""
+    """Enqueue a ``deliver`` job in RQ, unless one is waiting already."""
     jobs = Queue(QUEUE, connection=redis)
     if not jobs.count:
         jobs.enqueue("jobs.deliver.deliver", job_timeout=DELIVER_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600)

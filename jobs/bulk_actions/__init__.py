@@ -1,4 +1,4 @@
-"""Begins, stops and describes bulk actions; the batches are done by jobs.bulk_actions.batches."""
+"""Bulk actions: begin, stop and describe them. jobs.bulk_actions.batches runs their batches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ RECENT_MAX = 50
 
 
 def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
-    """Begin to retry or cancel the deliveries that ``filters`` show now; later ones are left alone."""
+    """Begin to retry or cancel the deliveries that ``filters`` show now. Later deliveries are not changed."""
     return _begin(kind, _fixed(filters).args, highest_id(Delivery) + 1, 0)
 
 
@@ -29,13 +29,13 @@ def begin_to_send_missed(missed: Missed) -> BulkAction:
 
 
 def stop(action_id: int) -> bool:
-    """Let no further batch begin. Return True if it was running."""
+    """Stop a running action before its next batch. Return True if it was running."""
     with writing():
         return _change(action_id, BulkActionStatus.RUNNING, BulkActionStatus.STOPPED, "bulk_action.stopped")
 
 
 def carry_on(action_id: int) -> bool:
-    """Let an action that was stopped go on where it was. Return True if it was stopped."""
+    """Continue a stopped action from where it stopped. Return True if it was stopped."""
     with writing():
         goes_on = _change(action_id, BulkActionStatus.STOPPED, BulkActionStatus.RUNNING, "bulk_action.continued")
     if goes_on:
@@ -44,17 +44,17 @@ def carry_on(action_id: int) -> bool:
 
 
 def recent() -> Sequence[BulkAction]:
-    """The last actions, the newest first."""
+    """Return the last actions, the newest first."""
     return db.session.scalars(select(BulkAction).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
 
 
 def running() -> Sequence[BulkAction]:
-    """Those that are under way."""
+    """Return the actions that are running, the newest first."""
     return db.session.scalars(select(BulkAction).where(RUNNING).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
 
 
 def filters_of(action: BulkAction) -> DeliveryFilters:
-    """The filters of the log that show what the action is about, whatever it made of it."""
+    """Return the log's filters that show the deliveries of the action, whatever their status is now."""
     if action.kind != BulkActionKind.SEND_MISSED:
         return DeliveryFilters.parse(action.filters).with_(status="")
     missed = Missed.parse(action.filters)
@@ -72,7 +72,7 @@ def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, a
 
 
 def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_id: int) -> BulkAction:
-    """Commit the action and do its first batch at once: a small one is over before the page is shown."""
+    """Commit the action and do its first batch at once, so that a small action is finished when its page is shown."""
     actor = audit.present_actor()
     action = BulkAction(kind=kind, filters=filters, actor=actor, start_id=start_id, end_id=end_id, place=start_id)
     with writing():
@@ -85,6 +85,6 @@ def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_
 
 
 def _fixed(filters: DeliveryFilters) -> DeliveryFilters:
-    """The same with times that don't move: "the last 24 hours" as it is now."""
+    """Return the filters with fixed times. For example, "the last 24 hours" becomes the 24 hours before now."""
     since, until = filters.since_at, filters.until_at
     return replace(filters, since=since.isoformat() if since else "", until=until.isoformat() if until else "")

@@ -1,6 +1,7 @@
-"""Bulk actions, the RQ job: a batch a transaction, with the place kept in the database, so that nothing is done twice.
+"""Bulk actions, the RQ job: do a batch in each transaction, and store the place in it, so that nothing is done twice.
 
-Whoever carries an action on first moves its place with a condition on the old one: of two workers one gives way.
+A transaction moves the place only if it is still where the batch began. If two workers do the same batch, the second
+one is rolled back.
 """
 
 import logging
@@ -27,7 +28,7 @@ from webhooks_ui.wake import CHORES, wake
 
 CHORE_TIMEOUT_SECONDS = 120
 BATCH_ROWS = 200
-RUN_SECONDS = 2.0  # then other chores have their turn
+RUN_SECONDS = 2.0  # then other chores get their turn
 RESUME_SECONDS = 10
 FORGOTTEN_AFTER = timedelta(seconds=RESUME_SECONDS)
 
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 def carry_on(action_id: int) -> None:
-    """Do batches for a while; then ask for a successor, unless the action ended."""
+    """Do batches for a while. Then enqueue a successor, unless the action ended."""
     ends_at = time.monotonic() + RUN_SECONDS
     while run_batch(action_id):
         if time.monotonic() > ends_at:
@@ -64,14 +65,14 @@ def run_batch(action_id: int) -> bool:
 
 
 def what_it_changes(kind: str, filters: DeliveryFilters) -> Search:
-    """Of the deliveries that ``filters`` show, those that an action of ``kind`` would change."""
+    """Return a search for the deliveries shown by ``filters`` that an action of ``kind`` would change."""
     found = search(filters)
     can_be = is_held() if kind == BulkActionKind.CANCEL else is_retryable()
     return replace(found, condition=and_(found.condition, can_be))
 
 
 def ask(action_id: int) -> bool:
-    """Ask RQ to carry the action on; whether Redis took it. If not, ``resume`` asks again later."""
+    """Ask RQ to carry on the action. Return True if Redis accepted the job. If not, ``resume`` asks again later."""
     redis: Redis = current_app.extensions["redis"]
     try:
         Queue(CHORES, connection=redis).enqueue(
@@ -84,7 +85,7 @@ def ask(action_id: int) -> bool:
 
 
 def resume() -> None:
-    """Carry on what nobody works on any more: its worker was killed, or Redis lost the job."""
+    """Carry on actions that no worker does any more, because a worker was killed or a job was lost with Redis."""
     forgotten = BulkAction.updated_at < utcnow() - FORGOTTEN_AFTER
     for action_id in db.session.scalars(select(BulkAction.id).where(RUNNING, forgotten)).all():
         ask(action_id)
@@ -96,10 +97,10 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """A batch: found in a reading transaction, done in a short writing one."""
+    """A batch. Its rows are found in a read transaction and changed in a short write transaction."""
 
-    do: Callable[[Connection], int]  # gives how many rows it changed
-    place: int | None  # where the next one begins; None: this is the last
+    do: Callable[[Connection], int]  # returns how many rows it changed
+    place: int | None  # where the next batch begins; None: this is the last one
 
 
 def _next_step(action: BulkAction) -> Step:
@@ -115,6 +116,7 @@ def _next_step(action: BulkAction) -> Step:
 
 
 def _move(connection: Connection, action_id: int, seen: int, place: int | None, changed: int) -> bool:
+    """Move the place from ``seen`` to ``place``, or finish the action. Return False if another worker was faster."""
     values: dict[str, Any] = {"updated_at": utcnow(), "changed_count": BulkAction.changed_count + changed}
     values |= {"place": place} if place is not None else {"status": BulkActionStatus.FINISHED}
     still = BulkAction.id == action_id, BulkAction.status == BulkActionStatus.RUNNING, BulkAction.place == seen

@@ -1,1 +1,1 @@
-"""Chores: the scheduled jobs that aren't delivering."""
+"""Chores: the scheduled jobs that don't deliver."""

@@ -1,4 +1,4 @@
-"""Mail: one message to many people, by SMTP. Nobody sees the others' addresses; the whole talk has one deadline."""
+"""Mail: send one message to many people by SMTP. Nobody sees the addresses of the others."""
 
 import contextlib
 import logging
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class Unanswered(Exception):
-    """The server got the message and fell silent: it may have taken it or not."""
+    """The server received the message and didn't answer. The message may have been sent or not."""
 
 
 class Client(smtplib.SMTP):
-    """Keeps to the thread's deadline, and knows whether the server waits for the message."""
+    """An SMTP client that keeps to the thread's deadline, and knows whether it is sending the message."""
 
     is_in_message = False
 
@@ -38,22 +38,23 @@ class Client(smtplib.SMTP):
 
 
 class TlsClient(smtplib.SMTP_SSL, Client):
-    """Speaks TLS from the first byte."""
+    """An SMTP client that uses TLS from the first byte."""
 
 
 def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subject: str, text: str) -> None:
-    """Hand the message over. Recipients that the server refuses, while it takes others, are logged.
+    """Send the message within ``MAIL_TIMEOUT_SECONDS``. If the server refuses only some recipients, log them.
 
     Raises:
         Unanswered: the message may have been sent.
-        OSError: it was not: the server is away, its certificate is wrong, or it refuses the message or all recipients.
+        OSError: the message was not sent. The server is away, its certificate is wrong, or it refuses the message or
+            all recipients.
     """
     message = _message(sender, subject, text)
     deadline.start(MAIL_TIMEOUT_SECONDS)
     with contextlib.closing(_connect(server)) as client:
         _log_in(client, server)
         refused = _hand_over(client, message, sender, recipients)
-        with contextlib.suppress(smtplib.SMTPException):  # what was taken stays taken
+        with contextlib.suppress(smtplib.SMTPException):  # the server has accepted the message already
             client.quit()
     if refused:
         logger.warning("%s takes no mail for %s", server.host, ", ".join(sorted(refused)))
@@ -66,14 +67,14 @@ def _message(sender: str, subject: str, text: str) -> EmailMessage:
     message["Subject"] = subject
     message["Date"] = localtime()
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by machines, please
+    message["Auto-Submitted"] = "auto-generated"  # asks for no automatic replies (RFC 3834)
     message.set_content(text, cte="quoted-printable")
     return message
 
 
 def _connect(server: SmtpServer) -> Client:
     name = platform.node()
-    name = name if "." in name else "[127.0.0.1]"  # smtplib would ask the DNS for it, which may take long
+    name = name if "." in name else "[127.0.0.1]"  # else smtplib asks the DNS, which may take long
     if server.scheme == "smtps":
         return TlsClient(server.host, server.port, name, timeout=MAIL_TIMEOUT_SECONDS, context=tls_context())
     return Client(server.host, server.port, name, MAIL_TIMEOUT_SECONDS)
@@ -87,9 +88,9 @@ def _log_in(client: Client, server: SmtpServer) -> None:
 
 
 def _hand_over(client: Client, message: EmailMessage, sender: str, recipients: Sequence[str]) -> set[str]:
-    """Send the message; the recipients that don't get it."""
+    """Send the message. Return the recipients that don't get it."""
     client.ehlo_or_helo_if_needed()
-    # An address that needs SMTPUTF8 (RFC 6531), where the server lacks it, must not keep the mail from the others.
+    # If one address needs SMTPUTF8 (RFC 6531) and the server lacks it, smtplib sends the message to nobody.
     possible = [address for address in recipients if address.isascii() or client.has_extn("smtputf8")]
     try:
         refused = client.send_message(message, sender, possible or recipients)

@@ -1,4 +1,4 @@
-"""What a mail about webhooks that need someone says, as plain text."""
+"""Notice mail: the subject and the plain text of a mail about webhooks that need attention."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from webhooks_ui.models.webhook import status_of
 
 LISTED_MAX = 100
 
-# Of each webhook the functions below get a row of these.
+# The functions below take rows with these columns, one row for each webhook.
 COLUMNS = (
     Webhook.id,
     Webhook.name,
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def subject(webhooks: Sequence[Any]) -> str:
-    """The essential: the one webhook and its state, or how many there are."""
+    """Return the subject: the name and state of a single webhook, or how many webhooks there are."""
     if len(webhooks) > 1:
         return f"{len(webhooks):,} webhooks need attention"
     state = "was disabled automatically" if _is_disabled(webhooks[0]) else "is failing"
@@ -33,7 +33,7 @@ def subject(webhooks: Sequence[Any]) -> str:
 
 
 def text(webhooks: Sequence[Any], public_url: str) -> str:
-    """Each with its link, the latest first; of very many only the first 100.
+    """Return the text: the state and link of each webhook, the latest first, and of no more than 100.
 
     Args:
         public_url: the portal's address, without a slash at the end.
@@ -74,5 +74,5 @@ def _utc(at: datetime) -> str:
 
 
 def _one_line(text: str) -> str:
-    """``text`` without what could end a line or a header, or turn the direction of writing."""
+    """Return ``text`` without characters that end a line or a header, or change the direction of writing."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())

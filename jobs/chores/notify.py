@@ -1,7 +1,7 @@
 """Notify: mail the admins about webhooks that fail or were disabled, at most once a day about each.
 
-Webhooks are claimed, in a transaction of their own, before the mail goes out: of two workers one sends. What can't be
-sent is given back, and is due again in the next run.
+Webhooks are claimed before the mail goes out, in a transaction of its own, so that only one of two workers sends it. If
+the mail can't be sent, the claim is undone, and the next run tries again.
 """
 
 import logging
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 
 def notify() -> None:
-    """Send one mail about all webhooks that are due for it; never raises for a mail server."""
+    """Send one mail about all webhooks that are due for it. A failure is logged and not raised."""
     server = current_app.config["SMTP"]
     if server is None:
         return
-    from jobs.chores.mail import Unanswered, send_mail  # here: the scheduler, which names this job, needs no TLS
+    from jobs.chores.mail import Unanswered, send_mail  # imported only if needed, because it loads the TLS modules
 
     ids, recipients = sorted(row.id for row in noticed()), admin_addresses()
-    release()  # hold no transaction open, neither while claiming nor while sending
+    release()  # hold no transaction open while claiming or sending
     now = utcnow()
     claimed = _mark(ids, IS_NOTICED & _is_due(now), now) if ids and recipients else []
     if not claimed:
@@ -43,28 +43,31 @@ def notify() -> None:
         message = subject(claimed), text(claimed, current_app.config["PUBLIC_URL"])
         send_mail(server, current_app.config["MAIL_FROM"], recipients, *message)
     except Unanswered as error:
-        logger.warning("Mail by %s may have gone out or not (notices: %d): %s", server.host, len(claimed), error)
-    except Exception as error:  # whatever it is, the notice must not be lost
+        logger.warning("Mail through %s may have gone out or not (notices: %d): %s", server.host, len(claimed), error)
+    except Exception as error:  # after any error, the notice must not be lost
         _mark([row.id for row in claimed], Webhook.notified_at == now, None)
         reason = " ".join(str(error).split()) or type(error).__name__
-        logger.warning("Mail by %s failed and is tried again (notices: %d): %s", server.host, len(claimed), reason)
+        logger.warning("Mail through %s failed and is tried again (notices: %d): %s", server.host, len(claimed), reason)
 
 
 def admin_addresses() -> list[str]:
-    """Of all who may see the notices."""
+    """Return the addresses of all users who may see the notices."""
     roles = [role for role in Role if RANK[role] >= RANK[Role.ADMIN]]
     return list(db.session.scalars(select(User.email).where(User.role.in_(roles)).order_by(User.id)))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Not within a day of the last mail; one from the far future was noted by a clock that was wrong."""
+    """Return the condition that no mail was sent within the last day.
+
+    A time in the far future comes from a clock that was wrong, and doesn't count.
+    """
     return or_(Webhook.notified_at.is_(None), ~Webhook.notified_at.between(now - QUIET, now + QUIET))
 
 
 def _mark(ids: Sequence[int], condition: ColumnElement[bool], at: datetime | None) -> list[Any]:
-    """Set ``notified_at`` of those of ``ids`` for which ``condition`` holds; what the mail tells of them.
+    """Set ``notified_at`` of those of ``ids`` for which ``condition`` holds. Return their rows for the mail.
 
-    They are locked in the order of their ids, as ``record`` does: no deadlock.
+    Webhooks are locked in the order of their ids, as in ``record``, so that no deadlock can occur.
     """
     marked: list[Any] = []
     with write_transaction() as connection:

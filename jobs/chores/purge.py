@@ -1,6 +1,6 @@
 """Purge: delete what is older than the retention, a batch at a time, so that nobody waits long for the database.
 
-Deliveries go with their attempts, events once no delivery needs them. Statistics and audit entries stay.
+Deliveries are deleted with their attempts, and events once they have no deliveries. Statistics and audit entries stay.
 """
 
 import time
@@ -20,12 +20,12 @@ from webhooks_ui.wake import CHORES
 BATCH_EVENTS = 200
 TURN_SECONDS = 5.0
 
-Place = tuple[datetime, int]  # the creation and the id of the last event that was looked at
+Place = tuple[datetime, int]  # the creation time and the id of the last event that was visited
 
 
 @dataclass(frozen=True)
 class Purged:
-    """How many rows went, or would go."""
+    """How many rows were deleted, or would be deleted."""
 
     deliveries: int
     events: int
@@ -35,18 +35,18 @@ class Purged:
 
 
 def purge(older_than_days: int | None = None) -> Purged:
-    """Delete final deliveries, and events without deliveries, that are older than that.
+    """Delete old final deliveries, and old events without deliveries. Return how many were deleted.
 
     Args:
-        older_than_days: by default the retention in the settings.
+        older_than_days: the age from which they are old. The default is the retention in the settings.
     """
     return sum((purged for purged, _ in _batches(cutoff(older_than_days))), Purged(0, 0))
 
 
 def purge_daily(place: Place | None = None) -> None:
-    """The daily job: purge for some seconds, and take another turn while there is more.
+    """Do the daily job: purge for some seconds from ``place`` on, then enqueue another turn if there is more.
 
-    Other chores would wait for one that purged to the end at once.
+    A single long run would delay the other chores.
     """
     if place is None:
         with write_transaction() as connection:
@@ -62,7 +62,7 @@ def purge_daily(place: Place | None = None) -> None:
 
 
 def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Purged, Place | None]]:
-    """Purge batch by batch from ``place`` on, a transaction each; with each batch the place of the next one."""
+    """Purge in batches from ``place`` on. Yield what each batch deleted, and the place where the next one begins."""
     while True:
         with write_transaction() as connection:
             batch = _next_events(connection, before, place)
@@ -76,7 +76,7 @@ def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Pur
 
 
 def count(older_than_days: int | None = None) -> Purged:
-    """What ``purge`` would delete now."""
+    """Return what ``purge`` would delete now."""
     before = cutoff(older_than_days)
     old = select(Event.id).where(Event.created_at < before)
     kept = exists().where(Delivery.event_id == Event.id, ~_goes(before))
@@ -89,15 +89,18 @@ def count(older_than_days: int | None = None) -> Purged:
 
 
 def cutoff(older_than_days: int | None = None) -> datetime:
-    """The time before which rows are old enough."""
+    """Return the time before which rows are old enough to be deleted."""
     if older_than_days is None:
         older_than_days = get_settings()["retention_days"]
-        release()  # hold no transaction open while others are begun
+        release()  # don't hold this transaction open while others begin
     return utcnow() - timedelta(days=older_than_days)
 
 
 def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:
-    """The next old events, oldest first, beyond ``place``: those that something still needs are passed over once."""
+    """Return the next old events after ``place``, oldest first.
+
+    Thanks to the place, a run visits events that are still needed only once.
+    """
     query = select(Event.id, Event.created_at).where(Event.created_at < before)
     if place:
         created_at, id = place
@@ -114,5 +117,5 @@ def _purge_batch(connection: Connection, event_ids: list[int], before: datetime)
 
 
 def _goes(before: datetime) -> ColumnElement[bool]:
-    """Of deliveries: final and old. Their attempts go with them, by the foreign key."""
+    """Return the condition that a delivery is final and old. The foreign key deletes its attempts with it."""
     return and_(Delivery.status != DeliveryStatus.PENDING, Delivery.created_at < before)

@@ -1,1 +1,1 @@
-"""The drain: what a ``deliver`` job keeps leased, queued and in flight."""
+"""The parts of a drain: what a ``deliver`` job has leased, queued and in flight."""

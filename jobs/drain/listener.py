@@ -1,4 +1,4 @@
-"""Hears wake-ups while a job runs, so that the next event finds a worker awake."""
+"""Listener: hears wake-ups while a job runs, so that the next event needs no new job."""
 
 import contextlib
 import queue
@@ -13,10 +13,10 @@ STOP_SECONDS = 1.0
 
 
 class Listener:
-    """Hears wake-ups while a job runs, so that the next event finds a worker awake.
+    """Hears wake-ups in a thread.
 
     Args:
-        inbox: gets ``None`` for each wake-up that is this worker's to answer.
+        inbox: receives ``None`` for each wake-up that this worker must answer.
     """
 
     def __init__(self, redis: Redis, inbox: "queue.SimpleQueue[Any]") -> None:
@@ -30,11 +30,11 @@ class Listener:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Listen; what was waiting is answered by the look that follows."""
+        """Start to listen. Take a wake-up that is already waiting, because the caller looks for work next anyway."""
         try:
             self._channel = self._redis.pubsub()  # type: ignore[no-untyped-call]
             self._channel.subscribe(CHANNEL)
-            self._channel.get_message(timeout=1.0)  # the confirmation: from here on publishers count us
+            self._channel.get_message(timeout=1.0)  # the confirmation; from now on Redis counts this subscriber
             self._take()
         except RedisError:
             return
@@ -42,16 +42,16 @@ class Listener:
         self._thread.start()
 
     def _hear(self) -> None:
-        """Until Redis confirms that we listen no more, or is gone."""
+        """Put wake-ups into the inbox until Redis confirms the end of the subscription, or the connection is lost."""
         with contextlib.suppress(RedisError):
             while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
                 if message["type"] == "message" and (message["data"] == HELP or self._take()):
                     self._inbox.put(None)
 
     def stop(self) -> bool:
-        """Listen no more; whether a wake-up came before publishers knew, and is still to be answered.
+        """Stop listening. Return True if a wake-up arrived at the last moment, and must still be answered.
 
-        Those heard before are in the inbox.
+        Wake-ups that were heard before are in the inbox.
         """
         if self._thread is None:
             return False
@@ -66,4 +66,5 @@ class Listener:
             self._thread = None
 
     def _take(self) -> bool:
+        """Take the wake-up that waits in Redis. Return True if there was one, so that no other worker answers it."""
         return bool(self._redis.delete(WAITING_KEY))

@@ -1,4 +1,4 @@
-"""The threads that send. One that finishes takes the next delivery by itself; nobody has to wake it for that."""
+"""Senders: the threads that send. A thread that has finished a delivery takes the next one by itself."""
 
 import logging
 import math
@@ -21,42 +21,42 @@ logger = logging.getLogger(__name__)
 
 
 class Senders:
-    """A pool of daemon threads, started as they are needed and kept between jobs.
+    """A pool of daemon threads, started on demand and kept between jobs.
 
     Args:
-        slots: say what may go out, and hold what must wait. Use them under ``lock`` only: the threads do, too.
+        slots: decide what may go out, and hold what must wait. Use them under ``lock`` only, as the threads do.
     """
 
     def __init__(self, sender: Sender, slots: Slots) -> None:
         self.slots = slots
         self.lock = threading.Lock()
-        self.inbox: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()  # what finished; None: a wake-up
+        self.inbox: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()  # results; None is a wake-up
         self._sender = sender
-        self._handed: queue.SimpleQueue[Claimed] = queue.SimpleQueue()  # to the threads that have nothing to do
-        self._idle = 0  # of them, less those that are handed something already
+        self._handed: queue.SimpleQueue[Claimed] = queue.SimpleQueue()  # to idle threads
+        self._idle = 0  # threads without a delivery, minus the deliveries that are handed over and not yet taken
         self._count = 0
         self._may_send_until = math.inf
 
     def add(self, claimed: list[Claimed]) -> None:
-        """Send ``claimed``, each as soon as it may go out."""
+        """Send each of ``claimed`` as soon as it may go out."""
         with self.lock:
             self.slots.add(claimed)
             self._hand_out()
 
     def send_until(self, at: float) -> None:
-        """Begin to send nothing after ``at``, on the monotonic clock: then others may hold the leases."""
+        """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""
         with self.lock:
             self._may_send_until = at
             self._hand_out()
 
     def ease(self, lag: float) -> None:
-        """Adapt how many send at a time to ``lag`` (see ``Slots.ease``)."""
+        """Adapt the number of requests at a time to ``lag`` (see ``Slots.ease``)."""
         with self.lock:
             self.slots.ease(lag, time.monotonic())
             self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give all that may go out now to idle threads, or to new ones."""
+        """Hand all deliveries that may go out now to idle threads, or to new ones."""
         while delivery := self._start_next():
             if self._idle <= 0:
                 self._start_thread()
@@ -68,12 +68,12 @@ class Senders:
         return self.slots.start_next(now) if now < self._may_send_until else None
 
     def _start_thread(self) -> None:
-        """One more thread; if the system has none to give, the next that is idle must do."""
+        """Start one more thread. If the system refuses, the next thread that is idle takes the delivery."""
         self._count += 1
         try:
             threading.Thread(target=self._work, name=f"sender-{self._count}", daemon=True).start()
         except RuntimeError:
-            logger.warning("No more than %d threads can be started", self._count - 1)
+            logger.warning("No more than %d sender threads can be started", self._count - 1)
         else:
             self._idle += 1
 
@@ -97,24 +97,24 @@ class Senders:
                 keys=delivery.target.keys,
             )
             return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
-        except Exception as error:  # a thread that died would keep its slot, and its delivery, for ever
+        except Exception as error:  # a thread that dies would never free its slot and its delivery
             logger.exception("Delivery %d could not be sent", delivery.id)
             return delivery, sent, Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
 
     def _next(self, item: Finished) -> Claimed | None:
-        """Free the slot, and fill it: what this thread sends next. Whatever else may go out now goes to others."""
+        """Free the slot of ``item``, and return the delivery that this thread sends next, if one may go out now."""
         with self.lock:
             self.slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
             delivery = self._start_next()
             if delivery is None:
                 self._idle += 1
             elif self.slots.in_flight < self.slots.limit:
-                self._hand_out()  # a success may have earned its webhook more slots
+                self._hand_out()  # a success may have earned more slots for its webhook: fill them, too
             return delivery
 
 
 def senders_of(app: Flask) -> Senders:
-    """The threads of this process, and what earlier jobs learned of the webhooks."""
+    """Return the sender threads of this process, with what earlier jobs learned about the webhooks."""
     if "senders" not in app.extensions:
         sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
         app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))

@@ -1,8 +1,9 @@
-"""Slots: which of the leased deliveries goes out next. Pure bookkeeping of one worker, without a clock of its own.
+"""Slots: decide which of the leased deliveries goes out next. Pure bookkeeping of one worker: callers pass the time.
 
-No webhook has more than a quarter of the slots. It starts with few and earns more by succeeding; those that are slow,
-or have proven nothing yet, share half of the slots, so that endpoints which accept and never answer can't keep the
-others waiting. One that was never tried may always try once, in a part of the slots that the suspects can't take.
+No webhook has more than a quarter of the slots. A webhook starts with few slots and earns more by succeeding. Webhooks
+that are slow, or have not proven yet that they are fast, are *doubtful*. They share half of the slots, so that
+endpoints which accept and never answer can't block the others. A webhook that was never tried may try once in another
+quarter of the slots, which is closed to other doubtful webhooks.
 """
 
 from collections import OrderedDict, deque
@@ -13,33 +14,33 @@ from jobs.claim import Claimed
 
 ALLOWANCE_FIRST = 4
 SLOW_SECONDS = 1.0
-AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; others get as many as their allowance
+AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; for others it is their allowance
 
-LANES_KEPT = 1_000
-LANE_MAX_BYTES = 1024 * 1024  # of bodies that are queued for a webhook; the last one may pass it
+LANES_KEPT = 1_000  # webhooks that a worker remembers
+LANE_MAX_BYTES = 1024 * 1024  # of bodies that are queued for one webhook; the last one may exceed it
 
 LAG_MAX_SECONDS = 0.004
-WAITING_SECONDS = 0.1  # in flight for longer, a request waits for its endpoint and computes nothing
+WAITING_SECONDS = 0.1  # a request that is in flight for longer is waiting for its endpoint, and computes nothing
 
 
 @dataclass
 class Lane:
     """The deliveries of one webhook."""
 
-    allowance: int  # in flight at most
+    allowance: int  # requests in flight at most
     queue: deque[Claimed] = field(default_factory=deque)
     queued_bytes: int = 0
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
-    proven: bool = False  # its last answer was a success, and fast
+    proven: bool = False  # its last request succeeded, and fast
     tried: bool = False
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing is known of it, nor about to be."""
+        """Whether the webhook was never tried and has nothing in flight."""
         return not self.tried and not self.in_flight
 
     def is_doubtful(self, now: float) -> bool:
-        """Whether it has proven nothing, or an answer is overdue."""
+        """Return True if the webhook has not proven itself, or if an answer is overdue."""
         oldest = next(iter(self.in_flight.values()), now)
         return not self.proven or now - oldest > SLOW_SECONDS
 
@@ -48,25 +49,26 @@ class Slots:
     """The lanes of a worker.
 
     Args:
-        total: requests in flight at most.
+        total: the highest number of requests in flight.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.most_per_webhook = max(1, total // 4)
         self.first_per_webhook = min(ALLOWANCE_FIRST, self.most_per_webhook)
-        self.most_doubtful = max(1, total // 2)
-        self.most_with_new = max(1, total * 3 // 4)  # of doubtful ones, if the next has never been tried
-        self.limit = total  # for now: fewer than ``total`` while they keep each other waiting
+        self.most_doubtful = max(1, total // 2)  # requests to doubtful webhooks
+        self.most_with_new = max(1, total * 3 // 4)  # the same, if the next webhook was never tried
+        self.limit = total  # at present; below ``total`` while requests keep each other waiting
         self._computing_most = total
         self.in_flight = 0
         self.queued = 0
         self.queued_bytes = 0
-        self._lanes: OrderedDict[int, Lane] = OrderedDict()  # the one used longest ago first
-        self._waiting: OrderedDict[int, Lane] = OrderedDict()  # those with a queue, in turn
+        self._lanes: OrderedDict[int, Lane] = OrderedDict()  # the least recently used one first
+        self._waiting: OrderedDict[int, Lane] = OrderedDict()  # those with a queue, the next in turn first
         self._busy: dict[int, Lane] = {}  # those with something in flight
 
     def add(self, claimed: Iterable[Claimed]) -> None:
+        """Queue ``claimed``."""
         for delivery in claimed:
             id = delivery.target.id
             lane = self._waiting[id] = self._lanes.setdefault(id, Lane(self.first_per_webhook))
@@ -76,10 +78,13 @@ class Slots:
             self.queued_bytes += len(delivery.body)
 
     def start_next(self, now: float) -> Claimed | None:
-        """Take a slot for the next delivery, a webhook after the other; ``None`` if nothing may go out now."""
+        """Take a slot for the next delivery, and return the delivery. Webhooks take turns.
+
+        Return ``None`` if nothing may go out now.
+        """
         if self.in_flight >= self.limit or not self.queued:
             return None
-        doubtful: int | None = None  # counted at most once, for that looks at all that is in flight
+        doubtful: int | None = None  # counted at most once, because counting visits all that is in flight
         for webhook_id, lane in self._waiting.items():
             if len(lane.in_flight) >= lane.allowance:
                 continue
@@ -122,13 +127,13 @@ class Slots:
         lane.allowance = max(1, min(grown, self.most_per_webhook))
 
     def ease(self, lag: float, now: float) -> None:
-        """Let fewer requests compute at a time while they keep each other waiting, and slowly more when they don't.
+        """Let fewer requests compute at a time while they keep each other waiting. Otherwise let slowly more compute.
 
-        With fast endpoints a few threads take all that Python's lock lets through; more of them would only make each
-        request, and whoever writes to the database, wait longer. Requests that wait for their endpoint don't count.
+        With fast endpoints, a few threads use up the interpreter's lock. More threads would only make each request
+        and each write to the database wait longer. Requests that wait for their endpoints don't count.
 
         Args:
-            lag: seconds by which a short sleep took longer than it should.
+            lag: seconds by which a short sleep took longer than asked for.
         """
         least = max(1, self.total // 8)
         most = self._computing_most * 3 // 4 if lag > LAG_MAX_SECONDS else self._computing_most + 1
@@ -138,7 +143,7 @@ class Slots:
         self.limit = min(self._computing_most + waiting, self.total)
 
     def wants(self, webhook_id: int, now: float) -> int:
-        """How many more deliveries of a webhook to lease: none while it waits on its own slow endpoint."""
+        """Return how many more deliveries of a webhook to lease: none while it waits for its own slow endpoint."""
         lane = self._lanes.get(webhook_id)
         if lane is None:
             return self.first_per_webhook
@@ -149,13 +154,14 @@ class Slots:
         return AHEAD_FAST if len(lane.queue) < AHEAD_FAST // 2 else 0
 
     def webhooks_queued(self) -> list[int]:
+        """Return the ids of the webhooks that have something queued."""
         return list(self._waiting)
 
     def drop_queue(self, webhook_ids: Iterable[int] | None = None, ids: Container[int] | None = None) -> list[Claimed]:
-        """Take what is queued out again: of some webhooks, or those with some ids, or all."""
+        """Take deliveries out of the queues: those of some webhooks, those with some ids, or all. Return them."""
         dropped: list[Claimed] = []
         for webhook_id in list(self._waiting) if webhook_ids is None else webhook_ids:
-            if lane := self._waiting.get(webhook_id):  # or meanwhile the last one went out
+            if lane := self._waiting.get(webhook_id):  # its last delivery may have gone out meanwhile
                 dropped += [delivery for delivery in lane.queue if ids is None or delivery.id in ids]
                 lane.queue = deque(delivery for delivery in lane.queue if ids is not None and delivery.id not in ids)
                 lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue)
@@ -166,7 +172,7 @@ class Slots:
         return dropped
 
     def forget_idle(self) -> None:
-        """Keep the book short: forget what is known of the webhooks that were idle longest."""
+        """Forget the webhooks that were idle longest, if more than ``LANES_KEPT`` are known."""
         for webhook_id in list(self._lanes):
             if len(self._lanes) <= LANES_KEPT:
                 return

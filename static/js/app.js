@@ -1,4 +1,4 @@
-// What HTML can't do by itself. Pages work without this file.
+// What HTML can't do by itself. All pages work without this file.
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@ document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
   const opener = target.closest("[data-opens]");
   if (opener) byId(opener.dataset.opens).showModal();
-  if (target.matches("dialog")) target.close(); // its backdrop
+  if (target.matches("dialog")) target.close(); // a click on the backdrop
   const copy = target.closest("[data-copy]");
   if (!copy) return;
   try {
@@ -21,19 +21,19 @@ document.addEventListener("click", async ({ target }) => {
     await navigator.clipboard.writeText(source.value ?? source.textContent);
     say("status", "Copied.");
   } catch {
-    say("alert", "The browser didn't allow copying. Select the text and copy it by hand.");
+    say("alert", "The browser blocked copying. Select the text and copy it with the keyboard.");
   }
 });
 
-document.addEventListener("htmx:sendError", () => say("alert", "The server can't be reached. Nothing was changed."));
-document.addEventListener("htmx:timeout", () => say("alert", "The server took too long to answer. Reload the page."));
+document.addEventListener("htmx:sendError", () => say("alert", "The server can't be reached. Check your connection, then try again."));
+document.addEventListener("htmx:timeout", () => say("alert", "The server took too long to respond. Reload the page to see the current state."));
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.isError || detail.xhr.getResponseHeader("HX-Retarget")) return; // the error says of itself what it is
+  if (!detail.isError || detail.xhr.getResponseHeader("HX-Retarget")) return; // the answer contains a message of its own
   detail.shouldSwap = false;
-  say("alert", `The server answered with error ${detail.xhr.status}. Try again in a moment.`);
+  say("alert", `The server responded with error ${detail.xhr.status}. Try again in a moment.`);
 });
 
-// Times: in the reader's zone, relative while they are recent, and kept up to date. UTC stays in the title.
+// Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.
 const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const zoned = { minute, exact: minute, day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }) };
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -57,7 +57,7 @@ const localise = (root) => {
 };
 setInterval(() => localise(document), 10_000);
 
-// Times that are typed are in the reader's zone, too; they are sent as UTC.
+// Typed times are in the reader's zone, too. They are sent as UTC.
 document.addEventListener("formdata", ({ target, formData }) => {
   for (const input of all("input[type=datetime-local]", target)) {
     if (input.value) formData.set(input.name, new Date(input.value).toISOString());
@@ -68,7 +68,7 @@ const fillTime = (input) => {
   input.value = new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 };
 
-// What is chosen: among event types and their groups, among the rows of a table.
+// Checkboxes for all of a group: event types in the form, and rows in the list of webhooks.
 const count = () => {
   for (const scope of all("[data-scope]")) {
     const boxes = all("[data-box]", scope);
@@ -100,11 +100,11 @@ const prepare = (root) => {
   all("input[data-utc]", root).forEach(fillTime);
   count();
 };
-document.documentElement.dataset.script = "on"; // what needs it is shown
+document.documentElement.dataset.script = "on"; // shows [data-needs-script]
 prepare(document);
 document.addEventListener("htmx:load", ({ detail }) => prepare(detail.elt.parentElement ?? document));
 
-// The keyboard: shortcuts, and arrows through the rows of a table or the results of the palette.
+// The keyboard: shortcuts, and arrow keys for the rows of a table and the results of the palette.
 const follow = (selector) => document.querySelector(selector)?.click();
 const shortcuts = {
   "/": () => (document.querySelector("main input[type=search]") ?? { focus: () => byId("palette")?.showModal() }).focus(),

@@ -1,6 +1,7 @@
-"""``make bench``: measures, prints a table, and writes docs/benchmarks.md. ``--short`` takes a look and writes nothing.
+"""``make bench``: measures, prints a table, and writes docs/benchmarks.md.
 
-The figures that count are ratios within one run: machines differ, and the same machine differs from hour to hour.
+With ``--short`` it measures less and writes nothing. Compare only the ratios within one run. Machines differ, and the
+speed of one machine changes from hour to hour.
 """
 
 import argparse
@@ -44,7 +45,7 @@ SHORT = Size(3_000, 150, 100, 60, 20, 4, 5, 200, (1_000, 10_000), 1_000, 3, 10_0
 
 
 class Table:
-    """Rows of measure, goal and figure, printed as they come."""
+    """Rows of measure, goal and figure. Each row is printed when it is added."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str]] = []
@@ -115,13 +116,13 @@ def measure(size: Size, table: Table) -> None:
     for name, found in pages.server_times("sqlite", 10_000, 0, size.visits).items():
         table.add(f"sqlite: {name} (10,000 webhooks)", "< 50 ms", f"p95 {found['p95']:.1f} ms")
     idle, most = make_run_memory()
-    memory = f"{idle:.0f} MiB, at work {most:.0f} MiB"
-    table.add("make run, all processes (proportional set size)", "< 400 MiB", memory)
+    figure = f"{idle:.0f} MiB, at work {most:.0f} MiB"
+    table.add("make run, all processes (proportional set size)", "< 400 MiB", figure)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--short", action="store_true", help="a quick look: small sizes, nothing written")
+    parser.add_argument("--short", action="store_true", help="Measure small sizes and write no report.")
     size = SHORT if parser.parse_args().short else FULL
     table = Table()
     measure(size, table)
@@ -131,7 +132,7 @@ def main() -> None:
             f" measure share one machine: {machine()}.\n\n{table}\n"
         )
         REPORT.write_text(text)
-        print(f"\nwritten to {REPORT.relative_to(ROOT)}", file=sys.stderr)
+        print(f"\nWrote {REPORT.relative_to(ROOT)}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

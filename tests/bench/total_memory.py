@@ -1,4 +1,4 @@
-"""What ``make run`` as a whole needs, idle and at work."""
+"""Measures the memory of all processes of ``make run``, idle and at work."""
 
 import contextlib
 import tempfile
@@ -11,18 +11,18 @@ import requests
 from tests.bench import receivers
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.product import Product
-from tests.support.rig import until
+from tests.support.waiting import wait_for
 from webhooks_ui.database import db
 
 WEBHOOKS = 20
-ARRAYS, EVENTS = 20, 100  # published; each event makes a delivery for each webhook
+ARRAYS, EVENTS = 20, 100  # published. Each event makes a delivery for each webhook
 DONE_SECONDS = 120
 
 
 def make_run_memory() -> tuple[float, float]:
-    """The memory of all processes of ``make run``, in MiB, what they share counted once (proportional set size).
+    """Return the memory of all processes of ``make run`` in MiB: idle, and the most during 40,000 deliveries.
 
-    Before anything is delivered, and at most, while and after 40,000 deliveries are.
+    Shared memory counts only once (proportional set size).
     """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True))
@@ -38,7 +38,7 @@ def make_run_memory() -> tuple[float, float]:
             most = max(most, _memory(product))
             time.sleep(0.5)
         everything = {"delivered": WEBHOOKS * ARRAYS * EVENTS}
-        until(lambda: product.statuses() == everything, DONE_SECONDS, "everything is delivered")
+        wait_for(lambda: product.statuses() == everything, DONE_SECONDS, "everything is delivered")
         return idle, max(most, _memory(product))
 
 

@@ -1,16 +1,17 @@
-"""axe-core in every look of a page: both colour schemes, narrow and wide."""
+"""axe-core in every look of a page: both color schemes, narrow and wide."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 WIDTHS = (360, 1280)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def looks(page: Page) -> Iterator[str]:
-    """Give the open page each look in turn. Without motion, lest a colour be judged on its way to another."""
+    """Give the open page each look in turn. Motion is off, because axe-core would measure colors in transition."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:
@@ -19,7 +20,7 @@ def looks(page: Page) -> Iterator[str]:
 
 
 def violations(page: Page) -> list[str]:
-    """The rules that the page breaks as it is now, each with its elements."""
+    """Return the rules that the page violates now, each with its elements."""
     return [
         "\n".join(
             [

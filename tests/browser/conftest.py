@@ -9,11 +9,21 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Response,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
+from tests.support.waiting import PATIENCE_SECONDS
 from webhooks_ui.database import db
 from webhooks_ui.models import User, Webhook
 
@@ -28,6 +38,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 NO_CHROMIUM = "There is no Chromium on the PATH: install the package chromium to run the browser tests."
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,7 +67,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def base_url(app: Flask) -> Iterator[str]:
-    """The address of the app behind a real server, its forms checked for CSRF tokens."""
+    """Run the app in a real server that checks CSRF tokens. Return its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -66,14 +78,14 @@ def base_url(app: Flask) -> Iterator[str]:
 
 
 class Watch:
-    """What went wrong in a page: console messages, failed requests, answers that were not expected."""
+    """The problems of a page: console messages, script errors and answers with an unexpected error status."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.expected: set[int] = set()
 
     def expect_status(self, *codes: int) -> None:
-        """Statuses that this test provokes; Chromium tells the console of each."""
+        """Accept statuses that the test causes, and the console messages of Chromium about them."""
         self.expected.update(codes)
 
     def on_console(self, message: ConsoleMessage) -> None:
@@ -92,7 +104,7 @@ class Watch:
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    """Fails the test at its end if a page complained."""
+    """Fail the test at its end if a page had a problem."""
     watch = Watch()
     yield watch
     assert watch.problems == []
@@ -101,33 +113,33 @@ def watch() -> Iterator[Watch]:
 @contextmanager
 def open_context(browser: Browser, base_url: str, **options: Any) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=base_url, **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_SECONDS * 1_000)
     yield context
     context.close()
 
 
 def sign_in(page: Page, role: str = "admin") -> None:
-    """Sign in through the form as a user of that role, who is made if need be."""
+    """Sign in through the form as a user of that role. Create the user if there is none."""
     email = f"{role}@example.com"
     if db.session.scalar(db.select(User).filter_by(email=email)) is None:
         make_user(email=email, role=role)
     db.session.rollback()
     page.goto("/login")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/webhooks")
 
 
 def stored(webhook_id: int) -> Webhook:
-    """The webhook as it is now: what the test read before is a snapshot of before."""
+    """Read the webhook again, in a new transaction that sees the changes of the server."""
     db.session.rollback()
     return db.session.get_one(Webhook, webhook_id, populate_existing=True)
 
 
 @pytest.fixture
 def page(browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
-    """A page with JavaScript, signed in as an admin."""
+    """Open a page with JavaScript, signed in as an admin."""
     with open_context(browser, base_url, permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
         watch.follow(page)
@@ -137,7 +149,7 @@ def page(browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
 
 @pytest.fixture
 def plain_page(browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
-    """A page without JavaScript, signed in as an admin."""
+    """Open a page without JavaScript, signed in as an admin."""
     with open_context(browser, base_url, java_script_enabled=False) as context:
         page = context.new_page()
         watch.follow(page)

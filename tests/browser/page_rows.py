@@ -1,4 +1,4 @@
-"""What stands in the database while every page is looked at: something of each kind, in each state."""
+"""Sample rows for tests and screenshots of every page: rows of each kind, in each state."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ CUSTOMERS = 26  # one more than a page has rows
 
 
 def make_rows() -> None:
-    """Fill an empty database; ``pages.PLACES`` count on these ids."""
+    """Fill an empty database. ``pages.PLACES`` relies on the ids."""
     _make_webhooks()
     _make_deliveries()
     make_api_key()

@@ -1,4 +1,4 @@
-"""Every page of the product, and the states of pages that look different: one list for whoever looks at all of them."""
+"""Every page of the product, and the states in which a page looks different, for tests and screenshots of all."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from tests.browser.conftest import open_context, sign_in
 
 HOOKS, LOG = "/admin/webhooks", "/admin/webhook-deliveries"
-ONE_ROW = f"{HOOKS}?q=orders"  # where it is not the list that is looked at: its 25 rows take a while
+ONE_ROW = f"{HOOKS}?q=orders"  # for places that are not about the list, because axe-core is slow with 25 rows
 NARROW = ViewportSize(width=360, height=900)
 Reach = Callable[[Page], object]
 
@@ -20,9 +20,9 @@ class Place:
 
     Args:
         name: ``page``, or ``page, state``.
-        reach: what leads there from ``path``; ``None``: opening it is all.
-        role: who looks; ``""``: nobody is signed in.
-        status: of the answer that shows it.
+        reach: goes from ``path`` to the state. None if opening ``path`` is enough.
+        role: the role of the user, or an empty text if nobody is signed in.
+        status: the status of the answer that shows the place.
     """
 
     name: str
@@ -33,20 +33,20 @@ class Place:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page in its usual state, and its address alone leads there."""
+        """Return True if this is a page in its usual state, which its address alone opens."""
         return self.reach is None and self.status == 200 and "," not in self.name
 
 
 def walk(
     browser: Browser, base_url: str, places: Iterable[Place], follow: Callable[[Page], object] | None = None
 ) -> Iterator[tuple[Place, Page]]:
-    """Show each place in turn, narrow, to its role.
+    """Open each place in turn in a narrow window, signed in with its role.
 
     Args:
-        follow: is given each browser page before anything is opened in it.
+        follow: gets each browser page before an address is opened in it.
 
     Raises:
-        RuntimeError: an address didn't lead to its page.
+        RuntimeError: an address didn't open its page.
     """
     for role, group in groupby(places, key=lambda place: place.role):
         with open_context(browser, base_url) as context:
@@ -66,7 +66,7 @@ def walk(
 
 
 def press(button: str, result: str) -> Reach:
-    """Click ``button`` and wait until ``result`` is there."""
+    """Return a function that clicks ``button`` and waits for ``result``."""
 
     def reach(page: Page) -> None:
         page.locator(button).click()
@@ -76,7 +76,7 @@ def press(button: str, result: str) -> Reach:
 
 
 def strike(key: str, result: str) -> Reach:
-    """Press ``key`` and wait until ``result`` is there."""
+    """Return a function that presses ``key`` and waits for ``result``."""
 
     def reach(page: Page) -> None:
         page.keyboard.press(key)
@@ -86,7 +86,7 @@ def strike(key: str, result: str) -> Reach:
 
 
 def unfold(page: Page) -> None:
-    """Open what is folded, also where opening one closes the others: axe-core passes over what is hidden."""
+    """Open all folded parts, because axe-core skips what is hidden. Parts with one ``name`` would close each other."""
     page.evaluate(
         "for (const part of document.querySelectorAll('details')) { part.removeAttribute('name'); part.open = true }"
     )
@@ -104,7 +104,7 @@ def edit_what_was_changed(page: Page) -> None:
 
 
 def create_key(page: Page) -> None:
-    page.locator("#name").fill("Licence server")
+    page.locator("#name").fill("License server")
     press("main form .primary", "#api-key-text")(page)
 
 

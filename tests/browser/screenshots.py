@@ -1,7 +1,6 @@
 """``make screenshots``: pictures of every page and state, light and dark, narrow and wide.
 
-All of them go into ``screenshots/``, to be looked at; those of ``make demo`` that the README shows, into
-``docs/screenshots/``.
+They go into ``screenshots/``. The pictures of the README show ``make demo``, and go into ``docs/screenshots/``.
 """
 
 import os
@@ -19,7 +18,8 @@ from tests.browser.axe import looks
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.pages import HOOKS, LOG, PLACES, walk
 from tests.browser.site import site
-from tests.support.rig import ROOT, free_port, until
+from tests.support.rig import ROOT, free_port
+from tests.support.waiting import wait_for
 
 FOLDER, README_FOLDER = ROOT / "screenshots", ROOT / "docs" / "screenshots"
 PASSWORD = "a password for pictures"
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def shoot_everything() -> None:
-    """The whole of each place, in each look."""
+    """Take a picture of each whole place, in each look."""
     with site() as product:
         for place, page in walk(product.browser, product.url, PLACES):
             for look in looks(page):
@@ -54,7 +54,7 @@ def shoot_for_readme() -> None:
         command = [sys.executable, "-m", "webhooks_ui.run.supervisor", "--demo"]
         demo = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: _answers(url), 60, "the demo answers")
+            wait_for(lambda: _answers(url), 60, "the demo answers")
             time.sleep(TRICKLE_SECONDS)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -1,4 +1,4 @@
-"""The product as it runs, with something of each kind to show, and a browser: for whoever looks at its pages."""
+"""The running product with sample rows, and a browser, for screenshots and benchmarks of the pages."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from tests.support.rig import rig
 
 @dataclass(frozen=True)
 class Site:
-    """A running product, and the browser that looks at it."""
+    """A running product, and a browser."""
 
     url: str
     browser: Browser
-    states: dict[str, Any]  # what a browser keeps of each role's session
+    states: dict[str, Any]  # the cookies of each role's session
 
     def cookie(self, role: str) -> str:
         return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in self.states[role].get("cookies", ()))
@@ -26,7 +26,7 @@ class Site:
 
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
-    """gunicorn with something to show, and Chromium."""
+    """Run gunicorn on a database with sample rows, and Chromium."""
     with rig() as instance, instance.app.app_context(), sync_playwright() as playwright:
         make_rows()
         instance.start_web()

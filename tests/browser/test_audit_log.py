@@ -15,7 +15,7 @@ def edit_events_of(name: str) -> None:
     webhook = make_webhook(name=name)
     before, after = list(EVENT_TYPES)[:15], list(EVENT_TYPES)[10:]
     audit.record("webhook.created", "webhook", webhook.id, name, after={"event_types": before})
-    audit.act_as("somebody.with.a.long.name@licences.example.com")
+    audit.act_as("somebody.with.a.long.name@licenses.example.com")
     audit.record(
         "webhook.updated",
         "webhook",

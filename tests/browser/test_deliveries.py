@@ -4,7 +4,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import expect
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
@@ -13,26 +14,28 @@ from webhooks_ui.models import Delivery, utcnow
 
 LOG = "/admin/webhook-deliveries"
 
+Log = tuple[Delivery, Delivery]
+
 
 @pytest.fixture
-def log(app):
-    """A failed delivery to Billing, and one to Orders that arrived."""
+def log(app: Flask) -> Log:
+    """Make a failed delivery to Billing, and a successful one to Orders."""
     failed = settle(add_delivery(make_webhook(name="Billing")), 500, attempts_count=5)
     add_attempt(failed, number=5, response_body=b'{"error":"<b>down</b>"}')
     done = settle(add_delivery(make_webhook(name="Orders", event_types=["product.created"])))
     return failed, done
 
 
-def rows(page):
+def rows(page: Page) -> Locator:
     return page.locator("#deliveries tbody tr")
 
 
-def state_of(delivery):
+def state_of(delivery: Delivery) -> str:
     db.session.rollback()
-    return db.session.get(Delivery, delivery.id, populate_existing=True).status
+    return db.session.get_one(Delivery, delivery.id, populate_existing=True).status
 
 
-def test_typing_searches_and_the_address_says_so(page, log):
+def test_typing_searches_and_the_address_says_so(page: Page, log: Log) -> None:
     page.goto(LOG)
     expect(rows(page)).to_have_count(2)
     box = page.get_by_role("searchbox", name="Search deliveries")
@@ -45,7 +48,7 @@ def test_typing_searches_and_the_address_says_so(page, log):
     expect(box).to_have_value("bill")
 
 
-def test_filters_work_together_and_can_be_cleared(page, log):
+def test_filters_work_together_and_can_be_cleared(page: Page, log: Log) -> None:
     page.goto(LOG)
     page.get_by_label("Status").select_option("delivered")
     expect(rows(page)).to_have_count(1)
@@ -55,7 +58,7 @@ def test_filters_work_together_and_can_be_cleared(page, log):
     expect(rows(page)).to_have_count(2)
 
 
-def test_the_sorting_stays_while_searching(page, log):
+def test_the_sorting_stays_while_searching(page: Page, log: Log) -> None:
     page.goto(LOG)
     page.get_by_role("link", name="Attempted at").click()
     expect(page).to_have_url(re.compile("sort=time"))
@@ -64,17 +67,17 @@ def test_the_sorting_stays_while_searching(page, log):
     expect(rows(page).first).to_contain_text("Billing")
 
 
-def test_new_deliveries_are_offered_and_shown_on_request(page, log):
+def test_new_deliveries_are_offered_and_shown_on_request(page: Page, log: Log) -> None:
     page.goto(LOG)
     expect(rows(page)).to_have_count(2)
     settle(add_delivery(log[0].webhook))
     page.evaluate("htmx.ajax('GET', document.querySelector('#newer').getAttribute('hx-get'), '#newer')")
     expect(rows(page)).to_have_count(2)
-    page.get_by_role("link", name="1 new delivery: show").click()
+    page.get_by_role("link", name="Show 1 new delivery").click()
     expect(rows(page)).to_have_count(3)
 
 
-def test_the_detail_shows_the_attempt_and_retry_changes_it_in_place(page, log):
+def test_the_detail_shows_the_attempt_and_retry_changes_it_in_place(page: Page, log: Log) -> None:
     failed, _ = log
     page.goto(LOG)
     page.get_by_role("link", name=f"View delivery {failed.id}").click()
@@ -87,23 +90,23 @@ def test_the_detail_shows_the_attempt_and_retry_changes_it_in_place(page, log):
     assert state_of(failed) == "pending"
 
 
-def test_a_pending_delivery_follows_its_attempts_and_keeps_open_what_was_opened(page, log):
+def test_a_pending_delivery_follows_its_attempts_and_keeps_open_what_was_opened(page: Page, log: Log) -> None:
     failed, _ = log
     page.goto(f"{LOG}/{failed.id}")
     page.get_by_role("button", name="Retry").click()
     expect(page.locator("#delivery .badge").first).to_contain_text("Retrying")
-    page.get_by_text("As a curl command").click()
+    page.get_by_text("Show as a curl command").click()
     curl = page.locator("#attempt-5-curl")
     expect(curl).to_be_visible()
     add_attempt(failed, number=6, outcome="delivered", response_code=200, response_body=b"fine")
-    settle(db.session.get(Delivery, failed.id), attempts_count=6)
+    settle(db.session.get_one(Delivery, failed.id), attempts_count=6)
     expect(page.locator("#delivery .badge").first).to_contain_text("Delivered")
     expect(page.locator("#attempt-6")).to_be_visible()
     expect(curl).to_be_visible()
     assert page.locator("#delivery").get_attribute("hx-trigger") is None
 
 
-def test_a_row_is_retried_in_the_list(page, log):
+def test_a_row_is_retried_in_the_list(page: Page, log: Log) -> None:
     failed, _ = log
     page.goto(LOG)
     page.get_by_role("button", name=f"Retry delivery {failed.id}").click()
@@ -113,7 +116,7 @@ def test_a_row_is_retried_in_the_list(page, log):
     expect(page.locator("#status")).to_contain_text("Queued")
 
 
-def test_a_payload_of_256_kib_opens_quickly(page, app):
+def test_a_payload_of_256_kib_opens_quickly(page: Page, app: Flask) -> None:
     webhook = make_webhook()
     data = {"items": [{"key": f"{number:06}", "value": "x" * 100} for number in range(1_960)]}
     delivery = settle(add_delivery(webhook, data=data))
@@ -127,7 +130,7 @@ def test_a_payload_of_256_kib_opens_quickly(page, app):
     assert utcnow() - begun < timedelta(seconds=4)
 
 
-def test_everything_shown_is_retried_after_a_page_that_says_how_many(page, log):
+def test_everything_shown_is_retried_after_a_page_that_says_how_many(page: Page, log: Log) -> None:
     failed, done = log
     page.goto(f"{LOG}?status=failed")
     page.get_by_role("link", name="Retry all shown…").click()
@@ -137,7 +140,7 @@ def test_everything_shown_is_retried_after_a_page_that_says_how_many(page, log):
     assert (state_of(failed), state_of(done)) == ("pending", "delivered")
 
 
-def test_the_log_is_used_with_the_keyboard_alone(page, log):
+def test_the_log_is_used_with_the_keyboard_alone(page: Page, log: Log) -> None:
     failed, _ = log
     page.goto(LOG)
     page.get_by_role("searchbox", name="Search deliveries").focus()

@@ -1,9 +1,11 @@
-"""The delivery log and the pages beside it without JavaScript: the same things can be done."""
+"""The delivery log and related pages in Chromium, without JavaScript."""
 
 import re
 
-from playwright.sync_api import expect
+from flask import Flask
+from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Watch
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.database import db
@@ -12,7 +14,7 @@ from webhooks_ui.models import ApiKey, Delivery
 LOG = "/admin/webhook-deliveries"
 
 
-def test_search_filter_detail_and_retry_are_links_and_forms(plain_page, app):
+def test_search_filter_detail_and_retry_are_links_and_forms(plain_page: Page, app: Flask) -> None:
     page = plain_page
     failed = settle(add_delivery(make_webhook(name="Billing")), 500, attempts_count=5)
     add_attempt(failed, number=5)
@@ -29,10 +31,10 @@ def test_search_filter_detail_and_retry_are_links_and_forms(plain_page, app):
     expect(page.get_by_role("status")).to_contain_text("Queued")
     expect(page.locator("#delivery .badge").first).to_contain_text("Retrying")
     db.session.rollback()
-    assert db.session.get(Delivery, failed.id, populate_existing=True).status == "pending"
+    assert db.session.get_one(Delivery, failed.id, populate_existing=True).status == "pending"
 
 
-def test_pages_of_the_log_are_links(plain_page, app):
+def test_pages_of_the_log_are_links(plain_page: Page, app: Flask) -> None:
     page = plain_page
     webhook = make_webhook()
     for _ in range(30):
@@ -44,39 +46,39 @@ def test_pages_of_the_log_are_links(plain_page, app):
     expect(page.locator("#deliveries tbody tr")).to_have_count(25)
 
 
-def test_all_failed_ones_are_retried_and_a_webhook_is_recovered(plain_page, app):
+def test_all_failed_ones_are_retried_and_a_webhook_is_recovered(plain_page: Page, app: Flask) -> None:
     page = plain_page
     webhook = make_webhook(name="Billing")
     for _ in range(3):
         settle(add_delivery(webhook), 500)
     page.goto(f"/admin/webhooks/{webhook.id}/recoveries")
-    page.get_by_role("button", name="Count them").first.click()
+    page.get_by_role("button", name="Preview").first.click()
     page.get_by_role("button", name="Retry 3 deliveries").click()
     expect(page.get_by_text("3 queued for one more attempt")).to_be_visible()
 
 
-def test_a_key_is_created_and_revoked(plain_page, watch, app):
+def test_a_key_is_created_and_revoked(plain_page: Page, watch: Watch, app: Flask) -> None:
     page = plain_page
     watch.expect_status(422)
     page.goto("/admin/api-keys")
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("Give the key a name")).to_be_visible()
-    page.get_by_label("Name").fill("Licence server")
+    page.get_by_label("Name").fill("License server")
     page.get_by_role("button", name="Create key").click()
     assert page.get_by_label("API key", exact=True).input_value().startswith("km_")
     page.get_by_role("link", name="Done").click()
-    page.get_by_role("link", name="Revoke Licence server").click()
+    page.get_by_role("link", name="Revoke License server").click()
     page.get_by_role("button", name="Revoke key").click()
-    expect(page.get_by_role("status")).to_contain_text("Licence server was revoked.")
+    expect(page.get_by_role("status")).to_contain_text("License server was revoked.")
     db.session.rollback()
     assert db.session.scalars(db.select(ApiKey.revoked_at)).one()
 
 
-def test_the_audit_log_is_searched(plain_page, app):
+def test_the_audit_log_is_searched(plain_page: Page, app: Flask) -> None:
     page = plain_page
     make_webhook()
     page.goto("/admin/api-keys")
-    page.get_by_label("Name").fill("Licence server")
+    page.get_by_label("Name").fill("License server")
     page.get_by_role("button", name="Create key").click()
     page.goto("/admin/audit-log")
     page.get_by_label("Action", exact=True).select_option("API key: created")

@@ -1,22 +1,23 @@
-"""The log's filters in Chromium: they survive going to a delivery and back, and a time is chosen in two ways."""
+"""The filters of the log in Chromium: after going back from a delivery, and the two ways to choose a time."""
 
 import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import expect
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
-from webhooks_ui.models import utcnow
+from webhooks_ui.models import Webhook, utcnow
 
 LOG = "/admin/webhook-deliveries"
 FILTERED = re.compile(r"\?status=failed&code=5xx$")
 
 
 @pytest.fixture
-def log(app):
-    """To Billing: one that arrived today, one that failed today, and one that failed ten days ago."""
+def log(app: Flask) -> Webhook:
+    """Make deliveries to Billing: one that succeeded today, one that failed today, and one that failed ten days ago."""
     webhook = make_webhook(name="Billing")
     settle(add_delivery(webhook))
     settle(add_delivery(webhook), 404)
@@ -25,11 +26,11 @@ def log(app):
     return webhook
 
 
-def rows(page):
+def rows(page: Page) -> Locator:
     return page.locator("#deliveries tbody tr")
 
 
-def test_going_back_restores_the_filters(page, log):
+def test_going_back_restores_the_filters(page: Page, log: Webhook) -> None:
     page.goto(LOG)
     page.get_by_label("Status").select_option("failed")
     expect(rows(page)).to_have_count(2)
@@ -37,7 +38,7 @@ def test_going_back_restores_the_filters(page, log):
     page.get_by_label("Response code").press_sequentially("5XX", delay=20)
     expect(rows(page)).to_have_count(1)
     expect(page).to_have_url(FILTERED)
-    for go_back in (page.get_by_role("link", name="Back to Delivery Logs").click, page.go_back):
+    for go_back in (page.get_by_role("link", name="Back to Webhook Deliveries").click, page.go_back):
         page.get_by_role("link", name=re.compile("View delivery")).click()
         expect(page.get_by_role("heading", name="license.activated")).to_be_visible()
         go_back()
@@ -51,7 +52,7 @@ def test_going_back_restores_the_filters(page, log):
     expect(rows(page)).to_have_count(3)
 
 
-def test_a_typed_time_and_a_preset_take_each_others_place(page, log):
+def test_a_typed_time_and_a_preset_take_each_others_place(page: Page, log: Webhook) -> None:
     page.goto(LOG)
     preset = page.get_by_label("Created", exact=True)
     preset.select_option("7d")
@@ -70,7 +71,7 @@ def test_a_typed_time_and_a_preset_take_each_others_place(page, log):
     expect(preset).to_have_value("24h")
 
 
-def test_without_javascript_the_one_that_was_changed_counts(plain_page, log):
+def test_without_javascript_the_one_that_was_changed_counts(plain_page: Page, log: Webhook) -> None:
     page = plain_page
     page.goto(f"{LOG}?since=7d")
     page.get_by_text("More filters").click()

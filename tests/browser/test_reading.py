@@ -1,18 +1,20 @@
-"""Reading deliveries and event types in Chromium: by keyboard, on paper, and by a link to a part of a page."""
+"""Reading deliveries and event types in Chromium: with the keyboard, on paper, and by a link to an event type."""
 
 import re
 
 import pytest
-from playwright.sync_api import expect
+from flask import Flask
+from playwright.sync_api import Page, expect
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.models import Delivery
 
 LOG = "/admin/webhook-deliveries"
 
 
 @pytest.fixture
-def failed(app):
+def failed(app: Flask) -> Delivery:
     data = {"product": {"name": "Atlas"}, "seats": [1, 2]}
     delivery = settle(add_delivery(make_webhook(name="Billing"), data), 500, attempts_count=2)
     add_attempt(delivery, response_body=b"the first answer")
@@ -20,7 +22,7 @@ def failed(app):
     return delivery
 
 
-def test_json_folds_by_keyboard(page, failed):
+def test_json_folds_by_keyboard(page: Page, failed: Delivery) -> None:
     page.goto(f"{LOG}/{failed.id}")
     body = page.get_by_role("region", name="Request body")
     product = body.locator("summary", has_text='"product"')
@@ -36,7 +38,7 @@ def test_json_folds_by_keyboard(page, failed):
     expect(name).to_be_hidden()
 
 
-def test_arrows_and_enter_go_through_the_log(page, failed):
+def test_arrows_and_enter_go_through_the_log(page: Page, failed: Delivery) -> None:
     newer = settle(add_delivery(failed.webhook))
     page.goto(LOG)
     page.get_by_role("searchbox", name="Search deliveries").focus()
@@ -48,7 +50,7 @@ def test_arrows_and_enter_go_through_the_log(page, failed):
     expect(page).to_have_url(re.compile(f"/{failed.id}$"))
 
 
-def test_on_paper_a_delivery_is_whole_and_without_controls(page, failed):
+def test_on_paper_a_delivery_is_whole_and_without_controls(page: Page, failed: Delivery) -> None:
     page.goto(f"{LOG}/{failed.id}")
     expect(page.get_by_text("the first answer")).to_be_hidden()
     page.emulate_media(media="print", color_scheme="dark")
@@ -62,7 +64,7 @@ def test_on_paper_a_delivery_is_whole_and_without_controls(page, failed):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_on_paper_the_log_is_a_table_alone(page, failed):
+def test_on_paper_the_log_is_a_table_alone(page: Page, failed: Delivery) -> None:
     page.goto(LOG)
     page.emulate_media(media="print")
     expect(page.get_by_role("table")).to_be_visible()
@@ -72,7 +74,7 @@ def test_on_paper_the_log_is_a_table_alone(page, failed):
 
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
 @pytest.mark.parametrize("address", ["#contract.updated", "?type=contract.updated"])
-def test_a_link_opens_an_event_type(request, app, kind, address):
+def test_a_link_opens_an_event_type(request: pytest.FixtureRequest, app: Flask, kind: str, address: str) -> None:
     page = request.getfixturevalue(kind)
     page.goto(f"/admin/event-types{address}")
     expect(page.locator("#example-contract\\.updated")).to_be_visible()

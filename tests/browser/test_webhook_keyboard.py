@@ -1,4 +1,4 @@
-"""The pages by keyboard alone."""
+"""The webhook pages with the keyboard alone."""
 
 from playwright.sync_api import Page, expect
 
@@ -39,7 +39,7 @@ def test_single_keys_search_create_and_go(page: Page) -> None:
     page.keyboard.press("/")
     search = page.get_by_label("Search webhooks by name or URL")
     expect(search).to_be_focused()
-    page.keyboard.type("c?")  # in a field they are letters
+    page.keyboard.type("c?")  # no shortcuts in a field
     expect(search).to_have_value("c?")
     page.locator("h1").click()
     page.keyboard.press("g")
@@ -71,8 +71,8 @@ def test_several_are_chosen_and_switched_off_by_keyboard(page: Page) -> None:
     for name in ("Alpha", "Beta"):
         make_webhook(name=name)
     page.goto("/admin/webhooks")
-    expect(page.get_by_text("With the chosen:")).to_be_hidden()
-    page.get_by_label("Choose all on this page").focus()
+    expect(page.get_by_text("Selected webhooks:")).to_be_hidden()
+    page.get_by_label("Select all on this page").focus()
     page.keyboard.press("Space")
     page.get_by_role("button", name="Deactivate").focus()
     page.keyboard.press("Enter")

@@ -18,7 +18,7 @@ def test_the_switch_changes_the_page_in_place_and_keeps_the_focus(page: Page) ->
     expect(switch).to_be_focused()
     expect(page.get_by_role("status")).to_contain_text("Billing is active now.")
     expect(page.get_by_text("It was gone.")).to_have_count(0)
-    expect(page.get_by_text("Made active")).to_be_visible()
+    expect(page.get_by_role("region", name="History").get_by_text("Activated")).to_be_visible()
     expect(page).to_have_url(f"{page.url.partition('/admin')[0]}/admin/webhooks/{webhook.id}?range=7d")
     page.keyboard.press("Enter")
     expect(switch).to_have_attribute("aria-checked", "false")
@@ -40,7 +40,7 @@ def test_url_id_and_outgoing_addresses_are_copied(page: Page) -> None:
     db.session.commit()
     addresses = "203.0.113.7\n2001:db8::/32"
     page.goto(f"/admin/webhooks/{webhook.id}")
-    for label, text in (("URL", webhook.url), ("Webhook id", str(webhook.id)), ("addresses", addresses)):
+    for label, text in (("URL", webhook.url), ("Webhook ID", str(webhook.id)), ("addresses", addresses)):
         page.get_by_role("button", name=f"Copy {label}", exact=True).click()
         page.wait_for_function("text => navigator.clipboard.readText().then(copied => copied === text)", arg=text)
 
@@ -54,5 +54,7 @@ def test_on_a_phone_the_overview_comes_before_the_health(browser: Browser, base_
             sign_in(page)
             page.goto(f"/admin/webhooks/{webhook.id}")
             assert page.evaluate("document.documentElement.scrollWidth") == width
-            overview, health = (page.locator(id).bounding_box() or {} for id in ("#overview", "#health"))
+            overview, health = (page.locator(id).bounding_box() for id in ("#overview", "#health"))
+            assert overview
+            assert health
             assert (overview["y"] + overview["height"] <= health["y"]) is overview_is_first

@@ -130,7 +130,7 @@ def test_the_secret_is_revealed_and_replaced_in_place(page: Page) -> None:
     expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
     page.get_by_text("Generate new secret").first.click()
     page.get_by_role("button", name="Generate new secret").click()
-    expect(page.get_by_text("The previous secret still signs for another 23 h 59 min")).to_be_visible()
+    expect(page.get_by_text("The previous secret is valid for another 23 h 59 min")).to_be_visible()
     new = stored(webhook.id).secret
     assert new != secret
     expect(page.get_by_label("Secret", exact=True)).to_have_value(new)
@@ -154,7 +154,7 @@ def test_a_test_event_is_sent_from_the_row(page: Page, watch: Watch) -> None:
     page.get_by_role("button", name="Load example").click()
     expect(page.get_by_label("Data")).to_have_value(re.compile("license_quota"))
     page.get_by_role("button", name="Send test event").click()
-    page.get_by_role("link", name="See the delivery").click()
+    page.get_by_role("link", name="View delivery").click()
     page.wait_for_url("**/admin/webhook-deliveries/*")
 
 
@@ -164,7 +164,7 @@ def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_removes_its_row(page
     gone.deleted_at = utcnow()
     db.session.commit()
     page.get_by_role("switch", name="Billing active").click()
-    expect(page.get_by_role("alert")).to_contain_text("Billing was deleted meanwhile.")
+    expect(page.get_by_role("alert")).to_contain_text("Billing was deleted in the meantime.")
     expect(page.locator("tbody [data-row-link]")).to_have_text(["Support"])
     expect(page.locator("#total-active")).to_have_text("1 Active")
     assert stored(there.id).active
@@ -182,7 +182,7 @@ def test_the_counts_follow_a_switch(page: Page) -> None:
     page.get_by_role("link", name="0 Active").click()
     expect(page).to_have_url(re.compile(r"\?q=bill&status=active$"))
     expect(page.get_by_text("No webhooks match")).to_be_visible()
-    page.get_by_role("link", name="0 Active").click()  # again: it is no filter any more
+    page.get_by_role("link", name="0 Active").click()  # the second click removes the filter
     expect(page.locator("tbody [data-row-link]")).to_have_text(["Billing"])
 
 

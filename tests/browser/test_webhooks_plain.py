@@ -1,4 +1,4 @@
-"""The webhook pages in Chromium, without JavaScript: everything can be done."""
+"""The webhook pages in Chromium, without JavaScript."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_shows_the_list(plain
     db.session.commit()
     plain_page.get_by_role("switch", name="Billing active").click()
     expect(plain_page).to_have_url(re.compile(r"\?q=bill$"))
-    expect(plain_page.get_by_role("alert")).to_contain_text("Billing was deleted meanwhile.")
+    expect(plain_page.get_by_role("alert")).to_contain_text("Billing was deleted in the meantime.")
     expect(plain_page.get_by_text("No webhooks match")).to_be_visible()
 
 
@@ -75,7 +75,7 @@ def test_the_secret_is_revealed_and_replaced(plain_page: Page) -> None:
     plain_page.get_by_role("link", name="Reveal").click()
     expect(plain_page.get_by_label("Secret", exact=True)).to_have_value(secret)
     plain_page.get_by_text("Generate new secret").first.click()
-    plain_page.get_by_label("It dies now").check()
+    plain_page.get_by_label("Expires now").check()
     plain_page.get_by_role("button", name="Generate new secret").click()
     new = stored(webhook.id).secret
     assert new != secret
@@ -115,13 +115,13 @@ def test_several_are_deleted_after_they_were_counted(plain_page: Page) -> None:
     plain_page.goto("/admin/webhooks?q=hook&sort=name&page=2")
     here = re.compile(r"\?q=hook&sort=name&(size=25&)?page=2$")
     for name in ("Hook 25", "Hook 26"):
-        plain_page.get_by_label(f"Choose {name}").check()
+        plain_page.get_by_label(f"Select {name}").check()
     plain_page.get_by_role("button", name="Delete", exact=True).click()
     expect(plain_page.get_by_role("heading", name="Delete 2 webhooks?")).to_be_visible()
     expect(plain_page.get_by_text("1 pending delivery is cancelled.")).to_be_visible()
     plain_page.get_by_role("link", name="Cancel").click()
     expect(plain_page).to_have_url(here)
-    plain_page.get_by_label("Choose Hook 26").check()
+    plain_page.get_by_label("Select Hook 26").check()
     plain_page.get_by_role("button", name="Delete", exact=True).click()
     plain_page.get_by_role("button", name="Delete 1 webhook").click()
     expect(plain_page).to_have_url(here)

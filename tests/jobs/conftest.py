@@ -1,56 +1,59 @@
+"""Fixtures for the pipeline: both kinds of database, functions that send, and a network that a test controls."""
+
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs import deliver
-from jobs.send import Result
-from jobs.transport import connection
-from tests.jobs.sending import TIMEOUT_SECONDS, sending
+from jobs.transport.deadline import DeadlineSocket
+from tests.jobs.sending import TIMEOUT_SECONDS, Send, sending
 from tests.support.rig import postgresql
 
 
 @pytest.fixture(autouse=True)
 def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain that a test runs ends as soon as it has nothing to do."""
+    """End each drain as soon as it has nothing to do."""
     monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
 
 
 @pytest.fixture
 def web() -> bool:
-    """The pipeline is tested as a worker runs it: without pages."""
+    """Make the app without pages, as a worker does."""
     return False
 
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server that runs for the whole session."""
     with postgresql() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each test of the pipeline that needs a database runs on both kinds."""
+    """Run each test that needs a database on both kinds of database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'webhooks.db'}"
     return str(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture
-def send() -> Callable[[str], Result]:
+def send() -> Send:
+    """Return a function that sends to a URL, with a timeout that no test reaches."""
     return sending(10.0)
 
 
 @pytest.fixture
-def send_briefly() -> Callable[[str], Result]:
-    """For endpoints that would take for ever: gives up after ``TIMEOUT_SECONDS``."""
+def send_briefly() -> Send:
+    """Return a function that sends to a URL and gives up after ``TIMEOUT_SECONDS``."""
     return sending(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """A resolver of our own: host → addresses, taken in turn when the list holds lists."""
+    """Return a dict of host names and addresses that the resolver uses. A name without addresses doesn't exist."""
     table: dict[str, list[str]] = {}
     genuine = socket.getaddrinfo
 
@@ -67,12 +70,12 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The addresses that the sender tried to connect to; nothing leaves."""
+    """Return a list that collects the addresses to which a sender connects. Refuse all these connections."""
     addresses: list[object] = []
 
     def connect(self: socket.socket, address: object) -> None:
         addresses.append(address)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(connection.DeadlineSocket, "connect", connect)
+    monkeypatch.setattr(DeadlineSocket, "connect", connect)
     return addresses

@@ -1,4 +1,4 @@
-"""What the tests of sending share: a sender, and endpoints that answer as a test wants it."""
+"""What the tests of sending share: a function that sends, and endpoints that answer as a test wants."""
 
 import ipaddress
 import socket
@@ -10,17 +10,20 @@ from tests.support.receivers import read_request
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 TIMEOUT_SECONDS = 0.6
-FAR_BEYOND_SECONDS = 8.0  # what must be cut off would last longer; a busy machine may take a part of it
+FAR_BEYOND_SECONDS = 8.0  # how long endpoints misbehave; a slow machine needs the distance to the timeout
 BODY = b'{"id":"evt_1"}'
 
+Send = Callable[[str], Result]
 
-def sending(timeout_seconds: float) -> Callable[[str], Result]:
+
+def sending(timeout_seconds: float) -> Send:
+    """Return a function that sends ``BODY`` to a URL."""
     sender = Sender(LOOPBACK, timeout_seconds, 8)
     return lambda url: sender.send(url, {"Content-Length": str(len(BODY))}, BODY)
 
 
 def answering(*pieces: bytes, pause: float = 0, close: bool = True) -> Callable[[socket.socket], None]:
-    """Read a request, then send ``pieces`` with a pause after each."""
+    """Return an endpoint that answers each request with ``pieces``, with a pause in seconds after each piece."""
 
     def handle(peer: socket.socket) -> None:
         while read_request(peer):
@@ -34,7 +37,7 @@ def answering(*pieces: bytes, pause: float = 0, close: bool = True) -> Callable[
 
 
 def forever(head: bytes, piece: bytes, pause: float = 0) -> Callable[[socket.socket], None]:
-    """Read a request, send ``head``, then ``piece`` again and again until the peer is gone."""
+    """Return an endpoint that answers with ``head``, and then with ``piece`` again and again until the peer is gone."""
 
     def handle(peer: socket.socket) -> None:
         read_request(peer)

@@ -2,6 +2,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 
 from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
 from jobs.look import look, sendable
@@ -15,32 +16,33 @@ MUCH = 10**9
 
 
 def claim_all(token: str = "a", each: int = 100, deliveries: int = 1_000, large_bytes: int = MUCH) -> list[Claimed]:
-    """Claim what is due of all webhooks in one transaction."""
+    """Claim the due deliveries of all webhooks in one transaction."""
     db.session.rollback()
     now = utcnow()
     with write_transaction() as connection:
         return claim(connection, now, token, look(connection, now).open, each, Room(deliveries, large_bytes))
 
 
-def test_a_claim_has_all_that_sending_needs(app):
+def test_a_claim_has_all_that_sending_needs(app: Flask) -> None:
     webhook = make_webhook(url="https://example.com/hook")
     event = make_event(data={"name": "Zoë"})
     (claimed,) = claim_all()
     assert (claimed.event_id, claimed.event_type, claimed.environment) == (event.public_id, event.type, "production")
     assert (claimed.body, claimed.attempt, claimed.attempts_allowed, claimed.token) == (event.body, 1, None, "a")
     assert (claimed.target.id, claimed.target.url, claimed.target.is_probe) == (webhook.id, webhook.url, False)
-    delivery = db.session.get(Delivery, claimed.id)
+    delivery = db.session.get_one(Delivery, claimed.id)
     assert delivery.lease_token == "a"
+    assert delivery.due_at is not None
     assert timedelta(seconds=5) < delivery.due_at - utcnow() < timedelta(seconds=10)
 
 
-def test_what_is_leased_is_not_leased_again_until_it_is_released(app):
+def test_what_is_leased_is_not_leased_again_until_it_is_released(app: Flask) -> None:
     make_webhook()
     make_event()
     (claimed,) = claim_all()
     assert claim_all("b") == []
     with write_transaction() as connection:
-        renew(connection, utcnow(), "b", [claimed.id])  # not the holder: changes nothing
+        renew(connection, utcnow(), "b", [claimed.id])  # "b" doesn't hold the lease, so this changes nothing
         release(connection, utcnow(), "b", [claimed.id])
     assert claim_all("b") == []
     with write_transaction() as connection:
@@ -48,7 +50,7 @@ def test_what_is_leased_is_not_leased_again_until_it_is_released(app):
     assert [delivery.id for delivery in claim_all("b")] == [claimed.id]
 
 
-def test_each_webhook_has_its_share_and_the_oldest_go_first(app):
+def test_each_webhook_has_its_share_and_the_oldest_go_first(app: Flask) -> None:
     for number in range(3):
         make_webhook(name=f"Webhook {number}")
     publish("production", [NewEvent("license.activated", {"n": n}) for n in range(10)])
@@ -58,7 +60,7 @@ def test_each_webhook_has_its_share_and_the_oldest_go_first(app):
     assert len(claim_all(each=4, deliveries=5)) == 5
 
 
-def test_large_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app):
+def test_large_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app: Flask) -> None:
     make_webhook()
     publish("production", [NewEvent("license.activated", {"x": "y" * PORTION_BYTES}) for _ in range(5)])
     assert len(claim_all(large_bytes=2 * PORTION_BYTES)) == 2
@@ -69,7 +71,7 @@ def test_large_bodies_have_room_for_so_many_bytes_and_at_least_for_one(app):
     assert all(len(delivery.body) > PORTION_BYTES for delivery in rest)
 
 
-def test_no_webhook_takes_all_the_room_for_large_bodies_and_small_ones_need_none(app):
+def test_no_webhook_takes_all_the_room_for_large_bodies_and_small_ones_need_none(app: Flask) -> None:
     for name, types in (("A", ["license.activated"]), ("B", ["license.activated"]), ("C", ["license.expired"])):
         make_webhook(name=name, event_types=types)
     publish("production", [NewEvent("license.activated", {"x": "y" * PORTION_BYTES}) for _ in range(5)])
@@ -78,7 +80,7 @@ def test_no_webhook_takes_all_the_room_for_large_bodies_and_small_ones_need_none
     assert Counter(delivery.target.id for delivery in claimed) == {1: 1, 2: 1, 3: 5}
 
 
-def test_a_lease_that_somebody_else_took_is_lost(app):
+def test_a_lease_that_somebody_else_took_is_lost(app: Flask) -> None:
     make_webhook()
     make_event()
     make_event()
@@ -92,7 +94,7 @@ def test_a_lease_that_somebody_else_took_is_lost(app):
 @pytest.mark.parametrize(
     "state", [{"active": False}, {"deleted_at": utcnow()}, {"breaker_opened_at": utcnow(), "probe_at": utcnow()}]
 )
-def test_what_may_not_go_out_is_not_open_but_can_be_forced(app, state):
+def test_what_may_not_go_out_is_not_open_but_can_be_forced(app: Flask, state: dict[str, object]) -> None:
     webhook = make_webhook()
     make_event()
     for name, value in state.items():
@@ -107,7 +109,7 @@ def test_what_may_not_go_out_is_not_open_but_can_be_forced(app, state):
         assert len(claim_forced(connection, utcnow(), "a", Room(10, MUCH))) == 1
 
 
-def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app):
+def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app: Flask) -> None:
     webhook = make_webhook(breaker_opened_at=utcnow(), probe_at=utcnow())
     make_event()
     make_event()
@@ -120,13 +122,14 @@ def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app):
             assert [probe.target.is_probe for probe in probes] == [True][:expected]
 
 
-def test_a_look_goes_on_where_the_last_one_ended(app, monkeypatch):
+def test_a_look_goes_on_where_the_last_one_ended(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.look.LOOK_MAX_WEBHOOKS", 2)
     ids = [make_webhook(name=f"Webhook {number}").id for number in range(5)]
     make_event()
     db.session.execute(db.update(Webhook).where(Webhook.id == ids[1]).values(active=False))
     db.session.commit()
-    seen, cursor = [], 0
+    seen: list[int] = []
+    cursor = 0
     with db.engine.connect() as connection:
         for _ in range(3):
             found = look(connection, utcnow(), cursor)

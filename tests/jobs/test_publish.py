@@ -1,3 +1,7 @@
+from pathlib import Path
+
+from flask import Flask
+
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
@@ -5,11 +9,11 @@ from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event
 
 
-def activated(**fields):
-    return NewEvent(type="license.activated", data={"id": "1"}, **fields)
+def activated(id: str | None = None) -> NewEvent:
+    return NewEvent(type="license.activated", data={"id": "1"}, id=id)
 
 
-def test_an_event_reaches_only_subscribed_active_webhooks_of_its_environment(app):
+def test_an_event_reaches_only_subscribed_active_webhooks_of_its_environment(app: Flask) -> None:
     wanted = make_webhook()
     make_webhook(environment="staging")
     make_webhook(active=False)
@@ -18,7 +22,7 @@ def test_an_event_reaches_only_subscribed_active_webhooks_of_its_environment(app
     assert db.session.scalars(db.select(Delivery.webhook_id)).all() == [wanted.id]
 
 
-def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_result(app):
+def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_result(app: Flask) -> None:
     make_webhook()
     first = publish("production", [activated(id="evt_1")])
     make_webhook()
@@ -28,13 +32,13 @@ def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_resul
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
 
 
-def test_an_id_is_unique_in_its_environment_only(app):
+def test_an_id_is_unique_in_its_environment_only(app: Flask) -> None:
     publish("production", [activated(id="evt_1")])
     publish("staging", [activated(id="evt_1")])
     assert db.session.scalar(db.select(db.func.count(Event.id))) == 2
 
 
-def test_an_array_answers_in_order_and_of_equal_ids_the_first_counts(app):
+def test_an_array_answers_in_order_and_of_equal_ids_the_first_counts(app: Flask) -> None:
     make_webhook()
     results = publish(
         "production",
@@ -47,14 +51,14 @@ def test_an_array_answers_in_order_and_of_equal_ids_the_first_counts(app):
     assert [(result.id, result.deliveries) for result in results] == [("evt_b", 1), ("evt_a", 0), ("evt_b", 1)]
 
 
-def test_the_body_is_the_wire_contract(app):
+def test_the_body_is_the_wire_contract(app: Flask) -> None:
     publish("production", [NewEvent("license.activated", {"name": "Zoë ‮ \x00"}, id="evt_1")])
     body = db.session.scalars(db.select(Event.body)).one().decode()
     assert body.startswith('{"id":"evt_1","type":"license.activated","environment":"production","timestamp":"2')
     assert body.endswith('Z","data":{"name":"Zoë ‮ \\u0000"}}')
 
 
-def test_redis_being_down_does_not_fail_a_publish(app, tmp_path):
+def test_redis_being_down_does_not_fail_a_publish(app: Flask, tmp_path: Path) -> None:
     from redis import Redis
 
     make_webhook()

@@ -12,60 +12,75 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 DEFAULT = SCHEDULES_SECONDS["default"]
 
 
-def failed(number=1, at=NOW, **fields):
-    return Attempted(succeeded=False, number=number, at=at, **{"response_code": 500} | fields)
+def failed(
+    number: int = 1,
+    at: datetime = NOW,
+    response_code: int | None = 500,
+    retry_after_seconds: int | None = None,
+    is_probe: bool = False,
+) -> Attempted:
+    return Attempted(
+        succeeded=False,
+        number=number,
+        at=at,
+        response_code=response_code,
+        retry_after_seconds=retry_after_seconds,
+        is_probe=is_probe,
+    )
 
 
-def succeeded(number=1, at=NOW):
-    return Attempted(succeeded=True, number=number, at=at, response_code=200)
+def succeeded(number: int = 1) -> Attempted:
+    return Attempted(succeeded=True, number=number, at=NOW, response_code=200)
 
 
-def seconds(decision):
+def seconds(decision: Decision) -> float:
+    """Return how many seconds after ``NOW`` the next attempt is due."""
+    assert decision.due_at is not None
     return (decision.due_at - NOW).total_seconds()
 
 
 @pytest.mark.parametrize(("number", "delay"), [(1, 60), (2, 300), (3, 900), (4, 3_600)])
-def test_the_default_schedule_with_up_to_a_fifth_of_jitter(number, delay):
+def test_the_default_schedule_with_up_to_a_fifth_of_jitter(number: int, delay: int) -> None:
     assert seconds(decide(failed(number), DEFAULT, None, lambda: 0)) == delay
     assert seconds(decide(failed(number), DEFAULT, None, lambda: 1)) == delay * 1.2
 
 
-def test_after_the_fifth_attempt_it_has_failed():
+def test_after_the_fifth_attempt_it_has_failed() -> None:
     assert decide(failed(5), DEFAULT, None, lambda: 0) == Decision("failed")
 
 
-def test_the_long_schedule_has_ten_attempts():
+def test_the_long_schedule_has_ten_attempts() -> None:
     assert SCHEDULES_SECONDS["long"] == (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
     assert seconds(decide(failed(9), SCHEDULES_SECONDS["long"], None, lambda: 0)) == 86_400
     assert decide(failed(10), SCHEDULES_SECONDS["long"], None, lambda: 0).status == "failed"
 
 
-def test_a_success_is_final():
+def test_a_success_is_final() -> None:
     assert decide(succeeded(3), DEFAULT, None, lambda: 0) == Decision("delivered")
 
 
-def test_one_more_attempt_is_one():
+def test_one_more_attempt_is_one() -> None:
     assert decide(failed(6), DEFAULT, 6, lambda: 0).status == "failed"
 
 
 @pytest.mark.parametrize("code", [429, 503])
-def test_retry_after_is_honoured_up_to_a_day(code):
-    def asked(wait):
+def test_retry_after_is_honoured_up_to_a_day(code: int) -> None:
+    def asked(wait: int) -> float:
         return seconds(decide(failed(response_code=code, retry_after_seconds=wait), DEFAULT, None, lambda: 0))
 
     assert (asked(7), asked(500), asked(10**9)) == (7, 500, 24 * 3_600)
 
 
-def test_retry_after_on_other_codes_is_not():
+def test_retry_after_on_other_codes_is_not() -> None:
     assert seconds(decide(failed(retry_after_seconds=7), DEFAULT, None, lambda: 0)) == 60
 
 
-def test_410_is_final_and_makes_the_webhook_inactive():
+def test_410_is_final_and_makes_the_webhook_inactive() -> None:
     assert decide(failed(response_code=410), DEFAULT, None, lambda: 0).status == "failed"
     assert judge(Health(), failed(response_code=410), 10).disabled_reason == "The endpoint answered 410 Gone."
 
 
-def test_the_breaker_opens_at_the_threshold_and_a_success_closes_it():
+def test_the_breaker_opens_at_the_threshold_and_a_success_closes_it() -> None:
     health = Health()
     for _ in range(9):
         health = judge(health, failed(), 10)
@@ -75,20 +90,21 @@ def test_the_breaker_opens_at_the_threshold_and_a_success_closes_it():
     assert judge(health, succeeded(), 10) == Health()
 
 
-def test_probes_come_with_growing_pauses_up_to_an_hour():
+def test_probes_come_with_growing_pauses_up_to_an_hour() -> None:
     health, pauses = Health(consecutive_failures=9), []
     for _ in range(9):
         health = judge(health, failed(is_probe=health.breaker_opened_at is not None), 10)
+        assert health.probe_at is not None
         pauses.append((health.probe_at - NOW).total_seconds())
     assert pauses == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600]
 
 
-def test_what_was_under_way_when_the_breaker_opened_does_not_move_the_probe():
+def test_what_was_under_way_when_the_breaker_opened_does_not_move_the_probe() -> None:
     health = judge(Health(consecutive_failures=9), failed(), 10)
     assert judge(health, failed(), 10).probe_at == health.probe_at
 
 
-def test_failing_for_five_days_makes_it_inactive():
+def test_failing_for_five_days_makes_it_inactive() -> None:
     health = judge(Health(), failed(), 10)
     almost = NOW + timedelta(days=5, seconds=-1)
     assert judge(health, failed(at=almost), 10).disabled_reason is None
@@ -97,7 +113,9 @@ def test_failing_for_five_days_makes_it_inactive():
 
 
 @given(st.integers(1, 30), st.sampled_from(sorted(SCHEDULES_SECONDS)), st.floats(0, 1), st.integers(0, 10**12))
-def test_a_next_attempt_is_always_later_and_at_most_a_day_and_a_fifth_away(number, schedule, random, wait):
+def test_a_next_attempt_is_always_later_and_at_most_a_day_and_a_fifth_away(
+    number: int, schedule: str, random: float, wait: int
+) -> None:
     for code in (None, 429, 500, 503):
         attempt = failed(number, response_code=code, retry_after_seconds=wait)
         decision = decide(attempt, SCHEDULES_SECONDS[schedule], None, lambda: random)

@@ -1,29 +1,34 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
+from redis import Redis
 
 from jobs.deliver import deliver
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
+from tests.support.receivers import Receiver
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, Webhook, utcnow
 
 
 @pytest.fixture
-def wakes(app):
-    """Whether a sweep asks for a job."""
+def wakes(app: Flask) -> Callable[[], bool]:
+    """Return a function that sweeps, and returns True if the sweep asks RQ for a job."""
 
     def swept() -> bool:
-        redis = app.extensions["redis"]
+        redis: Redis = app.extensions["redis"]
         redis.flushall()
         sweep()
-        return redis.llen("rq:queue:deliveries") == 1
+        return bool(redis.llen("rq:queue:deliveries") == 1)
 
     return swept
 
 
-def change(**values):
+def change(**values: object) -> None:
+    """Set columns of all deliveries."""
     db.session.rollback()
     for row in db.session.scalars(db.select(Delivery)):
         for name, value in values.items():
@@ -31,7 +36,7 @@ def change(**values):
     db.session.commit()
 
 
-def test_it_wakes_for_what_is_due_and_for_nothing_else(wakes):
+def test_it_wakes_for_what_is_due_and_for_nothing_else(wakes: Callable[[], bool]) -> None:
     make_webhook()
     assert not wakes()
     make_event()
@@ -40,7 +45,7 @@ def test_it_wakes_for_what_is_due_and_for_nothing_else(wakes):
     assert not wakes()
 
 
-def test_it_wakes_for_a_lease_that_ran_out(wakes):
+def test_it_wakes_for_a_lease_that_ran_out(wakes: Callable[[], bool]) -> None:
     make_webhook()
     make_event()
     change(lease_token="dead", due_at=utcnow() + timedelta(seconds=5))
@@ -49,33 +54,33 @@ def test_it_wakes_for_a_lease_that_ran_out(wakes):
     assert wakes()
 
 
-def test_it_does_not_wake_for_a_webhook_that_is_off_unless_an_admin_wants_it(wakes):
+def test_it_does_not_wake_for_a_webhook_that_is_off_unless_an_admin_wants_it(wakes: Callable[[], bool]) -> None:
     webhook = make_webhook()
     make_event()
-    db.session.get(Webhook, webhook.id).active = False
+    db.session.get_one(Webhook, webhook.id).active = False
     db.session.commit()
     assert not wakes()
     change(forced=True)
     assert wakes()
 
 
-def test_it_wakes_for_a_probe_when_the_pause_is_over(wakes):
+def test_it_wakes_for_a_probe_when_the_pause_is_over(wakes: Callable[[], bool]) -> None:
     webhook = make_webhook(breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=1))
     make_event()
     assert not wakes()
-    db.session.get(Webhook, webhook.id).probe_at = utcnow()
+    db.session.get_one(Webhook, webhook.id).probe_at = utcnow()
     db.session.commit()
     assert wakes()
 
 
-def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app, receiver):
-    """What was accepted by the old clock, and what a worker held at the jump, goes out by the new one."""
+def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: Receiver) -> None:
+    """A delivery from before the change goes out after it, even if a worker held its lease."""
     make_webhook(url=receiver.url)
     with time_machine.travel(utcnow() + timedelta(hours=1), tick=True):
         make_event()
         make_event()
         db.session.rollback()
-        first = db.session.scalars(db.select(Delivery).order_by(Delivery.id)).first()
+        first = db.session.scalars(db.select(Delivery).order_by(Delivery.id)).all()[0]
         first.lease_token, first.due_at = "held", utcnow() + timedelta(seconds=10)
         db.session.commit()
     deliver()
@@ -85,7 +90,7 @@ def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app, receiver):
     assert len(receiver.requests) == 2
 
 
-def test_a_clock_that_goes_forward_changes_nothing_that_is_final(app, receiver):
+def test_a_clock_that_goes_forward_changes_nothing_that_is_final(app: Flask, receiver: Receiver) -> None:
     make_webhook(url=receiver.url)
     make_event()
     deliver()

@@ -1,6 +1,9 @@
 import queue
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from flask import Flask
 from redis import Redis
 
 from jobs.drain.listener import Listener
@@ -10,35 +13,39 @@ QUEUE_KEY = "rq:queue:deliveries"
 
 
 @pytest.fixture
-def redis(app) -> Redis:
-    return app.extensions["redis"]
+def redis(app: Flask) -> Redis:
+    redis: Redis = app.extensions["redis"]
+    return redis
 
 
 @pytest.fixture
-def inbox() -> queue.SimpleQueue:
+def inbox() -> queue.SimpleQueue[None]:
     return queue.SimpleQueue()
 
 
 @pytest.fixture
-def listener(redis, inbox):
+def listener(redis: Redis, inbox: queue.SimpleQueue[None]) -> Iterator[Listener]:
     listener = Listener(redis, inbox)
     yield listener
     listener.stop()
 
 
-def heard(inbox: queue.SimpleQueue, seconds: float = 1.0) -> bool:
+def heard(inbox: queue.SimpleQueue[None], seconds: float = 1.0) -> bool:
+    """Return True if a wake-up arrives within ``seconds``."""
     try:
         return inbox.get(timeout=seconds) is None
     except queue.Empty:
         return False
 
 
-def test_one_wake_up_waits_at_a_time(redis):
+def test_one_wake_up_waits_at_a_time(redis: Redis) -> None:
     assert (wake(), wake()) == (True, True)
     assert redis.llen(QUEUE_KEY) == 1
 
 
-def test_a_worker_that_listens_is_told_instead_of_rq(redis, listener, inbox):
+def test_a_worker_that_listens_is_told_instead_of_rq(
+    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+) -> None:
     listener.start()
     wake()
     assert redis.llen(QUEUE_KEY) == 0
@@ -46,7 +53,7 @@ def test_a_worker_that_listens_is_told_instead_of_rq(redis, listener, inbox):
     assert not heard(inbox, 0.1)
 
 
-def test_of_two_that_listen_one_answers(redis, listener, inbox):
+def test_of_two_that_listen_one_answers(redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]) -> None:
     other = Listener(redis, inbox)
     listener.start()
     other.start()
@@ -55,7 +62,9 @@ def test_of_two_that_listen_one_answers(redis, listener, inbox):
     other.stop()
 
 
-def test_a_wake_up_at_the_last_moment_is_not_lost(redis, listener, inbox):
+def test_a_wake_up_at_the_last_moment_is_not_lost(
+    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+) -> None:
     listener.start()
     wake()
     assert listener.stop() or heard(inbox, 0)
@@ -63,7 +72,9 @@ def test_a_wake_up_at_the_last_moment_is_not_lost(redis, listener, inbox):
     assert redis.llen(QUEUE_KEY) == 1
 
 
-def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_does_not(redis, listener, inbox):
+def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_does_not(
+    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+) -> None:
     listener.start()
     call_help()
     call_help()
@@ -71,7 +82,7 @@ def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_d
     assert [heard(inbox), heard(inbox, 0.1)] == [True, False]
 
 
-def test_without_redis_nobody_listens_and_nothing_is_raised(app, tmp_path):
+def test_without_redis_nobody_listens_and_nothing_is_raised(app: Flask, tmp_path: Path) -> None:
     nobody = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
     listener = Listener(nobody, queue.SimpleQueue())
     listener.start()

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificate(folder: Path, host: str, days: int) -> tuple[Path, Path]:
-    """A certificate for ``host`` that ends in ``days``, and its key: two PEM files in ``folder``."""
+    """Write a certificate for ``host``, valid for ``days``, and its key into ``folder``. Return the two PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     try:

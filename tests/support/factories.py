@@ -1,11 +1,13 @@
-"""Makers of committed rows, with realistic defaults."""
+"""Functions that make and commit rows with realistic defaults."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.publish import publish
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import ApiKey, Delivery, Event, User, Webhook, secret_box
+
+Row = TypeVar("Row")
 
 
 def make_user(email: str = "admin@example.com", role: str = "admin", password: str = "correct horse battery") -> User:
@@ -15,7 +17,7 @@ def make_user(email: str = "admin@example.com", role: str = "admin", password: s
 
 
 def make_webhook(**fields: Any) -> Webhook:
-    """An active production webhook for ``license.activated``, unless ``fields`` say otherwise."""
+    """Make an active production webhook for ``license.activated``, unless ``fields`` say otherwise."""
     values = {
         "name": "Orders",
         "url": "https://example.com/webhooks",
@@ -28,30 +30,33 @@ def make_webhook(**fields: Any) -> Webhook:
 
 
 def make_api_key(name: str = "Platform", environment: str = "production", **fields: Any) -> tuple[ApiKey, str]:
-    """A key and its text."""
+    """Make a key. Return the key and its text."""
     key, text = ApiKey.make(name, environment, **fields)
     return _commit(key), text
 
 
 def make_event(type: str = "license.activated", environment: str = "production", **fields: Any) -> Event:
-    """A published event; its deliveries are those of the webhooks that exist."""
+    """Publish an event to the webhooks that exist. Return it."""
     data = fields.pop("data", {"id": "6f1c2b9e-0000-4000-8000-000000000001", "status": "active"})
     published = publish(environment, [NewEvent(type=type, data=data, **fields)])[0]
     db.session.rollback()
-    return db.session.scalars(db.select(Event).filter_by(environment=environment, public_id=published.id)).one()
+    query = db.select(Event).filter_by(environment=environment, public_id=published.id)
+    event: Event = db.session.scalars(query).one()
+    return event
 
 
 def make_delivery(webhook: Webhook | None = None, **fields: Any) -> Delivery:
-    """A delivery of a new event to ``webhook`` (default: a new one); ``fields`` set its columns."""
+    """Publish a new event and return its delivery to ``webhook`` (default: a new one). ``fields`` set its columns."""
     webhook = webhook or make_webhook()
     event = make_event(type=webhook.event_types[0], environment=webhook.environment)
-    delivery = db.session.scalars(db.select(Delivery).filter_by(event_id=event.id, webhook_id=webhook.id)).one()
+    query = db.select(Delivery).filter_by(event_id=event.id, webhook_id=webhook.id)
+    delivery: Delivery = db.session.scalars(query).one()
     for name, value in fields.items():
         setattr(delivery, name, value)
     return _commit(delivery)
 
 
-def _commit(row: Any) -> Any:
+def _commit(row: Row) -> Row:
     db.session.add(row)
     db.session.commit()
     return row

@@ -1,4 +1,4 @@
-"""Makers of rows for the delivery log: each event goes to one webhook alone."""
+"""Functions that make rows for the delivery log. Each event goes to only one webhook."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from webhooks_ui.models import Attempt, Delivery, Event, Webhook, utcnow
 
 
 def add_delivery(webhook: Webhook | None = None, data: Any = None, **fields: Any) -> Delivery:
-    """A pending delivery of a new event to ``webhook`` (default: a new one) alone; ``fields`` set its columns."""
+    """Make a pending delivery of a new event to only ``webhook`` (default: a new one). ``fields`` set its columns."""
     webhook = webhook or make_webhook()
     kind, environment, now = webhook.event_types[0], webhook.environment, utcnow()
     public_id = new_event_id()
@@ -24,7 +24,7 @@ def add_delivery(webhook: Webhook | None = None, data: Any = None, **fields: Any
 
 
 def settle(delivery: Delivery, code: int = 200, **fields: Any) -> Delivery:
-    """Make the delivery look as the engine leaves it after an answer of ``code``."""
+    """Set the delivery to the state that a worker leaves after an answer of ``code``."""
     values = {
         "status": "delivered" if code == 200 else "failed",
         "response_code": code,
@@ -41,7 +41,7 @@ def settle(delivery: Delivery, code: int = 200, **fields: Any) -> Delivery:
 
 
 def add_attempt(delivery: Delivery, **fields: Any) -> Attempt:
-    """An attempt that was answered with 500, unless ``fields`` say otherwise."""
+    """Make an attempt with the answer 500, unless ``fields`` say otherwise."""
     values = {
         "delivery_id": delivery.id,
         "number": 1,

@@ -1,4 +1,4 @@
-"""The machine on which something was measured, in words."""
+"""Describes the machine on which something was measured."""
 
 import os
 import platform
@@ -11,6 +11,7 @@ from tests.support.rig import ROOT
 
 
 def machine() -> str:
+    """Return the hardware, the versions, the commit and the time in one line."""
     memory = psutil.virtual_memory().total / 2**30
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=False

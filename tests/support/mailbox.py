@@ -1,4 +1,4 @@
-"""A mail server on loopback (aiosmtpd) that keeps what it gets, and refuses what a test tells it to."""
+"""A mail server on loopback (aiosmtpd) that stores mail, and refuses what a test tells it to refuse."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,9 @@ LOGIN = LoginPassword(b"portal", b"s3cr:t/@")
 
 @dataclass
 class Mail:
-    """A message as it came in."""
+    """A received message."""
 
-    sender: str
+    sender: str | None
     recipients: list[str]
     message: EmailMessage
     is_encrypted: bool
@@ -35,17 +35,17 @@ class Mail:
 
 @dataclass
 class Mailbox:
-    """What came in, and what to refuse."""
+    """The received messages, and what the server refuses."""
 
     port: int = 0
     mails: list[Mail] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)  # recipients
-    answer: str = "250 OK"  # to a message
-    cut_at: str = ""  # a command: the connection is cut instead of an answer
+    refused: set[str] = field(default_factory=set)  # the recipients to refuse
+    answer: str = "250 OK"  # the answer to a message
+    cut_at: str = ""  # a command, such as DATA. The server cuts the connection instead of answering it
     utf8: bool = False
 
     def server(self, scheme: str = "smtp", user: str = "", password: str = "") -> SmtpServer:
-        """What config.py makes of this server's address."""
+        """Return the settings that config.py would read from the address of this server."""
         return SmtpServer(scheme, "127.0.0.1", self.port, user, password)
 
     async def handle_RCPT(self, server: SMTP, _s: Session, envelope: Envelope, address: str, _o: list[str]) -> str:
@@ -58,6 +58,8 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self._cut(server, "DATA")
         if self.answer.startswith("250") and self.cut_at != "DATA":
+            assert isinstance(envelope.content, bytes)
+            assert server.transport is not None
             message = message_from_bytes(envelope.content, policy=policy.default)
             is_encrypted = server.transport.get_extra_info("cipher") is not None
             user = session.auth_data.login if session.auth_data else None
@@ -70,12 +72,13 @@ class Mailbox:
 
     def _cut(self, server: SMTP, command: str) -> None:
         if command == self.cut_at:
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
 
 
 @contextlib.contextmanager
 def receiving_mail(scheme: str = "smtp", certificate: tuple[Path, Path] | None = None) -> Iterator[Mailbox]:
-    """A server at ``.port``; with TLS it shows ``certificate`` and takes ``LOGIN``."""
+    """Run a server at ``.port``. With TLS it shows ``certificate`` and accepts ``LOGIN``."""
     box = Mailbox()
     context = None
     if certificate:
@@ -86,9 +89,17 @@ def receiving_mail(scheme: str = "smtp", certificate: tuple[Path, Path] | None =
         return AuthResult(success=data == LOGIN, handled=False, auth_data=data)
 
     def protocol() -> SMTP:
-        later = {"tls_context": context, "require_starttls": True} if scheme == "smtp+starttls" else {}
-        auth = {"authenticator": authenticate, "auth_require_tls": scheme == "smtp+starttls"} if context else {}
-        return SMTP(box, hostname="mail.test", enable_SMTPUTF8=box.utf8, loop=loop, **later, **auth)
+        starttls = scheme == "smtp+starttls"
+        return SMTP(
+            box,
+            hostname="mail.test",
+            enable_SMTPUTF8=box.utf8,
+            loop=loop,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            authenticator=authenticate if context else None,
+            auth_require_tls=starttls or context is None,
+        )
 
     loop = asyncio.new_event_loop()
     at_once = context if scheme == "smtps" else None
@@ -106,7 +117,7 @@ def receiving_mail(scheme: str = "smtp", certificate: tuple[Path, Path] | None =
 
 
 async def _close(server: asyncio.Server) -> None:
-    """Stop listening, and end the conversations that a client left open."""
+    """Stop listening, and end the connections that a client left open."""
     server.close()
     talks = asyncio.all_tasks() - {asyncio.current_task()}
     for talk in talks:

@@ -1,4 +1,4 @@
-"""The whole product, as ``make run`` starts it, in a folder of its own."""
+"""Runs the whole product as ``make run`` does, in its own folder."""
 
 import contextlib
 import os
@@ -11,14 +11,15 @@ import psutil
 import requests
 
 from config import load
-from tests.support.rig import ROOT, free_port, until
+from tests.support.rig import ROOT, free_port
+from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery
 
 
 class Product:
-    """``make run`` in a folder of its own."""
+    """A running ``make run`` with its own instance folder."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.port = free_port()
@@ -28,7 +29,7 @@ class Product:
         command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
         self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
         self.url = f"http://127.0.0.1:{self.port}"
-        until(self._answers, 90, "the product answers")
+        wait_for(self._answers, 90, "the product answers")
         self.app = create_app(load(self.environ), web=False)
 
     def _answers(self) -> bool:
@@ -37,7 +38,7 @@ class Product:
         return False
 
     def processes(self, words: str = "") -> list[psutil.Process]:
-        """Those that ``make run`` keeps alive, with ``words`` in their command."""
+        """Return the processes below ``make run`` whose command line holds ``words``."""
         found = []
         for process in psutil.Process(self.run.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
@@ -46,12 +47,12 @@ class Product:
         return found
 
     def statuses(self) -> dict[str, int]:
-        """How many deliveries have each status."""
+        """Return how many deliveries have each status."""
         with self.app.app_context():
             query = db.select(Delivery.status, db.func.count()).group_by(Delivery.status)
             rows = db.session.execute(query).all()
             db.session.remove()
-            return {status: count for status, count in rows}  # noqa: C416 (a Row is no pair to a type checker)
+            return {status: count for status, count in rows}  # noqa: C416 (mypy doesn't accept a Row as a pair)
 
     def stop(self) -> None:
         self.run.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Endpoints on loopback: a scripted HTTP receiver, and a raw one that answers with any bytes."""
+"""Endpoints on loopback: an HTTP receiver with scripted answers, and a raw one that sends any bytes."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ OK: Answer = (200, {}, b"ok")
 
 @dataclass
 class Received:
-    """A request as it came in."""
+    """A received request. The names of its headers are in lower case."""
 
     headers: dict[str, str]
     body: bytes
@@ -23,7 +23,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came in, and what to answer: the answers in turn, the last one for ever."""
+    """The received requests, and the answers to give. The answers come in turn, and the last one repeats."""
 
     url: str = ""
     answers: list[Answer] = field(default_factory=lambda: [OK])
@@ -43,7 +43,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
-    """A receiver at ``.url`` that speaks HTTP/1.1 and keeps connections alive."""
+    """Run a receiver at ``.url`` that speaks HTTP/1.1 and keeps connections alive."""
     receiver = Receiver()
     lock = threading.Lock()
 
@@ -87,7 +87,7 @@ def receiving() -> Iterator[Receiver]:
 
 @contextlib.contextmanager
 def raw_receiving(handle: Callable[[socket.socket], None]) -> Iterator[Receiver]:
-    """A TCP server that hands each connection to ``handle``; ``.connections`` counts them."""
+    """Run a TCP server that passes each connection to ``handle``. ``.connections`` counts them."""
     receiver = Receiver()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -111,7 +111,7 @@ def raw_receiving(handle: Callable[[socket.socket], None]) -> Iterator[Receiver]
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Read a request with its body; empty if the peer closed."""
+    """Return a request with its body as bytes, or nothing if the peer closed the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65_536)

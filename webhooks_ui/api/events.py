@@ -1,4 +1,4 @@
-"""POST /api/v1/events: publish."""
+"""POST /api/v1/events: publishes events."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ ERRORS_MAX = 1_000
 
 
 def create() -> Response:
-    """Publish one event or an array of them, whole or not at all."""
+    """Publish one event, or all events of an array. If one of them is wrong, publish nothing."""
     body = read_json()
     environment = caller().environment
     published = publish(environment, _checked(body, environment))
@@ -27,17 +27,17 @@ def create() -> Response:
 
 
 def _checked(body: Any, environment: str) -> list[NewEvent]:
-    """The events in ``body``.
+    """Return the events in ``body``.
 
     Raises:
-        Problem: 422, with one entry per wrong field; 413, an event is too large.
+        Problem: 422 with one entry per wrong field, or 413 if an event is too large.
     """
     if not isinstance(body, list):
         return _checked_all([(None, body)], environment)
     if not body:
         raise Problem(422, "The array is empty.", [field_error("", "Send at least one event.")])
     if len(body) > EVENTS_MAX:
-        message = f"An array may have {EVENTS_MAX:,} events; this one has {len(body):,}."
+        message = f"An array may have up to {EVENTS_MAX:,} events, but this one has {len(body):,}."
         raise Problem(422, message, [field_error("", message, EVENTS_MAX)])
     return _checked_all(list(enumerate(body)), environment)
 

@@ -1,4 +1,4 @@
-"""Who calls: the API key of a request, and its rate."""
+"""Checks the API key of a request and its rate."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -18,7 +18,7 @@ CHALLENGE = 'Bearer realm="KeyManager Webhooks"'
 
 
 class Caller(NamedTuple):
-    """What the API needs to know of the key that a request came with."""
+    """The columns of a request's key that the API needs."""
 
     id: int
     prefix: str
@@ -28,22 +28,22 @@ class Caller(NamedTuple):
 
 
 _keys = ApiKey.__table__.c
-_FIND = select(*(_keys[name] for name in Caller._fields)).where(  # built once: each request needs it
+_FIND = select(*(_keys[name] for name in Caller._fields)).where(  # built once, because each request runs it
     _keys.digest == bindparam("digest"), _keys.revoked_at.is_(None)
 )
 
 
 def caller() -> Caller:
-    """The key that the present request came with."""
+    """Return the key of the current request."""
     found: Caller = g.caller
     return found
 
 
 def authenticate() -> None:
-    """Let a request in that has a valid key, and whose key has some of its rate left.
+    """Accept the request if it has a valid key that is within its rate.
 
     Raises:
-        Problem: 401, no key, an unknown or a revoked one; 429.
+        Problem: 401 if the key is missing, unknown or revoked, or 429 if it is over its rate.
     """
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer" or not authorization.token:
@@ -67,7 +67,7 @@ def _refused(detail: str, *hints: str) -> Problem:
 
 
 def _note_use(used: Caller) -> None:
-    """Keep when the key was last used, written at most once a minute: publishing must not pay for it."""
+    """Store when the key was last used, at most once a minute, so that it doesn't slow down publishing."""
     now = utcnow()
     if used.last_used_at is None or now - used.last_used_at >= LAST_USED_PRECISION:
         with write_transaction() as connection:

@@ -1,4 +1,4 @@
-"""GET /api/v1/openapi.json: the API's description, OpenAPI 3.1."""
+"""GET /api/v1/openapi.json: the description of the API (OpenAPI 3.1)."""
 
 from functools import cache
 from http import HTTPStatus
@@ -14,10 +14,10 @@ from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
 from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.parsing import ID_MAX, PRESETS
 
-DESCRIPTION = """Publish events, manage webhooks, look at deliveries.
+DESCRIPTION = """Publish events, manage webhooks, and look at deliveries.
 
-Each request needs an API key, `Authorization: Bearer km_…`; it is bound to one environment, and sees nothing of the
-others. All errors have one shape: application/problem+json (RFC 9457), with one entry in `errors` per wrong field."""
+Each request needs an API key: `Authorization: Bearer km_…`. A key belongs to one environment and sees nothing of the
+others. All errors are application/problem+json (RFC 9457), with one entry in `errors` per wrong field."""
 ALWAYS = (401, 429, 503)
 BODY = (400, 413, 415, 422)
 HEADERS: dict[str, Schema] = {
@@ -33,7 +33,7 @@ def show_document() -> Response:
 
 @cache
 def document() -> dict[str, Any]:
-    """The whole description."""
+    """Return the whole description."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "KeyManager Webhooks", "version": __version__, "description": DESCRIPTION},
@@ -57,7 +57,11 @@ def _operation(
     parameters: tuple[Schema, ...] = (),
     problems: tuple[int, ...] = (),
 ) -> Schema:
-    """An operation: what it takes, its answer, and the problems it may meet beside those of every operation."""
+    """Return an operation: its input, its answer, and its problems.
+
+    Args:
+        problems: The status codes of its errors, apart from those that every operation has.
+    """
     operation: Schema = {"summary": summary, "responses": {str(status): _answer(status, answer)}}
     if body:
         operation["requestBody"] = {"required": not optional_body, "content": _json(body)}
@@ -116,13 +120,13 @@ _DELIVERY_PARAMETERS = (
         "query",
         "cursor",
         {"type": "string", "pattern": "^(after|before|window)-[0-9]{1,18}(-[0-9]{1,5})?$"},
-        "The next_cursor of the page before.",
+        "The next_cursor of the previous page.",
     ),
 )
 _WEBHOOK_PARAMETERS = (
     _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
     _parameter(
-        "query", "cursor", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}, "The next_cursor of the page before."
+        "query", "cursor", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}, "The next_cursor of the previous page."
     ),
 )
 _OPEN: Schema = {"security": []}
@@ -130,13 +134,13 @@ _OPEN: Schema = {"security": []}
 PATHS: dict[str, Schema] = {
     "/api/v1/events": {
         "post": _operation(
-            "Publish one event, or up to 1,000 of them, whole or not at all",
+            "Publish one event, or an array of up to 1,000. If one is wrong, none is published",
             202,
             {"oneOf": [ref("Published"), {"type": "array", "items": ref("Published")}]},
             body={"oneOf": [ref("NewEvent"), ref("NewEvents")]},
         ),
     },
-    "/api/v1/event-types": {"get": _operation("The catalogue of event types", 200, "EventTypes")},
+    "/api/v1/event-types": {"get": _operation("List the event types", 200, "EventTypes")},
     "/api/v1/webhooks": {
         "get": _operation(
             "List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS, problems=(422,)
@@ -145,16 +149,16 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/webhooks/{webhook_id}": {
         "parameters": [_id("webhook_id")],
-        "get": _operation("One webhook", 200, "Webhook", problems=(404,)),
+        "get": _operation("Get a webhook", 200, "Webhook", problems=(404,)),
         "patch": _operation(
             "Change the fields that are sent", 200, "Webhook", body="WebhookChanges", problems=(404, 409)
         ),
-        "delete": _operation("Delete a webhook; its deliveries stay in the log", 204, None, problems=(404,)),
+        "delete": _operation("Delete a webhook. Its deliveries stay in the log", 204, None, problems=(404,)),
     },
     "/api/v1/webhooks/{webhook_id}/test": {
         "parameters": [_id("webhook_id")],
         "post": _operation(
-            "Send a test event, subscribed or not, active or not",
+            "Send a test event, even if the webhook is inactive or not subscribed to its type",
             202,
             "TestSent",
             body="TestEvent",
@@ -169,11 +173,11 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/deliveries/{delivery_id}": {
         "parameters": [_id("delivery_id")],
-        "get": _operation("One delivery with its attempts", 200, "DeliveryDetail", problems=(404,)),
+        "get": _operation("Get a delivery with its attempts", 200, "DeliveryDetail", problems=(404,)),
     },
     "/api/v1/deliveries/{delivery_id}/retries": {
         "parameters": [_id("delivery_id")],
-        "post": _operation("One more attempt, now", 202, "Delivery", problems=(404, 409)),
+        "post": _operation("Make one more attempt now", 202, "Delivery", problems=(404, 409)),
     },
-    "/api/v1/openapi.json": {"get": _operation("This description", 200, {"type": "object"}) | _OPEN},
+    "/api/v1/openapi.json": {"get": _operation("Get this description", 200, {"type": "object"}) | _OPEN},
 }

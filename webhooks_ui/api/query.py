@@ -1,4 +1,4 @@
-"""The query string of a list."""
+"""Checks the query string of a list."""
 
 from collections.abc import Iterable
 
@@ -10,22 +10,22 @@ LIMIT_DEFAULT, LIMIT_MAX = 25, 100
 
 
 def refuse_unknown(known: Iterable[str]) -> None:
-    """Refuse a parameter that would be ignored: a filter with a typing error must not show everything.
+    """Refuse unknown parameters. Otherwise a misspelled filter would show everything.
 
     Raises:
         Problem: 422, with an entry per unknown parameter.
     """
     names = list(known)
     if unknown := [name for name in request.args if name not in names]:
-        message = f"This parameter is unknown; there are {', '.join(names)}."
+        message = f"This parameter is unknown. The parameters are {', '.join(names)}."
         raise wrong_parameters(dict.fromkeys(unknown, message))
 
 
 def read_number(name: str, default: int, highest: int) -> int:
-    """A whole number from 1 to ``highest``.
+    """Return the parameter ``name``, a whole number from 1 to ``highest``, or ``default`` if it is missing.
 
     Raises:
-        Problem: 422, it is none.
+        Problem: 422 if it is something else.
     """
     text = request.args.get(name)
     if text is None:

@@ -1,4 +1,4 @@
-"""How often a key may call: so many requests in each minute of the clock, counted in Redis."""
+"""Limits the requests of each key per clock minute. They are counted in Redis."""
 
 import time
 
@@ -10,16 +10,14 @@ from webhooks_ui.web.problem import Problem
 
 MINUTE_SECONDS = 60
 
-_while_redis_is_down = MemoryStorage()  # each web process then counts for itself
+_while_redis_is_down = MemoryStorage()  # each web process counts separately
 
 
 def count_request(key_id: int, rate_per_minute: int) -> None:
-    """Take one request off the key's rate.
-
-    One round trip to Redis; asking Flask-Limiter to count, and for its headers, makes three.
+    """Count one request of the key, with one round trip to Redis. Flask-Limiter would need three.
 
     Raises:
-        Problem: 429, nothing of this minute's rate is left.
+        Problem: 429 if the key is over its rate in this minute.
     """
     now = int(time.time())
     reset_at = now - now % MINUTE_SECONDS + MINUTE_SECONDS
@@ -41,6 +39,6 @@ def count_request(key_id: int, rate_per_minute: int) -> None:
 
 
 def add_headers(response: Response) -> Response:
-    """Tell the caller how much of the rate is left."""
+    """Add headers that tell the caller how much of the rate is left."""
     response.headers.update(g.get("rate_headers", {}))
     return response

@@ -1,4 +1,4 @@
-"""A webhook as a caller writes it in JSON, checked by the form that the pages use."""
+"""Reads a webhook from JSON and checks it with the form that the pages use."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ REQUIRED = ("name", "url", "events")
 
 
 def read_new(body: Any, environment: str) -> dict[str, Any]:
-    """The columns of a new webhook, and its ``secret``, which is empty if one is to be made.
+    """Return the columns of a new webhook, and its ``secret``, which is empty if the caller gave none.
 
     Raises:
         Problem: 422, with an entry per missing, unknown or wrong field.
@@ -35,7 +35,7 @@ def read_new(body: Any, environment: str) -> dict[str, Any]:
 
 
 def read_changes(body: Any, environment: str) -> tuple[dict[str, Any], int | None]:
-    """The columns that change, ``secret`` among them, and the version that the caller has seen, if they said so.
+    """Return the columns that change, perhaps with ``secret``, and the version that the caller read, if given.
 
     Raises:
         Problem: 422, with an entry per unknown or wrong field.
@@ -52,13 +52,13 @@ def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
         raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
     for name, value in body.items():
         if name not in FIELDS:
-            wrong[strict_json.shortened(name)] = f"This field is unknown; a webhook has {', '.join(FIELDS)}."
+            wrong[strict_json.shortened(name)] = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
         elif not _is(FIELDS[name], value):
             wrong[name] = f"This field is {FIELDS[name]}."
         elif found := strict_json.unsendable(value):
             wrong[f"{name}{found[0]}"] = found[1]
     if body.get("environment", environment) != environment:
-        wrong["environment"] = f"The API key is for {environment}; leave this field out."
+        wrong["environment"] = f"The API key is for {environment}. Leave this field out."
     given = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}
     values, messages = _check_with_form(given)
     if wrong := wrong | messages:
@@ -68,7 +68,7 @@ def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
 
 
 def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values as the form cleans them, and what it finds wrong; fields that were not given are not looked at."""
+    """Return the values as the form cleans them, and the form's error messages. Check only the given fields."""
     sent = MultiDict(given | {name: str(value).lower() for name, value in given.items() if name == "active"})
     form = WebhookForm(formdata=sent)
     for name in list(form._fields):

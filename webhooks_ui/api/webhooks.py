@@ -1,4 +1,4 @@
-"""/api/v1/webhooks: those of the key's environment."""
+"""/api/v1/webhooks: the webhooks of the key's environment."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from webhooks_ui.webhooks import changes
 
 
 def index() -> Response:
-    """A page of webhooks, newest first."""
+    """Return a page of webhooks, newest first."""
     refuse_unknown(["limit", "cursor"])
     limit, below = read_number("limit", LIMIT_DEFAULT, LIMIT_MAX), read_number("cursor", ID_MAX, ID_MAX)
     query = (
@@ -44,7 +44,7 @@ def show(webhook_id: int) -> Response:
 
 
 def create() -> tuple[Response, int, dict[str, str]]:
-    """Create a webhook; its secret is in this answer and in no other."""
+    """Create a webhook. Only this answer shows its secret."""
     fields = read_new(read_json(), caller().environment)
     secret = fields.pop("secret")
     with writing():
@@ -63,7 +63,7 @@ def update(webhook_id: int) -> Response:
     with writing():
         webhook = _get(webhook_id, lock=True)
         if version_seen not in (None, webhook.version):
-            message = f"The webhook has version {webhook.version} by now; read it again."
+            message = f"The webhook now has version {webhook.version}. Read it again."
             raise Problem(409, message, [field_error("version", message)])
         changes.edit(webhook, fields, secret)
     return jsonify(as_json(webhook))
@@ -76,7 +76,7 @@ def delete(webhook_id: int) -> tuple[str, int]:
 
 
 def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
-    """Send a test event, whatever the webhook's state and subscriptions."""
+    """Send a test event, even if the webhook is inactive or not subscribed to its type."""
     event = _test_event(read_optional_json({}), _get(webhook_id))
     with writing():
         delivery_id = send_test(_get(webhook_id), event)
@@ -85,10 +85,16 @@ def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
 
 
 def _test_event(body: Any, webhook: Webhook) -> NewEvent:
-    """The event with the body's ``type`` and ``data``: by default a subscribed type, and the type's example."""
+    """Return the event with the ``type`` and ``data`` in the body.
+
+    The default type is the first subscribed one. The default data is the example of the type.
+
+    Raises:
+        Problem: 422 with one entry per wrong field, or 413 if the event is too large.
+    """
     if isinstance(body, dict):
         if unknown := body.keys() - {"type", "data"}:
-            message = "This field is unknown; a test event has type and data."
+            message = "This field is unknown. A test event has type and data."
             errors = [field_error(strict_json.shortened(name), message) for name in sorted(unknown)]
             raise Problem(422, "Nothing was sent: see errors.", errors)
         event_type = body.get("type", webhook.event_types[0])
@@ -102,7 +108,7 @@ def _test_event(body: Any, webhook: Webhook) -> NewEvent:
 
 
 def as_json(webhook: Webhook) -> dict[str, Any]:
-    """What a caller sees of a webhook; never the secret."""
+    """Return what a caller sees of a webhook. The secret isn't in it."""
     return {
         "id": webhook.id,
         "name": webhook.name,
@@ -122,5 +128,9 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
 
 
 def _get(webhook_id: int, *, lock: bool = False) -> Webhook:
-    """Return the webhook, if it is one of the key's environment."""
+    """Return the webhook.
+
+    Raises:
+        werkzeug.exceptions.NotFound: It doesn't exist, or belongs to another environment than the key.
+    """
     return changes.get(webhook_id, caller().environment, lock=lock)

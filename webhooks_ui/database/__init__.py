@@ -1,4 +1,4 @@
-"""The database: its tables' base, its transactions, and what its two kinds do differently."""
+"""The database: the base of the tables, transactions, and the differences between SQLite and PostgreSQL."""
 
 from webhooks_ui.database.dialect import dialect
 from webhooks_ui.database.tables import db

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL do differently: one module each, with the same names. ``dialect`` chooses."""
+"""The differences between SQLite and PostgreSQL. Each has a module with the same names, which ``dialect`` returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ Row = TypeVar("Row")
 
 
 class Dialect(Protocol):
-    """The names that both modules have. Statements are texts, whose values are bound by name."""
+    """The names that both modules have. Statements are SQL texts, with values bound by name."""
 
     CONNECT_ARGUMENTS: dict[str, Any]
     """Arguments for the driver's ``connect``."""
@@ -21,78 +21,85 @@ class Dialect(Protocol):
     """Execution options for a connection that runs a single query."""
 
     ROW_LOCK: str
-    """Ends a SELECT whose rows are locked until the transaction ends."""
+    """The end of a SELECT that locks its rows until the transaction ends."""
 
     JSON_IDS: str
-    """A subquery: the numbers in the JSON array that is bound as ``ids``."""
+    """A subquery that returns the numbers in the JSON array bound as ``ids``."""
 
     def insert(self, table: Table) -> Any:
-        """Return an INSERT that knows ``on_conflict_do_nothing``."""
+        """Return an INSERT that supports ``on_conflict_do_nothing``."""
 
     def prepare(self, connection: Any) -> None:
-        """Prepare a new connection of the driver."""
+        """Configure a new connection of the driver."""
 
     def relax_commits(self, connection: Any) -> None:
-        """Let commits on a connection of the driver return before they are on the disk."""
+        """Let commits on this connection of the driver return before the data is on the disk."""
 
     def begin(self, connection: Connection, writes: bool) -> None:
-        """Begin a transaction, and take the right to write at once if it ``writes``."""
+        """Begin a transaction. If it ``writes``, take the write lock at once."""
 
     def check_alive(self, connection: Any) -> None:
         """Check a pooled connection of the driver without a round trip.
 
         Raises:
-            sqlalchemy.exc.DisconnectionError: the server closed it.
+            sqlalchemy.exc.DisconnectionError: The server closed the connection.
         """
 
     def time_value(self, at: datetime | None) -> Any:
-        """Return a time as the driver takes it."""
+        """Return a time in the form that the driver takes."""
 
     def text_of(self, column: str) -> str:
-        """Return SQL for a column of bytes that are UTF-8 as text."""
+        """Return SQL that decodes a column of UTF-8 bytes to text."""
 
     def contains(self, column: Any, text: str) -> ColumnElement[bool]:
         """Return the condition that ``column`` holds ``text``."""
 
     def unindexed(self, column: Any) -> Any:
-        """Return ``column`` in a form that no index is chosen for."""
+        """Return ``column`` in a form that keeps the query planner from using an index on it."""
 
     def by_partial_index(self, index_condition: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Return ``condition`` so that the partial index with ``index_condition``, which it implies, is used."""
+        """Return ``condition`` in a form that uses the partial index with ``index_condition``.
+
+        ``condition`` must imply ``index_condition``.
+        """
 
     def insert_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
-        """Insert ``rows``, whose values are in the order of ``columns`` and of the driver's own types."""
+        """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
 
     def update_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
-        """Update the rows of ``table`` whose ``id`` is the last value of each of ``rows``."""
+        """Update one row of ``table`` for each of ``rows``: values for ``columns``, then the row's ``id``."""
 
     def add_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
-        """Add the last value of each of ``rows`` to the last column, in the row whose primary key the others are."""
+        """Add to the last of ``columns`` in one row of ``table`` for each of ``rows``.
+
+        The last value of a row is the amount to add. The values before it are the primary key.
+        """
 
     def select_rows(
         self, connection: Connection, kind: Callable[..., Row], columns: str, source: str, values: Mapping[str, Any]
     ) -> list[Row]:
         """Return ``kind(*row)`` for each row of ``SELECT columns FROM source``.
 
-        The values are what JSON has: no times and no bytes.
+        The columns must have JSON types. Times and bytes don't work.
         """
 
     def first_of_each(self, array: str, rows: str) -> str:
-        """Return a SELECT of the ids that ``rows`` gives for each number in the bound JSON array ``array``.
+        """Return a SELECT of delivery ids that runs ``rows`` for each number in the JSON array bound as ``array``.
+
+        It skips rows that another transaction has locked.
 
         Args:
-            rows: a SELECT of ids of deliveries that holds ``{each}`` where the number belongs. Rows that another
-                transaction has locked are passed over.
+            rows: A SELECT of delivery ids, with ``{each}`` in place of the number.
         """
 
     def first_of_all(self, rows: str) -> str:
-        """Return the SELECT ``rows`` so that rows which another transaction has locked are passed over."""
+        """Return the SELECT ``rows``, extended to skip rows that another transaction has locked."""
 
     def update_selected(
         self,
@@ -105,10 +112,13 @@ class Dialect(Protocol):
         condition: str,
         values: Mapping[str, Any],
     ) -> list[Row]:
-        """Update the rows of ``table`` that ``source`` selects under ``condition``, and return what it selected.
+        """Update the rows of ``table`` that ``source`` selects and for which ``condition`` holds.
+
+        Return ``kind(*row)`` for each of them, with the values that ``source`` selected.
 
         Args:
-            columns: of ``source``, which is named ``selected`` in ``condition``. The first one is the ``id``.
+            columns: The columns of ``source`` to return. The first one is the ``id``.
+            condition: SQL that refers to ``source`` as ``selected``.
         """
 
 
@@ -116,10 +126,10 @@ _DIALECTS: dict[str, Dialect] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 def dialect(bind: Connection | Engine) -> Dialect:
-    """Return what is special in the database that ``bind`` leads to."""
+    """Return the module for the database of ``bind``."""
     return _DIALECTS[bind.dialect.name]
 
 
 def dialect_of_url(database_url: str) -> Dialect:
-    """Return what is special in the kind of database that an SQLAlchemy URL names."""
+    """Return the module for the kind of database that an SQLAlchemy URL names."""
     return _DIALECTS["sqlite" if database_url.startswith("sqlite") else "postgresql"]

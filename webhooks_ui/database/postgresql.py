@@ -1,4 +1,4 @@
-"""What PostgreSQL does in its own way. ``dialect.Dialect`` says what each name is for."""
+"""The PostgreSQL side of the differences. ``dialect.Dialect`` describes each name."""
 
 import select
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from webhooks_ui.database.statements import statement_of
 Row = TypeVar("Row")
 
 CONNECT_ARGUMENTS: dict[str, Any] = {}
-SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # BEGIN and COMMIT are two more round trips
+SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
 ROW_LOCK = "FOR UPDATE"
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
@@ -25,7 +25,7 @@ def insert(table: Table) -> Any:
 
 
 def prepare(connection: Any) -> None:
-    """Nothing: the server's settings hold."""
+    """Do nothing. The settings of the server apply."""
 
 
 def relax_commits(connection: Any) -> None:
@@ -34,15 +34,15 @@ def relax_commits(connection: Any) -> None:
 
 
 def begin(connection: Connection, writes: bool) -> None:
-    """Nothing: the driver begins, and any transaction may write."""
+    """Do nothing. The driver begins the transaction, and any transaction may write."""
 
 
 def check_alive(connection: Any) -> None:
-    """Notice that the server was restarted, so that no request fails."""
+    """Raise if the server was restarted, so that SQLAlchemy reconnects and no request fails."""
     unasked = select.poll()
     unasked.register(connection.fileno(), select.POLLIN)
     if unasked.poll(0):
-        raise DisconnectionError  # unsolicited data on an idle connection means that the server closed it
+        raise DisconnectionError  # data on an idle connection means that the server closed it
 
 
 def time_value(at: datetime | None) -> datetime | None:
@@ -54,7 +54,7 @@ def text_of(column: str) -> str:
 
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
-    return func.strpos(column, text) > 0  # it takes half as long as LIKE
+    return func.strpos(column, text) > 0  # takes half as long as LIKE
 
 
 def unindexed(column: Any) -> Any:
@@ -62,7 +62,11 @@ def unindexed(column: Any) -> Any:
 
 
 def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Leave the index's condition out: PostgreSQL would multiply both, expect next to no row, and sort."""
+    """Return ``condition`` alone.
+
+    PostgreSQL multiplies the selectivity of two conditions. With both it would expect almost no rows, and sort them
+    instead of reading them in the order of the index.
+    """
     return condition
 
 
@@ -125,6 +129,6 @@ def update_selected(
 
 @lru_cache(maxsize=64)
 def _unnested(table: Table, columns: Sequence[str]) -> str:
-    """Return SQL for a table ``v`` out of one array a column."""
+    """Return SQL that makes a table ``v`` out of one array per column."""
     types = (table.c[column].type.compile(postgresql.dialect()) for column in columns)  # type: ignore[no-untyped-call]
     return f"unnest({', '.join(f'%s::{type}[]' for type in types)}) AS v ({', '.join(columns)})"

@@ -1,4 +1,4 @@
-"""Our connection to Redis. Nothing that people or publishers wait for depends on it for long."""
+"""The connection to Redis. Short timeouts keep a slow Redis from delaying requests."""
 
 import logging
 import time
@@ -9,25 +9,25 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 TIMEOUT_SECONDS = 1.0
-DOWN_SECONDS = 3.0  # after a failure, before Redis is tried again
+DOWN_SECONDS = 3.0  # for this long after a failure, Redis isn't tried again
 PAUSE_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
 
 
 class PatientRedis(Redis):
-    """Fails at once for some seconds after it failed: a Redis that hangs must not hold up request after request."""
+    """A client that fails at once for some seconds after a failure, so that a hanging Redis delays few requests."""
 
     _down_until = 0.0
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """What ``Redis`` does.
+        """Run the command as ``Redis`` does.
 
         Raises:
-            redis.ConnectionError: Redis was not reachable, now or a moment ago.
+            redis.ConnectionError: Redis is unreachable, or was within the last ``DOWN_SECONDS``.
         """
         if time.monotonic() < self._down_until:
-            raise ConnectionError("it did not answer a moment ago")
+            raise ConnectionError("Redis failed a moment ago and isn't tried again yet")
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (ConnectionError, TimeoutError):
@@ -36,7 +36,7 @@ class PatientRedis(Redis):
 
 
 def connect(url: str) -> PatientRedis:
-    """A client for ``url``; it connects when it is first used."""
+    """Return a client for ``url``. It connects at its first use."""
     return cast(
         PatientRedis,
         PatientRedis.from_url(
@@ -46,7 +46,7 @@ def connect(url: str) -> PatientRedis:
 
 
 def is_reachable(redis: Redis) -> bool:
-    """Whether Redis answers."""
+    """Return True if Redis answers."""
     try:
         return bool(redis.ping())
     except RedisError:
@@ -54,7 +54,7 @@ def is_reachable(redis: Redis) -> bool:
 
 
 def wait_for_redis(redis: Redis) -> None:
-    """Block until Redis answers, however long that takes. Log once that it doesn't."""
+    """Block until Redis answers. Log one warning if it doesn't answer at once."""
     said = False
     while True:
         try:
@@ -62,6 +62,6 @@ def wait_for_redis(redis: Redis) -> None:
             return
         except RedisError as error:
             if not said:
-                logger.warning("Redis is not reachable, waiting for it: %s", error)
+                logger.warning("Redis is unreachable. Waiting until it is back: %s", error)
             said = True
             time.sleep(PAUSE_SECONDS)

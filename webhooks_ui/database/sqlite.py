@@ -1,8 +1,8 @@
-"""What SQLite does in its own way. ``dialect.Dialect`` says what each name is for.
+"""The SQLite side of the differences. ``dialect.Dialect`` describes each name.
 
-Between two rows of a statement, Python's driver gives up the interpreter's lock. In a worker full of sending threads it
-waits long until it has that back, while SQLite's own lock keeps all other writers waiting. So rows go in, and come out,
-all at once.
+Python's driver releases the interpreter's lock between two rows of a result or an executemany. In a worker with many
+sending threads it waits long to get the lock back. Meanwhile SQLite's write lock blocks all other writers. So these
+functions write many rows in one statement, and read many rows as one JSON value.
 """
 
 import json
@@ -22,8 +22,8 @@ from webhooks_ui.database.statements import statement_of
 Row = TypeVar("Row")
 
 BUSY_TIMEOUT_MS = 10_000
-STATEMENT_ROWS = 50  # more in one statement gain nothing
-WORKER_CACHE_KIB = 4_096  # a worker reads each row once: the system's cache serves all of them
+STATEMENT_ROWS = 50  # more rows in one statement gain nothing
+WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system's cache serves all workers
 
 CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
@@ -36,8 +36,8 @@ def insert(table: Table) -> Any:
 
 
 def prepare(connection: Any) -> None:
-    """Allow readers beside one writer (WAL), wait instead of failing, and have each commit on the disk."""
-    connection.isolation_level = None  # ``begin`` says BEGIN itself
+    """Let readers work beside a writer (WAL), wait for locks, and write each commit to the disk."""
+    connection.isolation_level = None  # ``begin`` sends BEGIN itself
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",
@@ -55,23 +55,26 @@ def relax_commits(connection: Any) -> None:
 
 
 def begin(connection: Connection, writes: bool) -> None:
-    """Begin as a reader or as a writer at once: SQLite refuses to upgrade a lock while others write."""
+    """Begin a transaction as a reader, or at once as a writer.
+
+    SQLite refuses to turn a reader into a writer while others write.
+    """
     if not writes:
         connection.exec_driver_sql("BEGIN")
         return
     driver: Any = connection.connection.dbapi_connection
     try:
         driver.begin_writing()
-    except sqlite3.OperationalError as error:  # SQLAlchemy wraps only what passes through it
+    except sqlite3.OperationalError as error:  # SQLAlchemy wraps only the errors of its own calls
         raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def check_alive(connection: Any) -> None:
-    """A file doesn't hang up."""
+    """Do nothing. There is no server that could close the connection."""
 
 
 def time_value(at: datetime | None) -> str | None:
-    """Return the text that SQLAlchemy stores for a time."""
+    """Return a time as the text that SQLAlchemy stores."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if at else None
 
 
@@ -85,12 +88,12 @@ def contains(column: Any, text: str) -> ColumnElement[bool]:
 
 
 def unindexed(column: Any) -> Any:
-    """Return ``+column``, for which SQLite keeps to the index of the order. Else it would read rows, and sort."""
+    """Return ``+column``. SQLite then uses the index of the sort order, and doesn't have to sort."""
     return UnaryExpression(column, operator=custom_op("+"))
 
 
 def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Write the index's condition out: SQLite takes a partial index only for that."""
+    """Return both conditions. SQLite uses a partial index only if the query repeats its condition."""
     return and_(index_condition, condition)
 
 

@@ -1,7 +1,7 @@
-"""Lets SQLite's writers wait for each other a millisecond at a time. SQLite itself makes them sleep up to 100 ms.
+"""Makes SQLite's writers queue with pauses of 1 ms. SQLite's own pauses are up to 100 ms.
 
-They wait for a lock (flock) on a file beside the database, which is gone with a process that dies. It is only
-courtesy: what SQLite guarantees doesn't depend on it, and who waited long enough goes on without.
+Writers wait for a lock (flock) on a file beside the database. The system releases the lock when a process dies. The
+lock only saves time: SQLite's guarantees don't depend on it, and a writer that waited too long continues without it.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ _writing = threading.local()
 
 
 class QueueingConnection(sqlite3.Connection):
-    """A connection that waits in the queue before it begins to write."""
+    """A connection that queues before it begins to write."""
 
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(database, *args, **kwargs)
@@ -30,11 +30,11 @@ class QueueingConnection(sqlite3.Connection):
         """Begin a transaction that holds SQLite's write lock.
 
         Raises:
-            RuntimeError: this thread already writes on another connection and would wait for itself.
-            sqlite3.OperationalError: the lock wasn't free within the busy timeout.
+            RuntimeError: This thread already writes on another connection, and would wait for itself.
+            sqlite3.OperationalError: The lock wasn't free within the busy timeout.
         """
         if getattr(_writing, "connection", None) not in (None, self):
-            raise RuntimeError("this thread already writes to the database: commit first")
+            raise RuntimeError("This thread already writes to the database on another connection: commit first.")
         if self._path and self._queue is None:
             self._queue = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._enter()
@@ -63,7 +63,7 @@ class QueueingConnection(sqlite3.Connection):
             self._queue = None
 
     def _enter(self) -> None:
-        """Wait for the lock, but not for a holder that was stopped: then SQLite's own wait decides."""
+        """Wait for the lock, at most ``PATIENCE_SECONDS``, because a stopped process may hold it."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self._queue is not None and time.monotonic() < until:
             try:

@@ -1,4 +1,4 @@
-"""Statements in SQL, read once: to parse one takes as long as to run it."""
+"""Parses SQL statements once and caches them, because parsing one takes as long as running it."""
 
 from functools import lru_cache
 

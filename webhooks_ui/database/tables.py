@@ -1,4 +1,4 @@
-"""The database, made once and bound to an app in ``create_app``, and how its connections begin."""
+"""The ``db`` object, which ``create_app`` binds to an app, and the setup of its connections."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ class Base(DeclarativeBase):
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy, whose engines know the kind of their database."""
+    """Flask-SQLAlchemy with engines that follow the dialect of their database."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Any) -> Engine:
-        """Make an engine that prepares its connections, checks them, and begins as its dialect does."""
+        """Make an engine that prepares and checks its connections, and begins transactions, as its dialect says."""
         own = dialect_of_url(str(options["url"]))
         options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
@@ -37,7 +37,7 @@ class Database(SQLAlchemy):
 
 
 def _begin(connection: Connection) -> None:
-    """Begin reading or, with the execution option ``writes``, writing at once, so that no lock is upgraded."""
+    """Begin a transaction: a writing one if the execution option ``writes`` is set, else a reading one."""
     dialect(connection).begin(connection, bool(connection.get_execution_options().get("writes")))
 
 

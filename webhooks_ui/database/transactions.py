@@ -1,7 +1,7 @@
-"""Who owns a transaction: whoever opens one of these blocks. What a block calls never commits.
+"""The blocks that own transactions. Code that a block calls never commits.
 
-Views, API, commands and jobs open them. ``writing`` is a transaction of the session, for rows as objects.
-``write_transaction`` is one of a connection of its own, for rows by the hundred.
+Views, API, commands and jobs open these blocks. ``writing`` is a transaction of the session, for rows as objects.
+``write_transaction`` is a transaction on a separate connection, for rows by the hundred.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,8 +19,8 @@ _AFTER_COMMIT = "after_commit"
 def writing() -> Iterator[None]:
     """Run the block in one writing transaction of the session.
 
-    What the session read before is read anew. At the end it is committed, on an error rolled back. Then follows what
-    was asked of ``after_commit``.
+    The session first forgets the rows that it has read. The transaction is committed at the end, or rolled back on an
+    error. After the commit, the callbacks given to ``after_commit`` run.
     """
     release()
     db.session.connection(execution_options={"writes": True})
@@ -35,26 +35,26 @@ def writing() -> Iterator[None]:
 
 
 def after_commit(callback: Callable[[], object]) -> None:
-    """Call ``callback`` once the present ``writing`` block is committed, however often it is asked for."""
+    """Call ``callback`` after the commit of the current ``writing`` block, once even if it is given repeatedly."""
     db.session.info.setdefault(_AFTER_COMMIT, {})[callback] = None
 
 
 def release() -> None:
-    """End the session's transaction, so that nobody waits for it. What it changed is lost."""
+    """Roll back the session's transaction, so that it holds no lock. Uncommitted changes are lost."""
     db.session.rollback()
     db.session.info.pop(_AFTER_COMMIT, None)
 
 
 @contextmanager
 def single_query() -> Iterator[Connection]:
-    """Yield a connection for one query, which is its own transaction."""
+    """Yield a connection for a single query."""
     with db.engine.connect() as connection:
         yield connection.execution_options(**dialect(connection).SINGLE_QUERY_OPTIONS)
 
 
 @contextmanager
 def write_transaction() -> Iterator[Connection]:
-    """Yield a connection in a writing transaction of its own: committed at the end, rolled back on an error."""
+    """Yield a separate connection in a writing transaction. Commit it at the end, or roll it back on an error."""
     with db.engine.connect() as connection:
         connection = connection.execution_options(writes=True)
         with connection.begin():

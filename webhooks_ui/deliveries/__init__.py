@@ -1,1 +1,1 @@
-"""Deliveries: finding them in the log, changing them, and showing them."""
+"""Deliveries: the log, changes, exports, and how pages show them."""

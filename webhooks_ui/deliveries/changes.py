@@ -1,4 +1,4 @@
-"""What may be done to deliveries: made, retried, cancelled. The caller owns the transaction."""
+"""Makes, retries and cancels deliveries. The caller owns the transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,12 +31,13 @@ def new_delivery(
 
 
 def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
-    """Send deliveries once more, now, whatever holds them. Return the ids of those that this changed.
+    """Make deliveries due now, in the session. Return the ids of those that were changed.
 
-    The session owns the transaction. Each change is recorded in the audit log, and wakes the workers.
+    They go out even if their webhook is inactive or fails. Each retry is recorded in the audit log. The workers are
+    woken after the commit.
 
     Args:
-        conditions: what must still hold of a delivery.
+        conditions: Conditions that a delivery must still meet.
     """
     changed = make_due(db.session.connection(), ids, utcnow(), *conditions)
     for delivery in db.session.scalars(select(Delivery).where(Delivery.id.in_(changed)).order_by(Delivery.id)):
@@ -49,15 +50,14 @@ def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
 def make_due(
     connection: Connection, ids: Sequence[int], now: datetime, *conditions: ColumnElement[bool], forced: bool = True
 ) -> list[int]:
-    """Make deliveries due at ``now``: a pending one goes on with its schedule, a final one gets one attempt more.
+    """Make deliveries due at ``now``. Return the ids of those that were changed.
 
-    Left alone are those with an attempt under way, and those of a deleted webhook.
+    A pending delivery continues with its schedule. A final delivery gets one more attempt. Deliveries with an attempt
+    under way, and those of a deleted webhook, don't change.
 
     Args:
-        conditions: what must still hold of a delivery, as it did when ``ids`` were found.
-        forced: send it although its webhook is inactive or its breaker open. Otherwise it waits for that.
-    Returns:
-        The ids that were changed.
+        conditions: Conditions that a delivery must still meet, as it did when ``ids`` were found.
+        forced: Whether to send it even if its webhook is inactive or its breaker is open. Otherwise it waits.
     """
     is_pending = Delivery.status == DeliveryStatus.PENDING
     statement = (
@@ -76,7 +76,7 @@ def make_due(
 
 
 def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
-    """Cancel those of ``ids`` that still wait for their webhook to be active again. Return their ids."""
+    """Cancel those of ``ids`` that still wait for their webhook to become active. Return the cancelled ids."""
     statement = (
         update(Delivery).where(Delivery.id.in_(ids), is_held(), *conditions).values(GIVEN_UP).returning(Delivery.id)
     )
@@ -84,9 +84,10 @@ def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElemen
 
 
 def cancel_orphans(connection: Connection) -> int:
-    """Cancel what was published in the moment in which its webhook was deleted. Return how many that were.
+    """Cancel pending deliveries of deleted webhooks. Return how many were cancelled.
 
-    On PostgreSQL each of the two transactions sees the state before the other.
+    They exist if an event was published while its webhook was deleted: on PostgreSQL, neither of the two transactions
+    sees the changes of the other.
     """
     deleted = select(Webhook.id).where(IS_DELETED)
     orphans = (Delivery.status == DeliveryStatus.PENDING) & Delivery.webhook_id.in_(deleted) & is_free()
@@ -94,16 +95,16 @@ def cancel_orphans(connection: Connection) -> int:
 
 
 def is_retryable() -> ColumnElement[bool]:
-    """Whether a delivery can be sent again: no attempt is under way, and its webhook wasn't deleted."""
+    """Return the condition that a delivery can be retried: no attempt is under way, and its webhook isn't deleted."""
     return is_free() & Delivery.webhook.has(IS_LIVE)
 
 
 def is_held() -> ColumnElement[bool]:
-    """Whether a delivery waits for its webhook to be active again."""
+    """Return the condition that a delivery waits for its webhook to become active."""
     is_pending = Delivery.status == DeliveryStatus.PENDING
     return is_pending & ~Delivery.forced & is_free() & Delivery.webhook.has(~Webhook.active)
 
 
 def is_free() -> ColumnElement[bool]:
-    """Whether no attempt of a delivery is under way: a lease that ran out is that of a worker which was killed."""
+    """Return the condition that no attempt is under way. An expired lease doesn't count: its worker was killed."""
     return Delivery.lease_token.is_(None) | (Delivery.due_at <= utcnow())

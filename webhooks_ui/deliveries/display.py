@@ -1,4 +1,4 @@
-"""How a delivery and its attempts are shown to people."""
+"""Prepares a delivery and its attempts for display."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,27 +22,27 @@ CHOICES: dict[str, list[tuple[str, str]]] = {
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
 }
-ATTEMPTS_SHOWN = 50  # the last ones: a person may retry for ever
-INLINE_BODY_MAX_BYTES = 16 * 1024  # more is loaded when it is opened
+ATTEMPTS_SHOWN = 50  # a limit is needed, because people may retry without end
+INLINE_BODY_MAX_BYTES = 16 * 1024  # a longer body is loaded when it is opened
 SOON = timedelta(minutes=1)
 STALLED = timedelta(seconds=15)
 DAY = timedelta(days=1)
 
 
 def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
-    """The last attempts, newest first."""
+    """Return the last attempts of a delivery, newest first."""
     query = select(Attempt).filter_by(delivery_id=delivery.id).order_by(Attempt.number.desc()).limit(ATTEMPTS_SHOWN)
     return db.session.scalars(query).all()
 
 
 def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
-    """How many attempts the delivery has in all, if none succeeds."""
+    """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
     return delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
 
 
 def held_by(delivery: Delivery) -> str:
-    """Which state of its webhook the delivery waits for to end: ``inactive``, ``failing``, or none."""
+    """Return the state of the webhook that holds the delivery back: ``inactive``, ``failing``, or an empty text."""
     if delivery.is_final or delivery.forced or delivery.is_under_way:
         return ""
     if not delivery.webhook.active:
@@ -51,7 +51,7 @@ def held_by(delivery: Delivery) -> str:
 
 
 def poll_seconds(delivery: Delivery) -> int | None:
-    """How often a page that shows the delivery should look again; ``None`` once nothing will change."""
+    """Return how often a page with this delivery should refresh, in seconds. Return ``None`` once it is final."""
     if delivery.is_final:
         return None
     soon = delivery.next_attempt_at is None or delivery.next_attempt_at < utcnow() + SOON
@@ -59,17 +59,17 @@ def poll_seconds(delivery: Delivery) -> int | None:
 
 
 def poll_soonest(deliveries: Iterable[Delivery]) -> int:
-    """How often a page that shows all of these should look again."""
+    """Return how often a page with all these deliveries should refresh, in seconds."""
     return min((seconds for delivery in deliveries if (seconds := poll_seconds(delivery))), default=30)
 
 
 def unfinished(deliveries: Iterable[Delivery]) -> list[str]:
-    """A mark for each delivery that may still change: its id and what a row shows of its state."""
+    """Return the mark of each delivery that isn't final."""
     return [mark(delivery) for delivery in deliveries if not delivery.is_final]
 
 
 def mark(delivery: Delivery) -> str:
-    """What changes with a delivery's row: ``<id>-<status>-<attempts>-<under way>``."""
+    """Return a text that changes whenever the row of the delivery does: ``<id>-<status>-<attempts>-<under way>``."""
     return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"
 
 
@@ -82,18 +82,18 @@ def advice(attempt: Attempt) -> str:
 
 
 def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
-    """Headers as they are written on the wire; in a list of pairs a name may come twice."""
+    """Return headers as lines of ``name: value``. In a list of pairs, a name may repeat."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return "\n".join(f"{name}: {value}" for name, value in pairs)
 
 
 def decoded(body: bytes | None) -> str:
-    """A body as text, whatever its bytes are."""
+    """Return a body as text. Bytes that aren't UTF-8 become replacement characters."""
     return (body or b"").decode("utf-8", "replace")
 
 
 def as_curl(delivery: Delivery, attempt: Attempt) -> str:
-    """A shell command that sends the attempt again; a long body is read from the downloaded file."""
+    """Return a shell command that repeats the request of the attempt. It reads a long body from the downloaded file."""
     data = decoded(delivery.event.body)
     if len(delivery.event.body) > INLINE_BODY_MAX_BYTES:
         data = f"@delivery-{delivery.id}.json"

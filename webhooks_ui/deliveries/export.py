@@ -1,4 +1,4 @@
-"""The delivery log as CSV and JSON, a batch of rows at a time, so that its length costs time and no memory."""
+"""Exports the delivery log as CSV and JSON in batches of rows, so that a long log needs no more memory."""
 
 import csv
 import json
@@ -41,14 +41,17 @@ COLUMNS: dict[str, Any] = {
 
 
 def csv_lines(filters: DeliveryFilters) -> Iterator[str]:
-    """CSV (RFC 4180) headed by ``COLUMNS``, newest first. What a spreadsheet would run as a formula gets a ``'``."""
+    """Yield CSV (RFC 4180) with ``COLUMNS`` as the header, newest first.
+
+    A value that a spreadsheet would run as a formula gets a leading ``'``.
+    """
     yield _csv([list(COLUMNS)])
     for batch in _batches(filters):
         yield _csv([_harmless(value) for value in row.values()] for row in batch)
 
 
 def json_lines(filters: DeliveryFilters) -> Iterator[str]:
-    """One JSON array, newest first, an object a line."""
+    """Yield one JSON array with an object per line, newest first."""
     separator = "["
     for batch in _batches(filters):
         for row in batch:
@@ -58,7 +61,7 @@ def json_lines(filters: DeliveryFilters) -> Iterator[str]:
 
 
 def _batches(filters: DeliveryFilters) -> Iterator[list[Mapping[str, Any]]]:
-    """All that the filters show; no transaction stays open longer than a batch takes."""
+    """Yield all rows that the filters match. No transaction stays open between two batches."""
     found = search(filters)
     columns = [column.label(name) for name, column in COLUMNS.items()]
     query = select(*columns).join(Delivery.webhook).join(Delivery.event).order_by(Delivery.id.desc())

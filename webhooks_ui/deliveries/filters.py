@@ -1,4 +1,4 @@
-"""The filters of the delivery log: what the address says in, checked values out. Nonsense counts as not given."""
+"""The filters of the delivery log, parsed from the query string. An invalid value counts as not given."""
 
 import re
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
 
 @dataclass(frozen=True)
 class DeliveryFilters:
-    """Which deliveries to show; an empty text means all.
+    """The deliveries to show, and their order. An empty text means all.
 
-    ``since`` and ``until`` bound the time at which a delivery was created: a preset, a date or an ISO time (UTC).
+    ``since`` and ``until`` limit the creation time. Each is a preset such as ``24h``, a date, or an ISO time (UTC).
     """
 
     q: str = ""
@@ -38,7 +38,7 @@ class DeliveryFilters:
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> "DeliveryFilters":
-        """The filters in a query string or a form."""
+        """Return the filters in a query string or a form."""
         given = {field.name: clean(_last(args, field.name)) for field in fields(cls)}
         return cls(
             q=given["q"],
@@ -54,13 +54,13 @@ class DeliveryFilters:
 
     @property
     def args(self) -> dict[str, str]:
-        """What goes into an address to say the same again."""
+        """The query string of these filters, without the values that are defaults."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in given.items() if value and (name, value) != ("sort", SORTS[0])}
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether anything is filtered out."""
+        """Whether these filters can hide deliveries."""
         return bool(self.args.keys() - {"sort"})
 
     @property
@@ -69,7 +69,7 @@ class DeliveryFilters:
 
     @property
     def codes(self) -> tuple[int, int] | None:
-        """The first and the last response code that match."""
+        """The lowest and the highest matching response code."""
         if not self.code:
             return None
         return int(self.code.replace("x", "0")), int(self.code.replace("x", "9"))
@@ -87,9 +87,10 @@ class DeliveryFilters:
 
 
 def _last(args: Mapping[str, str], name: str) -> str:
-    """The last value that isn't empty: a time typed by hand comes after the list of presets, and counts.
+    """Return the last value that isn't empty, because a typed time comes after the preset and overrides it.
 
-    Not where the page showed it already (``seen``, sent without JavaScript): then the preset is what was chosen.
+    Without JavaScript the form also sends ``seen``, the time that the page already showed. If the typed time equals it,
+    the person chose the preset, so return that.
     """
     values = args.getlist(name) if isinstance(args, MultiDict) else [args.get(name, "")]
     given = [value for value in values if value]

@@ -1,4 +1,4 @@
-"""Finds rows by their time of creation through the primary key, since an index on the time would cost each write."""
+"""Finds rows by creation time through the primary key. An index on the time would slow down each write."""
 
 from datetime import datetime, timedelta
 
@@ -7,11 +7,11 @@ from sqlalchemy import func, select
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, Event
 
-CLOCK_SLACK = timedelta(minutes=5)  # ids and times of creation rise together at least this closely
+CLOCK_SLACK = timedelta(minutes=5)  # a row with a higher id may have a time that is at most this much earlier
 
 
 def first_id_at(table: type[Delivery] | type[Event], at: datetime) -> int:
-    """The first id of a row that was created at ``at`` or later, or the one after the last: a binary search."""
+    """Return the first id of a row created at ``at`` or later, or the id after the last row. Use a binary search."""
     low = db.session.scalar(select(func.min(table.id))) or 0
     high = highest_id(table) + 1
     while low < high:
@@ -26,5 +26,5 @@ def first_id_at(table: type[Delivery] | type[Event], at: datetime) -> int:
 
 
 def highest_id(table: type[Delivery] | type[Event]) -> int:
-    """The youngest row's id; 0 if there is none."""
+    """Return the id of the newest row, or 0 if there is none."""
     return db.session.scalar(select(func.max(table.id))) or 0

@@ -1,4 +1,4 @@
-"""Send missed: deliveries of events that a webhook didn't get, as while it was inactive or not subscribed."""
+"""Sends missed events: those that a webhook has no delivery of, because it was inactive or not subscribed."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ WINDOW_EVENTS = 5_000
 
 @dataclass(frozen=True)
 class Missed:
-    """The events of some types in a time range that a webhook has no delivery of."""
+    """The events of some types in a time range that the webhook has no delivery of."""
 
     webhook_id: int
     environment: str
     event_types: tuple[str, ...]
-    since: str  # this and the next: ISO 8601, with a zone
-    until: str
+    since: str  # ISO 8601 with a time zone
+    until: str  # ISO 8601 with a time zone
 
     @classmethod
     def of(cls, webhook: Webhook, since: datetime, until: datetime) -> "Missed":
@@ -33,7 +33,7 @@ class Missed:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Missed":
-        """The inverse of ``as_json``."""
+        """Return the object that ``as_json`` describes."""
         return cls(**{**fields, "event_types": tuple(fields["event_types"])})
 
     @property
@@ -42,13 +42,16 @@ class Missed:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """The event ids between which all of them are, both exclusive."""
+        """The range of event ids that holds all of them. Both ends are exclusive."""
         first = first_id_at(Event, datetime.fromisoformat(self.since) - CLOCK_SLACK)
         return first - 1, highest_id(Event) + 1
 
 
 def next_missed(missed: Missed, place: int, end: int, limit: int) -> tuple[list[tuple[int, str]], int | None]:
-    """Ids and types of the next missed events above ``place``, and where to go on; ``None`` at ``end``."""
+    """Return the ids and types of the next missed events above ``place``, and the next place.
+
+    The next place is ``None`` once ``end`` is reached.
+    """
     window = min(place + WINDOW_EVENTS, end)
     events = [(row.id, row.type) for row in db.session.execute(_query(missed, place, window).limit(limit))]
     if len(events) == limit:
@@ -57,7 +60,7 @@ def next_missed(missed: Missed, place: int, end: int, limit: int) -> tuple[list[
 
 
 def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
-    """How many there are; and whether that is all, or only what ``seconds`` were enough for."""
+    """Count the missed events. Return the count, and False if ``seconds`` weren't enough to count all of them."""
     give_up_at = time.monotonic() + seconds
     place, end = missed.ids
     total = 0
@@ -72,8 +75,8 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
 
 
 def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
-    """Make a pending delivery of each of ``events`` that still has none; how many that were."""
-    # The lock lets another transaction that does the same for this webhook wait for our commit.
+    """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
+    # The lock makes another transaction that does the same for this webhook wait for our commit.
     alive = select(Webhook.id).where(Webhook.id == missed.webhook_id, IS_LIVE).with_for_update(key_share=True)
     if not events or connection.execute(alive).first() is None:
         return 0
@@ -97,7 +100,7 @@ def _query(missed: Missed, place: int, window: int) -> Select[int, str]:
         .where(
             Event.id > place,
             Event.id <= window,
-            func.coalesce(Event.environment, "") == missed.environment,  # or SQLite takes the index on it, and sorts
+            func.coalesce(Event.environment, "") == missed.environment,  # keeps SQLite from using its index and sorting
             Event.type.in_(missed.event_types),
             Event.created_at.between(datetime.fromisoformat(missed.since), datetime.fromisoformat(missed.until)),
             ~exists().where(Delivery.event_id == Event.id, Delivery.webhook_id == missed.webhook_id),

@@ -1,4 +1,4 @@
-"""The closed list of what can come of an attempt, and what to tell an admin about each."""
+"""The outcomes that an attempt can have, with an explanation and advice for each."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -54,12 +54,12 @@ _STATUS_NOTES = {
 
 
 def explain(outcome: str, response_code: int | None = None, detail: str = "") -> str:
-    """One or two sentences on an attempt for an admin.
+    """Return one or two sentences that explain an attempt to an admin.
 
     Args:
-        outcome: a member of ``Outcome``; an unknown one gets a neutral sentence.
-        response_code: the HTTP status, if an answer came.
-        detail: the error in the words of the library that raised it.
+        outcome: A member of ``Outcome``. An unknown one gets a general sentence.
+        response_code: The HTTP status code, if an answer came.
+        detail: The message of the library's error.
     """
     if outcome == Outcome.BAD_STATUS and response_code:
         return " ".join(filter(None, [f"The endpoint answered {_status_line(response_code)}.", _note(response_code)]))

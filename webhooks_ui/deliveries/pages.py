@@ -1,4 +1,4 @@
-"""Pages of the delivery log: by keyset, so that page 100,000 costs what page 1 does and new rows shift nothing."""
+"""Pages of the delivery log. They use keyset pagination: every page is equally fast, and new rows shift no page."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
 from webhooks_ui.parsing import ID_MAX
 
 PAGE_ROWS = 25
-SORTED_ROWS = 1_500  # in one window
+SORTED_ROWS = 1_500  # the size of the window within which rows are sorted by anything but time
 NEWER_MAX = 99
 
 _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
@@ -25,12 +25,15 @@ _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<
 
 @dataclass(frozen=True)
 class Page:
-    """Some deliveries, and the cursors of the pages around them (``""``: the first page; ``None``: there is none)."""
+    """One page of deliveries, with the cursors of the pages before and after it.
+
+    An empty cursor means the first page. ``None`` means that there is no such page.
+    """
 
     deliveries: list[Delivery]
     previous: str | None = None
     next: str | None = None
-    searched_back_to: datetime | None = None  # set: the search went so far, and ``next`` carries it on
+    searched_back_to: datetime | None = None  # set if the search stopped here to save time. ``next`` continues it
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> "Cursor | None":
-        """The place that ``text`` means; anything but a cursor of ours means the first page."""
+        """Return the cursor in ``text``. Return ``None``, for the first page, if it isn't a cursor."""
         match = _CURSOR.fullmatch(text) if text.isascii() else None
         if match is None or int(match["id"]) > ID_MAX:
             return None
@@ -54,7 +57,7 @@ class Cursor:
 
 
 def find_page(filters: DeliveryFilters, cursor_text: str = "") -> Page:
-    """The deliveries that ``filters`` show, at the place that ``cursor_text`` names."""
+    """Return the page of matching deliveries at the place that ``cursor_text`` names."""
     found = search(filters)
     cursor = Cursor.parse(cursor_text)
     if filters.sort not in ("time", "-time"):
@@ -68,7 +71,7 @@ def find_page(filters: DeliveryFilters, cursor_text: str = "") -> Page:
 
 
 def count_newer(filters: DeliveryFilters, than_id: int) -> int:
-    """How many matching deliveries were created after ``than_id``; counts to 99."""
+    """Return how many matching deliveries are newer than ``than_id``, at most 99."""
     rows, _ = _walk(search(filters), than_id, False, NEWER_MAX)
     return len(rows)
 
@@ -85,7 +88,7 @@ def _page_after(found: Search, start: int | None, newest_first: bool) -> Page:
 
 
 def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
-    """The page that ends just before ``start``; ``None`` if that isn't a full one, so that the first page serves."""
+    """Return the page that ends just before ``start``, or ``None`` if it isn't full. Then the first page is shown."""
     rows, _ = _walk(found, start, not newest_first, PAGE_ROWS + 1)
     if len(rows) <= PAGE_ROWS:
         return None
@@ -94,7 +97,7 @@ def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
 
 
 def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
-    """A page of a bounded window of rows, sorted; after its last page comes the next older window."""
+    """Return a page of the sorted rows in a limited window. After its last page comes the next older window."""
     start = cursor.id if cursor else highest_id(Delivery) + 1
     offset = cursor.offset if cursor else 0
     end = window_end(found, start, True, SORTED_ROWS)
@@ -116,7 +119,7 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
 
 
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:
-    """The next matching rows beyond ``start``, and the id at which the walk was cut short, if it was."""
+    """Return the next matching rows beyond ``start``, and the id at which the walk stopped early, if it did."""
     if start is None:
         start = highest_id(Delivery) + 1 if descending else 0
     end = window_end(found, start, descending)
@@ -134,7 +137,7 @@ def _created_near(delivery_id: int) -> datetime | None:
     return db.session.scalar(select(Delivery.created_at).where(Delivery.id == delivery_id))
 
 
-_ATTENTION = case(  # by how much a person should look at it
+_ATTENTION = case(  # sorts first what needs a person most
     {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
 )
 LOADED = (

@@ -1,4 +1,4 @@
-"""The retry schedules: the delay before each attempt. Imports nothing of ours."""
+"""The retry schedules: the delay before each attempt. It imports no other module of ours."""
 
 SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
     "default": (0, 60, 300, 900, 3_600),
@@ -8,7 +8,7 @@ SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
 
 
 def describe(schedule: str) -> str:
-    """Return ``5 attempts: at once, then after 1 min, 5 min, 15 min and 1 h``."""
+    """Return the schedule in words, such as ``5 attempts: at once, then after 1 min, 5 min, 15 min and 1 h``."""
     first, *delays, last = map(_delay, SCHEDULES_SECONDS[schedule])
     return f"{len(delays) + 2} attempts: {first}, then after {', '.join(delays)} and {last}"
 

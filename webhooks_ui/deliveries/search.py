@@ -1,7 +1,7 @@
-"""The delivery log's filters as SQL: where to begin, and what must hold of each row.
+"""Turns the filters of the delivery log into SQL: the sources of rows, and the condition for each row.
 
-A *source* is a condition that an index answers in the order of ids. The log walks the sources of its filters and
-checks the rest row by row, so that any combination of filters costs a bounded number of rows.
+A *source* is a condition for which an index returns rows in the order of ids. The log walks the sources of its filters,
+and checks the other conditions row by row. So any combination of filters reads a limited number of rows.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.webhooks.search import text_matches
 
-WEBHOOK_SOURCES_MAX = 40  # a text that finds more webhooks is checked on each row instead
+WEBHOOK_SOURCES_MAX = 40  # if a text finds more webhooks, it is checked on each row instead
 EVENTS_FOUND_MAX = 40
 
 Condition = ColumnElement[bool]
@@ -26,16 +26,16 @@ Condition = ColumnElement[bool]
 
 @dataclass(frozen=True)
 class Search:
-    """The rows of any of ``sources`` (none: of the whole table) for which ``condition`` holds."""
+    """The rows from ``sources`` for which ``condition`` holds. Without sources, all rows are candidates."""
 
     sources: tuple[Condition, ...]
     condition: Condition
-    joins: bool = False  # whether to check a row means to look up its webhook
-    ids: tuple[int | None, int | None] = (None, None)  # the lowest and the highest that can match, where known
+    joins: bool = False  # whether the condition looks up the webhook of each row
+    ids: tuple[int | None, int | None] = (None, None)  # the lowest and the highest id that can match, if known
 
 
 def search(filters: DeliveryFilters) -> Search:
-    """What ``filters`` ask of the database."""
+    """Return the search that ``filters`` describe."""
     text = _text_search(filters.q) if filters.q else Search((), true())
     since, until = filters.since_at, filters.until_at
     return Search(
@@ -50,14 +50,18 @@ def search(filters: DeliveryFilters) -> Search:
 
 
 def _text_search(text: str) -> Search:
-    """A delivery's id, an event's id or its beginning, a part of an event type, of a webhook's name or of its URL."""
+    """Return a search for deliveries by text.
+
+    The text is a delivery's id, an event's id or its beginning, or a part of an event type, a webhook's name or its
+    URL.
+    """
     found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
     webhooks = _webhooks(text)
     types = [name for name in EVENT_TYPES if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
-        # A scalar subquery is asked row by row; for EXISTS, PostgreSQL would first hash all webhooks that match.
+        # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
         of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
         return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
     if types:
@@ -67,14 +71,17 @@ def _text_search(text: str) -> Search:
 
 
 def _webhooks(text: str) -> list[int]:
-    """The first webhooks whose name or URL holds ``text``, deleted ones, too; each by an index that holds the texts."""
+    """Return the first webhooks whose name or URL holds ``text``, deleted ones included.
+
+    The order of each query is that of an index that holds the texts.
+    """
     live = select(Webhook.id).where(IS_LIVE, text_matches(text)).order_by(Webhook.created_at.desc(), Webhook.id.desc())
     deleted = select(Webhook.id).where(IS_DELETED, text_matches(text)).order_by(Webhook.id)
     return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]
 
 
 def _events(text: str) -> list[int]:
-    """The events whose id is ``text`` or begins with it."""
+    """Return the events whose id is ``text`` or begins with it."""
     begins = and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
     query = select(Event.id).where(Event.environment.in_(list(Environment)), begins).limit(EVENTS_FOUND_MAX)
     return list(db.session.scalars(query))
@@ -91,12 +98,12 @@ def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
 
 
 def _unsettled(status: str) -> Condition:
-    """Of that status, by the partial index."""
+    """Return the condition for this status in a form that uses the partial index."""
     return dialect(db.engine).by_partial_index(UNSETTLED, _is(status))
 
 
 def _is(status: str) -> Condition:
-    """The status as a literal: a parameter could be any, also one that no partial index holds."""
+    """Return the condition for this status with a literal. With a parameter, the partial index couldn't be used."""
     return Delivery.status == bindparam(None, status, literal_execute=True)
 
 
@@ -120,7 +127,10 @@ def _conditions(filters: DeliveryFilters) -> list[Condition]:
 
 
 def _has_status(status: str) -> Condition:
-    """``pending`` means the deliveries that no attempt was made of, as opposed to ``retrying``; ``unfinished`` both."""
+    """Return the condition for a status filter.
+
+    ``pending`` means deliveries without an attempt, ``retrying`` those with a failed one, and ``unfinished`` both.
+    """
     if status == RETRYING:
         return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > 0)
     if status == DeliveryStatus.PENDING:

@@ -1,4 +1,4 @@
-"""Walks the deliveries that a search finds in the order of their ids, a bounded number of rows at a time."""
+"""Walks the deliveries that a search finds in the order of their ids, a limited number of rows at a time."""
 
 import time
 from collections import Counter
@@ -11,14 +11,19 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.search import Condition, Search
 from webhooks_ui.models import Delivery
 
-SCANNED_ROWS = 30_000  # at most, one after the other in the table
-JOINED_ROWS = 5_000  # at most, with a look at the webhook of each
-SOUGHT_ROWS = 4_000  # at most, scattered, through another index
-LEAST_ROWS = 26  # of each source: a page and one
+# How many rows one step reads at most
+SCANNED_ROWS = 30_000  # in the order of the table
+JOINED_ROWS = 5_000  # if it looks up the webhook of each row
+SOUGHT_ROWS = 4_000  # through another index, scattered over the table
+LEAST_ROWS = 26  # but at least this many of each source: a page and one row
 
 
 def window_end(found: Search, start: int, descending: bool, rows: int | None = None) -> int | None:
-    """The last id to look at, so that the sources have about ``rows`` rows up to it; ``None`` if all have fewer."""
+    """Return the last id of a step that begins at ``start``, or ``None`` if the step reaches the end of the log.
+
+    Args:
+        rows: About how many rows of the sources the step may read. The default depends on what a row costs.
+    """
     sources = found.sources or (true(),)
     if rows is None:
         rows = SOUGHT_ROWS if found.sources else JOINED_ROWS if found.joins else SCANNED_ROWS
@@ -36,7 +41,7 @@ def window_end(found: Search, start: int, descending: bool, rows: int | None = N
 
 
 def matching_ids(found: Search, start: int, end: int | None, descending: bool, limit: int | None) -> Select[Any]:
-    """The ids between ``start`` (exclusive) and ``end``: of each source its first ``limit``, in one union."""
+    """Return a query for the matching ids from ``start`` (exclusive) to ``end``: the first ``limit`` of each source."""
     parts = [
         select(Delivery.id)
         .where(source, _within(found, start, end, descending), found.condition)
@@ -49,7 +54,10 @@ def matching_ids(found: Search, start: int, end: int | None, descending: bool, l
 
 
 def _within(found: Search, start: int, end: int | None, descending: bool) -> Condition:
-    """One bound on either side: of two on the same side SQLite seeks by the first and walks to the other."""
+    """Return the condition that an id lies within the step and within the ids of the search.
+
+    It has one bound on each side. With two bounds on a side, SQLite seeks to the first and walks to the second.
+    """
     lowest, highest = found.ids
     if descending:
         highest, lowest = _tighter(min, highest, start - 1), _tighter(max, lowest, end)
@@ -69,7 +77,10 @@ def by_id(descending: bool) -> Any:
 
 
 def next_ids(found: Search, start: int, limit: int) -> tuple[list[int], int | None]:
-    """The next matching ids below ``start``, newest first, and the id to go on below; ``None`` at the end."""
+    """Return the next matching ids below ``start``, newest first, and the id below which to continue.
+
+    That id is ``None`` at the end of the log.
+    """
     end = window_end(found, start, True)
     query = matching_ids(found, start, end, True, limit)
     ids = sorted(set(db.session.scalars(query)), reverse=True)[:limit]
@@ -77,7 +88,10 @@ def next_ids(found: Search, start: int, limit: int) -> tuple[list[int], int | No
 
 
 def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[str], bool]:
-    """How many match below ``start``, by status; and whether that is all, or only what ``seconds`` were enough for."""
+    """Count the matching deliveries below ``start`` by status.
+
+    Return the counts, and False if ``seconds`` weren't enough to count all of them.
+    """
     counts: Counter[str] = Counter()
     give_up_at = time.monotonic() + seconds
     place: int | None = start

@@ -1,1 +1,1 @@
-"""Events: the catalogue of their types, and the checks that a publisher's event must pass."""
+"""Events: the catalogue of event types, and the checks that a published event must pass."""

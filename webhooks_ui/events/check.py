@@ -1,4 +1,4 @@
-"""From what a publisher wrote to events that can be stored, or to one error per wrong field."""
+"""Checks an event that a publisher sent. The result is an event to store, or one error per wrong field."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import utcnow
 
-EVENT_MAX_BYTES = 256 * 1024  # of the body that is sent
+EVENT_MAX_BYTES = 256 * 1024  # the size of the body that the attempts send
 FIELDS = ("type", "data", "id", "timestamp")
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _KINDS = {
@@ -24,14 +24,14 @@ _KINDS = {
 
 
 class FieldError(NamedTuple):
-    """What is wrong with one field; ``field`` is a path such as ``data.customer.name``, empty for the whole event."""
+    """An error in one field. ``field`` is a path such as ``data.customer.name``, or empty for the whole event."""
 
     field: str
     message: str
 
 
 class WrongEvent(ValueError):
-    """An event that can't be published, with one error per wrong field."""
+    """The event can't be published. ``errors`` has one entry per wrong field."""
 
     def __init__(self, errors: list[FieldError], *, too_large: bool = False) -> None:
         super().__init__(" ".join(f"{error.field}: {error.message}" for error in errors))
@@ -40,10 +40,10 @@ class WrongEvent(ValueError):
 
 
 def check_event(value: Any, environment: str) -> NewEvent:
-    """The event that a publisher described with ``type``, ``data`` and, if they like, ``id`` and ``timestamp``.
+    """Return the event in ``value``, an object with ``type`` and ``data``, and optionally ``id`` and ``timestamp``.
 
     Raises:
-        WrongEvent: a field is missing, unknown or wrong, or the event's body would pass 256 KiB.
+        WrongEvent: A field is missing, unknown or wrong, or the event's body would be over 256 KiB.
     """
     if not isinstance(value, dict):
         raise WrongEvent([FieldError("", f"An event is an object, not {_kind(value)}.")])
@@ -53,7 +53,7 @@ def check_event(value: Any, environment: str) -> NewEvent:
         raise WrongEvent(errors)
     size = len(render_body(event.id or new_event_id(), environment, event, utcnow()))
     if size > EVENT_MAX_BYTES:
-        message = f"The event has {size:,} bytes as it would be sent; {EVENT_MAX_BYTES:,} are allowed."
+        message = f"The event would be sent with {size:,} bytes. At most {EVENT_MAX_BYTES:,} are allowed."
         raise WrongEvent([FieldError("data", message)], too_large=True)
     return event
 
@@ -61,7 +61,7 @@ def check_event(value: Any, environment: str) -> NewEvent:
 def _wrong_fields(value: dict[str, Any], event: NewEvent) -> Iterator[FieldError]:
     for name in value:
         if name not in FIELDS:
-            yield FieldError(strict_json.shortened(name), f"This field is unknown; an event has {', '.join(FIELDS)}.")
+            yield FieldError(strict_json.shortened(name), f"This field is unknown. An event has {', '.join(FIELDS)}.")
     for name in ("type", "data"):
         if name not in value:
             yield FieldError(name, "This field is missing.")
@@ -73,13 +73,16 @@ def _wrong_fields(value: dict[str, Any], event: NewEvent) -> Iterator[FieldError
     if "data" in value and not isinstance(event.data, dict):
         yield FieldError("data", f"The data is an object, not {_kind(event.data)}.")
     if "id" in value and not (isinstance(event.id, str) and ID.fullmatch(event.id)):
-        yield FieldError("id", "The id is a string of 1 to 128 characters out of A-Z, a-z, 0-9 and _ . : -")
+        yield FieldError("id", "The id is a string of 1 to 128 characters from A-Z, a-z, 0-9 and _ . : -")
     if "timestamp" in value and event.timestamp is None:
-        yield FieldError("timestamp", "The timestamp is ISO 8601 with a zone, such as 2026-11-23T10:00:00Z.")
+        yield FieldError("timestamp", "The timestamp is ISO 8601 with a time zone, such as 2026-11-23T10:00:00Z.")
 
 
 def _unsendable(event: NewEvent) -> Iterator[FieldError]:
-    """What in the data no receiver could read; data that is as it should be is only rendered, not walked through."""
+    """Yield an error if a receiver couldn't read the data.
+
+    Valid data is only rendered. The slow search for the wrong value runs only if there may be one.
+    """
     if not isinstance(event.data, dict):
         return
     try:
@@ -93,7 +96,7 @@ def _unsendable(event: NewEvent) -> Iterator[FieldError]:
 
 
 def _timestamp(value: Any) -> datetime | None:
-    """The time that ``value`` names, in UTC; ``None`` if it names none, or has no zone."""
+    """Return ``value`` as a time in UTC, or ``None`` if it is no time or has no time zone."""
     try:
         time = datetime.fromisoformat(value)
         return time.astimezone(UTC) if time.tzinfo else None

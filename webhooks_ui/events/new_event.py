@@ -1,4 +1,4 @@
-"""A new event: what its publisher gave, its id, and the bytes that are sent."""
+"""A new event: the fields from its publisher, its id, and the bytes that attempts send."""
 
 import json
 import secrets
@@ -13,25 +13,25 @@ _render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event as its publisher gave it, already checked."""
+    """The checked fields of an event from its publisher."""
 
     type: str
     data: dict[str, Any]
     id: str | None = None
-    timestamp: datetime | None = None  # aware
+    timestamp: datetime | None = None  # with a time zone
 
     @cached_property
     def data_json(self) -> str:
-        """``data`` as it is sent, rendered once.
+        """``data`` as the JSON that is sent.
 
         Raises:
-            ValueError: it holds an infinite number.
+            ValueError: The data holds an infinite number.
         """
         return _render(self.data)
 
 
 def new_event_id() -> str:
-    """Return ``evt_`` and 28 hexadecimal digits, the first 12 of them the time in milliseconds: ids sort by age."""
+    """Return ``evt_`` and 28 hexadecimal digits. The first 12 are the time in milliseconds, so that ids sort by age."""
     return f"evt_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"
 
 
@@ -39,7 +39,7 @@ def render_body(public_id: str, environment: str, event: NewEvent, now: datetime
     """Return the exact bytes that every attempt sends (docs/api.md, "What a webhook receives").
 
     Args:
-        now: the event's time if its publisher gave none.
+        now: The time of the event if its publisher gave none.
     """
     timestamp = (event.timestamp or now).astimezone(UTC)
     precision = "microseconds" if timestamp.microsecond and event.timestamp else "seconds"

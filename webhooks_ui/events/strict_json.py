@@ -1,4 +1,4 @@
-"""JSON in, so strict that whatever passes can be sent on to every receiver."""
+"""Parses JSON so strictly that every receiver can read the result when it is sent on."""
 
 import json
 import math
@@ -9,16 +9,17 @@ INTEGER_MAX_DIGITS = 1_000
 
 
 class BrokenJson(ValueError):
-    """The bytes are no JSON, or JSON that two readers could read differently; the message is a sentence."""
+    """The bytes aren't JSON, or two parsers could read them differently. The message is a sentence."""
 
 
 def loads(body: bytes) -> Any:
-    """The value in ``body``: UTF-8, no name twice in an object, no NaN or Infinity.
+    """Return the value of the JSON in ``body``.
 
-    A number too large for a float or with over 1,000 digits becomes infinity, which ``unsendable`` finds.
+    A number that is too large for a float, or has over 1,000 digits, becomes infinity. ``unsendable`` finds it.
 
     Raises:
-        BrokenJson: with a sentence that says what is wrong, and where.
+        BrokenJson: The body isn't UTF-8 or JSON, repeats a name in an object, or holds NaN or Infinity. The message
+            says what is wrong and where.
     """
     try:
         return _decoder.decode(body.decode("utf-8"))
@@ -28,34 +29,37 @@ def loads(body: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise BrokenJson(f"The body is not JSON: {error.msg} at {where}.") from None
     except RecursionError:
-        raise BrokenJson(f"The body is nested too deeply; {NESTING_MAX_LEVELS} levels are allowed.") from None
+        raise BrokenJson(f"The body is nested too deeply. Use at most {NESTING_MAX_LEVELS} levels.") from None
 
 
 def unsendable(value: Any) -> tuple[str, str] | None:
-    """The path of the first thing in ``value`` that no receiver could read, and a sentence about it."""
+    """Return the path of a part of ``value`` that a receiver couldn't read, and a sentence that says why.
+
+    Return ``None`` if every receiver can read the value.
+    """
     left: list[tuple[str, int, Any]] = [("", 1, value)]
     while left:
         path, level, item = left.pop()
         if isinstance(item, dict | list):
             if level > NESTING_MAX_LEVELS:
-                return shortened(path), f"This is nested too deeply; {NESTING_MAX_LEVELS} levels are allowed."
+                return shortened(path), f"This is nested too deeply. Use at most {NESTING_MAX_LEVELS} levels."
             children = item.items() if isinstance(item, dict) else enumerate(item)
             for name, child in children:
                 child_path = f"{shortened(path)}.{name}"
                 if isinstance(name, str) and not _is_text(name):
-                    return shortened(child_path), "The name holds half of a surrogate pair, which is no character."
+                    return shortened(child_path), "The name holds half of a surrogate pair, which is not a character."
                 left.append((child_path, level + 1, child))
         elif isinstance(item, str) and not _is_text(item):
-            return shortened(path), "The text holds half of a surrogate pair, which is no character."
+            return shortened(path), "The text holds half of a surrogate pair, which is not a character."
         elif isinstance(item, float) and not math.isfinite(item):
             return shortened(
                 path
-            ), f"The number is too large; up to 1.8e308 or {INTEGER_MAX_DIGITS:,} digits are allowed."
+            ), f"The number is too large. Use up to 1.8e308, or up to {INTEGER_MAX_DIGITS:,} digits."
     return None
 
 
 def shortened(text: str, characters: int = 200) -> str:
-    """``text``, cut where it is too long to be read in an error."""
+    """Return ``text``, cut to a length that fits into an error message."""
     return text if len(text) <= characters else text[:characters] + "…"
 
 
@@ -72,7 +76,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BrokenJson(f"The name {shortened(twice)!r} comes twice in one object.")
+        raise BrokenJson(f"The name {shortened(twice)!r} appears twice in one object. Remove one of them.")
     return found
 
 
@@ -81,7 +85,7 @@ def _integer(digits: str) -> float:
 
 
 def _constant(name: str) -> None:
-    raise BrokenJson(f"{name} is not JSON; leave the field out or write null.")
+    raise BrokenJson(f"{name} is not JSON. Leave the field out or write null.")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)

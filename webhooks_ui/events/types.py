@@ -1,4 +1,4 @@
-"""The catalogue: the 21 event types, what each means, and an example of its data. Imports nothing of ours."""
+"""The catalogue: the 21 event types, each with a description and an example. It imports no other module of ours."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class EventType:
-    """One kind of event; ``example`` is a realistic ``data``, to be copied before it is changed."""
+    """One type of event. ``example`` is realistic ``data``. Copy it before you change it."""
 
     name: str
     category: str
@@ -136,13 +136,13 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("contract.deleted", "A contract was deleted.", _CONTRACT | {"status": "deleted"}),
     (
         "contract.suspended",
-        "A contract was suspended; no license can be drawn from it.",
+        "A contract was suspended. It provides no licenses for now.",
         _CONTRACT | {"status": "suspended"},
     ),
     ("telemetry.received", "An application sent telemetry.", _TELEMETRY),
     (
         "telemetry.flagged",
-        "Telemetry points to misuse; flags says of what kind.",
+        "Telemetry points to misuse; flags says of which kind.",
         _TELEMETRY | {"flags": ["bypassed_activation", "environment_mismatch"]},
     ),
 )

@@ -1,17 +1,17 @@
 """The form that creates an API key."""
 
-from wtforms import Field, IntegerField, SelectField, StringField
+from wtforms import Field, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
-from webhooks_ui.forms import Form
+from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.models import Environment
 from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
 
 
 def _printable(form: Form, field: Field) -> None:
     if not (field.data or "").isprintable():
-        raise ValidationError("The name may hold no control characters; remove them.")
+        raise ValidationError("The name can't contain control characters. Remove them.")
 
 
 class ApiKeyForm(Form):
@@ -19,7 +19,7 @@ class ApiKeyForm(Form):
         "Name",
         [
             DataRequired("Give the key a name, such as the program that will use it."),
-            Length(max=NAME_MAX_CHARACTERS, message=f"The name may have at most {NAME_MAX_CHARACTERS} characters."),
+            Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters."),
             _printable,
         ],
         filters=[lambda value: (value or "").strip()],
@@ -27,12 +27,11 @@ class ApiKeyForm(Form):
     environment = SelectField(
         "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
     )
-    rate_per_minute = IntegerField(
+    rate_per_minute = WholeNumberField(
         "Requests per minute",
-        [
-            InputRequired(f"Enter a whole number from 1 to {RATE_PER_MINUTE_MAX:,}."),
-            NumberRange(1, RATE_PER_MINUTE_MAX, f"The rate must be from 1 to {RATE_PER_MINUTE_MAX:,}."),
-        ],
+        1,
+        RATE_PER_MINUTE_MAX,
+        f"Enter a whole number from 1 to {RATE_PER_MINUTE_MAX:,}.",
         default=RATE_PER_MINUTE_DEFAULT,
     )
 

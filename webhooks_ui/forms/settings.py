@@ -5,32 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, IntegerField, RadioField, TextAreaField
+from wtforms import Field, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, StopValidation, ValidationError
+from wtforms.validators import ValidationError
 
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
-from webhooks_ui.forms import Form
+from webhooks_ui.forms import Form, WholeNumberField
 
 RETENTION_DAYS = (7, 15, 30)
 ALERT_THRESHOLD_MAX = 1_000
-NO_THRESHOLD = f"The alert threshold must be a whole number from 1 to {ALERT_THRESHOLD_MAX:,}."
 ADDRESSES_MAX = 100
-
-
-class ThresholdField(IntegerField):  # type: ignore[misc]
-    """A whole number; whatever is none has the message of one that is out of range."""
-
-    def process_formdata(self, values: list[str]) -> None:
-        try:
-            super().process_formdata(values)
-        except ValueError:
-            raise ValueError(NO_THRESHOLD) from None
-
-    def pre_validate(self, form: object) -> None:
-        """Say it once."""
-        if self.process_errors:
-            raise StopValidation
 
 
 class SettingsForm(Form):
@@ -44,43 +28,45 @@ class SettingsForm(Form):
         choices=[SelectChoice(name, name.capitalize()) for name in SCHEDULES_SECONDS],
         validate_choice=False,
     )
-    alert_threshold = ThresholdField(
+    alert_threshold = WholeNumberField(
         "Alert threshold (failures in a row)",
-        [InputRequired(NO_THRESHOLD), NumberRange(1, ALERT_THRESHOLD_MAX, NO_THRESHOLD)],
+        1,
+        ALERT_THRESHOLD_MAX,
+        f"The alert threshold must be a whole number from 1 to {ALERT_THRESHOLD_MAX:,}.",
     )
     outgoing_addresses = TextAreaField("Outgoing addresses")
 
     @classmethod
     def fill(cls, saved: Mapping[str, Any], given: Mapping[str, str] | None = None) -> "SettingsForm":
-        """The form with what is saved, and over it what was ``given``: a setting that wasn't stays as it is."""
+        """Make the form from the ``saved`` settings, and replace those that were ``given``."""
         texts = {name: "\n".join(value) if isinstance(value, list) else str(value) for name, value in saved.items()}
         return cls(MultiDict(texts | dict(given or {})))
 
     def validate_retention_days(self, field: Field) -> None:
         if field.data not in map(str, RETENTION_DAYS):
-            raise ValidationError("Deliveries are kept for 7, 15 or 30 days: choose one.")
+            raise ValidationError("Deliveries can be kept for 7, 15 or 30 days. Choose one of these.")
 
     def validate_retry_schedule(self, field: Field) -> None:
         if field.data not in SCHEDULES_SECONDS:
             raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}.")
 
     def validate_outgoing_addresses(self, field: Field) -> None:
-        """One IP address or network a line; kept as a list of texts."""
+        """Accept one IP address or network per line. Empty lines don't count."""
         if len(_lines(field.data)) > ADDRESSES_MAX:
-            raise ValidationError(f"There may be at most {ADDRESSES_MAX} outgoing addresses.")
+            raise ValidationError(f"There can be at most {ADDRESSES_MAX} outgoing addresses. Remove some of them.")
         for number, line in enumerate((field.data or "").splitlines(), 1):
             try:
                 if line.strip():
                     ipaddress.ip_network(line.strip(), strict=False)
             except ValueError:
                 raise ValidationError(
-                    f"Outgoing addresses, line {number}: {line.strip()[:50]!r} is no IP address or network. "
-                    "Write one a line, such as 203.0.113.7 or 203.0.113.0/28."
+                    f"Outgoing addresses, line {number}: {line.strip()[:50]!r} is not an IP address or network. "
+                    "Enter one per line, such as 203.0.113.7 or 203.0.113.0/28."
                 ) from None
 
     @property
     def values(self) -> dict[str, object]:
-        """What to save, by the names of the settings."""
+        """Return what to save, by the names of the settings."""
         addresses = _lines(self.outgoing_addresses.data)
         return {**self.data, "retention_days": int(self.retention_days.data), "outgoing_addresses": addresses}
 

@@ -8,7 +8,7 @@ from wtforms import Field, HiddenField, SelectField, SelectMultipleField, String
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, describe
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.forms import Form
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
@@ -20,12 +20,12 @@ LINE_BREAKS = "\r\n\t"
 
 
 def switch_value(text: str) -> bool | None:
-    """What the words of a switch mean; ``None`` for any other."""
+    """Return the state that a word stands for, or None for any other word."""
     return SWITCH_WORDS.get(text.strip().lower())
 
 
 class SwitchField(Field):  # type: ignore[misc]
-    """On or off. The last value counts: a page sends ``false``, and after it what the checkbox adds."""
+    """On or off. The last value counts, because a page sends ``false`` before the value of the checkbox."""
 
     data: bool | None
 
@@ -44,13 +44,13 @@ def _stripped(value: str | None) -> str:
 
 def _visible(form: Form, field: Field) -> None:
     if not any(unicodedata.category(character)[0] not in "CZ" for character in field.data or ""):
-        raise ValidationError(f"{field.label.text} needs a character that can be seen.")
+        raise ValidationError(f"{field.label.text} must contain at least one visible character.")
 
 
 def _no_control_characters(allowed: str = "") -> Any:
     def check(form: Form, field: Field) -> None:
         if any(unicodedata.category(character) == "Cc" and character not in allowed for character in field.data or ""):
-            raise ValidationError(f"{field.label.text} may hold no control characters; remove them.")
+            raise ValidationError(f"{field.label.text} can't contain control characters. Remove them.")
 
     return check
 
@@ -66,7 +66,7 @@ class WebhookForm(Form):
         "Name",
         [
             DataRequired("Give the webhook a name."),
-            Length(max=NAME_MAX_CHARACTERS, message=f"The name may have at most {NAME_MAX_CHARACTERS} characters."),
+            Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters."),
             _no_control_characters(),
             _visible,
         ],
@@ -81,7 +81,7 @@ class WebhookForm(Form):
         [
             Length(
                 max=DESCRIPTION_MAX_CHARACTERS,
-                message=f"The description may have at most {DESCRIPTION_MAX_CHARACTERS:,} characters.",
+                message=f"The description can have at most {DESCRIPTION_MAX_CHARACTERS:,} characters.",
             ),
             _no_control_characters(LINE_BREAKS),
         ],
@@ -89,13 +89,17 @@ class WebhookForm(Form):
     )
     active = SwitchField("Active", default=True)
     events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
-    secret = StringField("Secret", filters=[_stripped])
+    secret = StringField("Webhook Secret", filters=[_stripped])
     format = SelectField(
         "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
     )
     retry_schedule = SelectField(
         "Retry schedule",
-        choices=[SelectChoice("", "As in the settings"), *(SelectChoice(n, n.capitalize()) for n in SCHEDULES_SECONDS)],
+        description=" ".join(f"{name.capitalize()}: {describe(name)}." for name in SCHEDULES_SECONDS),
+        choices=[
+            SelectChoice("", "Same as in Settings"),
+            *(SelectChoice(name, name.capitalize()) for name in SCHEDULES_SECONDS),
+        ],
         default="",
         validate_choice=False,
     )
@@ -103,12 +107,12 @@ class WebhookForm(Form):
 
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookForm":
-        """The form that shows ``webhook``, or what was sent for it; what was not sent stays as it is."""
+        """Make the form for ``webhook``. Fields of the request replace the stored values."""
         return cls(data=_values(webhook) | {"version": str(webhook.version)})
 
     @classmethod
     def copy_of(cls, webhook: Webhook) -> "WebhookForm":
-        """The form that creates another webhook like ``webhook``, with a secret of its own."""
+        """Make the form for a copy of ``webhook``, with a new secret."""
         return cls(formdata=None, data=_values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"})
 
     def validate_url(self, field: Field) -> None:
@@ -125,7 +129,7 @@ class WebhookForm(Form):
         if not field.data:
             raise ValidationError("Choose at least one event type.")
         if unknown := [name for name in field.data if name not in EVENT_TYPES]:
-            raise ValidationError(f"There is no event type {unknown[0][:64]!r}; choose from the list.")
+            raise ValidationError(f"There is no event type {unknown[0][:64]!r}. Choose from the list.")
 
     def validate_secret(self, field: Field) -> None:
         if not field.data:
@@ -133,7 +137,7 @@ class WebhookForm(Form):
         try:
             secret_box.key_bytes(field.data)
         except ValueError as error:
-            raise ValidationError(f"{error}. Correct the secret, or leave it empty.") from None
+            raise ValidationError(f"{error}. Correct the secret, or leave the field empty.") from None
 
     def validate_format(self, field: Field) -> None:
         if field.data not in tuple(WebhookFormat):
@@ -145,7 +149,7 @@ class WebhookForm(Form):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What ``webhook_changes`` takes: the columns, and the event types in the order of their names."""
+        """Return the values of the columns, and the event types sorted by name, as ``webhooks.changes`` takes them."""
         names = ("name", "url", "environment", "description", "format", "active")
         values = {name: self.data[name] for name in names} | {"retry_schedule": self.retry_schedule.data or None}
         return values | {"event_types": sorted(set(self.events.data or []))}

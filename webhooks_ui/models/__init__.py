@@ -1,4 +1,4 @@
-"""The tables, a noun a file."""
+"""The tables. Each file holds one noun."""
 
 from webhooks_ui.models.api_key import ApiKey
 from webhooks_ui.models.attempt import Attempt

@@ -1,4 +1,4 @@
-"""An API key: lets a publisher into one environment. Only its hash is stored."""
+"""An API key: gives a publisher access to one environment. Only its hash is stored."""
 
 import hashlib
 import secrets
@@ -21,17 +21,17 @@ class ApiKey(db.Model):  # type: ignore[name-defined,misc]
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_MAX_CHARACTERS))
-    prefix: Mapped[str] = mapped_column(String(16))  # km_ and a few characters, to tell keys apart
+    prefix: Mapped[str] = mapped_column(String(16))  # the start of the key, so that people can tell keys apart
     digest: Mapped[str] = mapped_column(String(64), unique=True)  # SHA-256: the key is random, so no salt is needed
     environment: Mapped[str] = mapped_column(String(16))
     rate_per_minute: Mapped[int] = mapped_column(default=RATE_PER_MINUTE_DEFAULT)  # requests
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # written at most once a minute
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @classmethod
     def make(cls, name: str, environment: str, rate_per_minute: int = RATE_PER_MINUTE_DEFAULT) -> tuple["ApiKey", str]:
-        """A new key and, for the only time, its text ``km_…``."""
+        """Return a new key and its text ``km_…``, which can't be read again later."""
         text = f"km_{secrets.token_urlsafe(32)}"
         key = cls(
             name=name,
@@ -44,5 +44,5 @@ class ApiKey(db.Model):  # type: ignore[name-defined,misc]
 
 
 def digest(text: str) -> str:
-    """The stored form of a key: the hexadecimal SHA-256 of its text."""
+    """Return the stored form of a key: the hexadecimal SHA-256 of its text."""
     return hashlib.sha256(text.encode()).hexdigest()

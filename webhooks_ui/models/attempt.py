@@ -1,4 +1,4 @@
-"""An attempt: one HTTP request of a delivery, with what came back."""
+"""An attempt: one HTTP request of a delivery, and its response."""
 
 from datetime import datetime
 from typing import Any
@@ -20,13 +20,13 @@ class Attempt(db.Model):  # type: ignore[name-defined,misc]
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     duration_ms: Mapped[int] = mapped_column()
     outcome: Mapped[str] = mapped_column(String(32))
-    detail: Mapped[str] = mapped_column(Text, default="")  # the error in the words of the library that raised it
+    detail: Mapped[str] = mapped_column(Text, default="")  # the message of the library's error
     url: Mapped[str] = mapped_column(Text)
-    address: Mapped[str | None] = mapped_column(String(64))  # connected to, with its port
-    tls: Mapped[str | None] = mapped_column(String(64))  # protocol and cipher, None over plain HTTP
+    address: Mapped[str | None] = mapped_column(String(64))  # the IP address and port of the endpoint
+    tls: Mapped[str | None] = mapped_column(String(64))  # protocol and cipher. None over plain HTTP
     request_headers: Mapped[dict[str, Any]] = mapped_column(JSON)
     response_code: Mapped[int | None] = mapped_column()
-    response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs: a name may come twice
+    response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs, because a name may repeat
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 10 KiB, decoded
     response_truncated: Mapped[bool] = mapped_column(default=False)
 

@@ -1,4 +1,4 @@
-"""An audit entry: who did what, when, from where. Never holds a secret."""
+"""An audit entry: who did what, when, and from where. It never holds a secret."""
 
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,12 @@ class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
     actor: Mapped[str] = mapped_column(String(254))  # an e-mail address, "system", or "key km_…"
-    address: Mapped[str | None] = mapped_column(String(64))  # of the client
-    action: Mapped[str] = mapped_column(String(64))  # webhook.updated, api_key.revoked, …
+    address: Mapped[str | None] = mapped_column(String(64))  # the IP address of the client
+    action: Mapped[str] = mapped_column(String(64))  # such as webhook.updated or api_key.revoked
     object_type: Mapped[str] = mapped_column(String(32))
     object_id: Mapped[int | None] = mapped_column(BigId)
     object_name: Mapped[str] = mapped_column(Text, default="")
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the changed fields, as they were
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # and as they are
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the changed fields with their old values
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # the changed fields with their new values
 
     __table_args__ = (Index("ix_audit_entries_object", "object_type", "object_id", "id"),)

@@ -1,4 +1,4 @@
-"""A bulk action: something an admin does to many deliveries, a batch at a time, with its progress."""
+"""A bulk action: what an admin does to many deliveries. It runs in batches and shows its progress."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -31,12 +31,13 @@ class BulkAction(db.Model):  # type: ignore[name-defined,misc]
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # which rows it is about
+    filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # these choose the rows
     actor: Mapped[str] = mapped_column(String(254))
     status: Mapped[str] = mapped_column(String(16), default=BulkActionStatus.RUNNING)
-    start_id: Mapped[int] = mapped_column(BigId)  # it walks from here …
-    end_id: Mapped[int] = mapped_column(BigId)  # … to there, up or down
-    place: Mapped[int] = mapped_column(BigId)  # and has come so far
+    # It works through the ids from start_id to end_id, upward or downward. place is the id that it has reached.
+    start_id: Mapped[int] = mapped_column(BigId)
+    end_id: Mapped[int] = mapped_column(BigId)
+    place: Mapped[int] = mapped_column(BigId)
     changed_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -49,7 +50,7 @@ class BulkAction(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def progress(self) -> float:
-        """How much of the way is done, from 0 to 1."""
+        """The finished share of the work, from 0 to 1."""
         if self.status == BulkActionStatus.FINISHED or self.start_id == self.end_id:
             return 1.0
         return abs(self.place - self.start_id) / abs(self.end_id - self.start_id)

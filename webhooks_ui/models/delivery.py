@@ -20,7 +20,7 @@ class DeliveryStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-RETRYING = "retrying"  # how a pending delivery that has failed at least once is shown, and filtered
+RETRYING = "retrying"  # pages and filters use this for a pending delivery that has failed at least once
 
 
 class DeliveryTrigger(StrEnum):
@@ -42,18 +42,20 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     event_id: Mapped[int] = mapped_column(BigId, ForeignKey("events.id"))
     webhook_id: Mapped[int] = mapped_column(BigId, ForeignKey("webhooks.id"))
-    event_type: Mapped[str] = mapped_column(String(64))  # the event's, repeated here for the log's filters
-    environment: Mapped[str] = mapped_column(String(16))  # likewise
+    # Copied from the event for the filters of the log
+    event_type: Mapped[str] = mapped_column(String(64))
+    environment: Mapped[str] = mapped_column(String(16))
     trigger: Mapped[str] = mapped_column(String(16), default=DeliveryTrigger.EVENT)
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
 
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # pending: when a worker may take it; leased: the end
-    lease_token: Mapped[str | None] = mapped_column(String(32))  # of the worker that holds it
-    forced: Mapped[bool] = mapped_column(default=False, server_default=false())  # an admin wants it now, whatever holds
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it, or the end of its lease
+    lease_token: Mapped[str | None] = mapped_column(String(32))  # identifies the worker that holds it
+    forced: Mapped[bool] = mapped_column(default=False, server_default=false())  # send even to an inactive webhook
     attempts_count: Mapped[int] = mapped_column(default=0)
-    attempts_allowed: Mapped[int | None] = mapped_column()  # None: as many as the retry schedule has
+    attempts_allowed: Mapped[int | None] = mapped_column()  # None means the number in the retry schedule
 
-    response_code: Mapped[int | None] = mapped_column()  # this and the next three: of the last attempt
+    # The last attempt
+    response_code: Mapped[int | None] = mapped_column()
     outcome: Mapped[str | None] = mapped_column(String(32))
     duration_ms: Mapped[int | None] = mapped_column()
     last_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -66,28 +68,28 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     __table_args__ = (
         Index(
             "ix_deliveries_due", "webhook_id", "due_at", "id", sqlite_where=PENDING, postgresql_where=PENDING
-        ),  # claim: the next of each webhook
+        ),  # for claiming the next deliveries of each webhook
         Index("ix_deliveries_forced", "due_at", sqlite_where=FORCED, postgresql_where=FORCED),
         Index("ix_deliveries_webhook", "webhook_id", "id"),
         Index("ix_deliveries_event", "event_id"),
         Index(
             "ix_deliveries_unsettled", "status", "id", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED
-        ),  # the log: the few that weren't delivered, among millions that were
+        ),  # for the log: finds the few deliveries that weren't delivered among millions that were
     )
 
     @property
     def next_attempt_at(self) -> datetime | None:
-        """When the next attempt is planned; ``None`` while one is under way, and at the end."""
+        """The time of the next attempt. ``None`` while one is under way, and when there will be none."""
         return self.due_at if self.status == DeliveryStatus.PENDING and not self.is_under_way else None
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a worker holds it; one whose lease ran out was killed, and holds nothing any more."""
+        """Whether a worker holds the delivery. An expired lease doesn't count, because its worker was killed."""
         return self.lease_token is not None and self.due_at is not None and self.due_at > utcnow()
 
     @property
     def shown_status(self) -> str:
-        """The status as people read it: a pending one that has failed before is ``retrying``."""
+        """The status that pages show: ``retrying`` for a pending delivery that has failed before."""
         return RETRYING if self.status == DeliveryStatus.PENDING and self.attempts_count else self.status
 
     @property

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webhooks_ui.database import db
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
-# In byte order on every database, so that an index finds what begins with a text
+# Sorted by bytes on every database, so that an index finds the ids that begin with a text
 PUBLIC_ID = String(128).with_variant(String(128, collation="C"), "postgresql")
 
 
@@ -16,10 +16,10 @@ class Event(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    public_id: Mapped[str] = mapped_column(PUBLIC_ID)  # evt_…: webhook-id, and the publisher's idempotency key
+    public_id: Mapped[str] = mapped_column(PUBLIC_ID)  # the webhook-id header, and the publisher's idempotency key
     type: Mapped[str] = mapped_column(String(64))
     environment: Mapped[str] = mapped_column(String(16))
-    body: Mapped[bytes] = mapped_column(LargeBinary)  # the exact bytes every attempt sends
+    body: Mapped[bytes] = mapped_column(LargeBinary)  # the exact bytes that every attempt sends
     deliveries_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
 

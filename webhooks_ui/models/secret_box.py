@@ -1,4 +1,4 @@
-"""Signing secrets: made, checked, and kept encrypted at rest (Fernet, newest key first)."""
+"""Makes, checks and encrypts signing secrets. They are stored encrypted (Fernet) with the newest key."""
 
 import base64
 import binascii
@@ -14,24 +14,24 @@ SECRET_MIN_BYTES, SECRET_MAX_BYTES = 24, 64  # Standard Webhooks, "Signature sch
 
 
 def generate() -> str:
-    """A new secret: ``whsec_`` and the base64 of 32 random bytes."""
+    """Return a new secret: ``whsec_`` and the base64 of 32 random bytes."""
     return PREFIX + base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()
 
 
 def key_bytes(secret: str) -> bytes:
-    """The HMAC key in a secret: what follows ``whsec_``, base64-decoded.
+    """Return the HMAC key in a secret: the bytes of the base64 after ``whsec_``.
 
     Raises:
-        ValueError: it doesn't start with ``whsec_``, is no base64, or has not 24 to 64 bytes.
+        ValueError: The secret doesn't start with ``whsec_``, isn't base64, or doesn't have 24 to 64 bytes.
     """
     if not secret.startswith(PREFIX):
         raise ValueError(f"A secret starts with {PREFIX}")
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"What follows {PREFIX} must be base64") from None
+        raise ValueError(f"The part after {PREFIX} must be base64") from None
     if not SECRET_MIN_BYTES <= len(key) <= SECRET_MAX_BYTES:
-        raise ValueError(f"A secret has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes, this one {len(key)}")
+        raise ValueError(f"A secret has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes, but this one has {len(key)}")
     return key
 
 
@@ -40,16 +40,16 @@ def encrypt(secret: str) -> str:
 
 
 def decrypt(encrypted: str) -> str:
-    """The secret in clear.
+    """Return the decrypted secret.
 
     Raises:
-        cryptography.fernet.InvalidToken: none of ``ENCRYPTION_KEYS`` made it.
+        cryptography.fernet.InvalidToken: None of ``ENCRYPTION_KEYS`` encrypted it.
     """
     return _decrypt(encrypted, tuple(current_app.config["ENCRYPTION_KEYS"]))
 
 
 def rotate(encrypted: str) -> str:
-    """The same secret, encrypted with the newest key."""
+    """Return the same secret, encrypted with the newest key."""
     return _box(tuple(current_app.config["ENCRYPTION_KEYS"])).rotate(encrypted.encode()).decode()
 
 

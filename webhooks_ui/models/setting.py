@@ -1,4 +1,4 @@
-"""Settings that a super admin changes in the page, as opposed to config.py's."""
+"""Settings that a super admin changes on the Settings page. config.py holds those of the environment."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from webhooks_ui.database import db
 DEFAULTS: dict[str, Any] = {
     "retention_days": 30,
     "retry_schedule": "default",
-    "alert_threshold": 10,  # failures in a row that open a webhook's breaker and raise a notice
+    "alert_threshold": 10,  # this many failures in a row open a webhook's breaker and show a notice
     "outgoing_addresses": [],
 }
 
@@ -23,16 +23,16 @@ class Setting(db.Model):  # type: ignore[name-defined,misc]
 
 
 def get_settings() -> dict[str, Any]:
-    """All settings, the default where nothing was saved."""
+    """Return all settings. Settings that were never saved have their defaults."""
     saved = db.session.execute(db.select(Setting.name, Setting.value)).all()
     return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
 
 
 def set_settings(values: dict[str, Any]) -> None:
-    """Save ``values``; the caller commits.
+    """Save ``values``. The caller commits.
 
     Raises:
-        KeyError: a name is not in ``DEFAULTS``.
+        KeyError: A name is not in ``DEFAULTS``.
     """
     for name, value in values.items():
         if name not in DEFAULTS:

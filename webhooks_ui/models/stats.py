@@ -1,4 +1,4 @@
-"""Hourly counts of attempts by result and duration. They outlive the log."""
+"""Hourly counts of attempts by result and duration. They stay when the log is purged."""
 
 from datetime import datetime
 
@@ -22,5 +22,5 @@ class Stats(db.Model):  # type: ignore[name-defined,misc]
 
 
 def duration_bucket_ms(duration_ms: int) -> int:
-    """The bucket of a duration in milliseconds."""
+    """Return the bucket of a duration in milliseconds."""
     return next((end for end in DURATION_BUCKETS_MS if duration_ms <= end), DURATION_BUCKETS_MS[-1])

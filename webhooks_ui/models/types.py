@@ -1,4 +1,4 @@
-"""Column types that every table shares."""
+"""Column types that the tables share."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Integer
 from sqlalchemy.types import TypeDecorator
 
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in a column declared INTEGER
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite generates ids only in a column declared INTEGER
 
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware ``datetime`` in UTC, on every database.
 
     Raises:
-        ValueError: a naive ``datetime`` is bound.
+        ValueError: A value has no time zone.
     """
 
     impl = DateTime(timezone=True)
@@ -23,7 +23,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone can't be stored")
+            raise ValueError("A time without a time zone can't be stored.")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
@@ -33,5 +33,5 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def utcnow() -> datetime:
-    """The present time, aware, in UTC."""
+    """Return the current time as an aware ``datetime`` in UTC."""
     return datetime.now(UTC)

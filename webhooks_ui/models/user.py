@@ -1,4 +1,4 @@
-"""A person who signs in to the admin portal."""
+"""A user: a person who signs in to the admin portal."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ PASSWORD_MIN_CHARACTERS = 8
 
 
 class Role(StrEnum):
-    """What a person may do, highest first: ``web/permissions`` says for each page which role it needs."""
+    """The roles, highest first. ``web/permissions`` says which role each page needs."""
 
     SUPER_ADMIN = "super_admin"
     ADMIN = "admin"
@@ -42,5 +42,5 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
         return check_password_hash(self.password_hash, password)
 
     def get_id(self) -> str:
-        """What the session keeps: the id and the end of the hash, so that a new password ends old sessions."""
+        """Return what the session stores: the id and the end of the hash, so that a new password ends old sessions."""
         return f"{self.id}.{self.password_hash[-16:]}"

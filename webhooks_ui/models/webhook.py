@@ -14,10 +14,10 @@ from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
 DESCRIPTION_MAX_CHARACTERS = 1_000
-SEARCHED_CHARACTERS = 500  # of name and URL: PostgreSQL's indexes have room for 2,700 bytes a row
+SEARCHED_CHARACTERS = 500  # a row in an index of PostgreSQL has room for 2,700 bytes
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
-# Conditions of indexes. Queries say the same by IS_LIVE and the others below.
+# Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_BE_NOTICED below, which mean the same.
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 _MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")
@@ -30,7 +30,7 @@ class Environment(StrEnum):
 
 
 class WebhookStatus(StrEnum):
-    """What a webhook is seen to be; derived, never stored."""
+    """The status of a webhook as people see it. It is computed and never stored."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -39,12 +39,12 @@ class WebhookStatus(StrEnum):
 
     @property
     def label(self) -> str:
-        """The status as people read it."""
+        """The name of the status on the pages."""
         return "Disabled automatically" if self is WebhookStatus.DISABLED else self.capitalize()
 
 
 def status_of(active: bool, breaker_opened_at: object, disabled_at: object) -> WebhookStatus:
-    """What a webhook with these columns is seen to be; of the two times it matters only whether they are there."""
+    """Return the status of a webhook with these columns. Of the two times, only whether they are set matters."""
     if not active:
         return WebhookStatus.DISABLED if disabled_at else WebhookStatus.INACTIVE
     return WebhookStatus.FAILING if breaker_opened_at else WebhookStatus.ACTIVE
@@ -77,47 +77,47 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     description: Mapped[str] = mapped_column(Text, default="", server_default="")
     format: Mapped[str] = mapped_column(String(16), default=WebhookFormat.JSON, server_default="json")
     active: Mapped[bool] = mapped_column(default=True)
-    version: Mapped[int] = mapped_column(default=1)  # counts what people change, so that two edits can't overlap
+    version: Mapped[int] = mapped_column(default=1)  # rises with each edit, so that no edit overwrites another
 
     secret_encrypted: Mapped[str] = mapped_column(Text)
     previous_secret_encrypted: Mapped[str | None] = mapped_column(Text)
     previous_secret_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None: as the settings say
+    retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None means the schedule in the settings
 
     consecutive_failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     breaker_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # while the breaker is open: the next probe
+    probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the next probe while the breaker is open
     probes_failed: Mapped[int] = mapped_column(default=0)
-    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set when the engine, not a person, did it
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set if a worker disabled it, not a person
     disabled_reason: Mapped[str | None] = mapped_column(Text)
-    notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when admins last got a mail about it
+    notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when admins last got mail about it
 
     name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
     search_text: Mapped[str] = mapped_column(Text, default=lambda row: _search_text(**_typed(row)), deferred=True)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # its log outlives it
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the row stays for its deliveries in the log
 
     subscriptions: Mapped[list["Subscription"]] = relationship(
         back_populates="webhook", cascade="all, delete-orphan", order_by="Subscription.event_type"
     )
 
     __table_args__ = (
-        # Each of the next two holds all that the list looks at: no row is read that isn't shown.
+        # The next two hold every column that the list filters by, so that only the shown rows are read.
         Index("ix_webhooks_by_creation", "created_at", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=_DELETED, postgresql_where=_DELETED),
         Index("ix_webhooks_counted", "environment", "active", sqlite_where=_LIVE, postgresql_where=_LIVE),
-        # The badge on every page
+        # For the badge on every page
         Index("ix_webhooks_noticed", "id", sqlite_where=_MAY_BE_NOTICED, postgresql_where=_MAY_BE_NOTICED),
     )
 
     @validates("name", "url")
     def _keep_keys(self, field: str, value: str) -> str:
-        """What the list sorts by and searches follows the name and the URL."""
+        """Update the columns that the list sorts by and searches when the name or the URL changes."""
         typed = {"name": self.name or "", "url": self.url or ""} | {field: value}
         self.name_key, self.search_text = _name_key(**typed), _search_text(**typed)
         return value
@@ -133,7 +133,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def secret(self) -> str:
-        """The signing secret in clear, ``whsec_…``."""
+        """The decrypted signing secret, ``whsec_…``."""
         return secret_box.decrypt(self.secret_encrypted)
 
     @secret.setter
@@ -149,7 +149,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         return status_of(self.active, self.breaker_opened_at, self.disabled_at)
 
     def clear_health(self) -> None:
-        """Forget past failures, as when an admin switches the webhook on again."""
+        """Reset the health columns, as when an admin activates the webhook again."""
         self.consecutive_failures = self.probes_failed = 0
         self.failing_since = self.breaker_opened_at = self.probe_at = None
         self.disabled_at = self.disabled_reason = None
@@ -157,16 +157,17 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
 IS_LIVE = Webhook.deleted_at.is_(None)
 IS_DELETED = Webhook.deleted_at.is_not(None)
-IS_ON = and_(Webhook.active, IS_LIVE)  # it gets the events that are published from now on
-IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries go out freely
-STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # status_of, in SQL
+IS_ON = and_(Webhook.active, IS_LIVE)  # new events are delivered to it
+IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries are sent when they are due
+STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # the same as status_of, in SQL
     WebhookStatus.ACTIVE: and_(Webhook.active, Webhook.breaker_opened_at.is_(None)),
     WebhookStatus.FAILING: and_(Webhook.active, Webhook.breaker_opened_at.is_not(None)),
     WebhookStatus.INACTIVE: and_(~Webhook.active, Webhook.disabled_at.is_(None)),
     WebhookStatus.DISABLED: and_(~Webhook.active, Webhook.disabled_at.is_not(None)),
 }
-MAY_BE_NOTICED = or_(Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None))  # as its index has it
-IS_NOTICED = and_(  # people must be told of it
+# The condition of ix_webhooks_noticed
+MAY_BE_NOTICED = or_(Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None))
+IS_NOTICED = and_(  # pages show a notice about it
     IS_LIVE, MAY_BE_NOTICED, or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED])
 )
 

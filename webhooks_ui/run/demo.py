@@ -1,6 +1,6 @@
-"""What ``make demo`` adds: sample webhooks, endpoints of several tempers, and a trickle of events.
+"""The part that ``make demo`` adds: sample webhooks, endpoints that behave differently, and a slow stream of events.
 
-``python -m webhooks_ui.run.demo``. Sample rows are made once; the trickle goes on until the process ends.
+Run ``python -m webhooks_ui.run.demo``. It makes the sample rows once, and publishes events until it is stopped.
 """
 
 import random
@@ -18,13 +18,13 @@ from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import Environment, Stats, Webhook, secret_box, utcnow
 
-PORT = 8_900  # tried first; the sample webhooks keep whatever was free when they were made
+PORT = 8_900  # tried first. If it is taken, the endpoints use any free port
 EVENT_SECONDS = 1.5
 HISTORY_HOURS = 7 * 24
 
 
 class Sample(NamedTuple):
-    """A sample webhook; ``path`` chooses how its endpoint behaves."""
+    """A sample webhook. ``path`` chooses how its endpoint behaves."""
 
     name: str
     path: str
@@ -48,7 +48,7 @@ SAMPLES = (
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers as its path says."""
+    """Answers as the path of the request says."""
 
     protocol_version = "HTTP/1.1"
     count = 0
@@ -67,11 +67,11 @@ class Endpoint(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the delivery log tells it better."""
+        """Log nothing. The delivery log shows the requests."""
 
 
 def serve() -> int:
-    """Start the endpoints in a thread; their port."""
+    """Start the endpoints in a thread. Return their port."""
     ThreadingHTTPServer.daemon_threads = True
     for port in (PORT, 0):
         try:
@@ -80,11 +80,14 @@ def serve() -> int:
             continue
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return int(server.server_address[1])
-    raise OSError("no free port for the demo's endpoints")
+    raise OSError("There is no free port for the endpoints of the demo.")
 
 
 def make_samples(port: int) -> None:
-    """Make the sample webhooks, with a week of statistics, unless there are webhooks already; move them to ``port``."""
+    """Make the sample webhooks with a week of statistics, unless there are webhooks already.
+
+    If the sample webhooks exist, change their URLs to ``port``.
+    """
     with writing():
         existing = db.session.scalars(db.select(Webhook).where(Webhook.url.like("http://127.0.0.1:%"))).all()
         for webhook in existing:
@@ -109,7 +112,7 @@ def make_samples(port: int) -> None:
 
 
 def _add_history(webhook: Webhook, path: str) -> None:
-    """Statistics of the week before, so that the charts have something to show."""
+    """Add statistics of the last week, so that the charts have something to show."""
     hour = utcnow().replace(minute=0, second=0, microsecond=0)
     share_failed = {"/flaky": 0.3, "/broken": 0.05}.get(path, 0.005)
     for ago in range(1, HISTORY_HOURS):

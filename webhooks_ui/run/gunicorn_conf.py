@@ -1,4 +1,4 @@
-"""gunicorn's settings: ``gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app``."""
+"""The settings of gunicorn: ``gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app``."""
 
 import gc
 import sys
@@ -16,11 +16,11 @@ bind = f"{_host}:{_settings['PORT']}"
 worker_class = "gthread"
 workers = 2
 threads = 4
-preload_app = True  # the workers share the memory of what is loaded once
-reuse_port = True  # a successor can listen while its predecessor ends
+preload_app = True  # the workers share the memory of the loaded code
+reuse_port = True  # a new server can listen while the old one stops
 keepalive = 15
 graceful_timeout = 10
-limit_request_line = 8_190  # the most that it allows: the log polls with a mark for each unfinished row
+limit_request_line = 8_190  # the maximum of gunicorn, because the log polls with a mark for each unfinished row
 limit_request_field_size = 8_190
 loglevel = "warning"
 control_socket_disable = True
@@ -31,14 +31,17 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
-    """Before the workers are forked: don't look through what is loaded for garbage again and again.
+    """Exclude the loaded code from garbage collection, before the workers are forked.
 
-    A full collection would pause a worker for 100 ms, and unshare the memory that it touches.
+    Otherwise a full collection would pause a worker for 100 ms and end the sharing of the memory that it touches.
     """
     gc.collect()
     gc.freeze()
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Let a thread whose answer came go on soon: a request is many short waits, and each could cost Python's 5 ms."""
+    """Make Python switch threads sooner.
+
+    A request waits many times for a short answer. After each wait, its thread could wait 5 ms more for the interpreter.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -1,6 +1,6 @@
-"""Keeps the supervisor alive, as the supervisor keeps the rest alive. Small, for it stays in memory.
+"""Restarts the supervisor if it dies. The supervisor does the same for all other processes.
 
-``python -m webhooks_ui.run.keeper supervisord.conf``
+Run ``python -m webhooks_ui.run.keeper supervisord.conf``. The module imports little, because it stays in memory.
 """
 
 import os
@@ -16,7 +16,7 @@ RESTART_SECONDS = 1.0
 
 
 def main() -> None:
-    """Run supervisord until SIGINT or SIGTERM. Start it again if it dies otherwise."""
+    """Run supervisord until SIGINT, SIGTERM or SIGHUP. Start it again if it dies."""
     stopping = False
     child: subprocess.Popen[bytes] | None = None
     keeper = os.getpid()
@@ -28,7 +28,7 @@ def main() -> None:
             child.send_signal(signal.SIGTERM)
 
     def become_supervisor() -> None:
-        """Run in the child, which becomes supervisord: its id is what the processes below it compare with."""
+        """Prepare the child process that becomes supervisord. Its children compare their parent's id with this one."""
         die_with_parent(keeper)
         os.environ[SUPERVISOR] = str(os.getpid())
 
@@ -40,7 +40,7 @@ def main() -> None:
         child = subprocess.Popen(command, preexec_fn=become_supervisor, start_new_session=True)  # noqa: S603
         child.wait()
         if not stopping:
-            print("The supervisor died; starting it again.", file=sys.stderr, flush=True)
+            print("The supervisor died. Starting it again.", file=sys.stderr, flush=True)
             time.sleep(RESTART_SECONDS)
 
 

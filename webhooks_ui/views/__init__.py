@@ -1,4 +1,4 @@
-"""The pages: a blueprint each."""
+"""The pages, a blueprint for each part."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""API keys: what lets publishers in. The text of a key is shown once."""
+"""API keys: listed, created and revoked. The text of a key is shown once."""
 
 from flask import Blueprint, Response, abort, flash, make_response, render_template, request, url_for
 from sqlalchemy import select
@@ -23,7 +23,7 @@ def index() -> Response:
 
 @blueprint.post("")
 def create() -> Response:
-    """The only answer that ever holds the key."""
+    """Create a key and show it. No other page contains its text."""
     form = ApiKeyForm(MultiDict({"rate_per_minute": str(RATE_PER_MINUTE_DEFAULT)} | request.form.to_dict()))
     if not form.validate():
         return _page(form, 422)
@@ -41,7 +41,7 @@ def confirm_revoke(key_id: int) -> str:
 
 @blueprint.post("/<int:key_id>/revoke")
 def revoke(key_id: int) -> BaseResponse:
-    """At once and for good; a key that was revoked before stays as it is."""
+    """Revoke the key. This does nothing if the key was revoked before."""
     with writing():
         key = _load(key_id)
         api_keys.revoke(key)

@@ -1,4 +1,4 @@
-"""The catalogue of event types, with examples."""
+"""The catalog of event types, with examples."""
 
 from flask import Blueprint, render_template, request
 

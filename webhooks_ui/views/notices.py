@@ -1,4 +1,4 @@
-"""Notices: a badge on the bell of every page, and the list behind it."""
+"""Notices: their number on the bell of every page, and their list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The command palette: a few letters lead to a page or a webhook."""
+"""The command palette, which finds pages and webhooks by name."""
 
 from flask import Blueprint, Response, request, url_for
 
@@ -10,8 +10,8 @@ from webhooks_ui.webhooks.pages import find_page
 WEBHOOKS_MAX = 8
 PAGES = {
     "webhooks.index": "Webhooks",
-    "webhooks.new": "Create a webhook",
-    "deliveries.index": "Delivery Logs",
+    "webhooks.new": "Create Webhook",
+    "deliveries.index": "Webhook Deliveries",
     "event_types.index": "Event Types",
     "api_keys.index": "API Keys",
     "notices.index": "Notices",

@@ -1,4 +1,4 @@
-"""What a person chooses for themselves and this browser remembers."""
+"""The choices that a browser remembers: the environment and the theme."""
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response

@@ -33,9 +33,9 @@ def create() -> BaseResponse:
         return _page(form, 422)
     user = _find(form.email.data or "", form.password.data or "")
     if user is None:
-        form.password.errors = ["That e-mail address and password don't go together. Check both and try again."]
+        form.password.errors = ["The email address or the password is wrong. Check both and try again."]
         return _page(form, 422)
-    session.clear()  # nothing that was there before the sign-in lives on
+    session.clear()  # drops what was there before, against session fixation
     session.permanent = True
     login_user(user)
     return redirect(safe_next(request.args.get("next")), 303)
@@ -50,7 +50,7 @@ def destroy() -> BaseResponse:
 
 
 def _find(email: str, password: str) -> User | None:
-    """The user with that password. It takes as long when there is no such user, so that nobody can tell."""
+    """Return the user with that password, or None. It takes equally long if the user doesn't exist, to hide that."""
     user = db.session.scalar(db.select(User).filter_by(email=email.strip().lower()))
     return user if (user or _nobody).has_password(password) and user else None
 

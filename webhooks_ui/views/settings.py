@@ -1,4 +1,4 @@
-"""The product's settings: every admin may see them, a super admin may save."""
+"""The settings. Every admin may see them, but only a super admin may save."""
 
 from flask import Blueprint, Response, current_app, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -36,7 +36,7 @@ def update() -> BaseResponse:
 
 @blueprint.get("/purge")
 def purge() -> Response:
-    """What a purge would delete now: no part of the page, since counting looks at every old row."""
+    """Show what a purge would delete now. The settings load this separately, because counting reads every old row."""
     days = request.args.get("retention_days", type=int)
     if days not in RETENTION_DAYS:
         days = get_settings()["retention_days"]

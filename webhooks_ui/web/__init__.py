@@ -1,1 +1,1 @@
-"""What the pages share: access, headers, assets, helpers of templates."""
+"""The parts that all pages share: access, headers, assets and helpers of templates."""

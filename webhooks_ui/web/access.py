@@ -1,4 +1,4 @@
-"""Who is signed in, and the one gate before everything under /admin/."""
+"""Access: who is signed in, and the one check before everything under /admin/."""
 
 from urllib.parse import urlsplit
 
@@ -16,19 +16,19 @@ from webhooks_ui.web.permissions import may
 
 def register(app: Flask) -> None:
     login.user_loader(load_user)
-    # Before the CSRF check: who isn't signed in any more is sent to the login, not told about tokens.
+    # Before the CSRF check, so that people whose session ended get the sign-in page and no error about a token.
     app.before_request_funcs.setdefault(None, []).insert(0, check_role)
 
 
 def load_user(session_id: str) -> User | None:
-    """The user whose session this is; ``None`` once they are gone or have a new password."""
+    """Return the user of a session, or None if the user was deleted or has a new password."""
     user_id = session_id.partition(".")[0]
     user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
     return user if user and user.get_id() == session_id else None
 
 
 def check_role() -> Response | None:
-    """Anonymous visitors go to the login and come back; who has too low a role gets a 403."""
+    """Send visitors to the sign-in page, and answer with 403 if the role is too low."""
     if not request.path.startswith("/admin/"):
         return None
     if not current_user.is_authenticated:

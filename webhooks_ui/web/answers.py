@@ -1,4 +1,4 @@
-"""What a view answers with: a page or a fragment of it, and where the browser goes next."""
+"""The answers of views: a page or a fragment of it, and redirects."""
 
 from urllib.parse import urlsplit
 
@@ -7,22 +7,22 @@ from werkzeug.wrappers import Response as BaseResponse
 
 
 def wants_fragment() -> bool:
-    """Return True if HTMX asked for the fragment alone: not for a boosted link, nor when it restores its history."""
+    """Return True if HTMX asked for the fragment alone. A boosted link or a page of its history is a whole page."""
     headers = request.headers
     return "HX-Request" in headers and "HX-Boosted" not in headers and "HX-History-Restore-Request" not in headers
 
 
 def render(page: str, fragment: str, status: int = 200, **context: object) -> Response:
-    """One URL, one view, two sizes: answer HTMX with ``fragment``, and others with ``page``, which includes it."""
+    """Answer HTMX with ``fragment``, and others with ``page``, which includes the fragment."""
     response = make_response(render_template(fragment if wants_fragment() else page, **context), status)
     response.vary.update(["HX-Request", "HX-History-Restore-Request"])
     return response
 
 
 def shorten_address(response: Response, form: str, address: str) -> Response:
-    """Put ``address`` into the browser's address bar if the form with the id ``form`` was sent.
+    """Put ``address`` into the address bar of the browser if the form with the id ``form`` was sent.
 
-    A form names its empty fields too. The address bar gets the short form.
+    A form also sends its empty fields. ``address`` is the same without them.
     """
     if request.headers.get("HX-Trigger") == form:
         response.headers["HX-Replace-Url"] = address
@@ -37,22 +37,22 @@ def go(address: str) -> BaseResponse:
 
 
 def go_back() -> BaseResponse:
-    """Send the browser to the page of ours that it came from, else to the webhooks."""
+    """Send the browser back to the page of this site that it came from, else to the list of webhooks."""
     return go(came_from())
 
 
 def came_from() -> str:
-    """Return the path of the page of ours that the browser came from, else that of the webhooks."""
+    """Return the path of the page of this site that the browser came from, else that of the list of webhooks."""
     try:
         origin = urlsplit(request.referrer or "")
-    except ValueError:  # whoever wrote it, it is no address
+    except ValueError:  # the header is not a URL
         return safe_next(None)
     path = f"{origin.path}?{origin.query}" if origin.query else origin.path
     return safe_next(path if origin.netloc == request.host else None)
 
 
 def safe_next(target: str | None) -> str:
-    """Return ``target`` if it is a path of this site, else the path of the webhooks."""
+    """Return ``target`` if it is a path of this site, else the path of the list of webhooks."""
     home = url_for("webhooks.index")
     if not target or not target.startswith("/") or target.startswith("//"):
         return home

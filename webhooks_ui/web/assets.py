@@ -1,4 +1,4 @@
-"""Style sheets and scripts: few requests, each cached until its content changes."""
+"""Style sheets, scripts and pictures. Browsers cache each of them until its content changes."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,17 +12,27 @@ from markupsafe import Markup
 from config import ROOT
 
 FOLDER = ROOT / "static"
-LAYERS = (
+LAYERS = (  # a later one wins over an earlier one
     "tokens",
     "base",
     "layout",
     "forms",
     "tables",
+    "buttons",
+    "overlays",
     "components",
     "charts",
-    "deliveries",
+    "webhooks",
     "webhook",
-    "records",
+    "webhook_form",
+    "webhook_test",
+    "deliveries",
+    "bulk_actions",
+    "notices",
+    "event_types",
+    "audit_log",
+    "settings",
+    "session",
     "utilities",
 )
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -36,12 +46,15 @@ def register(app: Flask) -> None:
 
 
 def asset_url(name: str) -> str:
-    """The address of an asset, with a hash of its content, so that browsers may keep it for ever."""
+    """Return the address of an asset. It contains a hash of the content, so that browsers may cache it for ever."""
     return f"{request.script_root}/assets/{name}?v={_version(name)}"
 
 
 def icon(name: str) -> Markup:
-    """A picture of static/icons.svg, hidden from screen readers. No macro: a page has a hundred of them."""
+    """Return an icon of static/icons.svg, hidden from screen readers.
+
+    It is a function because a macro would be too slow: a page has a hundred icons.
+    """
     return _icon(asset_url("icons.svg"), name)
 
 

@@ -1,4 +1,4 @@
-"""Answers compressed with gzip, for browsers that take it."""
+"""Compression of answers with gzip, for browsers that accept it."""
 
 import gzip
 
@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 TYPES = frozenset(
     {"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "application/problem+json"}
 )
-LEAST_BYTES = 500  # less isn't worth the header
+LEAST_BYTES = 500  # less would hardly get smaller
 LEVEL = 6
 
 
@@ -16,7 +16,7 @@ def register(app: Flask) -> None:
 
 
 def compress(response: Response) -> Response:
-    """Compress a whole text; what is streamed, small or no text is left as it is."""
+    """Compress a text. Answers that are streamed, small or no text stay as they are."""
     if response.mimetype not in TYPES or response.is_streamed or response.direct_passthrough:
         return response
     response.vary.add("Accept-Encoding")

@@ -1,4 +1,4 @@
-"""The Flask extensions of the web application. A worker does without them, and without the memory that they take."""
+"""The Flask extensions of the web application. Workers don't load them, which saves memory."""
 
 from flask import Flask
 from flask_limiter import Limiter

@@ -1,4 +1,4 @@
-"""Response headers that keep the browser safe."""
+"""Response headers that restrict what a browser may do with an answer."""
 
 from flask import Flask, Response, request
 
@@ -19,7 +19,7 @@ HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # not no-referrer: over https the CSRF check wants to see our own
+    "Referrer-Policy": "same-origin",  # not no-referrer, because over https the CSRF check needs our own
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -31,7 +31,7 @@ def register(app: Flask) -> None:
 
 
 def set_headers(response: Response) -> Response:
-    """Add the headers; whatever is no static file is kept by no cache."""
+    """Add the headers. Only static files may be cached."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.endpoint not in ("static", "asset"):

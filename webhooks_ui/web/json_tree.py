@@ -1,4 +1,4 @@
-"""JSON that folds: each object and array is a disclosure of the browser's own, open where it is short."""
+"""JSON as HTML that folds: each object and array is a ``details`` element, open if it is short."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,11 +10,11 @@ from markupsafe import Markup, escape
 OPEN_LEVELS = 2
 OPEN_CHILDREN = 12  # at most, below the first level
 CHILDREN_MAX = 100  # shown of one object or array
-NODES_MAX = 2_000  # in all: a payload of 256 KiB must not freeze a phone
+NODES_MAX = 2_000  # in all, so that a payload of 256 KiB doesn't freeze a phone
 
 
 def fold(body: bytes | None) -> Markup:
-    """``body`` as nested lists, everything in it escaped; empty if it is no JSON object or array."""
+    """Return ``body`` as nested lists, escaped, or an empty text if it is no JSON object or array."""
     try:
         value = json.loads(body or b"")
         if isinstance(value, dict | list) and value:
@@ -29,7 +29,7 @@ class _Tree:
         self._left = NODES_MAX
 
     def node(self, value: Any, level: int, name: str | None = None) -> Markup:
-        """A value with its name: a line, or a disclosure."""
+        """Return a value with its name, as a line or as a ``details`` element."""
         self._left -= 1
         label = Markup('<span class="json-name">{}</span>: ').format(_text(name)) if name is not None else Markup()
         if not isinstance(value, dict | list) or not value:
@@ -60,5 +60,5 @@ def _kind(value: Any) -> str:
 
 
 def _text(value: Any) -> Markup:
-    """``value`` as JSON; half a surrogate pair, which no page can hold, as its escape."""
+    """Return ``value`` as JSON. Half a surrogate pair, which no page can contain, becomes an escape."""
     return escape(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())

@@ -1,4 +1,4 @@
-"""Who may do what: one table. Whatever under /admin/ is not in it needs an admin."""
+"""The table of who may do what. Everything under /admin/ that is not in it needs an admin."""
 
 from webhooks_ui.models.user import RANK, Role
 
@@ -10,10 +10,10 @@ LEAST_ROLE = {
 
 
 def least_role(endpoint: str) -> Role:
-    """The lowest role that may use ``endpoint``."""
+    """Return the lowest role that may use ``endpoint``."""
     return LEAST_ROLE.get(endpoint, Role.ADMIN)
 
 
 def may(role: str, endpoint: str) -> bool:
-    """Whether someone with ``role`` may use ``endpoint``; an unknown role may nothing."""
+    """Return True if someone with ``role`` may use ``endpoint``. An unknown role may use nothing."""
     return role in RANK and RANK[Role(role)] >= RANK[least_role(endpoint)]

@@ -1,4 +1,4 @@
-"""What a person chose and the browser remembers: the environment, the size of a page, the colour scheme."""
+"""The choices that a browser remembers: the environment, the rows per page and the color scheme."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -8,7 +8,7 @@ from webhooks_ui.models import Environment
 from webhooks_ui.parsing import one_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
 
-PAGE_FIELDS = ("environment", "page", "cursor")  # that make no sense any more in another environment
+PAGE_FIELDS = ("environment", "page", "cursor")  # not valid in another environment
 THEMES = ("system", "light", "dark")
 
 
@@ -18,7 +18,7 @@ def current_environment() -> str:
 
 
 def choose_environment(name: str) -> None:
-    """Remember ``name``. What is no environment means all of them."""
+    """Remember ``name``. A text that is no environment means all environments."""
     session["environment"] = one_of(tuple(Environment), name)
 
 
@@ -32,22 +32,22 @@ def follow_filter(environment: str) -> bool:
 
 
 def without_environment(address: str) -> str:
-    """Return a path of ours without its own environment and place in a list, so that the current one holds."""
+    """Return ``address`` without its environment and its place in a list, so that the current environment counts."""
     parts = urlsplit(address)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in PAGE_FIELDS]
     return f"{parts.path}?{urlencode(query)}" if query else parts.path
 
 
 def page_size() -> int:
-    """Return how many rows a page of the webhook list has: as chosen last, else the smallest of ``PAGE_SIZES``."""
+    """Return the rows per page of the webhook list: the last choice, else the first of ``PAGE_SIZES``."""
     return next((size for size in PAGE_SIZES if size == session.get("page_size")), PAGE_SIZES[0])
 
 
 def remember_page_size(size: int) -> None:
-    """Keep ``size``, one of ``PAGE_SIZES``, for the pages to come."""
+    """Remember ``size``, one of ``PAGE_SIZES``."""
     session["page_size"] = size
 
 
 def theme() -> str:
-    """Return the colour scheme that this browser asked for, one of ``THEMES``."""
+    """Return the color scheme that was chosen in this browser, one of ``THEMES``."""
     return one_of(THEMES, request.cookies.get("theme", "")) or THEMES[0]

@@ -1,4 +1,4 @@
-"""Errors of the API: one shape for all, problem+json (RFC 9457)."""
+"""Errors of the API, as problem+json (RFC 9457)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from flask import Response
 CONTENT_TYPE = "application/problem+json"
 DETAILS = {
     404: "There is nothing at this address, or it belongs to another environment.",
-    405: "This address doesn't take that method.",
-    413: "The request is too large; 8 MiB are allowed.",
-    429: "The key's rate is used up; try again after the seconds in Retry-After.",
-    500: "Something broke on our side; it was logged.",
-    503: "The database doesn't answer. Nothing was changed: try again after the seconds in Retry-After.",
+    405: "This address doesn't accept this method.",
+    413: "The request is too large. The limit is 8 MiB.",
+    429: "The key has used up its requests. Try again after the seconds in Retry-After.",
+    500: "Something went wrong on our side. It was logged.",
+    503: "The database isn't responding. Nothing was changed. Try again after the seconds in Retry-After.",
 }
 
 
@@ -22,7 +22,7 @@ class Problem(Exception):
     """A request that gets an error.
 
     Args:
-        detail: a sentence for the person who reads it.
+        detail: a sentence for people.
         errors: one ``{"index": …, "field": …, "message": …}`` per wrong field.
     """
 
@@ -41,12 +41,12 @@ class Problem(Exception):
 
 
 def field_error(field: str, message: str, index: int | None = None) -> dict[str, Any]:
-    """An entry of ``errors``; ``index`` is the position in the array, None where the body is no array."""
+    """Return an entry of ``errors``. ``index`` is the position in the array, or None if the body is no array."""
     return {"index": index, "field": field, "message": message}
 
 
 def respond(problem: Problem) -> Response:
-    """The answer to a request that met ``problem``."""
+    """Return the answer for ``problem``."""
     status = HTTPStatus(problem.status)
     body = {
         "type": "about:blank",

@@ -1,4 +1,4 @@
-"""What templates may call."""
+"""The functions and filters of the templates."""
 
 import json
 from datetime import datetime, timedelta
@@ -55,48 +55,48 @@ def register(app: Flask) -> None:
 
 
 def can(endpoint: str) -> bool:
-    """Whether the person signed in may use ``endpoint``: what they may not do is not shown to them."""
+    """Return True if the person who is signed in may use ``endpoint``. Templates hide what a person may not use."""
     return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
 
 
 def here_path() -> str:
-    """Where a change of theme or environment leads back to: this page, unless it is the answer to a form."""
+    """Return the path of this page, or ``/`` if the page is the answer to a form."""
     return request.full_path.rstrip("?") if request.method == "GET" else "/"
 
 
 def back_to_list(endpoint: str) -> str:
-    """The list's address: with the filters it had, if that is where the reader comes from."""
+    """Return the address of a list. It keeps the filters if the reader comes from that list."""
     address, origin = url_for(endpoint), urlsplit(request.referrer or "")
     return f"{address}?{origin.query}" if origin.path == address and origin.query else address
 
 
 def deliveries_wait() -> bool:
-    """Whether nobody can be woken to deliver, because Redis doesn't answer."""
+    """Return True if Redis doesn't respond, so that no worker can be woken."""
     return not is_reachable(current_app.extensions["redis"])
 
 
 def number(value: int) -> str:
-    """12345 as ``12,345``."""
+    """Return for example ``12,345``."""
     return f"{value:,}"
 
 
 def iso(value: datetime) -> str:
-    """For ``<time datetime>``: 2026-11-23T10:00:00Z."""
+    """Return the value of ``<time datetime>``: ``2026-11-23T10:00:00Z``."""
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def utc(value: datetime, day: bool = False) -> str:
-    """For people: 23 Nov 2026, 10:00:00 UTC; or the ``day`` alone."""
+    """Return a time for people, ``23 Nov 2026, 10:00:00 UTC``, or only the ``day``."""
     return f"{value.day} {value:%b %Y}" if day else f"{value.day} {value:%b %Y, %H:%M:%S} UTC"
 
 
 def is_recent(value: datetime) -> bool:
-    """Whether "5 minutes ago" says more than a date."""
+    """Return True if the time is so close to now that pages show it as "5 minutes ago"."""
     return abs(utcnow() - value) < RECENT
 
 
 def relative(value: datetime) -> str:
-    """How long ago, or how long until: ``5 minutes ago``, ``in 2 hours``, ``just now``."""
+    """Return the distance from now: ``5 minutes ago``, ``in 2 hours``, ``just now``."""
     seconds = (value - utcnow()).total_seconds()
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         count = int(abs(seconds) // length)
@@ -113,10 +113,10 @@ def pretty_json(value: Any) -> str:
 
 
 def words(name: str) -> str:
-    """``super_admin`` as ``Super admin``."""
+    """Return ``Super admin`` for ``super_admin``."""
     return name.replace("_", " ").capitalize()
 
 
 def choice(name: str) -> tuple[str, str]:
-    """An option of a select: its value and its text."""
+    """Return the value and the text of an option in a select."""
     return name, words(name)

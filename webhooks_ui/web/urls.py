@@ -1,4 +1,4 @@
-"""How addresses are read: row ids that fit a database, and slashes too many at the end."""
+"""How addresses are read: ids of rows, and a slash at the end."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PERMANENTLY = 308
 
 
 class RowIdConverter(IntegerConverter):
-    """``<int:…>``: a number that no row can have is a 404 and no overflow."""
+    """``<int:…>`` for the id of a row. A number that is too large for an id is a 404 and no overflow."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{"max": ID_MAX} | options)
@@ -21,12 +21,12 @@ class RowIdConverter(IntegerConverter):
 
 def register(app: Flask) -> None:
     app.url_map.converters["int"] = RowIdConverter
-    # First of all: whether somebody may open the page is asked at its own address.
+    # Before the check of roles, which then happens at the address without the slash.
     app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
 
 
 def drop_trailing_slash() -> Response | None:
-    """Redirect to the same address without the slash, where there is something."""
+    """Redirect to the same address without the slash at its end, if there is a page."""
     path = request.path.rstrip("/")
     if not isinstance(request.routing_exception, NotFound) or path == request.path:
         return None

@@ -1,1 +1,1 @@
-"""Webhooks: finding, changing and judging them."""
+"""Webhooks: the list, changes, notices, statistics, and the check of their URLs."""

@@ -1,6 +1,7 @@
-"""What people may do to a webhook. Each change counts up its version and leaves an audit entry.
+"""The changes that people may make to a webhook. Each one is recorded in the audit log.
 
-The session owns the transaction. Workers are woken after it for what may go out now.
+All of them run in the session's transaction, which the caller commits. A change that makes deliveries due wakes the
+workers after the commit.
 """
 
 from collections.abc import Iterable
@@ -21,14 +22,14 @@ FIELDS = ("name", "url", "environment", "description", "format", "retry_schedule
 
 
 def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhook:
-    """Return the webhook of that id.
+    """Return the webhook with this id.
 
     Args:
-        environment: the one that it must be of. Empty: any.
-        lock: hold the row until the transaction ends, so that nobody changes it meanwhile.
+        environment: The environment that it must belong to. An empty text means any.
+        lock: Whether to lock the row until the transaction ends.
 
     Raises:
-        werkzeug.exceptions.NotFound: there is none, it was deleted, or it is of another environment.
+        werkzeug.exceptions.NotFound: The webhook doesn't exist, was deleted, or belongs to another environment.
     """
     webhook = db.session.get(Webhook, webhook_id, with_for_update=lock or None)
     if webhook is None or webhook.is_deleted or environment not in ("", webhook.environment):
@@ -37,19 +38,19 @@ def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhoo
 
 
 def count_pending(webhook_ids: Iterable[int]) -> int:
-    """Return how many deliveries are pending for those webhooks: what deleting them cancels."""
+    """Return how many deliveries to these webhooks are pending. Deleting the webhooks would cancel them."""
     query = select(func.count()).select_from(Delivery)
     query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING)
     return db.session.scalar(query) or 0
 
 
 def fields_of(webhook: Webhook) -> dict[str, Any]:
-    """Return what a person may edit, as it is now, but never the secret."""
+    """Return the current values of ``FIELDS``, which people may edit. The secret isn't among them."""
     return {name: getattr(webhook, name) for name in FIELDS}
 
 
 def create(fields: dict[str, Any], secret: str = "") -> Webhook:
-    """Add a webhook with ``FIELDS``. An empty ``secret`` means a new one."""
+    """Add a webhook with these ``FIELDS``. Generate a secret if ``secret`` is empty."""
     webhook = Webhook(**fields, secret=secret or secret_box.generate())
     db.session.add(webhook)
     db.session.flush()
@@ -58,7 +59,7 @@ def create(fields: dict[str, Any], secret: str = "") -> Webhook:
 
 
 def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
-    """Give the webhook new ``fields``, and a new ``secret`` unless it is empty."""
+    """Set ``fields`` of the webhook. Replace its secret unless ``secret`` is empty."""
     before = fields_of(webhook)
     for name, value in fields.items():
         setattr(webhook, name, value)
@@ -73,7 +74,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
 
 
 def set_active(webhook: Webhook, active: bool) -> bool:
-    """Switch the webhook on or off. Return True if that changed anything."""
+    """Activate or deactivate the webhook. Return True if that changed it."""
     if webhook.active == active:
         return False
     webhook.active = active
@@ -85,7 +86,7 @@ def set_active(webhook: Webhook, active: bool) -> bool:
 
 
 def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
-    """Sign with ``secret`` from now on, and with the old one beside it for ``grace_hours``."""
+    """Sign with ``secret`` from now on. For ``grace_hours``, also sign with the old secret."""
     webhook.previous_secret_encrypted = webhook.secret_encrypted if grace_hours else None
     webhook.previous_secret_expires_at = utcnow() + timedelta(hours=grace_hours) if grace_hours else None
     webhook.secret = secret
@@ -94,7 +95,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
 
 
 def delete(webhook: Webhook) -> None:
-    """Take the webhook out of the list, and cancel what waits for it. Its log stays."""
+    """Mark the webhook as deleted and cancel its pending deliveries. They stay in the log."""
     pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
     cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
     _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
@@ -104,13 +105,13 @@ def delete(webhook: Webhook) -> None:
 
 
 def reveal_secret(webhook: Webhook) -> str:
-    """Return the secret in clear. The audit log says who looked at it."""
+    """Return the decrypted secret, and record in the audit log who saw it."""
     _record("secret_revealed", webhook)
     return webhook.secret
 
 
 def _resume(webhook: Webhook) -> None:
-    """Forget past failures, and send what waited for the webhook to be active again."""
+    """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
     webhook.clear_health()
     after_commit(wake)
 

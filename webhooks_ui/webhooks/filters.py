@@ -1,4 +1,4 @@
-"""The filters of the webhook list: what the address says in, checked values out. Nonsense counts as not given."""
+"""The filters of the webhook list, parsed from the query string. An invalid value counts as not given."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ PAGE_SIZES = (25, 50, 100)
 
 @dataclass(frozen=True)
 class WebhookFilters:
-    """Which webhooks to show, in which order, and which page of them. An empty text means all."""
+    """The webhooks to show, their order, and the page of them. An empty text means all."""
 
     q: str = ""
     environment: str = ""
@@ -28,8 +28,8 @@ class WebhookFilters:
         """Return the filters in a query string.
 
         Args:
-            environment: holds where ``args`` name none.
-            size: rows a page, likewise.
+            environment: The environment if ``args`` have none.
+            size: The number of rows a page if ``args`` have none.
         """
         size_text = args.get("size", "")
         return cls(
@@ -43,13 +43,13 @@ class WebhookFilters:
 
     @property
     def args(self) -> dict[str, Any]:
-        """What an address must name to say the same again."""
+        """The query string of these filters, without the values that are defaults."""
         usual = vars(WebhookFilters())
         return {name: value for name, value in vars(self).items() if value != usual[name]}
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether webhooks may exist that these filters hide."""
+        """Whether these filters can hide webhooks."""
         return bool(self.q or self.environment or self.status)
 
     def with_(self, **changes: str | int) -> "WebhookFilters":
@@ -57,4 +57,4 @@ class WebhookFilters:
 
 
 def _page_number(text: str) -> int:
-    return max(1, int(text[:9])) if text.isdecimal() else 1  # nine digits are past any end
+    return max(1, int(text[:9])) if text.isdecimal() else 1  # no list has pages with over nine digits

@@ -1,4 +1,4 @@
-"""Notices: the webhooks that people must be told of. Each notice lasts as long as its reason does."""
+"""Notices about webhooks that fail or were disabled automatically. A notice goes away together with its reason."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ SHOWN_MAX = 200
 
 
 class Noticed(NamedTuple):
-    """A webhook that fails, or was disabled because it failed too long."""
+    """A webhook that fails, or was disabled automatically because it failed too long."""
 
     id: int
     environment: str
@@ -31,7 +31,7 @@ class Noticed(NamedTuple):
         return self.disabled_at or self.breaker_opened_at
 
 
-# SQLite is told the index: it holds a few rows of many thousand, which the statistics of an hour ago can't know.
+# The hint forces the index, which holds few of many thousand rows. SQLite's statistics may be too old to show that.
 _NOTICED = (
     select(*(getattr(Webhook, name) for name in Noticed._fields))
     .where(IS_NOTICED)
@@ -40,18 +40,18 @@ _NOTICED = (
 
 
 def noticed(environment: str = "") -> list[Noticed]:
-    """Return the webhooks of ``environment`` (empty: of all) that need someone, the longest standing first."""
+    """Return the webhooks of ``environment`` (empty for all) that have a notice, the oldest notice first."""
     rows = [Noticed(*row) for row in db.session.execute(_NOTICED)]
     return sorted((row for row in rows if environment in ("", row.environment)), key=lambda row: (row.since, row.id))
 
 
 def count_notices(environment: str) -> int:
-    """Return how many webhooks of ``environment`` (empty: of all) need someone."""
+    """Return how many webhooks of ``environment`` (empty for all) have a notice."""
     return len(noticed(environment))
 
 
 def noticed_webhooks(environment: str) -> Sequence[Webhook]:
-    """Return those webhooks, the latest first. Of very many, only the latest 200."""
+    """Return up to 200 webhooks of ``environment`` (empty for all) that have a notice, the latest notice first."""
     latest = noticed(environment)[-SHOWN_MAX:]
     since = func.coalesce(Webhook.disabled_at, Webhook.breaker_opened_at)
     query = select(Webhook).where(Webhook.id.in_([row.id for row in latest]))

@@ -1,4 +1,4 @@
-"""Pages of the webhook list: the rows that its filters show, and how many there are of each kind."""
+"""Pages of the webhook list, and how many webhooks there are of each environment and status."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -38,29 +38,29 @@ Kind = tuple[str, str]  # environment and status
 
 @dataclass(frozen=True)
 class Page:
-    """Some webhooks; and of all that the text finds, how many there are of each kind."""
+    """One page of webhooks, with the totals for its links and filters."""
 
     webhooks: list[Webhook]
-    total: int  # that the filters show
-    number: int
-    count: int  # of pages
-    totals: Counter[Kind] | None = None  # None: a search found too many to count
-    is_cut: bool = False  # there are more than ``total``
+    total: int  # how many webhooks the filters match
+    number: int  # of this page, from 1
+    count: int  # how many pages there are
+    totals: Counter[Kind] | None = None  # all that the text search finds. None if it found too many to count
+    is_cut: bool = False  # whether more than ``total`` webhooks match
 
     @property
     def summary(self) -> str:
-        """How many there are, in words."""
+        """The total in words, such as ``1,234 webhooks``."""
         return f"{self.total:,}{'+' if self.is_cut else ''} webhook{'' if self.total == 1 else 's'}"
 
     def total_of(self, environment: str, status: str) -> int | None:
-        """How many there would be with that environment and status (empty: any); ``None`` where it wasn't counted."""
+        """Return the total for another environment and status (empty for any), or ``None`` if it wasn't counted."""
         if self.totals is None:
             return None
         return sum(count for kind, count in self.totals.items() if _fits(kind, environment, status))
 
 
 def find_page(filters: WebhookFilters) -> Page:
-    """The page of webhooks that ``filters`` ask for, or the last one if there are fewer pages."""
+    """Return the page that ``filters`` ask for, or the last page if there are fewer."""
     return _search(filters) if filters.q else _browse(filters)
 
 
@@ -74,7 +74,7 @@ def _browse(filters: WebhookFilters) -> Page:
 
 
 def _search(filters: WebhookFilters) -> Page:
-    """Find all that has the text in one look at the index, for the page and the totals alike."""
+    """Return the page of a text search. One query of the index serves both the page and the totals."""
     found = _matches(replace(filters, environment="", status=""))
     totals = Counter(kind for _, kind in found) if len(found) <= FOUND_MAX else None
     if totals is None and (filters.environment or filters.status):
@@ -87,7 +87,7 @@ def _search(filters: WebhookFilters) -> Page:
 
 
 def count_kinds() -> Counter[Kind]:
-    """How many webhooks there are of each environment and status."""
+    """Return how many webhooks there are of each environment and status."""
     switched = select(Webhook.environment, Webhook.active, func.count()).where(IS_LIVE)
     totals: Counter[Kind] = Counter()
     for environment, active, count in db.session.execute(switched.group_by(Webhook.environment, Webhook.active)):
@@ -99,18 +99,21 @@ def count_kinds() -> Counter[Kind]:
 
 
 def _place(filters: WebhookFilters, total: int) -> tuple[int, int]:
-    """The number of the page to show, and how many there are."""
+    """Return the number of the page to show, and the number of pages."""
     pages = max(1, -(-total // filters.size))
     return min(filters.page, pages), pages
 
 
 def _ids(filters: WebhookFilters, *columns: Any) -> Select[Any]:
-    """The ids that ``filters`` show, in order, by the index that holds all that this looks at."""
+    """Return a query for the ids that ``filters`` match, in order. An index holds all columns that it needs."""
     return select(Webhook.id, *columns).where(*_conditions(filters)).order_by(*ORDERS[filters.sort])
 
 
 def _matches(filters: WebhookFilters) -> list[tuple[int, Kind]]:
-    """Ids and kinds of the webhooks that ``filters`` show, in order, and one more than are counted."""
+    """Return the ids and kinds of the webhooks that ``filters`` match, in order.
+
+    Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
+    """
     columns = Webhook.environment, Webhook.active, Webhook.breaker_opened_at, Webhook.disabled_at
     rows = db.session.execute(_ids(filters, *columns).limit(FOUND_MAX + 1))
     return [(id, (environment, status_of(*state))) for id, environment, *state in rows]
@@ -121,7 +124,7 @@ def _fits(kind: Kind, environment: str, status: str) -> bool:
 
 
 def _load(ids: list[int], sort: str) -> list[Webhook]:
-    """The rows to show. Only they are read whole."""
+    """Return the rows to show. Only these rows are read from the table."""
     rows = (
         select(Webhook)
         .where(Webhook.id.in_(ids))

@@ -1,4 +1,4 @@
-"""Search among webhooks by their text."""
+"""Text search among webhooks."""
 
 from sqlalchemy import ColumnElement
 
@@ -7,5 +7,5 @@ from webhooks_ui.models import Webhook
 
 
 def text_matches(text: str) -> ColumnElement[bool]:
-    """Whether a webhook's name or URL holds ``text``, in any case."""
+    """Return the condition that a webhook's name or URL holds ``text``, in upper or lower case."""
     return dialect(db.engine).contains(Webhook.search_text, text.casefold())

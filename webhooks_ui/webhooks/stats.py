@@ -1,4 +1,4 @@
-"""What the hourly statistics say about webhooks: health of the last day, and series for charts."""
+"""Reads the hourly statistics of webhooks: the health of the last day, and series for charts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from webhooks_ui.models import Stats, utcnow
 from webhooks_ui.models.stats import DURATION_BUCKETS_MS
 
 HOUR = timedelta(hours=1)
-OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # where the last bucket begins: what lies in it ran into a time limit
+OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Range:
     step: timedelta
 
     def start(self, now: datetime) -> datetime:
-        """The first hour that it shows when it ends with the hour of ``now``."""
+        """Return the start of the range whose last hour is that of ``now``."""
         return now.replace(minute=0, second=0, microsecond=0) + HOUR - self.steps * self.step
 
 
@@ -39,12 +39,12 @@ RANGES = {
 
 @dataclass
 class Step:
-    """The attempts of one step, and how long they took (upper ends of buckets, in milliseconds)."""
+    """The counts of attempts in one step."""
 
     start: datetime
     succeeded: int = 0
     failed: int = 0
-    durations: Counter[int] = field(default_factory=Counter)
+    durations: Counter[int] = field(default_factory=Counter)  # by the upper ends of duration buckets, in milliseconds
 
     @property
     def total(self) -> int:
@@ -70,22 +70,22 @@ class Series:
 
     @property
     def success_percent(self) -> float | None:
-        """To one decimal, and 100 only if nothing failed; ``None`` without attempts."""
+        """The success rate to one decimal. It is 100 only if nothing failed, and ``None`` without attempts."""
         if not self.total:
             return None
         percent = round(100 * self.succeeded / self.total, 1)
         return min(percent, 99.9) if self.succeeded < self.total else percent
 
     def percentile(self, share: float) -> float | None:
-        """About how many milliseconds that ``share`` of all attempts took at most."""
+        """Return about how many milliseconds ``share`` of all attempts took at most, or ``None`` without attempts."""
         return percentile(sum((step.durations for step in self.steps), Counter()), share)
 
 
 def percentile(durations: Counter[int], share: float) -> float | None:
-    """About how many milliseconds ``share`` of the counted attempts took at most.
+    """Return about how many milliseconds ``share`` of the counted attempts took at most, or ``None`` without attempts.
 
-    Durations are taken to lie evenly in their bucket, as in Prometheus' ``histogram_quantile``; of the last one, which
-    is open, no more is known than that it is beyond ``OPEN_BUCKET_MS``.
+    The estimate assumes that durations are spread evenly over their bucket, like Prometheus' ``histogram_quantile``.
+    The last bucket has no known upper end, so a result in it is just above ``OPEN_BUCKET_MS``.
     """
     left = share * durations.total()
     for lower, upper in pairwise((0, *DURATION_BUCKETS_MS)):
@@ -97,7 +97,7 @@ def percentile(durations: Counter[int], share: float) -> float | None:
 
 
 def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
-    """The last 24 hours of each webhook, in one query."""
+    """Return the attempts of each webhook in the last 24 hours, with one query."""
     span = RANGES["24h"]
     start = span.start(utcnow())
     ids = list(webhook_ids)
@@ -114,7 +114,7 @@ def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
 
 
 def series(webhook_id: int, span: Range) -> Series:
-    """One webhook's attempts over ``span``, with their durations."""
+    """Return the attempts of one webhook over ``span``, with their durations."""
     start = span.start(utcnow())
     steps = _steps(span, start)
     query = select(Stats.hour, Stats.succeeded, Stats.duration_bucket_ms, Stats.count).where(
@@ -133,7 +133,7 @@ def _steps(span: Range, start: datetime) -> list[Step]:
 
 def _step_at(steps: list[Step], span: Range, start: datetime, hour: datetime) -> Step | None:
     number = (hour - start) // span.step
-    return steps[number] if 0 <= number < len(steps) else None  # a clock that jumped may write into the future
+    return steps[number] if 0 <= number < len(steps) else None  # after a clock jump, rows may be in the future
 
 
 def _add(step: Step, succeeded: bool, count: int) -> None:

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 
 from jobs.bulk_actions import batches
 from jobs.publish import publish
@@ -14,23 +15,25 @@ from webhooks_ui.models import BulkAction, Delivery, Event, utcnow
 
 
 @pytest.fixture(autouse=True)
-def _small_batches(monkeypatch):
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH_ROWS", 2)
 
 
-def begin(kind, start, end, **filters):
+def begin(kind: str, start: int, end: int, **filters: object) -> int:
+    """Store a running action that goes from the id ``start`` to the id ``end``. Return its id."""
     action = BulkAction(kind=kind, filters=filters, actor="eva@example.com", start_id=start, end_id=end, place=start)
     db.session.add(action)
     db.session.commit()
     return action.id
 
 
-def begin_for_all(kind, **filters):
+def begin_for_all(kind: str, **filters: object) -> int:
+    """Store a running action for all deliveries that ``filters`` show. Return its id."""
     return begin(kind, highest_id(Delivery) + 1, 0, **filters)
 
 
-def finish(action_id):
-    """Run batches to the end; how many there were."""
+def finish(action_id: int) -> int:
+    """Run batches until the action has finished. Return how many there were."""
     count = 1
     while batches.run_batch(action_id):
         count += 1
@@ -38,64 +41,66 @@ def finish(action_id):
     return count
 
 
-def statuses(*deliveries):
+def statuses(*deliveries: Delivery) -> list[str]:
+    """Return the statuses in the database now."""
     db.session.expire_all()
-    return [db.session.get(Delivery, delivery.id).status for delivery in deliveries]
+    return [db.session.get_one(Delivery, delivery.id).status for delivery in deliveries]
 
 
-def test_a_retry_changes_what_the_filters_show_and_nothing_else(app):
+def test_a_retry_changes_what_the_filters_show_and_nothing_else(app: Flask) -> None:
     failed = [settle(add_delivery(), 500, attempts_count=5) for _ in range(5)]
     other = settle(add_delivery(make_webhook(environment="staging")), 500)
     action_id = begin_for_all("retry", status="failed", environment="production")
     later = settle(add_delivery(), 500)
     assert finish(action_id) > 1
     assert statuses(*failed, other, later) == ["pending"] * 5 + ["failed"] * 2
-    action = db.session.get(BulkAction, action_id)
+    action = db.session.get_one(BulkAction, action_id)
     assert (action.status, action.changed_count, action.progress) == ("finished", 5, 1.0)
-    retried = db.session.get(Delivery, failed[0].id)
+    retried = db.session.get_one(Delivery, failed[0].id)
     assert (retried.forced, retried.attempts_allowed) == (False, 6)
 
 
-def test_what_is_under_way_or_of_a_deleted_webhook_is_left_alone(app):
+def test_what_is_under_way_or_of_a_deleted_webhook_is_left_alone(app: Flask) -> None:
     add_delivery(lease_token="held", due_at=utcnow() + timedelta(minutes=1))
     gone = settle(add_delivery(), 500)
     gone.webhook.deleted_at = utcnow()
     db.session.commit()
     action_id = begin_for_all("retry")
     finish(action_id)
-    assert db.session.get(BulkAction, action_id).changed_count == 0
+    assert db.session.get_one(BulkAction, action_id).changed_count == 0
     assert statuses(gone) == ["failed"]
 
 
-def test_a_stopped_action_does_no_further_batch(app):
+def test_a_stopped_action_does_no_further_batch(app: Flask) -> None:
     deliveries = [settle(add_delivery(), 500) for _ in range(4)]
     action_id = begin_for_all("retry", status="failed")
     assert batches.run_batch(action_id)
-    db.session.get(BulkAction, action_id).status = "stopped"
+    db.session.get_one(BulkAction, action_id).status = "stopped"
     db.session.commit()
     assert not batches.run_batch(action_id)
     assert sorted(statuses(*deliveries)) == ["failed", "failed", "pending", "pending"]
 
 
-def test_of_two_workers_at_one_place_the_second_changes_nothing(app, monkeypatch):
+def test_of_two_workers_at_one_place_the_second_changes_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     delivery = settle(add_delivery(), 500)
     action_id = begin_for_all("retry", status="failed")
     find = batches._next_step
 
-    def overtaken(action):
+    def overtaken(action: BulkAction) -> batches.Step:
+        """Find a batch. Before it is returned, let another worker do the same batch, and its delivery fail again."""
         step = find(action)
         monkeypatch.setattr(batches, "_next_step", find)
         batches.run_batch(action_id)
-        settle(db.session.get(Delivery, delivery.id), 500, attempts_count=2)
+        settle(db.session.get_one(Delivery, delivery.id), 500, attempts_count=2)
         return step
 
     monkeypatch.setattr(batches, "_next_step", overtaken)
     assert not batches.run_batch(action_id)
     assert statuses(delivery) == ["failed"]
-    assert db.session.get(BulkAction, action_id).changed_count == 1
+    assert db.session.get_one(BulkAction, action_id).changed_count == 1
 
 
-def test_only_what_waits_for_an_inactive_webhook_is_cancelled(app):
+def test_only_what_waits_for_an_inactive_webhook_is_cancelled(app: Flask) -> None:
     inactive = make_webhook(active=False)
     waiting = [add_delivery(inactive) for _ in range(3)]
     forced = add_delivery(inactive, forced=True)
@@ -104,10 +109,10 @@ def test_only_what_waits_for_an_inactive_webhook_is_cancelled(app):
     finish(begin_for_all("cancel"))
     assert statuses(*waiting) == ["cancelled"] * 3
     assert statuses(forced, active, failed) == ["pending", "pending", "failed"]
-    assert db.session.get(Delivery, waiting[0].id).due_at is None
+    assert db.session.get_one(Delivery, waiting[0].id).due_at is None
 
 
-def test_missed_events_are_sent_once_and_only_those_of_the_time_and_types(app):
+def test_missed_events_are_sent_once_and_only_those_of_the_time_and_types(app: Flask) -> None:
     webhook = make_webhook(active=False, event_types=["license.activated", "license.created"])
     old = publish("production", [NewEvent("license.created", {})])[0].id
     db.session.execute(db.update(Event).values(created_at=utcnow() - timedelta(days=2)))
@@ -127,10 +132,10 @@ def test_missed_events_are_sent_once_and_only_those_of_the_time_and_types(app):
     assert count_missed(missed, 5.0) == (0, True)
 
 
-def test_an_action_that_nobody_works_on_is_asked_for_again(app):
+def test_an_action_that_nobody_works_on_is_asked_for_again(app: Flask) -> None:
     settle(add_delivery(), 500)
     forgotten, fresh = begin_for_all("retry"), begin_for_all("retry")
-    db.session.get(BulkAction, forgotten).updated_at = utcnow() - timedelta(minutes=1)
+    db.session.get_one(BulkAction, forgotten).updated_at = utcnow() - timedelta(minutes=1)
     db.session.commit()
     batches.resume()
     from rq import Queue
@@ -140,18 +145,18 @@ def test_an_action_that_nobody_works_on_is_asked_for_again(app):
     assert fresh != forgotten
 
 
-def test_a_long_action_hands_over_to_a_successor(app, monkeypatch):
+def test_a_long_action_hands_over_to_a_successor(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(6):
         settle(add_delivery(), 500)
     monkeypatch.setattr(batches, "RUN_SECONDS", 0.0)
-    asked = []
+    asked: list[int] = []
     monkeypatch.setattr(batches, "ask", asked.append)
     action_id = begin_for_all("retry", status="failed")
     batches.carry_on(action_id)
     assert asked == [action_id]
-    assert db.session.get(BulkAction, action_id).changed_count == 2
+    assert db.session.get_one(BulkAction, action_id).changed_count == 2
 
 
-def test_the_progress_is_the_part_of_the_way_that_is_done(app):
+def test_the_progress_is_the_part_of_the_way_that_is_done(app: Flask) -> None:
     action = BulkAction(kind="retry", status="running", start_id=101, end_id=1, place=76)
     assert action.progress == 0.25

@@ -7,8 +7,9 @@ AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 URL = "https://portal.example.com"
 
 
-def row(**fields):
-    values = {
+def row(**fields: object) -> SimpleNamespace:
+    """Return a row of a failing webhook, with the columns that a mail needs."""
+    values: dict[str, object] = {
         "id": 42,
         "name": "Orders",
         "environment": "production",
@@ -23,12 +24,12 @@ def row(**fields):
     return SimpleNamespace(**values | fields)
 
 
-def disabled(**fields):
+def disabled() -> SimpleNamespace:
     gone = {"active": False, "disabled_at": AT, "disabled_reason": "The endpoint answered 410 Gone."}
-    return row(**gone | fields)
+    return row(**gone)
 
 
-def test_the_mail_about_a_failing_webhook():
+def test_the_mail_about_a_failing_webhook() -> None:
     assert subject([row()]) == "Orders is failing"
     assert text([row()], URL) == (
         "Orders\n"
@@ -43,7 +44,7 @@ def test_the_mail_about_a_failing_webhook():
     )
 
 
-def test_the_mail_about_a_disabled_webhook():
+def test_the_mail_about_a_disabled_webhook() -> None:
     assert subject([disabled()]) == "Orders was disabled automatically"
     assert text([disabled()], URL).startswith(
         "Orders\n"
@@ -54,7 +55,7 @@ def test_the_mail_about_a_disabled_webhook():
     )
 
 
-def test_of_many_the_latest_come_first_and_at_most_100():
+def test_of_many_the_latest_come_first_and_at_most_100() -> None:
     rows = [row(id=number, failing_since=AT + timedelta(minutes=number)) for number in range(1_102)]
     assert subject(rows) == "1,102 webhooks need attention"
     body = text(rows, URL)
@@ -63,7 +64,7 @@ def test_of_many_the_latest_come_first_and_at_most_100():
     assert "\nAnd 1,002 more.\n" in body
 
 
-def test_no_name_makes_a_line_or_turns_the_writing():
+def test_no_name_makes_a_line_or_turns_the_writing() -> None:
     name = "A\r\nBcc: b@c\u2028\u202e\x1b[2J \ud800Ü"
     assert subject([row(name=name)]) == "A Bcc: b@c [2J Ü is failing"
     assert text([row(name=name)], URL).splitlines()[0] == "A Bcc: b@c [2J Ü"

@@ -1,14 +1,18 @@
 import threading
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from flask import Flask
+from sqlalchemy.pool import QueuePool
 
 from jobs.chores import notify as notify_module
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.scheduler import make_cron
 from tests.support.factories import make_user, make_webhook
-from tests.support.mailbox import receiving_mail
+from tests.support.mailbox import Mailbox, receiving_mail
 from tests.support.rig import free_port
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, utcnow
@@ -17,8 +21,8 @@ HOURS = timedelta(hours=1)
 
 
 @pytest.fixture
-def box(app):
-    """The mail server of a product with two admins."""
+def box(app: Flask) -> Iterator[Mailbox]:
+    """Yield the mail server of a product with two admins."""
     make_user("root@example.com", "super_admin")
     make_user("eva@example.com", "admin")
     with receiving_mail() as box:
@@ -26,33 +30,34 @@ def box(app):
         yield box
 
 
-def make_failing(**fields):
+def make_failing(**fields: object) -> Webhook:
     values = {"breaker_opened_at": utcnow(), "failing_since": utcnow(), "consecutive_failures": 12} | fields
     return make_webhook(**values)
 
 
-def make_disabled(**fields):
+def make_disabled(**fields: object) -> Webhook:
     return make_webhook(**{"active": False, "disabled_at": utcnow(), "disabled_reason": "It was gone."} | fields)
 
 
-def change(webhook_id, **values):
+def change(webhook_id: int, **values: object) -> None:
+    """Set columns of a webhook."""
     db.session.rollback()
     for name, value in values.items():
-        setattr(db.session.get(Webhook, webhook_id), name, value)
+        setattr(db.session.get_one(Webhook, webhook_id), name, value)
     db.session.commit()
 
 
-def notified_at(webhook_id):
+def notified_at(webhook_id: int) -> datetime | None:
     db.session.rollback()
-    return db.session.get(Webhook, webhook_id).notified_at
+    return db.session.get_one(Webhook, webhook_id).notified_at
 
 
-def notify_at(time):
+def notify_at(time: datetime) -> None:
     with time_machine.travel(time, tick=True):
         notify()
 
 
-def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box):
+def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box: Mailbox) -> None:
     since = utcnow()
     id = make_failing(name="Orders", failing_since=since, probe_at=since + HOURS).id
     notify()
@@ -64,7 +69,7 @@ def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box):
     assert f"Next probe: {since + HOURS:%Y-%m-%d %H:%M} UTC" in mail.text
 
 
-def test_admins_of_both_kinds_get_it_and_nobody_else(box):
+def test_admins_of_both_kinds_get_it_and_nobody_else(box: Mailbox) -> None:
     make_user("olga@example.com", "operator")
     make_user("viktor@example.com", "viewer")
     make_disabled()
@@ -72,7 +77,7 @@ def test_admins_of_both_kinds_get_it_and_nobody_else(box):
     assert box.mails[0].recipients == ["root@example.com", "eva@example.com"]
 
 
-def test_all_webhooks_of_a_run_are_in_one_mail(box):
+def test_all_webhooks_of_a_run_are_in_one_mail(box: Mailbox) -> None:
     make_failing(name="Orders")
     make_disabled(name="Billing")
     notify()
@@ -81,7 +86,7 @@ def test_all_webhooks_of_a_run_are_in_one_mail(box):
     assert "Reason: It was gone." in box.mails[0].text
 
 
-def test_what_needs_nobody_is_not_mailed(box):
+def test_what_needs_nobody_is_not_mailed(box: Mailbox) -> None:
     now = utcnow()
     make_webhook()
     make_webhook(active=False)
@@ -91,7 +96,7 @@ def test_what_needs_nobody_is_not_mailed(box):
     assert box.mails == []
 
 
-def test_a_webhook_is_mailed_at_most_once_in_24_hours_and_again_after_them(box):
+def test_a_webhook_is_mailed_at_most_once_in_24_hours_and_again_after_them(box: Mailbox) -> None:
     make_failing()
     start = utcnow()
     notify()
@@ -102,7 +107,7 @@ def test_a_webhook_is_mailed_at_most_once_in_24_hours_and_again_after_them(box):
     assert len(box.mails) == 2
 
 
-def test_one_that_recovers_and_fails_again_on_the_same_day_is_not_mailed_again(box):
+def test_one_that_recovers_and_fails_again_on_the_same_day_is_not_mailed_again(box: Mailbox) -> None:
     id = make_failing().id
     start = utcnow()
     notify()
@@ -115,14 +120,16 @@ def test_one_that_recovers_and_fails_again_on_the_same_day_is_not_mailed_again(b
     assert len(box.mails) == 2
 
 
-def test_a_mail_that_a_wrong_clock_noted_for_next_year_does_not_silence_the_webhook(box):
+def test_a_mail_that_a_wrong_clock_noted_for_next_year_does_not_silence_the_webhook(box: Mailbox) -> None:
     id = make_failing(notified_at=utcnow() + timedelta(days=365)).id
     notify()
     assert len(box.mails) == 1
-    assert notified_at(id) < utcnow()
+    at = notified_at(id)
+    assert at is not None
+    assert at < utcnow()
 
 
-def test_a_second_webhook_does_not_mail_the_first_again(box):
+def test_a_second_webhook_does_not_mail_the_first_again(box: Mailbox) -> None:
     make_failing(name="Orders")
     notify()
     make_failing(name="Billing")
@@ -131,13 +138,13 @@ def test_a_second_webhook_does_not_mail_the_first_again(box):
     assert "Orders" not in box.mails[1].text
 
 
-def test_of_two_at_once_one_sends(app, box):
+def test_of_two_at_once_one_sends(app: Flask, box: Mailbox) -> None:
     for _ in range(3):
         make_failing()
     db.session.rollback()
     barrier = threading.Barrier(4)
 
-    def run():
+    def run() -> None:
         with app.app_context():
             barrier.wait()
             notify()
@@ -150,22 +157,26 @@ def test_of_two_at_once_one_sends(app, box):
     assert [mail.message["Subject"] for mail in box.mails] == ["3 webhooks need attention"]
 
 
-def test_no_transaction_is_open_while_the_mail_is_sent(box, monkeypatch):
+def test_no_transaction_is_open_while_the_mail_is_sent(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     make_failing()
-    pool, genuine, in_use = db.engine.pool, type(box).handle_DATA, []
+    pool, genuine = db.engine.pool, Mailbox.handle_DATA
+    assert isinstance(pool, QueuePool)
+    in_use: list[int] = []
 
-    async def look(*arguments):
+    async def look(box: Mailbox, server: SMTP, session: Session, envelope: Envelope) -> str:
         in_use.append(pool.checkedout())
-        return await genuine(*arguments)
+        return await genuine(box, server, session, envelope)
 
-    monkeypatch.setattr(type(box), "handle_DATA", look)
+    monkeypatch.setattr(Mailbox, "handle_DATA", look)
     notify()
     assert (len(box.mails), in_use) == (1, [0])
 
 
-def test_a_server_that_is_away_is_one_warning_and_the_next_run_tries_again(app, box, caplog):
+def test_a_server_that_is_away_is_one_warning_and_the_next_run_tries_again(
+    app: Flask, box: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
     id = make_failing().id
-    app.config["SMTP"] = type(box)(free_port()).server()
+    app.config["SMTP"] = Mailbox(free_port()).server()
     notify()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "127.0.0.1 failed and is tried again (notices: 1)" in caplog.text
@@ -177,7 +188,7 @@ def test_a_server_that_is_away_is_one_warning_and_the_next_run_tries_again(app, 
 
 
 @pytest.mark.parametrize("answer", ["451 Later\r\n451 maybe", "554 Never"])
-def test_a_server_that_refuses_is_tried_again_too(box, caplog, answer):
+def test_a_server_that_refuses_is_tried_again_too(box: Mailbox, caplog: pytest.LogCaptureFixture, answer: str) -> None:
     make_failing()
     box.answer = answer
     notify()
@@ -188,7 +199,9 @@ def test_a_server_that_refuses_is_tried_again_too(box, caplog, answer):
     assert len(box.mails) == 1
 
 
-def test_a_server_that_may_have_sent_the_mail_gets_it_no_second_time(box, caplog):
+def test_a_server_that_may_have_sent_the_mail_gets_it_no_second_time(
+    box: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
     make_failing()
     box.cut_at = "DATA"
     notify()
@@ -198,11 +211,11 @@ def test_a_server_that_may_have_sent_the_mail_gets_it_no_second_time(box, caplog
     assert box.mails == []
 
 
-def test_what_another_run_has_mailed_meanwhile_is_not_given_back(box, monkeypatch):
+def test_what_another_run_has_mailed_meanwhile_is_not_given_back(box: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     id = make_failing().id
     later = utcnow() + HOURS
 
-    def overtaken(*_arguments):
+    def overtaken(*_arguments: object) -> None:
         change(id, notified_at=later)
         raise ConnectionRefusedError
 
@@ -211,7 +224,9 @@ def test_what_another_run_has_mailed_meanwhile_is_not_given_back(box, monkeypatc
     assert notified_at(id) == later
 
 
-def test_a_mail_that_cannot_even_be_written_raises_nothing_and_loses_no_notice(app, box, caplog):
+def test_a_mail_that_cannot_even_be_written_raises_nothing_and_loses_no_notice(
+    app: Flask, box: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
     id = make_failing().id
     app.config["MAIL_FROM"] = "portal@example.com\nBcc: thief@example.com"
     notify()
@@ -219,14 +234,14 @@ def test_a_mail_that_cannot_even_be_written_raises_nothing_and_loses_no_notice(a
     assert notified_at(id) is None
 
 
-def test_without_a_server_nothing_is_claimed(app, box):
+def test_without_a_server_nothing_is_claimed(app: Flask, box: Mailbox) -> None:
     id = make_failing().id
     app.config["SMTP"] = None
     notify()
     assert notified_at(id) is None
 
 
-def test_without_admins_nothing_is_claimed(app):
+def test_without_admins_nothing_is_claimed(app: Flask) -> None:
     make_user("olga@example.com", "operator")
     id = make_failing().id
     with receiving_mail() as box:
@@ -239,7 +254,7 @@ def test_without_admins_nothing_is_claimed(app):
 @pytest.mark.parametrize(
     "name", ["Aufträge für Köln ✓", "Orders\r\nBcc: thief@example.com\r\n\r\nPay here", "A\u2028B\x00\u202eC\x1b[2J"]
 )
-def test_a_name_may_hold_anything(box, request, name):
+def test_a_name_may_hold_anything(box: Mailbox, request: pytest.FixtureRequest, name: str) -> None:
     if "\x00" in name and "postgresql" in request.node.name:
         name = name.replace("\x00", "")
     make_failing(name=name)
@@ -253,7 +268,9 @@ def test_a_name_may_hold_anything(box, request, name):
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_any_number_of_batches_claims_and_gives_back_the_same(box, monkeypatch, batch):
+def test_any_number_of_batches_claims_and_gives_back_the_same(
+    box: Mailbox, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     monkeypatch.setattr(notify_module, "BATCH_ROWS", batch)
     for number in range(3):
         make_failing(name=f"Hook {number}")
@@ -264,6 +281,6 @@ def test_any_number_of_batches_claims_and_gives_back_the_same(box, monkeypatch, 
     assert [mail.message["Subject"] for mail in box.mails] == ["3 webhooks need attention"]
 
 
-def test_it_runs_every_minute(app):
+def test_it_runs_every_minute(app: Flask) -> None:
     jobs = [job for job in make_cron(app.extensions["redis"]).get_jobs() if job.func == notify]
     assert [(job.interval, job.queue_name) for job in jobs] == [(NOTIFY_SECONDS, "chores")]

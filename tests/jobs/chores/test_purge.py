@@ -1,6 +1,8 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from rq import Queue
 
 from jobs.chores import purge as purge_module
@@ -12,13 +14,14 @@ from webhooks_ui.models import Attempt, AuditEntry, Delivery, Event, Stats, set_
 from webhooks_ui.wake import CHORES
 
 
-def days_ago(days):
+def days_ago(days: int) -> datetime:
     return utcnow() - timedelta(days=days)
 
 
-def make_old(days, **fields):
-    """A delivery and its event, both so many days old, with one attempt."""
-    delivery = make_delivery(**{"status": "delivered", "created_at": days_ago(days)} | fields)
+def make_old(days: int, **fields: Any) -> int:
+    """Make a delivery and its event, both ``days`` old, with one attempt. Return the delivery's id."""
+    values: dict[str, Any] = {"status": "delivered", "created_at": days_ago(days)} | fields
+    delivery = make_delivery(**values)
     delivery.event.created_at = days_ago(days)
     attempt = Attempt(
         delivery_id=delivery.id,
@@ -35,12 +38,13 @@ def make_old(days, **fields):
     return delivery.id
 
 
-def left(model):
+def left(model: type[object]) -> int:
+    """Return how many rows of ``model`` are left."""
     db.session.rollback()
-    return db.session.scalar(db.select(db.func.count()).select_from(model))
+    return int(db.session.scalars(db.select(db.func.count()).select_from(model)).one())
 
 
-def test_old_final_deliveries_go_with_their_attempts_and_events(app):
+def test_old_final_deliveries_go_with_their_attempts_and_events(app: Flask) -> None:
     webhook = make_webhook()
     for status in ("delivered", "failed", "cancelled"):
         make_old(31, webhook=webhook, status=status)
@@ -52,16 +56,16 @@ def test_old_final_deliveries_go_with_their_attempts_and_events(app):
     assert (left(Event), left(Attempt)) == (1, 1)
 
 
-def test_what_is_pending_stays_with_its_event_however_old(app):
+def test_what_is_pending_stays_with_its_event_however_old(app: Flask) -> None:
     make_old(400, status="pending")
     assert count() == purge() == Purged(0, 0)
     assert (left(Delivery), left(Event)) == (1, 1)
 
 
-def test_an_event_stays_as_long_as_one_young_delivery_needs_it(app):
+def test_an_event_stays_as_long_as_one_young_delivery_needs_it(app: Flask) -> None:
     old = make_old(40)
     young = Delivery(
-        event_id=db.session.get(Delivery, old).event_id,
+        event_id=db.session.get_one(Delivery, old).event_id,
         webhook_id=make_webhook(name="Later").id,
         event_type="license.activated",
         environment="production",
@@ -73,7 +77,7 @@ def test_an_event_stays_as_long_as_one_young_delivery_needs_it(app):
     assert (left(Delivery), left(Event)) == (1, 1)
 
 
-def test_events_that_nobody_subscribed_to_go_too(app):
+def test_events_that_nobody_subscribed_to_go_too(app: Flask) -> None:
     make_event().created_at = days_ago(31)
     db.session.commit()
     make_event()
@@ -81,8 +85,8 @@ def test_events_that_nobody_subscribed_to_go_too(app):
     assert left(Event) == 1
 
 
-def test_statistics_and_audit_entries_stay(app):
-    delivery = db.session.get(Delivery, make_old(100))
+def test_statistics_and_audit_entries_stay(app: Flask) -> None:
+    delivery = db.session.get_one(Delivery, make_old(100))
     hour = days_ago(100)
     db.session.add(Stats(webhook_id=delivery.webhook_id, hour=hour, succeeded=True, duration_bucket_ms=10, count=1))
     audit.record("webhook.created", "webhook", delivery.webhook_id)
@@ -91,7 +95,7 @@ def test_statistics_and_audit_entries_stay(app):
     assert (left(Stats), left(AuditEntry)) == (1, 1)
 
 
-def test_the_retention_is_that_of_the_settings_unless_told_otherwise(app):
+def test_the_retention_is_that_of_the_settings_unless_told_otherwise(app: Flask) -> None:
     make_old(10)
     assert count() == Purged(0, 0)
     assert count(older_than_days=9) == Purged(1, 1)
@@ -101,19 +105,19 @@ def test_the_retention_is_that_of_the_settings_unless_told_otherwise(app):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_any_number_of_batches_deletes_the_same(app, monkeypatch, batch):
+def test_any_number_of_batches_deletes_the_same(app: Flask, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     monkeypatch.setattr(purge_module, "BATCH_EVENTS", batch)
     webhook = make_webhook()
     at = days_ago(50)
     for status in ("delivered", "pending", "failed", "pending", "delivered"):
-        delivery = db.session.get(Delivery, make_old(50, webhook=webhook, status=status, created_at=at))
+        delivery = db.session.get_one(Delivery, make_old(50, webhook=webhook, status=status, created_at=at))
         delivery.event.created_at = at
         db.session.commit()
     assert purge() == Purged(3, 3)
     assert left(Delivery) == 2
 
 
-def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
+def test_the_daily_purge_takes_turns_with_deliveries(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purge_module, "BATCH_EVENTS", 1)
     monkeypatch.setattr(purge_module, "TURN_SECONDS", 0)
     webhook = make_webhook()
@@ -130,7 +134,7 @@ def test_the_daily_purge_takes_turns_with_deliveries(app, monkeypatch):
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 0
 
 
-def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_deleted(app):
+def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_deleted(app: Flask) -> None:
     orphan, waiting = make_delivery(), make_delivery()
     orphan.webhook.deleted_at = utcnow()
     orphan.webhook.active = waiting.webhook.active = False

@@ -11,6 +11,7 @@ def deliveries(webhook: int, count: int) -> list[Claimed]:
 
 
 def start_all(slots: Slots, now: float = 0.0) -> list[Claimed]:
+    """Start and return all deliveries that may go out at ``now``."""
     started = []
     while delivery := slots.start_next(now):
         started.append(delivery)
@@ -18,40 +19,40 @@ def start_all(slots: Slots, now: float = 0.0) -> list[Claimed]:
 
 
 def prove(slots: Slots, webhook: int) -> None:
-    """Let ``webhook`` earn its full allowance."""
+    """Let ``webhook`` earn its full allowance by successes."""
     for _ in range(10):
         slots.add(deliveries(webhook, 1))
         (delivery,) = start_all(slots)
         slots.finish(delivery, True, 0.0)
 
 
-def test_no_webhook_has_more_than_a_quarter_of_the_slots():
+def test_no_webhook_has_more_than_a_quarter_of_the_slots() -> None:
     slots = Slots(64)
     prove(slots, 1)
     slots.add(deliveries(1, 100))
     assert len(start_all(slots)) == 16
 
 
-def test_a_webhook_that_has_proven_nothing_starts_with_few():
+def test_a_webhook_that_has_proven_nothing_starts_with_few() -> None:
     slots = Slots(64)
     slots.add(deliveries(1, 100))
     assert len(start_all(slots)) == 4
 
 
-def test_webhooks_take_turns():
+def test_webhooks_take_turns() -> None:
     slots = Slots(64)
     slots.add(deliveries(1, 3) + deliveries(2, 3))
     assert [delivery.target.id for delivery in start_all(slots)] == [1, 2, 1, 2, 1, 2]
 
 
-def test_webhooks_that_have_proven_nothing_share_half_of_the_slots():
+def test_webhooks_that_have_proven_nothing_share_half_of_the_slots() -> None:
     slots = Slots(64)
     for webhook in range(1, 9):
         slots.add(deliveries(webhook, 10))
     assert len(start_all(slots)) == 32
 
 
-def test_one_that_was_never_tried_may_try_once_beside_those_but_they_leave_a_quarter_to_the_proven():
+def test_one_that_was_never_tried_may_try_once_beside_those_but_they_leave_a_quarter_to_the_proven() -> None:
     slots = Slots(64)
     for webhook in range(1, 9):
         slots.add(deliveries(webhook, 10))
@@ -62,7 +63,7 @@ def test_one_that_was_never_tried_may_try_once_beside_those_but_they_leave_a_qua
     assert [delivery.target.id for delivery in started] == list(range(100, 116))
 
 
-def test_a_webhook_that_is_known_to_be_well_is_not_kept_waiting_by_all_those():
+def test_a_webhook_that_is_known_to_be_well_is_not_kept_waiting_by_all_those() -> None:
     slots = Slots(64)
     prove(slots, 1)
     for webhook in range(100, 200):
@@ -72,7 +73,7 @@ def test_a_webhook_that_is_known_to_be_well_is_not_kept_waiting_by_all_those():
     assert [delivery.target.id for delivery in start_all(slots)] == [1] * 10
 
 
-def test_what_waits_with_large_bodies_keeps_its_webhook_from_leasing_more():
+def test_what_waits_with_large_bodies_keeps_its_webhook_from_leasing_more() -> None:
     slots = Slots(64)
     prove(slots, 1)
     big = [replace(delivery, body=b"x" * 2**20) for delivery in deliveries(1, 18)]
@@ -85,7 +86,7 @@ def test_what_waits_with_large_bodies_keeps_its_webhook_from_leasing_more():
     assert slots.wants(1, 0.0) > 0
 
 
-def test_webhooks_whose_answers_are_overdue_leave_the_other_half_to_the_proven():
+def test_webhooks_whose_answers_are_overdue_leave_the_other_half_to_the_proven() -> None:
     slots = Slots(64)
     for webhook in range(1, 6):
         prove(slots, webhook)
@@ -97,7 +98,7 @@ def test_webhooks_whose_answers_are_overdue_leave_the_other_half_to_the_proven()
     assert {delivery.target.id for delivery in start_all(slots, now=10.0)} == {5}
 
 
-def test_one_that_waits_on_its_own_slow_endpoint_wants_nothing_more():
+def test_one_that_waits_on_its_own_slow_endpoint_wants_nothing_more() -> None:
     slots = Slots(64)
     prove(slots, 1)
     assert slots.wants(1, 0.0) > 16
@@ -106,19 +107,19 @@ def test_one_that_waits_on_its_own_slow_endpoint_wants_nothing_more():
     assert slots.wants(1, now=5.0) == 0
 
 
-def test_all_slots_are_used_and_freed():
+def test_all_slots_are_used_and_freed() -> None:
     slots = Slots(8)
     for webhook in range(10):
         slots.add(deliveries(webhook, 2))
     started = start_all(slots)
-    assert len(started) == 6  # half, and those that were never tried three quarters
+    assert len(started) == 6  # webhooks that were never tried may use three quarters
     for delivery in started:
         slots.finish(delivery, True, 0.0)
-    assert len(start_all(slots)) == 8  # the first ones have proven themselves
+    assert len(start_all(slots)) == 8  # the webhooks that were tried have proven themselves
     assert slots.queued == 6
 
 
-def test_what_is_dropped_is_no_longer_held():
+def test_what_is_dropped_is_no_longer_held() -> None:
     slots = Slots(8)
     slots.add(deliveries(1, 10) + deliveries(2, 10))
     assert len(start_all(slots)) == 4
@@ -128,7 +129,7 @@ def test_what_is_dropped_is_no_longer_held():
     assert (slots.queued, slots.in_flight) == (0, 4)
 
 
-def test_fewer_compute_at_a_time_while_they_keep_each_other_waiting():
+def test_fewer_compute_at_a_time_while_they_keep_each_other_waiting() -> None:
     slots = Slots(64)
     for webhook in range(1, 10):
         prove(slots, webhook)
@@ -141,7 +142,7 @@ def test_fewer_compute_at_a_time_while_they_keep_each_other_waiting():
     assert len(start_all(slots, now=0.01)) == 1
 
 
-def test_those_that_wait_for_their_endpoints_do_not_count_as_computing():
+def test_those_that_wait_for_their_endpoints_do_not_count_as_computing() -> None:
     slots = Slots(64)
     for webhook in range(1, 10):
         prove(slots, webhook)

@@ -1,4 +1,4 @@
-"""Where a sender connects to, and where it does not, whatever a name or a redirect says."""
+"""To which addresses a sender connects, and to which it doesn't, whatever a name or a redirect says."""
 
 import socket
 import threading
@@ -7,21 +7,21 @@ import time
 import pytest
 
 from jobs.send import Sender
-from jobs.transport import connection
-from tests.jobs.sending import BODY, FAR_BEYOND_SECONDS, LOOPBACK
-from tests.support.receivers import raw_receiving, read_request
+from jobs.transport.deadline import DeadlineSocket
+from tests.jobs.sending import BODY, FAR_BEYOND_SECONDS, LOOPBACK, Send, answering
+from tests.support.receivers import Receiver, raw_receiving
 from webhooks_ui.deliveries.outcomes import Outcome
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/", "https://example.com/", "/elsewhere"])
-def test_a_redirect_is_not_followed_and_no_success(send, receiver, target):
+def test_a_redirect_is_not_followed_and_no_success(send: Send, receiver: Receiver, target: str) -> None:
     receiver.answers = [(301, {"Location": target}, b"")]
     result = send(receiver.url)
     assert (result.outcome, result.response_code) == (Outcome.BAD_STATUS, 301)
     assert len(receiver.requests) == 1
 
 
-def test_a_port_where_nobody_listens_refuses(send):
+def test_a_port_where_nobody_listens_refuses(send: Send) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -29,7 +29,7 @@ def test_a_port_where_nobody_listens_refuses(send):
     assert (result.outcome, result.address) == (Outcome.REFUSED, f"127.0.0.1:{port}")
 
 
-def test_a_name_that_does_not_resolve(send, names, tried):
+def test_a_name_that_does_not_resolve(send: Send, names: dict[str, list[str]], tried: list[object]) -> None:
     names["gone.example.com"] = []
     assert send("https://gone.example.com/").outcome == Outcome.DNS_FAILED
     assert tried == []
@@ -52,7 +52,9 @@ def test_a_name_that_does_not_resolve(send, names, tried):
         "fd00::1",
     ],
 )
-def test_a_name_that_leads_to_a_private_address_is_blocked(send, names, tried, address):
+def test_a_name_that_leads_to_a_private_address_is_blocked(
+    send: Send, names: dict[str, list[str]], tried: list[object], address: str
+) -> None:
     names["inside.example.com"] = ["93.184.216.34", address]
     result = send("https://inside.example.com/")
     assert result.outcome == Outcome.BLOCKED_ADDRESS
@@ -61,19 +63,21 @@ def test_a_name_that_leads_to_a_private_address_is_blocked(send, names, tried, a
 
 
 @pytest.mark.parametrize("host", ["[::ffff:10.0.0.1]", "0x0a000001", "167772161", "012.0.0.1", "10.1"])
-def test_a_private_address_is_blocked_in_any_notation(send, tried, host):
+def test_a_private_address_is_blocked_in_any_notation(send: Send, tried: list[object], host: str) -> None:
     assert send(f"https://{host}/").outcome in (Outcome.BLOCKED_ADDRESS, Outcome.DNS_FAILED)
     assert tried == []
 
 
-def test_plain_http_goes_to_allowed_networks_only(send, names, tried):
+def test_plain_http_goes_to_allowed_networks_only(send: Send, names: dict[str, list[str]], tried: list[object]) -> None:
     names["plain.example.com"] = ["93.184.216.34"]
     assert send("http://plain.example.com/").outcome == Outcome.BLOCKED_ADDRESS
     assert tried == []
 
 
-def test_the_address_that_was_vetted_is_the_one_connected_to(send, names, tried, monkeypatch):
-    """A name that resolves differently the second time has no second time."""
+def test_the_address_that_was_vetted_is_the_one_connected_to(
+    send: Send, names: dict[str, list[str]], tried: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name would lead to loopback the second time. It must be resolved only once."""
     answers = iter([["93.184.216.34"], ["127.0.0.1"]])
     genuine = socket.getaddrinfo
     names["rebind.example.com"] = next(answers)
@@ -88,11 +92,13 @@ def test_the_address_that_was_vetted_is_the_one_connected_to(send, names, tried,
     assert tried == [("93.184.216.34", 443)]
 
 
-def test_the_second_address_is_tried_while_the_first_is_silent(monkeypatch, names, receiver):
-    """One that drops packets has half of the time, not all of it."""
+def test_the_second_address_is_tried_while_the_first_is_silent(
+    monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]], receiver: Receiver
+) -> None:
+    """An address that drops packets may use half of the time, and not all of it."""
     port = int(receiver.url.split(":")[2].split("/")[0])
     names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
-    genuine = connection.DeadlineSocket.connect
+    genuine = DeadlineSocket.connect
 
     def connect(self: socket.socket, address: tuple[str, int]) -> None:
         if address[0] == "127.0.0.2":
@@ -100,20 +106,24 @@ def test_the_second_address_is_tried_while_the_first_is_silent(monkeypatch, name
             raise TimeoutError
         genuine(self, address)
 
-    monkeypatch.setattr(connection.DeadlineSocket, "connect", connect)
+    monkeypatch.setattr(DeadlineSocket, "connect", connect)
     result = Sender(LOOPBACK, 1.0, 2).send(f"http://two.example.com:{port}/", {"Content-Length": str(len(BODY))}, BODY)
     assert (result.outcome, result.address) == (Outcome.DELIVERED, f"127.0.0.1:{port}")
 
 
-def test_a_proxy_in_the_environment_is_not_asked(send, receiver, monkeypatch):
-    with raw_receiving(lambda peer: read_request(peer) and None) as proxy:
+def test_a_proxy_in_the_environment_is_not_asked(
+    send: Send, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with raw_receiving(answering()) as proxy:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
         assert send(receiver.url).outcome == Outcome.DELIVERED
         assert proxy.connections == 0
 
 
-def test_resolvers_that_hang_hold_up_no_other_host(send_briefly, receiver, names, monkeypatch):
+def test_resolvers_that_hang_hold_up_no_other_host(
+    send_briefly: Send, receiver: Receiver, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     released = threading.Event()
     genuine = socket.getaddrinfo
 
@@ -136,7 +146,7 @@ def test_resolvers_that_hang_hold_up_no_other_host(send_briefly, receiver, names
     released.set()
 
 
-def test_a_resolver_that_hangs_times_out(send_briefly, monkeypatch):
+def test_a_resolver_that_hangs_times_out(send_briefly: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
     result = send_briefly("https://slow.example.com/")

@@ -1,4 +1,4 @@
-"""When a sender uses a connection again, sends a request again, and how long an endpoint asks it to wait."""
+"""When a sender reuses a connection, when it repeats a request, and how long an endpoint asks it to wait."""
 
 import socket
 import time
@@ -8,18 +8,19 @@ from email.utils import format_datetime
 import pytest
 
 from jobs.send import retry_after_seconds
-from tests.support.receivers import raw_receiving, read_request
+from tests.jobs.sending import Send, answering
+from tests.support.receivers import Receiver, raw_receiving, read_request
 from webhooks_ui.deliveries.outcomes import Outcome
 
 
-def test_a_connection_is_used_again(send, receiver):
+def test_a_connection_is_used_again(send: Send, receiver: Receiver) -> None:
     for _ in range(5):
         assert send(receiver.url).outcome == Outcome.DELIVERED
     assert receiver.connections == 1
 
 
-def test_a_kept_connection_that_the_server_closes_as_we_write_is_tried_once_more(send):
-    """The first connection answers once and then closes on the next request without a byte."""
+def test_a_kept_connection_that_the_server_closes_as_we_write_is_tried_once_more(send: Send) -> None:
+    """The first connection answers once. It closes on the second request, before it has sent a byte."""
     received = []
 
     def handle(peer: socket.socket) -> None:
@@ -34,7 +35,7 @@ def test_a_kept_connection_that_the_server_closes_as_we_write_is_tried_once_more
         assert receiver.connections == 2
 
 
-def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send):
+def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send: Send) -> None:
     answered = []
 
     def handle(peer: socket.socket) -> None:
@@ -50,7 +51,7 @@ def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send):
         assert (answered, receiver.connections) == ([True], 1)
 
 
-def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send):
+def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send: Send) -> None:
     received = []
 
     def handle(peer: socket.socket) -> None:
@@ -68,8 +69,8 @@ def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send
     assert len(received) == 2
 
 
-def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send):
-    with raw_receiving(lambda peer: read_request(peer) and None) as receiver:
+def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send: Send) -> None:
+    with raw_receiving(answering()) as receiver:
         assert send(receiver.url).outcome == Outcome.CONNECTION_FAILED
         assert receiver.connections == 1
 
@@ -78,12 +79,14 @@ def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send):
     ("value", "seconds"),
     [(None, None), ("", None), ("120", 120), ("-5", None), ("soon", None), ("99999999999999999999", 999_999_999)],
 )
-def test_retry_after_in_seconds(value, seconds):
+def test_retry_after_in_seconds(value: str | None, seconds: int | None) -> None:
     assert retry_after_seconds(value) == seconds
 
 
-def test_retry_after_as_a_date():
+def test_retry_after_as_a_date() -> None:
     at = datetime.now(UTC) + timedelta(seconds=90)
-    assert 85 <= retry_after_seconds(format_datetime(at, usegmt=True)) <= 91
+    wait = retry_after_seconds(format_datetime(at, usegmt=True))
+    assert wait is not None
+    assert 85 <= wait <= 91
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None

@@ -1,4 +1,5 @@
 import socket
+from collections.abc import Callable, Iterator
 
 import pytest
 from urllib3.connection import HTTPConnection
@@ -8,13 +9,22 @@ from jobs.transport.idle import IdleConnections
 A, B = ("http", "a", 80), ("http", "b", 80)
 
 
+class PairedConnection(HTTPConnection):
+    """A connection whose other end is the socket ``theirs``."""
+
+    theirs: socket.socket
+
+
+Connect = Callable[[], PairedConnection]
+
+
 @pytest.fixture
-def connect():
-    """Makes connections, each with its peer as ``theirs``."""
+def connect() -> Iterator[Connect]:
+    """Yield a function that makes connections."""
     made = []
 
-    def make() -> HTTPConnection:
-        connection = HTTPConnection("a")
+    def make() -> PairedConnection:
+        connection = PairedConnection("a")
         connection.sock, connection.theirs = socket.socketpair()
         made.append(connection)
         return connection
@@ -25,7 +35,7 @@ def connect():
         connection.theirs.close()
 
 
-def test_the_one_used_last_is_taken_first(connect):
+def test_the_one_used_last_is_taken_first(connect: Connect) -> None:
     idle = IdleConnections(10, 30)
     first, second = connect(), connect()
     idle.keep(A, first)
@@ -34,7 +44,7 @@ def test_the_one_used_last_is_taken_first(connect):
     assert idle.take(B) is None
 
 
-def test_one_that_the_peer_closed_is_passed_over(connect):
+def test_one_that_the_peer_closed_is_passed_over(connect: Connect) -> None:
     idle = IdleConnections(10, 30)
     good, gone = connect(), connect()
     idle.keep(A, good)
@@ -44,7 +54,7 @@ def test_one_that_the_peer_closed_is_passed_over(connect):
     assert gone.sock is None
 
 
-def test_no_more_are_kept_than_may_be_whatever_the_host(connect):
+def test_no_more_are_kept_than_may_be_whatever_the_host(connect: Connect) -> None:
     idle = IdleConnections(3, 30)
     connections = [connect() for _ in range(5)]
     for number, connection in enumerate(connections):
@@ -53,7 +63,7 @@ def test_no_more_are_kept_than_may_be_whatever_the_host(connect):
     assert [idle.take(A), idle.take(B), idle.take(A)] == [connections[4], connections[3], connections[2]]
 
 
-def test_one_that_is_not_used_for_long_is_closed(connect, monkeypatch):
+def test_one_that_is_not_used_for_long_is_closed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("jobs.transport.idle.time.monotonic", lambda: now[0])
     idle = IdleConnections(10, 30)
@@ -64,7 +74,7 @@ def test_one_that_is_not_used_for_long_is_closed(connect, monkeypatch):
     assert (old.sock, idle.take(A), idle.take(B)) == (None, None, new)
 
 
-def test_a_closed_one_is_not_kept():
+def test_a_closed_one_is_not_kept() -> None:
     idle = IdleConnections(10, 30)
     idle.keep(A, HTTPConnection("a"))
     assert idle.take(A) is None

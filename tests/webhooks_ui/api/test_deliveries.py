@@ -1,26 +1,30 @@
+"""The API lists, shows and retries deliveries, and lists the event types."""
+
 import json
 from datetime import timedelta
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_delivery, make_webhook
+from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
 from webhooks_ui.models import Attempt, AuditEntry, Delivery, utcnow
 
 
-def ids(response):
+def ids(response: TestResponse) -> list[int]:
     assert response.status_code == 200, response.text
-    return [delivery["id"] for delivery in response.json["data"]]
+    return [delivery["id"] for delivery in response.get_json()["data"]]
 
 
-def test_the_list_shows_ones_own_environment_newest_first(api):
+def test_the_list_shows_only_the_environment_of_the_key_newest_first(api: Api) -> None:
     webhook = make_webhook()
     expected = [make_delivery(webhook).id for _ in range(3)]
     make_delivery(make_webhook(environment="staging"))
     assert ids(api.get("/deliveries")) == expected[::-1]
 
 
-def test_filters_narrow_the_list(api):
+def test_filters_narrow_the_list(api: Api) -> None:
     webhook = make_webhook()
     failed = make_delivery(webhook, status="failed", response_code=503).id
     make_delivery(webhook, status="delivered", response_code=200)
@@ -32,26 +36,26 @@ def test_filters_narrow_the_list(api):
     assert ids(api.get(f"/deliveries?webhook={webhook.id}&status=failed&since=1h&sort=time")) == [failed]
 
 
-def test_the_cursor_leads_through_all_pages(api):
+def test_the_cursor_leads_through_all_pages(api: Api) -> None:
     webhook = make_webhook()
     expected = [make_delivery(webhook).id for _ in range(30)]
     first = api.get("/deliveries")
-    rest = api.get(f"/deliveries?cursor={first.json['next_cursor']}")
+    rest = api.get(f"/deliveries?cursor={first.get_json()['next_cursor']}")
     assert ids(first) + ids(rest) == expected[::-1]
-    assert rest.json["next_cursor"] is None
+    assert rest.get_json()["next_cursor"] is None
 
 
 @pytest.mark.parametrize(
     "query",
     ["status=gone", "code=7xx", "category=x", "webhook=x", "since=x", "until=x", "sort=x", "cursor=x", "stauts=failed"],
 )
-def test_a_parameter_that_makes_no_sense_gets_422(api, query):
+def test_an_invalid_parameter_gets_422(api: Api, query: str) -> None:
     response = api.get(f"/deliveries?{query}")
     assert response.status_code == 422
-    assert [error["field"] for error in response.json["errors"]] == [query.partition("=")[0]]
+    assert [error["field"] for error in response.get_json()["errors"]] == [query.partition("=")[0]]
 
 
-def test_a_delivery_shows_its_body_and_every_attempt(api):
+def test_a_delivery_shows_its_body_and_every_attempt(api: Api) -> None:
     delivery = make_delivery()
     attempt = Attempt(
         delivery_id=delivery.id,
@@ -69,35 +73,35 @@ def test_a_delivery_shows_its_body_and_every_attempt(api):
     )
     db.session.add(attempt)
     db.session.commit()
-    shown = api.get(f"/deliveries/{delivery.id}").json
+    shown = api.get(f"/deliveries/{delivery.id}").get_json()
     assert json.loads(shown["body"])["id"] == shown["event_id"]
-    (attempt,) = shown["attempts"]
-    assert attempt["explanation"].startswith("The endpoint answered 500 Internal Server Error.")
-    assert (attempt["response_body"], attempt["response_code"]) == ("oh � no", 500)
+    (shown_attempt,) = shown["attempts"]
+    assert shown_attempt["explanation"].startswith("The endpoint answered 500 Internal Server Error.")
+    assert (shown_attempt["response_body"], shown_attempt["response_code"]) == ("oh � no", 500)
 
 
-def test_a_retry_makes_a_final_delivery_due_again(api):
+def test_a_retry_makes_a_final_delivery_due_again(api: Api) -> None:
     delivery = make_delivery(status="failed", attempts_count=5)
     response = api.post(f"/deliveries/{delivery.id}/retries")
-    assert (response.status_code, response.json["status"]) == (202, "retrying")
+    assert (response.status_code, response.get_json()["status"]) == (202, "retrying")
     db.session.rollback()
-    assert db.session.get(Delivery, delivery.id).forced
+    assert db.session.get_one(Delivery, delivery.id).forced
     assert db.session.scalars(db.select(AuditEntry.action)).all() == ["delivery.retried"]
 
 
-def test_a_retry_while_an_attempt_is_under_way_gets_409(api):
+def test_a_retry_while_an_attempt_is_under_way_gets_409(api: Api) -> None:
     delivery = make_delivery(lease_token="x", due_at=utcnow() + timedelta(seconds=7))
     assert api.post(f"/deliveries/{delivery.id}/retries").status_code == 409
 
 
-def test_a_delivery_of_another_environment_is_a_404(api):
+def test_a_delivery_of_another_environment_gets_404(api: Api) -> None:
     delivery_id = make_delivery(make_webhook(environment="staging"), status="failed").id
     assert api.get(f"/deliveries/{delivery_id}").status_code == 404
     assert api.post(f"/deliveries/{delivery_id}/retries").status_code == 404
-    assert db.session.get(Delivery, delivery_id).status == "failed"
+    assert db.session.get_one(Delivery, delivery_id).status == "failed"
 
 
-def test_the_catalogue_has_all_types_with_examples(api):
-    answer = api.get("/event-types").json
+def test_the_catalogue_has_all_types_with_examples(api: Api) -> None:
+    answer = api.get("/event-types").get_json()
     assert len(answer["data"]) == 21
     assert set(answer["data"][0]["example"]) <= set(answer["fields"]["license"])

@@ -1,11 +1,16 @@
+"""The API accepts events that every receiver can read, and refuses all others with a reason."""
+
 import io
 import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
+from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
 from webhooks_ui.events.check import EVENT_MAX_BYTES
 from webhooks_ui.models import Delivery, Event
@@ -13,33 +18,33 @@ from webhooks_ui.models import Delivery, Event
 EVENT = {"type": "license.activated", "data": {"id": "1"}}
 
 
-def stored_events():
+def stored_events() -> Sequence[Event]:
     db.session.rollback()
     return db.session.scalars(db.select(Event).order_by(Event.id)).all()
 
 
-def wrong_fields(response):
-    return [(error["index"], error["field"]) for error in response.json["errors"]]
+def wrong_fields(response: TestResponse) -> list[tuple[int | None, str]]:
+    return [(error["index"], error["field"]) for error in response.get_json()["errors"]]
 
 
-def test_an_event_is_stored_with_a_delivery_for_each_subscriber(api):
+def test_an_event_is_stored_with_a_delivery_for_each_subscriber(api: Api) -> None:
     make_webhook()
     make_webhook(environment="staging")
     response = api.post("/events", json=EVENT)
     assert response.status_code == 202
-    assert response.json == {"id": stored_events()[0].public_id, "deliveries": 1}
-    assert response.json["id"].startswith("evt_")
+    assert response.get_json() == {"id": stored_events()[0].public_id, "deliveries": 1}
+    assert response.get_json()["id"].startswith("evt_")
     assert db.session.scalars(db.select(Delivery.environment)).all() == ["production"]
 
 
-def test_an_array_is_answered_by_an_array_in_its_order(api):
+def test_an_array_is_answered_by_an_array_in_its_order(api: Api) -> None:
     make_webhook()
     response = api.post("/events", json=[EVENT | {"id": "b"}, EVENT | {"id": "a", "type": "product.created"}])
     assert response.status_code == 202
     assert response.json == [{"id": "b", "deliveries": 1}, {"id": "a", "deliveries": 0}]
 
 
-def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_result(api):
+def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_result(api: Api) -> None:
     make_webhook()
     first = api.post("/events", json=EVENT | {"id": "order-1"})
     again = api.post("/events", json=EVENT | {"id": "order-1", "type": "license.created"})
@@ -47,12 +52,12 @@ def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_resul
     assert [event.type for event in stored_events()] == ["license.activated"]
 
 
-def test_the_timestamp_is_kept_in_utc(api):
+def test_the_timestamp_is_kept_in_utc(api: Api) -> None:
     api.post("/events", json=EVENT | {"timestamp": "2026-11-23T12:00:00+02:00"})
     assert json.loads(stored_events()[0].body)["timestamp"] == "2026-11-23T10:00:00Z"
 
 
-def test_the_content_type_does_not_matter(api):
+def test_the_content_type_does_not_matter(api: Api) -> None:
     response = api.post("/events", data=json.dumps(EVENT), content_type="application/x-www-form-urlencoded")
     assert response.status_code == 202
 
@@ -84,7 +89,7 @@ def test_the_content_type_does_not_matter(api):
         ({"type": 1, "data": 2, "id": 3, "timestamp": 4, "extra": 5}, ["extra", "type", "data", "id", "timestamp"]),
     ],
 )
-def test_a_wrong_field_gets_422_with_an_entry_of_its_own(api, changes, fields):
+def test_each_wrong_field_gets_its_own_entry_in_a_422(api: Api, changes: dict[str, object], fields: list[str]) -> None:
     response = api.post("/events", data=json.dumps(EVENT | changes))
     assert response.status_code == 422
     assert response.content_type == "application/problem+json"
@@ -93,34 +98,34 @@ def test_a_wrong_field_gets_422_with_an_entry_of_its_own(api, changes, fields):
 
 
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, "text", [[]]])
-def test_an_event_that_is_no_object_gets_422(api, value):
+def test_an_event_that_is_not_an_object_gets_422(api: Api, value: object) -> None:
     assert api.post("/events", data=json.dumps(value)).status_code == 422
 
 
-def test_missing_fields_are_named(api):
+def test_missing_fields_are_named(api: Api) -> None:
     assert wrong_fields(api.post("/events", json={})) == [(None, "type"), (None, "data")]
 
 
 @pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 5_000, "-" + "9" * 5_000])
-def test_a_number_beyond_reason_gets_422_at_its_path(api, number):
+def test_a_number_that_is_too_large_gets_422_at_its_path(api: Api, number: str) -> None:
     response = api.post("/events", data=f'{{"type":"license.activated","data":{{"a":[0,{{"b":{number}}}]}}}}')
     assert response.status_code == 422
     assert wrong_fields(response) == [(None, "data.a.1.b")]
 
 
-def test_one_bad_event_keeps_the_whole_array_out(api):
+def test_one_bad_event_keeps_the_whole_array_out(api: Api) -> None:
     response = api.post("/events", json=[EVENT, EVENT | {"type": "x"}, EVENT, {"type": "license.created"}])
     assert response.status_code == 422
     assert wrong_fields(response) == [(1, "type"), (3, "data")]
     assert stored_events() == []
 
 
-def test_an_empty_array_gets_422(api):
+def test_an_empty_array_gets_422(api: Api) -> None:
     assert api.post("/events", json=[]).status_code == 422
 
 
-def test_an_array_takes_1000_events_and_no_more(api):
-    assert len(api.post("/events", json=[EVENT] * 1_000).json) == 1_000
+def test_an_array_takes_1000_events_and_no_more(api: Api) -> None:
+    assert len(api.post("/events", json=[EVENT] * 1_000).get_json()) == 1_000
     response = api.post("/events", json=[EVENT] * 1_001)
     assert (response.status_code, wrong_fields(response)) == (422, [(1_000, "")])
     assert len(stored_events()) == 1_000
@@ -146,33 +151,33 @@ def test_an_array_takes_1000_events_and_no_more(api):
         b"type=license.activated",
     ],
 )
-def test_broken_json_gets_400(api, body):
+def test_broken_json_gets_400(api: Api, body: bytes) -> None:
     response = api.post("/events", data=body)
     assert (response.status_code, response.content_type) == (400, "application/problem+json")
-    assert response.json["detail"].startswith(("The body is", "The name", "NaN is", "-Infinity is"))
+    assert response.get_json()["detail"].startswith(("The body is", "The name", "NaN is", "-Infinity is"))
     assert stored_events() == []
 
 
-def test_nesting_is_allowed_to_100_levels(api):
-    def nested(levels):
+def test_nesting_is_allowed_to_100_levels(api: Api) -> None:
+    def nested(levels: int) -> str:
         return '{{"type":"license.activated","data":{}1{}}}'.format('{"a":' * levels, "}" * levels)
 
     assert api.post("/events", data=nested(100)).status_code == 202
     response = api.post("/events", data=nested(101))
     assert response.status_code == 422
-    assert "nested" in response.json["errors"][0]["message"]
+    assert "nested" in response.get_json()["errors"][0]["message"]
 
 
-def test_what_is_unusual_but_right_is_sent_as_it_came(api):
+def test_unusual_but_valid_data_is_sent_unchanged(api: Api) -> None:
     data = {"nul": "\x00", "html": "<script>", "emoji": "😀", "rtl": "\u202eabc", "big": 10**300, "": None}
     assert api.post("/events", json=EVENT | {"data": data}).status_code == 202
     assert json.loads(stored_events()[0].body)["data"] == data
 
 
-def test_an_event_may_have_256_kib_as_it_is_sent(api):
-    event = EVENT | {"id": "evt_1", "timestamp": "2026-11-23T10:00:00Z"}
+def test_an_event_may_have_256_kib_when_it_is_sent(api: Api) -> None:
+    event: dict[str, object] = {**EVENT, "id": "evt_1", "timestamp": "2026-11-23T10:00:00Z"}
 
-    def padded(size):
+    def padded(size: int) -> dict[str, object]:
         return event | {"data": {"pad": "é" * (size // 2)}}
 
     api.post("/events", json=padded(0))
@@ -183,13 +188,13 @@ def test_an_event_may_have_256_kib_as_it_is_sent(api):
     assert len(stored_events()) == 2
 
 
-def test_a_request_over_8_mib_gets_413(api):
+def test_a_request_over_8_mib_gets_413(api: Api) -> None:
     response = api.post("/events", data=b" " * (8 * 1024 * 1024 + 1))
     assert (response.status_code, response.content_type) == (413, "application/problem+json")
-    assert "8 MiB" in response.json["detail"]
+    assert "8 MiB" in response.get_json()["detail"]
 
 
-def test_a_chunked_request_over_8_mib_gets_413(api):
+def test_a_chunked_request_over_8_mib_gets_413(api: Api) -> None:
     body = io.BytesIO(json.dumps(EVENT).encode() + b" " * (8 * 1024 * 1024))
     response = api.post(
         "/events",
@@ -200,20 +205,21 @@ def test_a_chunked_request_over_8_mib_gets_413(api):
     assert stored_events() == []
 
 
-def test_a_chunked_request_is_read_to_its_end(api):
+def test_a_chunked_request_is_read_to_its_end(api: Api) -> None:
     body = io.BytesIO(json.dumps(EVENT).encode())
     response = api.post("/events", input_stream=body, environ_overrides={"wsgi.input_terminated": True})
     assert response.status_code == 202
 
 
-def test_a_compressed_body_gets_415(api):
+def test_a_compressed_body_gets_415(api: Api) -> None:
     assert api.post("/events", data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}).status_code == 415
 
 
-def test_a_locked_database_gets_503_and_stores_nothing(api, monkeypatch):
-    api.post("/events", json=EVENT)  # notes that the key was used, so that the next one need not
+def test_a_locked_database_gets_503_and_stores_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.post("/events", json=EVENT)  # stores when the key was used, so that the next request doesn't have to
     monkeypatch.setattr("webhooks_ui.database.sqlite.BUSY_TIMEOUT_MS", 50)
     path = db.engine.url.database
+    assert path
     db.engine.dispose()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -1,7 +1,11 @@
-from datetime import timedelta
+"""The API lets in only valid keys that are within their rate."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
+from flask import Flask
 from redis import Redis
 
 from tests.support.factories import make_api_key
@@ -17,24 +21,25 @@ EVENT = {"type": "license.activated", "data": {"id": "1"}}
     "authorization",
     [None, "", "Bearer", "Bearer ", "Bearer km_wrong", "Basic a206eA==", "km_wrong", "Bearer ÿ\x7f", "Bearer a b"],
 )
-def test_without_a_good_key_the_answer_is_401_and_says_how(app, authorization):
+def test_without_a_valid_key_the_answer_is_401_and_says_how_to_send_one(app: Flask, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     response = app.test_client().post("/api/v1/events", json=EVENT, headers=headers)
     assert (response.status_code, response.content_type) == (401, "application/problem+json")
     assert response.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-def test_a_revoked_key_gets_401_at_once(app, api):
+def test_a_revoked_key_gets_401_at_once(app: Flask, api: Api) -> None:
     assert api.post("/events", json=EVENT).status_code == 202
     db.session.scalars(db.select(ApiKey)).one().revoked_at = utcnow()
     db.session.commit()
     assert api.post("/events", json=EVENT).status_code == 401
 
 
-def test_the_last_use_is_kept_to_the_minute(app, api):
-    def last_used_at():
+def test_the_last_use_is_stored_at_most_once_a_minute(app: Flask, api: Api) -> None:
+    def last_used_at() -> datetime | None:
         db.session.rollback()
-        return db.session.scalars(db.select(ApiKey.last_used_at)).one()
+        at: datetime | None = db.session.scalars(db.select(ApiKey.last_used_at)).one()
+        return at
 
     start = utcnow()
     with time_machine.travel(start, tick=False) as clock:
@@ -48,7 +53,7 @@ def test_the_last_use_is_kept_to_the_minute(app, api):
         assert last_used_at() == start + timedelta(minutes=1)
 
 
-def test_over_its_rate_a_key_gets_429_and_is_told_when_to_come_back(app):
+def test_a_key_over_its_rate_gets_429_and_the_time_to_wait(app: Flask) -> None:
     api = Api(app.test_client(), make_api_key(rate_per_minute=2)[1])
     other = Api(app.test_client(), make_api_key()[1])
     with time_machine.travel("2026-11-23T10:00:20Z", tick=False):
@@ -61,7 +66,7 @@ def test_over_its_rate_a_key_gets_429_and_is_told_when_to_come_back(app):
     assert other.post("/events", json=EVENT).status_code == 202
 
 
-def test_redis_being_down_lets_requests_in_up_to_the_rate(app, tmp_path):
+def test_while_redis_is_down_requests_are_still_limited_to_the_rate(app: Flask, tmp_path: Path) -> None:
     app.config["RATELIMIT_STORAGE_URI"] = f"redis+unix://{tmp_path / 'nobody.sock'}"
     limiter.init_app(app)
     app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
@@ -70,13 +75,13 @@ def test_redis_being_down_lets_requests_in_up_to_the_rate(app, tmp_path):
         assert [api.post("/events", json=EVENT).status_code for _ in range(2)] == [202, 429]
 
 
-def test_an_address_that_is_none_gets_404_in_the_same_shape(api):
+def test_an_unknown_address_gets_404_in_the_same_shape(api: Api) -> None:
     response = api.get("/nothing")
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
-    assert response.json["errors"] == []
+    assert response.get_json()["errors"] == []
 
 
-def test_a_wrong_method_gets_405_and_the_right_ones(api):
+def test_a_wrong_method_gets_405_and_the_allowed_methods(api: Api) -> None:
     response = api.get("/events")
     assert (response.status_code, response.content_type) == (405, "application/problem+json")
     assert "POST" in response.headers["Allow"]

@@ -1,6 +1,12 @@
+"""The API creates, lists, changes, tests and deletes webhooks."""
+
+from collections.abc import Sequence
+
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
+from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box
@@ -8,31 +14,31 @@ from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box
 NEW = {"name": "Orders", "url": "https://93.184.215.14/hooks", "events": ["license.activated", "license.created"]}
 
 
-def webhooks():
+def webhooks() -> Sequence[Webhook]:
     db.session.rollback()
     return db.session.scalars(db.select(Webhook).order_by(Webhook.id)).all()
 
 
-def wrong_fields(response):
-    return [error["field"] for error in response.json["errors"]]
+def wrong_fields(response: TestResponse) -> list[str]:
+    return [error["field"] for error in response.get_json()["errors"]]
 
 
-def test_a_created_webhook_shows_its_secret_this_once(api):
+def test_a_created_webhook_shows_its_secret_only_once(api: Api) -> None:
     response = api.post("/webhooks", json=NEW)
     assert response.status_code == 201
     (webhook,) = webhooks()
-    assert response.json["secret"] == webhook.secret
+    assert response.get_json()["secret"] == webhook.secret
     assert (webhook.environment, webhook.active, webhook.event_types) == ("production", True, NEW["events"])
     shown = api.client.get(response.headers["Location"], headers=api.headers)
-    assert shown.json == {name: value for name, value in response.json.items() if name != "secret"}
+    assert shown.get_json() == {name: value for name, value in response.get_json().items() if name != "secret"}
     (entry,) = db.session.scalars(db.select(AuditEntry)).all()
     assert entry.action == "webhook.created"
     assert entry.actor.startswith("key km_")
 
 
-def test_a_secret_of_ones_own_is_taken(api):
+def test_the_caller_can_set_the_secret(api: Api) -> None:
     secret = secret_box.generate()
-    assert api.post("/webhooks", json=NEW | {"secret": secret}).json["secret"] == secret
+    assert api.post("/webhooks", json=NEW | {"secret": secret}).get_json()["secret"] == secret
 
 
 @pytest.mark.parametrize(
@@ -61,7 +67,9 @@ def test_a_secret_of_ones_own_is_taken(api):
         ({"name": "", "events": [], "active": None}, ["active", "name", "events"]),
     ],
 )
-def test_a_wrong_field_gets_422_on_creation_and_on_change(api, changes, fields):
+def test_a_wrong_field_gets_422_on_creation_and_on_change(
+    api: Api, changes: dict[str, object], fields: list[str]
+) -> None:
     response = api.post("/webhooks", json=NEW | changes)
     assert (response.status_code, sorted(wrong_fields(response))) == (422, sorted(fields))
     assert webhooks() == []
@@ -72,34 +80,35 @@ def test_a_wrong_field_gets_422_on_creation_and_on_change(api, changes, fields):
 
 
 @pytest.mark.parametrize("body", [[], None, "text", 1])
-def test_a_webhook_that_is_no_object_gets_422(api, body):
+def test_a_webhook_that_is_not_an_object_gets_422(api: Api, body: object) -> None:
     assert api.post("/webhooks", data="null" if body is None else None, json=body).status_code == 422
 
 
-def test_missing_fields_are_named(api):
+def test_missing_fields_are_named(api: Api) -> None:
     assert wrong_fields(api.post("/webhooks", json={})) == ["name", "url", "events"]
 
 
-def test_the_list_has_pages_and_only_ones_own_environment(api):
+def test_the_list_has_pages_and_shows_only_the_environment_of_the_key(api: Api) -> None:
     for number in range(5):
         make_webhook(name=f"Number {number}")
     make_webhook(environment="staging")
     make_webhook(deleted_at=webhooks()[0].created_at)
-    names, cursor = [], ""
+    names: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
-        page = api.get(f"/webhooks?limit=2{cursor and f'&cursor={cursor}'}").json
+        page = api.get(f"/webhooks?limit=2{cursor and f'&cursor={cursor}'}").get_json()
         names += [webhook["name"] for webhook in page["data"]]
         cursor = page["next_cursor"]
     assert names == [f"Number {number}" for number in (4, 3, 2, 1, 0)]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=²", "cursor=-1", "cursor=x", "page=2"])
-def test_a_parameter_that_makes_no_sense_gets_422(api, query):
+def test_an_invalid_parameter_gets_422(api: Api, query: str) -> None:
     response = api.get(f"/webhooks?{query}")
     assert (response.status_code, wrong_fields(response)) == (422, [query.partition("=")[0]])
 
 
-def test_only_the_fields_that_are_sent_change(api):
+def test_only_the_fields_that_are_sent_change(api: Api) -> None:
     webhook = make_webhook(name="Before", url="https://10.0.0.1/old")
     response = api.patch(
         f"/webhooks/{webhook.id}", json={"name": "After", "active": False, "events": ["product.created"]}
@@ -107,10 +116,10 @@ def test_only_the_fields_that_are_sent_change(api):
     assert response.status_code == 200
     (stored,) = webhooks()
     assert (stored.name, stored.active, stored.url) == ("After", False, "https://10.0.0.1/old")
-    assert (response.json["events"], response.json["version"]) == (["product.created"], 2)
+    assert (response.get_json()["events"], response.get_json()["version"]) == (["product.created"], 2)
 
 
-def test_a_version_that_is_out_of_date_gets_409(api):
+def test_an_outdated_version_gets_409(api: Api) -> None:
     webhook = make_webhook()
     assert api.patch(f"/webhooks/{webhook.id}", json={"name": "A", "version": 1}).status_code == 200
     response = api.patch(f"/webhooks/{webhook.id}", json={"name": "B", "version": 1})
@@ -119,14 +128,14 @@ def test_a_version_that_is_out_of_date_gets_409(api):
     assert api.patch(f"/webhooks/{webhook.id}", json={"version": "1"}).status_code == 422
 
 
-def test_a_new_secret_replaces_the_old_one_and_is_not_shown(api):
+def test_a_new_secret_replaces_the_old_one_and_is_not_shown(api: Api) -> None:
     webhook, secret = make_webhook(), secret_box.generate()
     response = api.patch(f"/webhooks/{webhook.id}", json={"secret": secret})
     assert webhooks()[0].secret == secret
     assert secret not in response.text
 
 
-def test_a_deleted_webhook_is_gone_and_its_pending_deliveries_are_cancelled(api):
+def test_a_deleted_webhook_is_gone_and_its_pending_deliveries_are_cancelled(api: Api) -> None:
     webhook = make_webhook()
     api.post("/events", json={"type": "license.activated", "data": {}})
     assert api.delete(f"/webhooks/{webhook.id}").status_code == 204
@@ -134,7 +143,7 @@ def test_a_deleted_webhook_is_gone_and_its_pending_deliveries_are_cancelled(api)
     assert db.session.scalars(db.select(Delivery.status)).all() == ["cancelled"]
 
 
-def test_a_webhook_of_another_environment_is_a_404_for_everything(api):
+def test_a_webhook_of_another_environment_gets_404_for_everything(api: Api) -> None:
     webhook_id = make_webhook(environment="staging").id
     path = f"/webhooks/{webhook_id}"
     answers = [api.get(path), api.patch(path, json={"name": "x"}), api.delete(path), api.post(f"{path}/test")]
@@ -143,19 +152,19 @@ def test_a_webhook_of_another_environment_is_a_404_for_everything(api):
     assert webhooks()[0].deleted_at is None
 
 
-def test_a_test_event_is_sent_whatever_the_webhooks_state(api):
+def test_a_test_event_is_sent_even_to_an_inactive_webhook(api: Api) -> None:
     webhook = make_webhook(active=False)
     response = api.post(f"/webhooks/{webhook.id}/test", json={"type": "product.created"})
     assert response.status_code == 202
-    delivery = db.session.get(Delivery, response.json["delivery_id"])
+    delivery = db.session.get_one(Delivery, response.get_json()["delivery_id"])
     assert (delivery.trigger, delivery.event_type, delivery.webhook_id) == ("test", "product.created", webhook.id)
     assert response.headers["Location"].endswith(f"/api/v1/deliveries/{delivery.id}")
 
 
-def test_a_test_event_without_a_body_is_the_example_of_a_subscribed_type(api):
+def test_a_test_event_without_a_body_is_the_example_of_a_subscribed_type(api: Api) -> None:
     webhook = make_webhook(event_types=["telemetry.flagged"])
-    delivery_id = api.post(f"/webhooks/{webhook.id}/test").json["delivery_id"]
-    body = api.get(f"/deliveries/{delivery_id}").json["body"]
+    delivery_id = api.post(f"/webhooks/{webhook.id}/test").get_json()["delivery_id"]
+    body = api.get(f"/deliveries/{delivery_id}").get_json()["body"]
     assert EVENT_TYPES["telemetry.flagged"].example["data_group"] in body
 
 
@@ -169,7 +178,7 @@ def test_a_test_event_without_a_body_is_the_example_of_a_subscribed_type(api):
         ([], [""]),
     ],
 )
-def test_a_wrong_test_event_gets_422_and_sends_nothing(api, body, fields):
+def test_a_wrong_test_event_gets_422_and_sends_nothing(api: Api, body: object, fields: list[str]) -> None:
     response = api.post(f"/webhooks/{make_webhook().id}/test", json=body)
     assert (response.status_code, wrong_fields(response)) == (422, fields)
     assert db.session.scalars(db.select(Delivery.id)).all() == []

@@ -1,7 +1,10 @@
+"""Many rows are written with one statement and read with another, with values of every kind."""
+
 import json
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, dialect, write_transaction
@@ -12,7 +15,8 @@ COUNT = 2 * STATEMENT_ROWS + 1
 
 
 @pytest.fixture
-def deliveries(app) -> list[int]:
+def deliveries(app: Flask) -> list[int]:
+    """The ids of more deliveries than two statements take."""
     for number in range(COUNT // 3 + 1):
         make_webhook(name=f"Webhook {number}")
     for _ in range(3):
@@ -22,7 +26,7 @@ def deliveries(app) -> list[int]:
     return ids
 
 
-def test_rows_are_inserted_with_every_kind_of_value(deliveries):
+def test_rows_are_inserted_with_every_kind_of_value(deliveries: list[int]) -> None:
     at = utcnow()
     with write_transaction() as connection:
         time = dialect(connection).time_value
@@ -42,7 +46,7 @@ def test_rows_are_inserted_with_every_kind_of_value(deliveries):
     assert (last.request_headers, last.response_body, last.response_truncated) == ({"a": "b"}, b"\0\xff\\", True)
 
 
-def test_rows_are_updated_by_id_and_others_left_alone(deliveries):
+def test_rows_are_updated_by_id_and_others_left_alone(deliveries: list[int]) -> None:
     at = utcnow() + timedelta(hours=1)
     *changed, left = deliveries
     with write_transaction() as connection:
@@ -52,10 +56,10 @@ def test_rows_are_updated_by_id_and_others_left_alone(deliveries):
     for delivery in db.session.scalars(db.select(Delivery).where(Delivery.id.in_(changed))):
         expected = ("pending", at) if delivery.id % 2 else ("failed", None)
         assert (delivery.status, delivery.due_at, delivery.attempts_count) == (*expected, delivery.id)
-    assert db.session.get(Delivery, left).attempts_count == 0
+    assert db.session.get_one(Delivery, left).attempts_count == 0
 
 
-def test_counts_are_added_to_what_is_there(deliveries):
+def test_counts_are_added_to_what_is_there(deliveries: list[int]) -> None:
     webhooks = sorted(set(db.session.scalars(db.select(Delivery.webhook_id))))
     db.session.rollback()
     hour = utcnow().replace(minute=0, second=0, microsecond=0)
@@ -69,7 +73,7 @@ def test_counts_are_added_to_what_is_there(deliveries):
     assert sorted(found) == sorted((id, ok, hour, 2 * id) for id in webhooks for ok in (False, True))
 
 
-def test_rows_are_selected_by_any_number_of_ids(deliveries):
+def test_rows_are_selected_by_any_number_of_ids(deliveries: list[int]) -> None:
     with db.engine.connect() as connection:
         database = dialect(connection)
         source = f"deliveries WHERE id IN {database.JSON_IDS} ORDER BY id"
@@ -79,7 +83,7 @@ def test_rows_are_selected_by_any_number_of_ids(deliveries):
         assert database.select_rows(connection, int, "id", source, {"ids": "[]"}) == []
 
 
-def test_bytes_come_as_the_text_they_are(app):
+def test_bytes_are_read_as_the_text_that_they_encode(app: Flask) -> None:
     make_webhook()
     event = make_event(data={"name": 'Zoë "quoted" \\ \u0000 \U0001f600'})
     body = event.body

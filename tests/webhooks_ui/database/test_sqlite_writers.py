@@ -1,18 +1,21 @@
+"""SQLite's writers queue, and none of them fails."""
+
 import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
 from webhooks_ui.database.sqlite_writers import QueueingConnection
 
 
-def connect(path) -> QueueingConnection:
+def connect(path: Path) -> QueueingConnection:
     connection = sqlite3.connect(path, factory=QueueingConnection, isolation_level=None, timeout=5)
     connection.execute("PRAGMA journal_mode=WAL")
     return connection
 
 
-def test_a_thread_that_would_wait_for_itself_is_told(tmp_path):
+def test_a_thread_that_would_wait_for_itself_gets_an_error(tmp_path: Path) -> None:
     first, second = connect(tmp_path / "a.db"), connect(tmp_path / "a.db")
     first.begin_writing()
     with pytest.raises(RuntimeError, match="commit first"):
@@ -24,7 +27,7 @@ def test_a_thread_that_would_wait_for_itself_is_told(tmp_path):
     second.close()
 
 
-def test_writers_take_turns_and_none_fails(tmp_path):
+def test_writers_take_turns_and_none_fails(tmp_path: Path) -> None:
     setup = connect(tmp_path / "a.db")
     setup.execute("CREATE TABLE numbers (n)")
     setup.close()
@@ -47,7 +50,7 @@ def test_writers_take_turns_and_none_fails(tmp_path):
     check.close()
 
 
-def test_a_failed_begin_leaves_the_queue(tmp_path):
+def test_a_failed_begin_leaves_the_queue(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     connection = sqlite3.connect(tmp_path / "a.db", factory=QueueingConnection, isolation_level=None, timeout=0.05)

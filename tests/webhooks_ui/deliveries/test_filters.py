@@ -1,9 +1,10 @@
-"""What the delivery log's filters and its search find."""
+"""What the filters and the search of the delivery log find."""
 
 import re
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from tests.support.factories import make_webhook
@@ -13,7 +14,14 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.models import utcnow
 
 
-def test_filters_can_be_cleared_wherever_some_are_chosen(admin):
+def next_cursor(page: str) -> str:
+    """Return the cursor in the link to the next page."""
+    found = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)
+    assert found
+    return found[1]
+
+
+def test_filters_can_be_cleared_wherever_some_are_chosen(admin: FlaskClient) -> None:
     failed = settle(add_delivery(), 500)
     assert "Clear filters" not in admin.get(LOG).text
     for query in ({"status": "failed"}, {"webhook": failed.webhook_id}, {"status": "delivered"}):
@@ -30,14 +38,15 @@ def test_filters_can_be_cleared_wherever_some_are_chosen(admin):
         (["7d", ""], "2026-01-01T10:00", "7d"),
     ],
 )
-def test_of_two_times_the_one_that_was_changed_counts(times, seen, counts):
-    assert DeliveryFilters.parse(MultiDict({"since": times, "seen": seen})).since == counts
+def test_of_two_times_the_one_that_was_changed_counts(times: list[str], seen: str, counts: str) -> None:
+    args = MultiDict([*(("since", time) for time in times), ("seen", seen)])
+    assert DeliveryFilters.parse(args).since == counts
 
 
 @pytest.mark.parametrize(
     ("text", "finds"), [("billing", "billing"), ("ORDERS.example", "orders"), ("%", None), ("_", None)]
 )
-def test_a_search_finds_webhooks_by_name_and_url(admin, text, finds):
+def test_a_search_finds_webhooks_by_name_and_url(admin: FlaskClient, text: str, finds: str | None) -> None:
     deliveries = {
         "billing": add_delivery(make_webhook(name="Billing", url="https://b.example.com/")),
         "orders": add_delivery(make_webhook(name="Shop", url="https://orders.example.com/")),
@@ -45,7 +54,7 @@ def test_a_search_finds_webhooks_by_name_and_url(admin, text, finds):
     assert shown_ids(admin, q=text) == ([deliveries[finds].id] if finds else [])
 
 
-def test_unfinished_means_pending_or_retrying(admin):
+def test_unfinished_means_pending_or_retrying(admin: FlaskClient) -> None:
     pending, retrying = add_delivery(), settle(add_delivery(), 503, status="pending")
     settle(add_delivery())
     settle(add_delivery(), 500)
@@ -54,16 +63,16 @@ def test_unfinished_means_pending_or_retrying(admin):
     assert shown_ids(admin, status="retrying") == [retrying.id]
 
 
-def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin):
-    licence = add_delivery(make_webhook(name="A"))
+def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin: FlaskClient) -> None:
+    license = add_delivery(make_webhook(name="A"))
     product = add_delivery(make_webhook(name="B", event_types=["product.created"]))
     assert shown_ids(admin, q="Product.") == [product.id]
-    assert shown_ids(admin, q=licence.event.public_id) == [licence.id]
-    assert shown_ids(admin, q=licence.event.public_id[:-1]) == [licence.id]
+    assert shown_ids(admin, q=license.event.public_id) == [license.id]
+    assert shown_ids(admin, q=license.event.public_id[:-1]) == [license.id]
     assert shown_ids(admin, q=str(product.id)) == [product.id]
 
 
-def test_a_search_that_finds_more_webhooks_than_can_be_sought_one_by_one_still_finds_all(admin):
+def test_a_search_that_finds_very_many_webhooks_still_finds_all_their_deliveries(admin: FlaskClient) -> None:
     wanted = [add_delivery(make_webhook(name=f"Many {number}")).id for number in range(3)]
     for number in range(50):
         make_webhook(name=f"Many {number}", event_types=["product.created"])
@@ -71,7 +80,7 @@ def test_a_search_that_finds_more_webhooks_than_can_be_sought_one_by_one_still_f
     assert shown_ids(admin, q="many") == wanted[::-1]
 
 
-def test_filters_narrow_the_log(admin):
+def test_filters_narrow_the_log(admin: FlaskClient) -> None:
     staging = add_delivery(make_webhook(environment="staging", event_types=["product.created"]))
     failed = settle(add_delivery(), 503)
     waiting = add_delivery()
@@ -93,7 +102,7 @@ def test_filters_narrow_the_log(admin):
     assert shown_ids(admin, q="orders", status="failed", environment="production", category="license") == [failed.id]
 
 
-def test_a_time_range_narrows_the_log(admin):
+def test_a_time_range_narrows_the_log(admin: FlaskClient) -> None:
     now = utcnow()
     ages = [timedelta(days=40), timedelta(days=3), timedelta(hours=5), timedelta(minutes=1)]
     old, days, hours, fresh = (add_delivery(created_at=now - age).id for age in ages)
@@ -108,7 +117,7 @@ def test_a_time_range_narrows_the_log(admin):
 @pytest.mark.parametrize(
     "value", ["nonsense", "'", "99999999999999999999", "-1", "2026-99-99", "9999-12-31T23:59:59-23:59", "\x00"]
 )
-def test_a_filter_value_that_makes_no_sense_counts_as_not_given(admin, value):
+def test_an_invalid_filter_value_counts_as_not_given(admin: FlaskClient, value: str) -> None:
     delivery = add_delivery()
     for name in ("category", "status", "code", "environment", "webhook", "sort", "cursor"):
         assert shown_ids(admin, **{name: value}) == [delivery.id] or (name, value) == ("webhook", "-1")
@@ -116,7 +125,9 @@ def test_a_filter_value_that_makes_no_sense_counts_as_not_given(admin, value):
         shown_ids(admin, **{name: value})
 
 
-def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, monkeypatch):
+def test_a_search_that_reads_too_many_rows_stops_and_can_be_continued(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("webhooks_ui.deliveries.walk.SCANNED_ROWS", 30)
     product = add_delivery(make_webhook(event_types=["product.created"]))
     webhook = make_webhook()
@@ -126,11 +137,12 @@ def test_a_search_that_must_look_at_too_many_rows_stops_and_can_go_on(admin, mon
     assert "Nothing found so far" in page
     assert "Searched back to" in page
     assert 'hx-trigger="load' in page
-    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
-    assert shown_ids(admin, category="product", cursor=cursor) == [product.id]
+    assert shown_ids(admin, category="product", cursor=next_cursor(page)) == [product.id]
 
 
-def test_a_search_that_finds_many_webhooks_looks_at_some_rows_at_a_time(admin, monkeypatch):
+def test_a_search_that_finds_many_webhooks_reads_a_limited_number_of_rows_at_a_time(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("webhooks_ui.deliveries.search.WEBHOOK_SOURCES_MAX", 1)
     monkeypatch.setattr("webhooks_ui.deliveries.walk.JOINED_ROWS", 30)
     found = [add_delivery(make_webhook(name=f"Customer {number}")) for number in range(2)]
@@ -139,21 +151,20 @@ def test_a_search_that_finds_many_webhooks_looks_at_some_rows_at_a_time(admin, m
         add_delivery(webhook)
     page = admin.get(LOG, query_string={"q": "customer"}).text
     assert "Nothing found so far" in page
-    cursor = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', page)[1]
-    assert shown_ids(admin, q="customer", cursor=cursor) == [found[1].id, found[0].id]
+    assert shown_ids(admin, q="customer", cursor=next_cursor(page)) == [found[1].id, found[0].id]
 
 
-def test_where_the_environment_hides_all_deliveries_the_page_leads_to_the_others(admin):
+def test_if_the_environment_hides_all_deliveries_the_page_links_to_the_others(admin: FlaskClient) -> None:
     delivery = add_delivery()
     admin.post("/environment", data={"environment": "staging"})
     page = admin.get(LOG).text
     assert "No deliveries match in Staging" in page
     assert "Clear filters" not in page
-    assert "Look in all environments" in page
+    assert "Search all environments" in page
     assert shown_ids(admin, environment="") == [delivery.id]
 
 
-def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin):
+def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin: FlaskClient) -> None:
     delivery = add_delivery(make_webhook(name="Gone", active=False, deleted_at=utcnow()))
     add_delivery()
     assert shown_ids(admin, q="gone") == [delivery.id]

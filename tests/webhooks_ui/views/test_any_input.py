@@ -1,10 +1,12 @@
-"""Whatever is asked of the pages gives a page or a 404, never a failure of ours."""
+"""Random input gives a page or a 404, never an error of the server."""
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.factories import make_api_key
+from tests.support.http import HTMX
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db, writing
@@ -66,8 +68,8 @@ UNHURRIED = settings(deadline=None, max_examples=60, suppress_health_check=[Heal
 
 
 @pytest.fixture
-def log(admin):
-    """A signed-in browser, and a log with a row of each kind."""
+def log(admin: FlaskClient) -> FlaskClient:
+    """Sign in, and make a log with a row of each kind."""
     add_delivery()
     add_attempt(settle(add_delivery(), 500))
     settle(add_delivery(), 503, status="pending")
@@ -81,8 +83,8 @@ def log(admin):
 @example(page="/admin/webhook-deliveries", query=[("since", "0001-01-01")], htmx=False)
 @UNHURRIED
 @given(page=PAGES, query=QUERIES, htmx=st.booleans())
-def test_any_query_gives_a_page(log, page, query, htmx):
-    answer = log.get(page, query_string=query, headers={"HX-Request": "true"} if htmx else {})
+def test_any_query_gives_a_page(log: FlaskClient, page: str, query: list[tuple[str, str]], htmx: bool) -> None:
+    answer = log.get(page, query_string=query, headers=HTMX if htmx else {})
     assert answer.status_code == 200
 
 
@@ -91,7 +93,7 @@ def test_any_query_gives_a_page(log, page, query, htmx):
     value=VALUES.filter(lambda text: text not in ("", ".", "..") and "/" not in text),
     rest=st.sampled_from(["", "/row", "/body"]),
 )
-def test_any_id_gives_a_page_or_a_404(log, value, rest):
+def test_any_id_gives_a_page_or_a_404(log: FlaskClient, value: str, rest: str) -> None:
     from urllib.parse import quote
 
     for base in ("/admin/webhook-deliveries/", "/admin/bulk-actions/"):
@@ -105,12 +107,12 @@ def test_any_id_gives_a_page_or_a_404(log, value, rest):
     ),
     form=st.dictionaries(st.sampled_from([*NAMES, "attempts"]), VALUES),
 )
-def test_any_form_gives_an_answer(log, path, form):
+def test_any_form_gives_an_answer(log: FlaskClient, path: str, form: dict[str, str]) -> None:
     assert log.post(f"/admin/{path}", data=form).status_code in (200, 303, 422)
 
 
 @UNHURRIED
 @given(ids=st.lists(st.integers(1, 2**63 - 1), max_size=20))
-def test_resending_any_ids_changes_no_more_than_there_are(log, ids):
+def test_resending_any_ids_changes_no_more_than_there_are(log: FlaskClient, ids: list[int]) -> None:
     with writing():
         assert set(retry(ids)) <= {1, 2, 3}

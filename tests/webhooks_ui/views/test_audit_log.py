@@ -1,8 +1,12 @@
+"""The audit log."""
+
 import re
+from collections.abc import Callable
 from html import unescape
 
 import pytest
-from flask import g
+from flask import Flask, g
+from flask.testing import FlaskClient
 
 from tests.support.factories import make_api_key, make_delivery, make_webhook
 from webhooks_ui import audit
@@ -11,24 +15,27 @@ from webhooks_ui.models import AuditEntry, BulkAction
 from webhooks_ui.views.audit_log.words import ACTIONS
 from webhooks_ui.webhooks import changes
 
+SignIn = Callable[[str], FlaskClient]
+
+
 LOG = "/admin/audit-log"
 
 
-def shown(client, **filters):
+def shown(client: FlaskClient, **filters: str) -> list[int]:
     page = client.get(LOG, query_string=filters)
     assert page.status_code == 200
     return [int(number) for number in re.findall(r'<tr id="audit-(\d+)"', page.text)]
 
 
-def row(client, number):
-    """The text of one entry's row, and its links."""
+def row(client: FlaskClient, number: int) -> tuple[str, list[str]]:
+    """Return the text of an entry's row, and its links."""
     html = client.get(LOG).text.partition(f'<tr id="audit-{number}"')[2].partition("</tr>")[0]
     text = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.partition(">")[2])))
     return text, re.findall(r'href="([^"]+)"', html)
 
 
 @pytest.fixture
-def entries(app):
+def entries(app: Flask) -> None:
     audit.record("webhook.updated", "webhook", 1, "<b>Orders</b>", {"url": "a", "name": "x"}, {"url": "b", "name": "x"})
     audit.act_as("eva@example.com")
     audit.record("api_key.revoked", "api_key", 2, "Platform")
@@ -39,15 +46,15 @@ def entries(app):
 
 
 @pytest.mark.usefixtures("entries")
-def test_entries_are_listed_newest_first_with_what_changed(admin):
+def test_entries_are_listed_newest_first_with_what_changed(admin: FlaskClient) -> None:
     page = admin.get(LOG).text
     assert shown(admin) == [3, 2, 1]
     assert "&lt;b&gt;Orders&lt;/b&gt;" in page
-    assert "Edited Webhook 1 <b>Orders</b> URL a → became b" in row(admin, 1)[0]
+    assert "Edited Webhook 1 <b>Orders</b> URL a → changed to b" in row(admin, 1)[0]
     assert "eva@example.com Revoked API key 2 Platform" in row(admin, 2)[0]
 
 
-def test_of_lists_it_says_what_came_and_what_went(admin):
+def test_of_lists_it_says_what_came_and_what_went(admin: FlaskClient) -> None:
     before = {"event_types": ["license.created", "license.deleted", "license.updated"], "retry_schedule": None}
     after = {"event_types": ["license.created", "product.created"], "retry_schedule": "long"}
     audit.record("webhook.updated", "webhook", 1, "Orders", before, after)
@@ -55,16 +62,16 @@ def test_of_lists_it_says_what_came_and_what_went(admin):
     text, _ = row(admin, 1)
     assert "Added product.created Removed license.deleted , license.updated" in text
     assert "license.created ," not in text
-    assert "Retry schedule as in the settings → became long" in text
+    assert "Retry schedule same as in Settings → changed to long" in text
 
 
-def test_of_a_list_in_another_order_it_says_both(admin):
+def test_of_a_list_in_another_order_it_says_both(admin: FlaskClient) -> None:
     audit.record("settings.updated", "settings", None, "", {"addresses": ["a", "b"]}, {"addresses": ["b", "a"]})
     db.session.commit()
-    assert "a, b → became b, a" in row(admin, 1)[0]
+    assert "a, b → changed to b, a" in row(admin, 1)[0]
 
 
-def test_many_fields_are_folded(admin):
+def test_many_fields_are_folded(admin: FlaskClient) -> None:
     webhook = make_webhook()
     audit.record("webhook.created", "webhook", webhook.id, "Orders", after=changes.fields_of(webhook))
     db.session.commit()
@@ -73,7 +80,7 @@ def test_many_fields_are_folded(admin):
     assert "Active yes" in text
 
 
-def test_an_object_is_a_link_while_it_exists(admin):
+def test_an_object_is_a_link_while_it_exists(admin: FlaskClient) -> None:
     webhook, (key, _) = make_webhook(), make_api_key()
     delivery = make_delivery(webhook)
     action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
@@ -105,7 +112,7 @@ def test_an_object_is_a_link_while_it_exists(admin):
     assert "Saved Settings" in row(admin, 5)[0]
 
 
-def test_each_action_that_is_recorded_has_words(admin):
+def test_each_action_that_is_recorded_has_words(admin: FlaskClient) -> None:
     webhook = make_webhook()
     for active in ("false", "true"):
         admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": active})
@@ -121,26 +128,29 @@ def test_each_action_that_is_recorded_has_words(admin):
 
 
 @pytest.mark.usefixtures("entries")
-def test_filters_by_actor_action_and_object(admin):
+def test_filters_by_actor_action_and_object(admin: FlaskClient) -> None:
     assert shown(admin, actor="EVA") == [2]
     assert shown(admin, action="webhook") == [3, 1]
     assert shown(admin, object_type="webhook", object_id="2") == [3]
     assert shown(admin, actor="_") == [3]
-    assert "Only Webhook 2. <a" in admin.get(LOG, query_string={"object_type": "webhook", "object_id": "2"}).text
+    assert (
+        "Showing only Webhook 2. <a" in admin.get(LOG, query_string={"object_type": "webhook", "object_id": "2"}).text
+    )
     assert "No entries match" in admin.get(LOG, query_string={"actor": "nobody"}).text
 
 
-def test_an_action_that_is_no_option_stays_chosen(admin):
+def test_an_action_that_is_no_option_stays_chosen(admin: FlaskClient) -> None:
     assert '<option value="webhook" selected>webhook</option>' in admin.get(f"{LOG}?action=webhook").text
     page = admin.get(f"{LOG}?action=api_key.revoked").text
     assert '<option value="api_key.revoked" selected>API key: revoked</option>' in page
 
 
-def test_pages_follow_each_other(admin):
+def test_pages_follow_each_other(admin: FlaskClient) -> None:
     for number in range(120):
         audit.record("webhook.updated", "webhook", number)
     db.session.commit()
-    seen, cursor = [], ""
+    seen: list[int] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = admin.get(LOG, query_string={"cursor": cursor}).text
         seen += [int(number) for number in re.findall(r'<tr id="audit-(\d+)"', page)]
@@ -150,15 +160,15 @@ def test_pages_follow_each_other(admin):
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "9" * 30, "\x00", "'", "٣"])
-def test_nonsense_counts_as_not_given(admin, value):
+def test_nonsense_counts_as_not_given(admin: FlaskClient, value: str) -> None:
     for name in ("cursor", "object_type", "object_id", "actor", "action"):
         assert admin.get(LOG, query_string={name: value}).status_code == 200
 
 
-def test_an_empty_log_says_so(admin):
-    assert "Nothing was changed yet" in admin.get(LOG).text
+def test_an_empty_log_says_so(admin: FlaskClient) -> None:
+    assert "No changes yet" in admin.get(LOG).text
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_may_see_it(sign_in, role):
+def test_only_admins_may_see_it(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get(LOG).status_code == 403

@@ -1,7 +1,12 @@
+"""Changes to many deliveries: counted, confirmed, followed and stopped."""
+
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from jobs.publish import publish
 from tests.support.factories import make_webhook
@@ -10,27 +15,30 @@ from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import AuditEntry, BulkAction, Delivery, utcnow
 
+SignIn = Callable[[str], FlaskClient]
+
+
 RETRIES = "/admin/webhook-deliveries/retries"
 CANCELLATIONS = "/admin/webhook-deliveries/cancellations"
 
 
-def counted(page):
+def counted(page: TestResponse) -> int:
     found = re.search(r'id="bulk-count">([\d,]+)<', page.text)
     return int(found[1]) if found else 0
 
 
-def confirmed(page):
-    """The fields of the form on a page that asks for confirmation."""
+def confirmed(page: TestResponse) -> dict[str, str]:
+    """Return the fields of the form on a page that asks for confirmation."""
     return dict(re.findall(r'<input type="hidden" name="([a-z]+)" value="([^"]*)">', page.text))
 
 
-def status_of(delivery):
+def status_of(delivery: Delivery) -> str:
     db.session.expire_all()
-    return db.session.get(Delivery, delivery.id).status
+    return db.session.get_one(Delivery, delivery.id).status
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_page_says_how_many_before_anything_happens(admin, method):
+def test_a_page_says_how_many_before_anything_happens(admin: FlaskClient, method: str) -> None:
     failed = [settle(add_delivery(), 500) for _ in range(3)]
     settle(add_delivery())
     page = admin.open(f"{RETRIES}?status=failed", method=method.upper())
@@ -41,7 +49,7 @@ def test_a_page_says_how_many_before_anything_happens(admin, method):
     assert [status_of(delivery) for delivery in failed] == ["failed"] * 3
 
 
-def test_what_was_confirmed_is_done(admin):
+def test_what_was_confirmed_is_done(admin: FlaskClient) -> None:
     failed, done = settle(add_delivery(), 500), settle(add_delivery())
     page = admin.post(RETRIES, data={"status": "failed"})
     answer = admin.post(RETRIES, data=confirmed(page))
@@ -55,19 +63,19 @@ def test_what_was_confirmed_is_done(admin):
     assert entry.after == {"status": "failed"}
 
 
-def test_sending_again_what_arrived_is_warned_of(admin):
+def test_sending_again_what_arrived_is_warned_of(admin: FlaskClient) -> None:
     settle(add_delivery())
     assert "a second time" in admin.get(RETRIES).text
 
 
-def test_with_nothing_to_do_there_is_nothing_to_confirm(admin):
+def test_with_nothing_to_do_there_is_nothing_to_confirm(admin: FlaskClient) -> None:
     page = admin.get(f"{RETRIES}?status=failed")
     assert "There is nothing to retry" in page.text
     assert 'name="confirm"' not in page.text
-    assert "None of these deliveries waits" in admin.get(CANCELLATIONS).text
+    assert "None of these deliveries is waiting" in admin.get(CANCELLATIONS).text
 
 
-def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin):
+def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin: FlaskClient) -> None:
     inactive = make_webhook(active=False)
     waiting, active = add_delivery(inactive), add_delivery()
     page = admin.post(CANCELLATIONS, data={"webhook": inactive.id})
@@ -76,7 +84,7 @@ def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin):
     assert (status_of(waiting), status_of(active)) == ("cancelled", "pending")
 
 
-def test_a_running_action_survives_a_reload_and_can_be_stopped(admin):
+def test_a_running_action_survives_a_reload_and_can_be_stopped(admin: FlaskClient) -> None:
     action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
     db.session.add(action)
     db.session.commit()
@@ -86,13 +94,13 @@ def test_a_running_action_survives_a_reload_and_can_be_stopped(admin):
     assert 'hx-trigger="every 1s"' in page
     assert admin.post(f"{address}/stop").status_code == 303
     page = admin.get(address).text
-    assert "What was done until then stays done." in page
+    assert "Changes made before then are kept." in page
     assert 'hx-trigger="every' not in page
     admin.post(f"{address}/stop")
     assert db.session.scalar(db.select(db.func.count(AuditEntry.id)).filter_by(action="bulk_action.stopped")) == 1
 
 
-def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin):
+def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin: FlaskClient) -> None:
     webhook = make_webhook()
     old = settle(add_delivery(webhook, created_at=utcnow() - timedelta(days=3)), 500)
     failed, other = settle(add_delivery(webhook), 500), settle(add_delivery(), 500)
@@ -104,7 +112,7 @@ def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin):
     assert [status_of(delivery) for delivery in (old, failed, other)] == ["failed", "pending", "failed"]
 
 
-def test_missed_events_are_counted_and_then_sent(admin):
+def test_missed_events_are_counted_and_then_sent(admin: FlaskClient) -> None:
     webhook = make_webhook(active=False)
     publish("production", [NewEvent("license.activated", {}), NewEvent("license.created", {})])
     address = f"/admin/webhooks/{webhook.id}/missed"
@@ -114,11 +122,11 @@ def test_missed_events_are_counted_and_then_sent(admin):
     assert answer.status_code == 303
     delivery = db.session.scalars(db.select(Delivery)).one()
     assert (delivery.trigger, delivery.webhook_id, delivery.status) == ("missed", webhook.id, "pending")
-    assert "No event" in admin.post(address, data={"since": "1h"}).text
+    assert "No events" in admin.post(address, data={"since": "1h"}).text
 
 
 @pytest.mark.parametrize("since", ["", "soon", "2026-13-01", "2999-01-01"])
-def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin, since):
+def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin: FlaskClient, since: str) -> None:
     webhook = make_webhook()
     answer = admin.post(f"/admin/webhooks/{webhook.id}/missed", data={"since": since, "confirm": "1"})
     assert answer.status_code == 422
@@ -126,14 +134,14 @@ def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin, since):
     assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
 
 
-def test_a_recovery_needs_a_time(admin):
+def test_a_recovery_needs_a_time(admin: FlaskClient) -> None:
     webhook = make_webhook()
     answer = admin.post(f"/admin/webhooks/{webhook.id}/recoveries", data={"confirm": "1"})
     assert answer.status_code == 422
     assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
 
 
-def test_unknown_ones_are_a_404(admin):
+def test_unknown_ones_are_a_404(admin: FlaskClient) -> None:
     for path in ("/admin/bulk-actions/9", "/admin/webhooks/9/recoveries"):
         assert admin.get(path).status_code == 404
     assert admin.post("/admin/webhooks/9/missed").status_code == 404
@@ -141,7 +149,7 @@ def test_unknown_ones_are_a_404(admin):
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_may(sign_in, role):
+def test_only_admins_may(sign_in: SignIn, role: str) -> None:
     client = sign_in(role)
     for path in (RETRIES, CANCELLATIONS, "/admin/webhooks/1/missed", "/admin/webhooks/1/recoveries"):
         assert client.post(path).status_code == 403

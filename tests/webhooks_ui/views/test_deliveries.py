@@ -1,20 +1,32 @@
+"""The delivery log, and the page of one delivery."""
+
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from tests.support.factories import make_webhook
+from tests.support.http import HTMX
 from tests.support.log import LOG, shown_ids
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, utcnow
 
-HTMX = {"HX-Request": "true"}
+SignIn = Callable[[str], FlaskClient]
+
+
+def cursor_of(name: str, page: str) -> str:
+    """Return the cursor in the link to the next or the previous page."""
+    found = re.search(rf'id="deliveries-{name}" href="[^"]*cursor=([^"&]+)"', page)
+    assert found
+    return found[1]
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_may_see_the_log(sign_in, role):
+def test_only_admins_may_see_the_log(sign_in: SignIn, role: str) -> None:
     delivery = add_delivery()
     client = sign_in(role)
     assert client.get(LOG).status_code == 403
@@ -22,7 +34,7 @@ def test_only_admins_may_see_the_log(sign_in, role):
     assert client.post(f"{LOG}/{delivery.id}/retries").status_code == 403
 
 
-def test_the_newest_delivery_is_at_the_top_with_its_facts(admin):
+def test_the_newest_delivery_is_at_the_top_with_its_facts(admin: FlaskClient) -> None:
     first = settle(add_delivery(make_webhook(name="Billing")), 503)
     second = add_delivery(make_webhook(name="Orders"))
     page = admin.get(LOG).text
@@ -31,7 +43,7 @@ def test_the_newest_delivery_is_at_the_top_with_its_facts(admin):
         assert text in page
 
 
-def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin):
+def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin: FlaskClient) -> None:
     assert "No deliveries yet" in admin.get(LOG).text
     add_delivery()
     nothing = admin.get(LOG, query_string={"q": "nowhere"}).text
@@ -39,12 +51,12 @@ def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin
     assert "Clear filters" in nothing
 
 
-def test_a_test_is_told_from_an_event(admin):
+def test_a_test_is_told_from_an_event(admin: FlaskClient) -> None:
     add_delivery(trigger="test")
     assert '<span class="pill">Test</span>' in admin.get(LOG).text
 
 
-def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):
+def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin: FlaskClient) -> None:
     add_delivery()
     answer = admin.get(
         LOG, query_string={"q": "", "status": "pending"}, headers=HTMX | {"HX-Trigger": "delivery-filters"}
@@ -54,23 +66,23 @@ def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin):
     assert "HX-Request" in answer.headers["Vary"]
 
 
-def test_pages_stay_as_they_are_while_deliveries_arrive(admin):
+def test_pages_stay_as_they_are_while_deliveries_arrive(admin: FlaskClient) -> None:
     webhook = make_webhook()
     ids = [add_delivery(webhook).id for _ in range(60)][::-1]
     first = admin.get(LOG).text
     add_delivery(webhook)
-    older = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', first)[1]
+    older = cursor_of("next", first)
     assert shown_ids(admin, cursor=older) == ids[25:50]
     second = admin.get(LOG, query_string={"cursor": older}).text
-    oldest = re.search(r'id="deliveries-next" href="[^"]*cursor=([^"&]+)"', second)[1]
+    oldest = cursor_of("next", second)
     assert shown_ids(admin, cursor=oldest) == ids[50:]
     last = admin.get(LOG, query_string={"cursor": oldest}).text
-    newer = re.search(r'id="deliveries-previous" href="[^"]*cursor=([^"&]+)"', last)[1]
+    newer = cursor_of("previous", last)
     assert shown_ids(admin, cursor=newer) == ids[25:50]
     assert 'id="deliveries-next"' not in last
 
 
-def test_the_log_sorts_by_time_status_and_code(admin):
+def test_the_log_sorts_by_time_status_and_code(admin: FlaskClient) -> None:
     done, failed, gone = settle(add_delivery()), settle(add_delivery(), 500), settle(add_delivery(), 410)
     waiting = add_delivery()
     assert shown_ids(admin, sort="time") == [done.id, failed.id, gone.id, waiting.id]
@@ -80,7 +92,7 @@ def test_the_log_sorts_by_time_status_and_code(admin):
     assert shown_ids(admin, sort="-code") == [failed.id, gone.id, done.id, waiting.id]
 
 
-def test_pages_of_a_sorted_log_follow_each_other(admin):
+def test_pages_of_a_sorted_log_follow_each_other(admin: FlaskClient) -> None:
     webhook = make_webhook()
     ids = [settle(add_delivery(webhook), 200 if number % 2 else 500).id for number in range(60)]
     expected = sorted(ids, key=lambda id: (id % 2 != ids[0] % 2, -id))
@@ -94,21 +106,21 @@ def test_pages_of_a_sorted_log_follow_each_other(admin):
     assert cursor == ""
 
 
-def test_a_row_without_a_response_code_says_why(admin):
+def test_a_row_without_a_response_code_says_why(admin: FlaskClient) -> None:
     settle(add_delivery(), 500, response_code=None, outcome="refused", status="failed")
     assert "<span>Refused</span>" in admin.get(LOG).text
 
 
-def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin):
+def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin: FlaskClient) -> None:
     seen = add_delivery()
     add_delivery(make_webhook(event_types=["product.created"]))
     add_delivery(seen.webhook)
-    assert "2 new deliveries: show" in admin.get(f"{LOG}/newer?than={seen.id}").text
-    assert "1 new delivery: show" in admin.get(f"{LOG}/newer?than={seen.id}&category=product").text
+    assert "Show 2 new deliveries" in admin.get(f"{LOG}/newer?than={seen.id}").text
+    assert "Show 1 new delivery" in admin.get(f"{LOG}/newer?than={seen.id}&category=product").text
     assert "show" not in admin.get(f"{LOG}/newer?than={seen.id}&status=failed").text
 
 
-def test_only_what_is_unfinished_polls(admin):
+def test_only_what_is_unfinished_polls(admin: FlaskClient) -> None:
     waiting, done = add_delivery(), settle(add_delivery())
     assert f"mark={waiting.id}-pending-0-0&#34;" in admin.get(LOG).text.replace('"', "&#34;")
     assert f"mark={done.id}" not in admin.get(LOG).text
@@ -116,7 +128,7 @@ def test_only_what_is_unfinished_polls(admin):
     assert 'hx-trigger="every' not in admin.get(f"{LOG}/{done.id}", headers=HTMX).text
 
 
-def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin):
+def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin: FlaskClient) -> None:
     first, second = add_delivery(), add_delivery()
     poll = f"{LOG}/unfinished?mark={first.id}-pending-0-0&mark={second.id}-pending-0-0"
     assert "<tr" not in admin.get(poll).text
@@ -129,7 +141,7 @@ def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin):
 
 
 @pytest.mark.parametrize("query", ["", "?mark=", "?mark=x-y", "?mark=99999999999999999999", "?mark=7-pending-0-0"])
-def test_marks_of_nothing_end_the_polling(admin, query):
+def test_marks_of_nothing_end_the_polling(admin: FlaskClient, query: str) -> None:
     answer = admin.get(f"{LOG}/unfinished{query}")
     assert (answer.status_code, answer.text.strip()) == (200, '<div id="unfinished"></div>')
 
@@ -141,7 +153,9 @@ def test_marks_of_nothing_end_the_polling(admin, query):
         ({"breaker_opened_at": utcnow(), "probe_at": utcnow() + timedelta(minutes=5)}, "Pending (webhook failing)"),
     ],
 )
-def test_what_waits_for_its_webhook_says_so_and_is_asked_for_seldom(admin, state, words):
+def test_what_waits_for_its_webhook_says_so_and_is_asked_for_seldom(
+    admin: FlaskClient, state: dict[str, object], words: str
+) -> None:
     delivery = add_delivery()
     for name, value in state.items():
         setattr(delivery.webhook, name, value)
@@ -152,15 +166,15 @@ def test_what_waits_for_its_webhook_says_so_and_is_asked_for_seldom(admin, state
     assert "waits" in admin.get(f"{LOG}/{delivery.id}").text
 
 
-def test_a_delivery_that_waits_for_its_webhook_says_so(admin):
+def test_a_delivery_that_waits_for_its_webhook_says_so(admin: FlaskClient) -> None:
     delivery = add_delivery()
     delivery.webhook.active = False
     db.session.commit()
     assert "Pending (webhook inactive)" in admin.get(LOG).text
-    assert "The webhook is inactive, so this waits." in admin.get(f"{LOG}/{delivery.id}").text
+    assert "The webhook is inactive, so this delivery waits." in admin.get(f"{LOG}/{delivery.id}").text
 
 
-def test_a_delivery_shows_each_attempt_with_request_and_response(admin):
+def test_a_delivery_shows_each_attempt_with_request_and_response(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500, attempts_count=2)
     add_attempt(delivery)
     add_attempt(delivery, number=2, outcome="refused", response_code=None, response_headers=[], response_body=None)
@@ -180,7 +194,7 @@ def test_a_delivery_shows_each_attempt_with_request_and_response(admin):
         assert text in page
 
 
-def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin):
+def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     delivery.event.body = b'{"x":"<script>alert(1)</script>"}'
     db.session.commit()
@@ -192,7 +206,7 @@ def test_what_others_sent_is_escaped_and_out_of_reach_of_htmx(admin):
     assert all("hx-disable" in tag for tag in re.findall(r"<pre[^>]*>", page))
 
 
-def test_the_body_downloads_byte_for_byte(admin):
+def test_the_body_downloads_byte_for_byte(admin: FlaskClient) -> None:
     delivery = add_delivery()
     answer = admin.get(f"{LOG}/{delivery.id}/body")
     assert answer.data == delivery.event.body
@@ -200,11 +214,11 @@ def test_the_body_downloads_byte_for_byte(admin):
 
 
 @pytest.mark.parametrize("path", ["1", "0", "9223372036854775808", "99999999999999999999999", "x", "1/row", "1/body"])
-def test_an_unknown_delivery_is_a_404(admin, path):
+def test_an_unknown_delivery_is_a_404(admin: FlaskClient, path: str) -> None:
     assert admin.get(f"{LOG}/{path}").status_code == 404
 
 
-def test_the_list_asks_the_database_for_no_payload(admin):
+def test_the_list_asks_the_database_for_no_payload(admin: FlaskClient) -> None:
     add_delivery()
     statements = []
     event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
@@ -214,7 +228,7 @@ def test_the_list_asks_the_database_for_no_payload(admin):
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
 
 
-def test_the_current_environment_holds_until_another_is_asked_for(admin):
+def test_the_current_environment_holds_until_another_is_asked_for(admin: FlaskClient) -> None:
     here, there = add_delivery(), add_delivery(make_webhook(environment="staging"))
     admin.post("/environment", data={"environment": "staging"})
     assert shown_ids(admin) == [there.id]

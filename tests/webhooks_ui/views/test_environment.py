@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_webhook
+from tests.support.http import HTMX
 
 
 def names(page: str) -> list[str]:
@@ -43,13 +44,13 @@ def test_addresses_name_the_environment_so_that_they_mean_the_same_to_everybody(
 def test_an_environment_chosen_in_a_filter_is_the_current_one_from_then_on(
     admin: FlaskClient, path: str, form: str
 ) -> None:
-    headers = {"HX-Request": "true", "HX-Trigger": form}
+    headers = HTMX | {"HX-Trigger": form}
     answer = admin.get(f"/admin/{path}?environment=staging", headers=headers)
     assert 'aria-label="Environment: Staging"' in answer.text
     assert 'id="environment" hx-swap-oob="true"' in answer.text
     assert names(admin.get("/admin/webhooks").text) == ["staging"]
     assert 'id="environment"' not in admin.get(f"/admin/{path}?environment=staging", headers=headers).text
-    admin.get(f"/admin/{path}?environment=production")  # a link is no choice
+    admin.get(f"/admin/{path}?environment=production")  # a link doesn't change the current one
     assert names(admin.get("/admin/webhooks").text) == ["staging"]
 
 

@@ -1,4 +1,4 @@
-"""Error pages: each says what is wrong and leads on."""
+"""Error pages: what they say, and where their links lead."""
 
 import re
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_user, make_webhook
+from tests.support.http import HTMX
 from webhooks_ui.run import gunicorn_conf
 
 SignIn = Callable[[str], FlaskClient]
-HTMX = {"HX-Request": "true"}
 
 
 def links(page: str) -> list[str]:
-    """Where the buttons of an error page lead to."""
+    """Return the addresses of the buttons on an error page."""
     return re.findall(r'<a class="button(?: primary)?" href="([^"]*)"', page.split('class="error-code"')[1])
 
 
@@ -23,7 +23,7 @@ def test_an_operator_is_told_the_role_and_led_to_a_page_that_works(sign_in: Sign
     client = sign_in("operator")
     page = client.get("/admin/audit-log")
     assert page.status_code == 403
-    assert "You are signed in as operator@example.com, whose role is operator." in page.text
+    assert "You are signed in as operator@example.com with the role operator." in page.text
     assert "This needs the role admin or higher" in page.text
     assert links(page.text) == ["/admin/webhooks"]
     assert client.get("/admin/webhooks").status_code == 200
@@ -93,7 +93,7 @@ def test_where_there_is_nothing_no_slash_is_dropped(admin: FlaskClient, path: st
 
 @pytest.fixture
 def guarded(app: Flask) -> FlaskClient:
-    """A signed-in browser whose forms are checked for CSRF tokens."""
+    """Sign in with a client whose forms need a CSRF token."""
     make_user()
     client = app.test_client()
     token = re.search('name="csrf_token" value="([^"]+)"', client.get("/login").text)
@@ -128,7 +128,7 @@ def test_a_form_that_is_too_large_says_what_fits(admin: FlaskClient) -> None:
     page = f"/admin/webhooks/{webhook.id}/test"
     answer = admin.post(page, data={"data": "x" * 8_400_000}, headers={"Referer": f"http://localhost{page}"})
     assert answer.status_code == 413
-    assert "A request may have 8 MiB" in answer.text
+    assert "A request can have up to 8 MiB" in answer.text
     assert links(answer.text)[0] == page
 
 
@@ -137,7 +137,7 @@ def test_too_many_sign_ins_are_explained(client: FlaskClient) -> None:
         client.post("/login", data={"email": "a@example.com", "password": "wrong"})
     answer = client.post("/login", data={"email": "a@example.com", "password": "wrong"})
     assert answer.status_code == 429
-    assert "Too many sign-ins failed from your address. Wait a minute" in answer.text
+    assert "too many failed attempts to sign in from your network address. Wait a minute" in answer.text
     assert links(answer.text) == ["/login"]
 
 

@@ -1,9 +1,16 @@
+"""The catalog of event types."""
+
+from collections.abc import Callable
+
 import pytest
+from flask.testing import FlaskClient
 
 from webhooks_ui.events.types import EVENT_TYPES, FIELDS
 
+SignIn = Callable[[str], FlaskClient]
 
-def test_every_event_type_is_there_with_description_example_and_fields(admin):
+
+def test_every_event_type_is_there_with_description_example_and_fields(admin: FlaskClient) -> None:
     page = admin.get("/admin/event-types").text
     for kind in EVENT_TYPES.values():
         assert f'id="{kind.name}"' in page
@@ -13,7 +20,7 @@ def test_every_event_type_is_there_with_description_example_and_fields(admin):
         assert f"<code>{name}</code>" in page
 
 
-def test_each_type_lists_the_fields_that_it_carries(admin):
+def test_each_type_lists_the_fields_that_it_carries(admin: FlaskClient) -> None:
     parts = admin.get("/admin/event-types").text.split("<details")
     fields = {part.split('id="')[1].split('"')[0]: part for part in parts if 'id="example-' in part}
     assert "<code>previous</code>" in fields["license.updated"]
@@ -25,12 +32,12 @@ def test_each_type_lists_the_fields_that_it_carries(admin):
 
 
 @pytest.mark.parametrize(("chosen", "opened"), [("license.activated", 1), ("license.eaten", 0), ("", 0)])
-def test_a_link_opens_the_type_that_it_names(admin, chosen, opened):
+def test_a_link_opens_the_type_that_it_names(admin: FlaskClient, chosen: str, opened: int) -> None:
     page = admin.get("/admin/event-types", query_string={"type": chosen}).text
     assert page.count('<details class="disclosure-row" open>') == opened
     assert f'href="/admin/event-types?type={chosen or "license.created"}#' in page or chosen == "license.eaten"
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_may_see_it(sign_in, role):
+def test_only_admins_may_see_it(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get("/admin/event-types").status_code == 403

@@ -1,26 +1,34 @@
+"""Exports of the delivery log."""
+
 import csv
 import json
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.deliveries import export as delivery_export
 
+SignIn = Callable[[str], FlaskClient]
+
+
 LOG = "/admin/webhook-deliveries"
 
 
 @pytest.fixture(autouse=True)
-def _small_batches(monkeypatch):
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_export, "BATCH_ROWS", 2)
 
 
-def rows_of(answer):
+def rows_of(answer: TestResponse) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(answer.text, newline="")))
 
 
-def test_csv_holds_what_the_filters_show(admin):
+def test_csv_holds_what_the_filters_show(admin: FlaskClient) -> None:
     failed = [settle(add_delivery(), 503) for _ in range(5)]
     settle(add_delivery())
     answer = admin.get(f"{LOG}/export.csv?status=failed")
@@ -34,19 +42,19 @@ def test_csv_holds_what_the_filters_show(admin):
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")'])
-def test_a_cell_is_never_a_formula(admin, name):
+def test_a_cell_is_never_a_formula(admin: FlaskClient, name: str) -> None:
     add_delivery(make_webhook(name=name))
     assert rows_of(admin.get(f"{LOG}/export.csv"))[0]["webhook"] == f"'{name}"
 
 
 @pytest.mark.parametrize("name", ['comma, "quote"', "line\nbreak", "<b>Zoë</b> 🎉"])
-def test_other_text_comes_through_as_it_is(admin, name):
+def test_other_text_comes_through_as_it_is(admin: FlaskClient, name: str) -> None:
     add_delivery(make_webhook(name=name))
     assert rows_of(admin.get(f"{LOG}/export.csv"))[0]["webhook"] == name
     assert json.loads(admin.get(f"{LOG}/export.json").text)[0]["webhook"] == name
 
 
-def test_json_is_one_array(admin):
+def test_json_is_one_array(admin: FlaskClient) -> None:
     ids = [add_delivery().id for _ in range(5)]
     rows = json.loads(admin.get(f"{LOG}/export.json").text)
     assert [row["id"] for row in rows] == ids[::-1]
@@ -54,10 +62,10 @@ def test_json_is_one_array(admin):
     assert json.loads(admin.get(f"{LOG}/export.json?status=failed").text) == []
 
 
-def test_an_empty_export_has_its_head(admin):
+def test_an_empty_export_has_its_head(admin: FlaskClient) -> None:
     assert admin.get(f"{LOG}/export.csv").text.strip() == ",".join(delivery_export.COLUMNS)
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_may(sign_in, role):
+def test_only_admins_may(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get(f"{LOG}/export.csv").status_code == 403

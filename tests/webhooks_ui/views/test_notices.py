@@ -1,25 +1,32 @@
+"""The bell, and the list of notices."""
+
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
 from tests.support.factories import make_webhook
 from webhooks_ui.models import utcnow
 
+SignIn = Callable[[str], FlaskClient]
 
-def badge(client):
+
+def badge(client: FlaskClient) -> str | None:
     found = re.search(r'class="bell-count"[^>]*>([^<]+)<', client.get("/admin/webhooks").text)
     return found[1] if found else None
 
 
-def test_without_a_reason_there_is_no_notice(admin):
+def test_without_a_reason_there_is_no_notice(admin: FlaskClient) -> None:
     make_webhook()
     make_webhook(active=False)
     assert badge(admin) is None
-    assert "All is well" in admin.get("/admin/notices").text
+    assert "No problems" in admin.get("/admin/notices").text
 
 
-def test_failing_and_disabled_webhooks_are_counted_and_listed_the_latest_first(admin):
+def test_failing_and_disabled_webhooks_are_counted_and_listed_the_latest_first(admin: FlaskClient) -> None:
     now = utcnow()
     make_webhook(name="Broken", breaker_opened_at=now - timedelta(hours=1), consecutive_failures=12)
     make_webhook(name="Gone", active=False, disabled_at=now, disabled_reason="The endpoint answered 410 Gone.")
@@ -33,7 +40,7 @@ def test_failing_and_disabled_webhooks_are_counted_and_listed_the_latest_first(a
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
-def test_only_admins_see_them(sign_in, role):
+def test_only_admins_see_them(sign_in: SignIn, role: str) -> None:
     make_webhook(breaker_opened_at=utcnow())
     client = sign_in(role)
     assert client.get("/admin/notices").status_code == 403
@@ -44,12 +51,12 @@ def test_only_admins_see_them(sign_in, role):
     ("count", "badge", "label"),
     [
         (0, None, "Notices: none"),
-        (1, "1", "Notices: 1 webhook needs someone"),
-        (99, "99", "Notices: 99 webhooks need someone"),
-        (100, "99+", "Notices: 100 webhooks need someone"),
+        (1, "1", "Notices: 1 webhook needs attention"),
+        (99, "99", "Notices: 99 webhooks need attention"),
+        (100, "99+", "Notices: 100 webhooks need attention"),
     ],
 )
-def test_the_bell_says_how_many_in_a_number_and_in_words(app, count, badge, label):
+def test_the_bell_says_how_many_in_a_number_and_in_words(app: Flask, count: int, badge: str | None, label: str) -> None:
     template = app.jinja_env.get_template("notices/_bell.html")
     with app.test_request_context():
         app.jinja_env.globals["count_notices"] = lambda environment: count
@@ -58,7 +65,7 @@ def test_the_bell_says_how_many_in_a_number_and_in_words(app, count, badge, labe
     assert re.findall(r'class="bell-count" aria-hidden="true">([^<]+)<', bell) == ([badge] if badge else [])
 
 
-def test_each_notice_leads_to_what_can_be_done(admin):
+def test_each_notice_leads_to_what_can_be_done(admin: FlaskClient) -> None:
     webhook = make_webhook(name="Broken", breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=9))
     page = admin.get("/admin/notices").text
     for href in (
@@ -70,4 +77,4 @@ def test_each_notice_leads_to_what_can_be_done(admin):
     ):
         assert f'href="{href}"' in page
         assert admin.get(href.replace("&amp;", "&")).status_code == 200
-    assert "One is tried <time" in page
+    assert "The next probe goes out <time" in page

@@ -1,4 +1,4 @@
-"""How many rows a page of the list has."""
+"""The rows per page of the list."""
 
 import re
 from html import unescape
@@ -36,7 +36,9 @@ def test_the_chosen_size_holds_until_another_is_chosen(many: FlaskClient) -> Non
     many.get("/admin/webhook-deliveries")
     page = many.get("/admin/webhooks")
     assert page.text.count(ROW) == 30
-    assert 'href="/admin/webhooks?size=25"' in page.text  # the usual size is named, to be asked for
+    assert (
+        'href="/admin/webhooks?size=25"' in page.text
+    )  # the default size is in the address, because another one is remembered
     assert 'href="/admin/webhooks?sort=name&amp;size=50"' in page.text
     assert rows(many, "/admin/webhooks?size=25") == 25
     assert rows(many) == 25

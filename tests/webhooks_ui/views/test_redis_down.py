@@ -1,7 +1,8 @@
-"""Redis away, or hanging: publishing and pages go on."""
+"""Publishing and the pages while Redis is down or hangs."""
 
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ NOTICE = "so deliveries wait"
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> str:
-    """The URL of a Redis that takes connections and never answers."""
+def hanging(tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a Redis that accepts connections and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "hangs.sock"))
         listener.listen(16)

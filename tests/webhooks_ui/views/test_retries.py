@@ -1,61 +1,69 @@
+"""Retries of one delivery."""
+
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from redis import Redis
+from werkzeug.test import TestResponse
 
+from tests.support.http import HTMX
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.models import AuditEntry, Delivery, utcnow
 
 LOG = "/admin/webhook-deliveries"
-HTMX = {"HX-Request": "true"}
 
 
-def retry(client, delivery, headers=None, **form):
+def retry(client: FlaskClient, delivery: Delivery, headers: dict[str, str] | None = None, **form: int) -> TestResponse:
     return client.post(f"{LOG}/{delivery.id}/retries", data=form, headers=headers)
 
 
-def fresh(delivery):
+def fresh(delivery: Delivery) -> Delivery:
     db.session.expire_all()
-    return db.session.get(Delivery, delivery.id)
+    return db.session.get_one(Delivery, delivery.id)
 
 
 @pytest.mark.parametrize("code", [500, 200])
-def test_a_final_delivery_gets_one_attempt_more(admin, code):
+def test_a_final_delivery_gets_one_attempt_more(admin: FlaskClient, code: int) -> None:
     delivery = settle(add_delivery(), code, attempts_count=5)
     answer = retry(admin, delivery)
     assert (answer.status_code, answer.location) == (303, f"{LOG}/{delivery.id}")
     delivery = fresh(delivery)
     assert (delivery.status, delivery.forced, delivery.attempts_allowed) == ("pending", True, 6)
+    assert delivery.due_at is not None
     assert delivery.due_at <= utcnow()
     assert "Queued for one more attempt." in admin.get(answer.location).text
 
 
-def test_a_cancelled_delivery_can_be_sent_after_all(admin):
+def test_a_cancelled_delivery_can_be_sent_after_all(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500, status="cancelled", attempts_count=0)
     retry(admin, delivery)
     assert (fresh(delivery).status, fresh(delivery).attempts_allowed) == ("pending", 1)
 
 
-def test_a_pending_delivery_is_due_at_once_and_keeps_its_schedule(admin):
+def test_a_pending_delivery_is_due_at_once_and_keeps_its_schedule(admin: FlaskClient) -> None:
     delivery = add_delivery(attempts_count=2, due_at=utcnow().replace(year=2099))
     retry(admin, delivery)
     delivery = fresh(delivery)
     assert (delivery.status, delivery.forced, delivery.attempts_allowed) == ("pending", True, None)
+    assert delivery.due_at is not None
     assert delivery.due_at <= utcnow()
 
 
-def test_an_attempt_under_way_is_left_alone(admin):
+def test_an_attempt_under_way_is_left_alone(admin: FlaskClient) -> None:
     end = utcnow().replace(year=2099)
     delivery = add_delivery(lease_token="held", due_at=end)
     answer = retry(admin, delivery, headers=HTMX)
     assert answer.status_code == 200
-    assert "an attempt is under way" in answer.text
+    assert "an attempt is in progress" in answer.text
     assert (fresh(delivery).due_at, fresh(delivery).forced) == (end, False)
 
 
-def test_a_second_click_is_no_second_retry(admin):
+def test_a_second_click_is_no_second_retry(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500, attempts_count=5)
     retry(admin, delivery, attempts=5)
     settle(fresh(delivery), 500, attempts_count=6, forced=False)
@@ -64,7 +72,7 @@ def test_a_second_click_is_no_second_retry(admin):
     assert fresh(delivery).status == "failed"
 
 
-def test_a_deleted_webhook_gets_nothing_more(admin):
+def test_a_deleted_webhook_gets_nothing_more(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     delivery.webhook.deleted_at = utcnow()
     db.session.commit()
@@ -74,7 +82,7 @@ def test_a_deleted_webhook_gets_nothing_more(admin):
     assert fresh(delivery).status == "failed"
 
 
-def test_htmx_gets_back_what_it_changed(admin):
+def test_htmx_gets_back_what_it_changed(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     in_list = retry(admin, delivery, headers=HTMX | {"HX-Target": f"delivery-{delivery.id}"})
     assert in_list.text.lstrip().startswith(f'<tr id="delivery-{delivery.id}"')
@@ -83,21 +91,21 @@ def test_htmx_gets_back_what_it_changed(admin):
     assert on_page.text.lstrip().startswith('<div id="delivery"')
 
 
-def test_a_retry_is_in_the_audit_log(admin):
+def test_a_retry_is_in_the_audit_log(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     retry(admin, delivery)
     entry = db.session.scalars(db.select(AuditEntry).filter_by(action="delivery.retried")).one()
     assert (entry.actor, entry.object_id) == ("admin@example.com", delivery.id)
 
 
-def test_a_retry_wakes_a_worker(admin, app):
+def test_a_retry_wakes_a_worker(admin: FlaskClient, app: Flask) -> None:
     delivery = settle(add_delivery(), 500)
     app.extensions["redis"].flushall()
     retry(admin, delivery)
     assert app.extensions["redis"].exists("webhooks:deliver-waiting")
 
 
-def test_without_redis_a_retry_is_kept_and_says_so(admin, app, tmp_path):
+def test_without_redis_a_retry_is_kept_and_says_so(admin: FlaskClient, app: Flask, tmp_path: Path) -> None:
     delivery = settle(add_delivery(), 500)
     app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
     answer = retry(admin, delivery, headers=HTMX)
@@ -105,11 +113,11 @@ def test_without_redis_a_retry_is_kept_and_says_so(admin, app, tmp_path):
     assert fresh(delivery).status == "pending"
 
 
-def test_an_unknown_delivery_is_a_404(admin):
+def test_an_unknown_delivery_is_a_404(admin: FlaskClient) -> None:
     assert admin.post(f"{LOG}/999/retries").status_code == 404
 
 
-def test_resending_many_answers_with_those_that_it_changed(app):
+def test_resending_many_answers_with_those_that_it_changed(app: Flask) -> None:
     failed, held = settle(add_delivery(), 500), add_delivery(lease_token="held", due_at=utcnow() + timedelta(seconds=7))
     with writing():
         assert changes.retry([failed.id, held.id, 999]) == [failed.id]

@@ -5,16 +5,20 @@ from collections.abc import Callable
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
+from tests.support.http import HTMX
 from webhooks_ui.database import db
 from webhooks_ui.views.session import FAILURES_PER_MINUTE
 
 SignIn = Callable[[str], FlaskClient]
 
 
-def sign_in(client: FlaskClient, password: str = PASSWORD, email: str = "admin@example.com", next: str = ""):
+def sign_in(
+    client: FlaskClient, password: str = PASSWORD, email: str = "admin@example.com", next: str = ""
+) -> TestResponse:
     return client.post(
         "/login", query_string={"next": next} if next else {}, data={"email": email, "password": password}
     )
@@ -43,13 +47,13 @@ def test_a_wrong_password_keeps_the_address_and_says_so(client: FlaskClient) -> 
     answer = sign_in(client, password="wrong")
     assert answer.status_code == 422
     assert 'value="admin@example.com"' in answer.text
-    assert "go together" in answer.text
+    assert "The email address or the password is wrong." in answer.text
     assert client.get("/admin/webhooks").status_code == 302
 
 
 def test_an_unknown_address_gets_the_same_answer(client: FlaskClient) -> None:
     make_user()
-    assert "go together" in sign_in(client, email="nobody@example.com").text
+    assert "The email address or the password is wrong." in sign_in(client, email="nobody@example.com").text
 
 
 def test_the_address_may_be_typed_in_capitals(client: FlaskClient) -> None:
@@ -84,7 +88,7 @@ def test_a_new_password_ends_old_sessions(client: FlaskClient) -> None:
     sign_in(client)
     user.set_password("another good password")
     db.session.commit()
-    g.pop("_login_user")  # the fixture's app context outlives a request, and with it whom Flask-Login loaded
+    g.pop("_login_user")  # the app context of the fixture keeps the user that Flask-Login loaded
     assert client.get("/admin/webhooks").status_code == 302
 
 
@@ -95,7 +99,7 @@ def test_a_form_without_its_token_is_refused_with_advice(app: Flask) -> None:
 
 
 def test_an_expired_session_sends_htmx_to_the_login(client: FlaskClient) -> None:
-    headers = {"HX-Request": "true", "HX-Current-URL": "http://localhost/admin/webhooks?status=active"}
+    headers = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?status=active"}
     answer = client.get("/admin/webhooks?q=a", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["HX-Redirect"] == "/login?next=/admin/webhooks?status%3Dactive"

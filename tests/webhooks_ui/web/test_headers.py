@@ -5,7 +5,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
+from tests.support.http import HTMX
 from webhooks_ui.views.webhooks import listing
+from webhooks_ui.web.assets import asset_url
 
 
 def test_the_content_security_policy_holds_nothing_unsafe(client: FlaskClient) -> None:
@@ -32,7 +34,7 @@ def test_pages_hold_no_inline_script_or_style(admin: FlaskClient) -> None:
 @pytest.mark.parametrize("name", ["app.css", "app.js", "htmx.js", "icons.svg", "favicon.svg"])
 def test_an_asset_with_its_version_is_kept_for_ever(app: Flask, client: FlaskClient, name: str) -> None:
     with app.test_request_context():
-        address = app.jinja_env.globals["asset_url"](name)
+        address = asset_url(name)
     answer = client.get(address)
     assert answer.status_code == 200
     assert "immutable" in answer.headers["Cache-Control"]
@@ -46,7 +48,7 @@ def test_an_unknown_asset_is_a_404(client: FlaskClient) -> None:
 def test_an_unknown_page_helps(admin: FlaskClient) -> None:
     answer = admin.get("/admin/nothing-here")
     assert answer.status_code == 404
-    assert "There is nothing here" in answer.text
+    assert "Page not found" in answer.text
 
 
 def test_a_wrong_method_says_which_are_right(admin: FlaskClient) -> None:
@@ -56,7 +58,7 @@ def test_a_wrong_method_says_which_are_right(admin: FlaskClient) -> None:
 
 
 def test_an_error_reaches_htmx_as_an_alert(admin: FlaskClient) -> None:
-    answer = admin.get("/admin/webhooks/999", headers={"HX-Request": "true"})
+    answer = admin.get("/admin/webhooks/999", headers=HTMX)
     assert answer.status_code == 404
     assert answer.headers["HX-Retarget"] == "#alert"
     assert "<html" not in answer.text

@@ -1,3 +1,5 @@
+"""JSON that folds."""
+
 import json
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from webhooks_ui.web.json_tree import CHILDREN_MAX, NODES_MAX, fold
 
 
-def test_objects_and_arrays_fold_and_say_how_much_is_in_them():
+def test_objects_and_arrays_fold_and_say_how_much_is_in_them() -> None:
     tree = fold(b'{"id":"evt_1","data":{"seats":[1,2],"trial":true,"plan":null,"none":{}}}')
     assert "<summary>{ " in tree.replace('<span class="json-count">', "").replace("2 fields</span>", "2 fields")
     for text in ("2 fields", "4 fields", "2 items", '<span class="json-word">true</span>'):
@@ -14,7 +16,7 @@ def test_objects_and_arrays_fold_and_say_how_much_is_in_them():
     assert tree.count("<details open>") == 2
 
 
-def test_what_is_in_it_is_escaped():
+def test_what_is_in_it_is_escaped() -> None:
     tree = fold(b'{"<b>":"</details><script>"}')
     assert "<b>" not in tree
     assert "<script>" not in tree
@@ -22,21 +24,21 @@ def test_what_is_in_it_is_escaped():
 
 
 @pytest.mark.parametrize("body", [None, b"", b"plain", b"12", b"{}", b"\xff", b"[" * 100_000, b'{"a":'])
-def test_what_is_no_object_or_array_is_left_to_the_raw_view(body):
+def test_what_is_no_object_or_array_is_left_to_the_raw_view(body: bytes | None) -> None:
     assert fold(body) == ""
 
 
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000"])
-def test_what_no_page_can_hold_is_shown_as_its_escape(text):
+def test_what_no_page_can_hold_is_shown_as_its_escape(text: str) -> None:
     assert text in fold(b'{"a":"' + text.encode() + b'"}')
 
 
-def test_long_arrays_say_how_much_is_left_out():
+def test_long_arrays_say_how_much_is_left_out() -> None:
     tree = fold(json.dumps(list(range(CHILDREN_MAX + 5))).encode())
     assert "… and 5 more: see the raw text" in tree
 
 
-def test_the_whole_tree_is_bounded():
+def test_the_whole_tree_is_bounded() -> None:
     rows = {str(row): {str(cell): cell for cell in range(90)} for row in range(90)}
     tree = fold(json.dumps(rows).encode())
     assert tree.count("<li>") <= NODES_MAX

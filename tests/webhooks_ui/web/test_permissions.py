@@ -1,4 +1,4 @@
-"""Who may do what, asked at the pages."""
+"""Which role may open which page."""
 
 from collections.abc import Callable
 
@@ -51,7 +51,7 @@ def test_a_viewer_gets_403_everywhere(sign_in: SignIn) -> None:
     client = sign_in("viewer")
     assert client.get("/admin/webhooks").status_code == 403
     assert client.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}).status_code == 403
-    assert "You may not open this page" in client.get("/admin/webhooks").text
+    assert "You don&#39;t have access to this page" in client.get("/admin/webhooks").text
 
 
 def test_each_address_under_admin_asks_who_is_there(app: Flask, client: FlaskClient) -> None:

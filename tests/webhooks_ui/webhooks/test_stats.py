@@ -1,4 +1,4 @@
-"""What the statistics say, in numbers and as charts."""
+"""The statistics of webhooks as numbers and as charts."""
 
 from collections import Counter
 from datetime import timedelta
@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_webhook
+from tests.support.http import HTMX
 from webhooks_ui.database import db
 from webhooks_ui.models import Stats, Webhook, utcnow
 from webhooks_ui.web import charts
@@ -27,7 +28,7 @@ def test_the_last_day_is_counted_for_each_webhook(app: Flask) -> None:
     count(busy, 23, True, 3, duration_bucket_ms=250)
     count(busy, 23, False, 1)
     count(busy, 24, False, 99)
-    count(busy, -2, False, 99)  # written by a clock that ran ahead
+    count(busy, -2, False, 99)  # in the future, as after a clock jump
     found = last_day([busy.id, idle.id])
     assert (found[busy.id].total, found[busy.id].success_percent) == (10, 90.0)
     assert (found[busy.id].steps[0].failed, found[busy.id].steps[-1].succeeded) == (1, 6)
@@ -59,7 +60,7 @@ def test_a_single_failure_is_never_rounded_away() -> None:
         ({10: 90, 100: 10}, 0.95, 75),
         ({10: 1}, 1.0, 10),
         ({2: 4}, 0.5, 1),
-        ({300_000: 3}, 0.5, 10_000),  # the last bucket is open: "over 10 s"
+        ({300_000: 3}, 0.5, 10_000),  # the last bucket has no known upper end, so pages say "over 10 s"
         ({}, 0.5, None),
     ],
 )
@@ -69,7 +70,7 @@ def test_percentiles_are_interpolated_in_their_bucket(
     assert percentile(Counter(durations), share) == (None if value is None else pytest.approx(value))
 
 
-def test_over_is_only_what_ran_into_a_limit() -> None:
+def test_only_a_percentile_in_the_last_bucket_is_told_as_over() -> None:
     assert charts.about(percentile(Counter({10_000: 19, 300_000: 1}), 0.95)) == "about 10 s"
     assert charts.about(percentile(Counter({10_000: 19, 300_000: 1}), 0.96)) == "over 10 s"
 
@@ -125,7 +126,7 @@ def test_the_page_of_a_webhook_shows_the_chosen_range(admin: FlaskClient) -> Non
     webhook = make_webhook()
     count(webhook, 30, False, 7, duration_bucket_ms=500)
     assert "No delivery was attempted in the last 24 hours" in admin.get(f"/admin/webhooks/{webhook.id}?range=x").text
-    week = admin.get(f"/admin/webhooks/{webhook.id}?range=7d", headers={"HX-Request": "true"}).text
+    week = admin.get(f"/admin/webhooks/{webhook.id}?range=7d", headers=HTMX).text
     assert week.strip().startswith('<section class="card" id="health"')
     assert "Attempts in the last 7 days: 0 succeeded, 7 failed" in week
     assert "half within about 380 ms, 95 % within about 490 ms" in week
@@ -143,5 +144,5 @@ def test_each_step_of_a_chart_says_its_values(admin: FlaskClient) -> None:
     assert f"<title>From {start}: half within about 76 ms, 95 % within about 99 ms</title>" in page
     assert page.count("<rect") == 4
     assert "<span>1,500</span><span>0</span>" in page
-    table = page.partition("The same as a table")[2]
+    table = page.partition("Show as a table")[2]
     assert '<td class="end">1,200</td><td class="end">30</td><td class="end">about 76 ms</td>' in table

@@ -1,11 +1,10 @@
-"""What a webhook's URL may be. Names are not looked up beyond this machine."""
+"""Which URLs a webhook may have. No test looks up a name on the network."""
 
 import ipaddress
 import socket
 
 import pytest
 
-from webhooks_ui.webhooks import targets
 from webhooks_ui.webhooks.targets import TargetError, check_url, is_allowed
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -13,7 +12,7 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A resolver that knows ``inside.example.com`` alone."""
+    """Replace the resolver by one that knows only ``inside.example.com``."""
     table = {"inside.example.com": "10.1.2.3"}
 
     def look_up(host: str, *_: object, **__: object) -> object:
@@ -21,7 +20,7 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             raise socket.gaierror
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (table[host], 0))]
 
-    monkeypatch.setattr(targets.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return table
 
 
@@ -35,7 +34,7 @@ def no_names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         *("printer.local", "metadata.google.internal", "metadata", "ip6-localhost", "inside.example.com"),
     ],
 )
-def test_what_leads_inside_is_refused_in_any_notation(host: str) -> None:
+def test_a_private_address_or_name_is_refused_in_any_notation(host: str) -> None:
     with pytest.raises(TargetError, match="private"):
         check_url(f"https://{host}/hook", ())
 
@@ -61,7 +60,7 @@ def test_what_leads_inside_is_refused_in_any_notation(host: str) -> None:
         *("https://example.com\\@10.0.0.1/", f"https://example.com/{'a' * 2_048}", "https://[::1/"),
     ],
 )
-def test_what_is_no_target_is_refused_with_a_sentence(url: str) -> None:
+def test_a_url_that_cannot_be_a_target_is_refused_with_a_sentence(url: str) -> None:
     with pytest.raises(TargetError, match=r"\.$"):
         check_url(url, ())
 
@@ -74,15 +73,15 @@ def test_what_is_no_target_is_refused_with_a_sentence(url: str) -> None:
         "https://[2606:2800:220:1::1]/",
     ],
 )
-def test_public_targets_are_taken_also_before_their_name_resolves(url: str) -> None:
+def test_public_targets_are_accepted_even_before_their_name_resolves(url: str) -> None:
     check_url(url, ())
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000/", "http://localhost/x", "http://[::1]:80/", "https://127.1/"])
-def test_allowed_networks_are_taken_by_plain_http_too(url: str) -> None:
+def test_targets_in_allowed_networks_are_accepted_by_plain_http_too(url: str) -> None:
     check_url(url, LOOPBACK)
 
 
-def test_a_mapped_address_is_the_address_it_maps() -> None:
+def test_a_mapped_address_counts_as_the_address_that_it_maps() -> None:
     assert is_allowed(ipaddress.ip_address("::ffff:127.0.0.1"), "http", LOOPBACK)
     assert not is_allowed(ipaddress.ip_address("::ffff:10.0.0.1"), "https", LOOPBACK)

@@ -1,4 +1,4 @@
-"""The audit log: who did what, when, from where."""
+"""The audit log: who did what, when and from where."""
 
 from flask import Blueprint, Response, request, url_for
 

@@ -16,7 +16,7 @@ PAGE_ROWS = 50
 
 @dataclass(frozen=True)
 class AuditFilters:
-    """Which entries to show; an empty text means all, and so does nonsense."""
+    """Which entries to show. An empty text means all. Invalid values count as empty."""
 
     actor: str = ""
     action: str = ""
@@ -39,7 +39,7 @@ class AuditFilters:
 
 
 def find_entries(filters: AuditFilters, cursor: str = "") -> tuple[list[AuditEntry], str | None]:
-    """A page of entries below the id ``cursor``, and the cursor of the next page if there is one."""
+    """Return the entries below the id ``cursor``, at most a page, and the cursor of the next page or None."""
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(PAGE_ROWS + 1)
     if (below := parse_id(cursor)) is not None:
         query = query.where(AuditEntry.id < below)

@@ -1,4 +1,4 @@
-"""How an audit entry is shown to people: its action in words, what changed, and the way to what it is about."""
+"""How the pages show an audit entry: its action in words, what changed, and a link to its object."""
 
 import json
 from collections.abc import Iterable
@@ -23,17 +23,17 @@ OBJECTS = {
 ACTIONS = {
     "webhook.created": "Created",
     "webhook.updated": "Edited",
-    "webhook.activated": "Made active",
-    "webhook.deactivated": "Made inactive",
+    "webhook.activated": "Activated",
+    "webhook.deactivated": "Deactivated",
     "webhook.disabled": "Disabled automatically",
-    "webhook.secret_replaced": "New secret",
-    "webhook.secret_revealed": "Secret looked at",
+    "webhook.secret_replaced": "Secret replaced",
+    "webhook.secret_revealed": "Secret revealed",
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
     "delivery.retried": "Retried",
-    "bulk_action.retry": "Retry of many started",
-    "bulk_action.cancel": "Cancelling of many started",
-    "bulk_action.send_missed": "Sending of missed events started",
+    "bulk_action.retry": "Bulk retry started",
+    "bulk_action.cancel": "Bulk cancellation started",
+    "bulk_action.send_missed": "Sending missed events started",
     "bulk_action.stopped": "Stopped",
     "bulk_action.continued": "Continued",
     "api_key.created": "Created",
@@ -42,7 +42,7 @@ ACTIONS = {
     "user.created": "Created",
 }
 LABELS = {"url": "URL", "event_types": "Events", "type": "Event type"}
-UNSET = {"retry_schedule": "as in the settings"}  # what it means that such a field is empty
+UNSET = {"retry_schedule": "same as in Settings"}  # what an empty field means
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
@@ -59,7 +59,7 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Change:
-    """One field of an entry: of a list what came and went, else its values; ``None`` where there was none."""
+    """A changed field of an entry. A list has what was added and removed, another field its values or None."""
 
     label: str
     before: str | None = None
@@ -73,13 +73,13 @@ def action(entry: AuditEntry) -> str:
 
 
 def object_text(entry: AuditEntry) -> str:
-    """``Webhook 42``; without a number ``Settings``."""
+    """Return for example ``Webhook 42``, or ``Settings`` for an object without a number."""
     name = OBJECTS.get(entry.object_type, entry.object_type)
     return name if entry.object_id is None else f"{name} {entry.object_id}"
 
 
 def action_choices(chosen: str) -> list[tuple[str, str]]:
-    """The options of a select; one more if what is ``chosen`` is none of them."""
+    """Return the options of a select, with ``chosen`` among them."""
     choices = [(name, f"{OBJECTS[name.partition('.')[0]]}: {text.lower()}") for name, text in ACTIONS.items()]
     typed = [(chosen, chosen)] if chosen and chosen not in ACTIONS else []
     return [("", "All actions"), *typed, *choices]
@@ -91,7 +91,7 @@ def changes(entry: AuditEntry) -> list[Change]:
 
 
 def links(entries: Iterable[AuditEntry]) -> dict[int, str]:
-    """The pages of what the entries are about, by the entries' ids: of what still has one."""
+    """Return the address of the object's page for each entry whose object still has one, by the entry's id."""
     entries = list(entries)
     there = {type: _there(type, entries) for type in ROWS}
     found = {entry.id: PAGES[entry.object_type](entry.object_id) for entry in entries if _is_there(entry, there)}

@@ -1,4 +1,4 @@
-"""Changes to many deliveries: first a page that says how many, then the work with its progress."""
+"""Changes to many deliveries: a page that says how many, and after that one with the progress."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ COUNT_SECONDS = 1.0
 
 @blueprint.route("/webhook-deliveries/retries", methods=["GET", "POST"])
 def retry() -> BaseResponse | str:
-    """Retry all deliveries that the filters show."""
+    """Retry all deliveries that match the filters."""
     return confirm_or_begin(BulkActionKind.RETRY, filters_of(request.values))
 
 
 @blueprint.route("/webhook-deliveries/cancellations", methods=["GET", "POST"])
 def cancel() -> BaseResponse | str:
-    """Cancel those that wait for an inactive webhook, of all that the filters show."""
+    """Cancel the deliveries that match the filters and wait for an inactive webhook."""
     return confirm_or_begin(BulkActionKind.CANCEL, filters_of(request.values))
 
 
@@ -39,7 +39,7 @@ def add_helpers() -> dict[str, Any]:
 
 @blueprint.get("/bulk-actions")
 def index() -> str:
-    """What was begun of late, by whom, and how far it is."""
+    """List the latest bulk actions, with their progress."""
     return render_template("bulk_actions/index.html", actions=bulk_actions.recent())
 
 
@@ -53,19 +53,19 @@ def show(action_id: int) -> Response:
 @blueprint.post("/bulk-actions/<int:action_id>/stop")
 def stop(action_id: int) -> BaseResponse:
     if bulk_actions.stop(action_id):
-        flash("Stopped. What was done until now stays done.")
+        flash("Stopped. Changes made so far are kept.")
     return go(url_for(".show", action_id=action_id))
 
 
 @blueprint.post("/bulk-actions/<int:action_id>/continue")
 def carry_on(action_id: int) -> BaseResponse:
     if bulk_actions.carry_on(action_id):
-        flash("It goes on where it was stopped.")
+        flash("Continued where it was stopped.")
     return go(url_for(".show", action_id=action_id))
 
 
 def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResponse | str:
-    """The page that says how many; once that was confirmed, the action."""
+    """Show how many deliveries would change. If the request confirms that, begin the action and show its progress."""
     if request.method == "POST" and request.form.get("confirm") == "1":
         return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_for_deliveries(kind, filters).id))
     found = what_it_changes(kind, filters)

@@ -1,4 +1,4 @@
-"""What one webhook is still owed: its failed deliveries, and events that it never had a delivery of."""
+"""Recovering one webhook: its failed deliveries, and the events that it has no delivery of."""
 
 from datetime import datetime
 
@@ -17,11 +17,12 @@ from webhooks_ui.webhooks import changes
 blueprint = Blueprint("recoveries", __name__, url_prefix="/admin/webhooks/<int:webhook_id>")
 
 WRONG_TIME = "Enter a time such as 24h, 2026-11-23 or 2026-11-23T10:00 (UTC)."
+WRONG_ORDER = "The start must be before the end. Choose an earlier start or a later end."
 
 
 @blueprint.get("/recoveries")
 def new(webhook_id: int) -> str:
-    """Choose since when."""
+    """Show the forms that ask for a time."""
     return _form(changes.get(webhook_id))
 
 
@@ -43,8 +44,10 @@ def send_missed(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
     """Send the events of a time range that the webhook has no delivery of."""
     webhook = changes.get(webhook_id)
     since, until = _time("since"), _time("until", end_of_day=True) if request.form.get("until") else utcnow()
-    if since is None or until is None or since >= until:
-        return _form(webhook, "missed", WRONG_TIME if since is None or until is None else "It must end later."), 422
+    if since is None or until is None:
+        return _form(webhook, "missed", WRONG_TIME), 422
+    if since >= until:
+        return _form(webhook, "missed", WRONG_ORDER), 422
     missed = Missed.of(webhook, since, until)
     if request.form.get("confirm") == "1":
         return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_to_send_missed(missed).id))

@@ -1,4 +1,4 @@
-"""The delivery log, a concern a file."""
+"""The delivery log."""
 
 from webhooks_ui.views.deliveries.exports import blueprint as exports
 from webhooks_ui.views.deliveries.log import blueprint

@@ -1,4 +1,4 @@
-"""Exports: what the filters of the delivery log show, as a file."""
+"""Exports: the deliveries that match the filters, as a file."""
 
 from collections.abc import Iterator
 

@@ -57,7 +57,7 @@ def index() -> Response:
 
 @blueprint.get("/newer")
 def newer() -> str:
-    """The offer to show what came since the page was made."""
+    """Offer to show the deliveries that arrived after the page was made."""
     filters = filters_of(request.args)
     than = parse_id(request.args.get("than", "")) or 0
     count = count_newer(filters, than)
@@ -72,7 +72,7 @@ def show(delivery_id: int) -> Response:
 
 @blueprint.get("/unfinished")
 def unfinished() -> str:
-    """The rows that changed of those that the log shows and that weren't final: what it polls."""
+    """Return the rows that changed since the log showed them. The log polls this for its unfinished rows."""
     seen = set(request.args.getlist("mark")[: PAGE_SIZES[-1]])
     ids = [id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None]
     deliveries = db.session.scalars(select(Delivery).options(*LOADED).where(Delivery.id.in_(ids))).all()
@@ -84,7 +84,7 @@ def unfinished() -> str:
 
 @blueprint.get(f"{DELIVERY}/body")
 def body(delivery_id: int) -> Response:
-    """The exact bytes that every attempt sends: as a download, or for the page as text."""
+    """Return the exact bytes that every attempt sends, as a download or as text for the page."""
     event = load(delivery_id).event
     if wants_fragment():
         return make_response(render_template("deliveries/_raw_body.html", text=display.decoded(event.body)))
@@ -95,17 +95,17 @@ def body(delivery_id: int) -> Response:
 
 
 def webhook_choices(environment: str) -> Sequence[Webhook]:
-    """The first webhooks by name, for the filter."""
+    """Return the first webhooks by name, for the filter."""
     filters = WebhookFilters(environment=environment, sort="name", size=WEBHOOK_CHOICES_MAX)
     return webhook_pages.find_page(filters).webhooks
 
 
 def load(delivery_id: int) -> Delivery:
-    """The delivery with its webhook and its event; a 404 if there is none."""
+    """Load the delivery with its webhook and its event. Answer with 404 if there is none."""
     wanted = joinedload(Delivery.webhook), joinedload(Delivery.event)
     return db.session.get(Delivery, delivery_id, options=wanted) or abort(404)
 
 
 def context(delivery: Delivery) -> Mapping[str, Any]:
-    """What the templates of one delivery need."""
+    """Return what the templates of one delivery need."""
     return {"delivery": delivery, "attempts": display.attempts_of(delivery), "settings": get_settings()}

@@ -1,4 +1,7 @@
-"""The log's filters as the pages take and pass them on: where none is asked for, the current environment holds."""
+"""The filters of the log, as the pages read them from addresses and put them into addresses.
+
+An address without an environment means the current one.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +13,7 @@ from webhooks_ui.web.preferences import current_environment
 
 
 def filters_of(query: Mapping[str, str]) -> DeliveryFilters:
-    """The filters in a query string or form. One webhook is shown whatever its environment."""
+    """Return the filters in a query string or form. A filter by webhook ignores the current environment."""
     filters = DeliveryFilters.parse(query)
     if "environment" in query or filters.webhook:
         return filters
@@ -18,13 +21,13 @@ def filters_of(query: Mapping[str, str]) -> DeliveryFilters:
 
 
 def query_of(filters: DeliveryFilters) -> dict[str, Any]:
-    """What ``filters_of`` reads as ``filters``."""
+    """Return the query that ``filters_of`` reads as ``filters``."""
     if current_environment() and not filters.environment:
         return filters.args | {"environment": ""}
     return dict(filters.args)
 
 
 def address(filters: DeliveryFilters, cursor: str = "") -> str:
-    """The address of the log under ``filters``, at ``cursor``."""
+    """Return the address of the log with ``filters``, at ``cursor``."""
     place = {"cursor": cursor} if cursor else {}
     return url_for("deliveries.index", **(query_of(filters) | place))

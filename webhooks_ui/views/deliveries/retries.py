@@ -18,7 +18,8 @@ blueprint = Blueprint("retries", __name__, url_prefix="/admin/webhook-deliveries
 @blueprint.post(f"{DELIVERY}/retries")
 def create(delivery_id: int) -> BaseResponse:
     load(delivery_id)
-    seen = parse_id(request.form.get("attempts", ""))  # what the page showed: a second click isn't a second retry
+    # The number of attempts that the page showed, so that a second click isn't a second retry.
+    seen = parse_id(request.form.get("attempts", ""))
     unchanged = true() if seen is None else Delivery.attempts_count == seen
     with writing():
         changed = changes.retry([delivery_id], unchanged)
@@ -34,8 +35,8 @@ def _why_not(delivery: Delivery) -> str:
     if delivery.webhook.is_deleted:
         return "Not retried: its webhook was deleted."
     if delivery.is_under_way:
-        return "Not retried: an attempt is under way."
-    return "Not retried: there was another attempt since this page was opened. This is how it went."
+        return "Not retried: an attempt is in progress. Wait for its result."
+    return "Not retried: there was another attempt since you opened this page. The page now shows its result."
 
 
 def _answer(delivery: Delivery, message: str, kind: str = "") -> BaseResponse:

@@ -1,4 +1,4 @@
-"""Error pages that help; problem documents (RFC 9457) for the JSON API."""
+"""Error pages with advice, and problem documents (RFC 9457) for the JSON API."""
 
 from flask import Flask, Response, current_app, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
@@ -19,7 +19,7 @@ def register(app: Flask) -> None:
 
 
 def show(error: HTTPException) -> Response:
-    """The page, fragment or problem document for ``error``, with the headers that belong to it."""
+    """Answer with the page, fragment or problem document for ``error``, and the headers that belong to it."""
     status = error.code or 500
     if request.path.startswith("/api/"):
         response = problem.respond(problem.Problem(status))
@@ -35,7 +35,7 @@ def show(error: HTTPException) -> Response:
 
 
 def show_database_error(error: Exception) -> Response:
-    """A locked or unreachable database is a 503 that says so; nothing half-done stays."""
+    """Answer with 503 if the database is locked or can't be reached. Roll back what was not committed."""
     current_app.logger.error("The database failed: %s", error)
     release()
     return show(ServiceUnavailable("The database can't be reached right now.", retry_after=RETRY_AFTER_SECONDS))
@@ -44,6 +44,6 @@ def show_database_error(error: Exception) -> Response:
 def _render(template: str, status: int, help: Help) -> str:
     if status < 500:
         return render_template(template, status=status, help=help)
-    # Without Flask's context: that would read the user from the database, which may be what failed.
+    # Flask's context would read the user from the database, which may be the cause of the error.
     page = current_app.jinja_env.get_template(template.replace("error.html", "failure.html"))
     return page.render(status=status, help=help)

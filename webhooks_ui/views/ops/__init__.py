@@ -1,4 +1,4 @@
-"""For whoever runs the service: is it up, is it ready, how is it doing."""
+"""Liveness, readiness and metrics, for whoever runs the service."""
 
 import hmac
 import ipaddress
@@ -21,13 +21,16 @@ FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Liveness: the process answers."""
+    """Answer with 200 while the process is alive."""
     return Response("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Readiness: 200 while publishing works, so also without Redis (``degraded``: deliveries wait); else 503."""
+    """Answer with 200 while events can be published, else with 503.
+
+    Without Redis the status is ``degraded``: events are accepted, but deliveries wait.
+    """
     database, redis = _database_state(), _redis_state()
     if database != "ok":
         return jsonify(status="unavailable", database=database, redis=redis), 503
@@ -36,7 +39,10 @@ def readyz() -> tuple[Response, int]:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Prometheus' text format, for whoever has METRICS_TOKEN; without that setting, for this machine alone."""
+    """Answer in the text format of Prometheus.
+
+    The request must have METRICS_TOKEN or, without that setting, come from this machine.
+    """
     if not _may_read_metrics():
         abort(403)
     registry = CollectorRegistry(auto_describe=False)
@@ -45,7 +51,7 @@ def metrics() -> Response:
 
 
 def _database_state() -> str:
-    """``ok``, ``not migrated`` (flask db upgrade mends it) or ``down``."""
+    """Return ``ok``, ``not migrated`` or ``down``."""
     try:
         with db.engine.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
@@ -72,5 +78,6 @@ def _may_read_metrics() -> bool:
     if token := current_app.config["METRICS_TOKEN"]:
         given = request.headers.get("Authorization", "")
         return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-    forwarded = any(name in request.headers for name in FORWARDED)  # a proxy on this machine speaks for others
+    # A request that a proxy on this machine forwards comes from elsewhere.
+    forwarded = any(name in request.headers for name in FORWARDED)
     return not forwarded and ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104

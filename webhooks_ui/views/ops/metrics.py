@@ -1,6 +1,6 @@
-"""What Prometheus may ask for, read anew from the database and from RQ at each scrape.
+"""The metrics for Prometheus, read from the database and from RQ at each scrape.
 
-Every query is answered by an index, also with millions of deliveries in the log.
+An index answers every query, so that a scrape stays fast with millions of deliveries.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ RECENT = timedelta(hours=1)
 
 
 class Metrics(Collector):
-    """Collects all metrics; Redis being down costs only those that come from it."""
+    """Collects all metrics. Those of Redis are missing while it is down."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with db.engine.connect() as connection:
@@ -48,7 +48,7 @@ def _newest(connection: Connection, model: type[Event] | type[Delivery]) -> int:
 def _unsettled(connection: Connection) -> GaugeMetricFamily:
     query = select(Delivery.status, func.count()).where(UNSETTLED).group_by(Delivery.status)
     counts = dict.fromkeys(map(str, DeliveryStatus), 0) | dict(connection.execute(query).all())
-    del counts[DeliveryStatus.DELIVERED]  # a count of millions would cost a look at each
+    del counts[DeliveryStatus.DELIVERED]  # counting millions of rows would take too long
     family = GaugeMetricFamily(
         "webhooks_deliveries_unsettled", "Deliveries in the log that are not delivered.", labels=["status"]
     )
@@ -87,9 +87,9 @@ def _from_redis() -> Iterator[GaugeMetricFamily]:
         jobs = Queue(QUEUE, connection=redis)
         waiting, workers = jobs.count, Worker.count(queue=jobs)
     except RedisError:
-        yield _gauge("webhooks_redis_up", "Whether Redis answers.", 0)
+        yield _gauge("webhooks_redis_up", "1 if Redis responds, else 0.", 0)
         return
-    yield _gauge("webhooks_redis_up", "Whether Redis answers.", 1)
+    yield _gauge("webhooks_redis_up", "1 if Redis responds, else 0.", 1)
     yield _gauge("webhooks_queue_jobs", "Jobs that wait for a worker.", waiting)
     yield _gauge("webhooks_workers", "Workers that are alive.", workers)
 

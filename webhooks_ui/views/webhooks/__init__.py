@@ -1,4 +1,4 @@
-"""The webhook pages, a concern a file."""
+"""The pages of webhooks."""
 
 from webhooks_ui.views.webhooks import bulk, deleting, editing, listing, secret, show, testing
 from webhooks_ui.views.webhooks.blueprint import blueprint

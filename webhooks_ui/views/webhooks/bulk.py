@@ -1,4 +1,4 @@
-"""One change to several webhooks, after a page that counts them."""
+"""One change to several webhooks, after a page that asks for confirmation."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ ACTIONS: dict[str, Callable[[Webhook], object]] = {
     "deactivate": lambda webhook: changes.set_active(webhook, False),
     "delete": changes.delete,
 }
-DONE = {  # to one, to several
+DONE = {  # for one webhook, and for several
     "activate": ("is active now", "are active now"),
     "deactivate": ("is inactive now", "are inactive now"),
     "delete": ("was deleted", "were deleted"),
@@ -30,7 +30,7 @@ DONE = {  # to one, to several
 
 @blueprint.get("/bulk")
 def no_bulk() -> Response:
-    """Where somebody lands who asks for the confirmation by its address alone: what was chosen is not in it."""
+    """Redirect to the list. The address of the confirmation alone doesn't say which webhooks were selected."""
     return go(url_for("webhooks.index"))
 
 
@@ -49,8 +49,8 @@ def bulk() -> Response | str:
     else:
         webhooks = _chosen(texts)
     if not webhooks:
-        what = "None of the chosen webhooks is there any more" if texts else "No webhook was chosen"
-        flash(f"{what}. Tick the box of at least one, then press {action.capitalize()}.", "error")
+        what = "None of the selected webhooks exists any more" if texts else "No webhook was selected"
+        flash(f"{what}. Select at least one, then press {action.capitalize()}.", "error")
         return go(back)
     if not is_confirmed:
         return _confirmation(action, webhooks, back)
@@ -72,7 +72,7 @@ def _confirmation(action: str, webhooks: list[Webhook], back: str) -> str:
 
 
 def _chosen(texts: list[str], *, lock: bool = False) -> list[Webhook]:
-    """Return the webhooks of those ids, without what is no id, or gone meanwhile."""
+    """Return the webhooks with these ids. Skip texts that are no id, and webhooks that were deleted."""
     ids = {id for text in texts[: PAGE_SIZES[-1]] if (id := parse_id(text)) is not None}
     query = select(Webhook).where(Webhook.id.in_(ids), IS_LIVE).order_by(Webhook.id)
     return list(db.session.scalars(query.with_for_update() if lock else query))

@@ -1,4 +1,4 @@
-"""Two people edited one webhook: what differs, and who was first."""
+"""A conflict of two people who edit one webhook: what differs, and who saved first."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class Difference:
 
 
 def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
-    """The fields in which what was sent differs from what is stored now."""
+    """Return the fields whose sent value differs from the stored one."""
     stored, sent = fields_of(webhook), form.fields
     return [
         Difference(label, _text(stored[name]), _text(sent[name]))
@@ -40,7 +40,7 @@ def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
 
 
 def last_change(webhook: Webhook) -> AuditEntry | None:
-    """The newest entry of the webhook's history that counted up its version."""
+    """Return the newest audit entry of the webhook that increased its version."""
     return db.session.scalar(
         select(AuditEntry)
         .filter_by(object_type="webhook", object_id=webhook.id)

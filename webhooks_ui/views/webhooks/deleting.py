@@ -1,4 +1,4 @@
-"""Deleting a webhook, after a page that says what goes and what stays."""
+"""Deleting a webhook, after a page that asks for confirmation."""
 
 from flask import flash, render_template, request
 from werkzeug.wrappers import Response

@@ -1,4 +1,4 @@
-"""Creating a webhook, and editing one that somebody else may be editing too."""
+"""Creating a webhook, and editing one that somebody else may be editing at the same time."""
 
 from flask import Response, flash, make_response, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +16,7 @@ from webhooks_ui.webhooks import changes
 
 @blueprint.get("/new")
 def new() -> Response:
-    """An empty form, or with ``?copy=<id>`` one that starts as another webhook."""
+    """Show an empty form, or with ``?copy=<id>`` one with the values of that webhook."""
     original = request.args.get("copy", "")
     if original.isdecimal():
         return _page(WebhookForm.copy_of(changes.get(parse_id(original) or 0)))
@@ -58,14 +58,14 @@ def update(webhook_id: int) -> BaseResponse:
 
 
 def _checked(form: WebhookForm) -> WebhookForm:
-    """Validate the form while no transaction is open: looking up the URL's host may take seconds."""
+    """Validate the form while no transaction is open, because looking up the host of the URL may take seconds."""
     release()
     form.validate()
     return form
 
 
 def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
-    """Both versions side by side. The form has the new version number now, so that saving again is a decision."""
+    """Show both versions. The form gets the new version number, so that saving again replaces the other version."""
     form.version.data = str(webhook.version)
     return _page(form, webhook, 409, differences=differences(webhook, form), last_change=last_change(webhook))
 

@@ -1,4 +1,4 @@
-"""The list, and the switch of each row."""
+"""The list of webhooks, and the switch that activates and deactivates a webhook."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -56,9 +56,9 @@ def set_active(webhook_id: int) -> Response | str:
 
 
 def _deleted_meanwhile(webhook_id: int) -> Response | str:
-    """The answer to a page that still shows a deleted webhook: it goes from there, too."""
+    """Remove a deleted webhook from a page that still shows it. Answer with 404 if it never existed."""
     webhook = db.session.get(Webhook, webhook_id) or abort(404)
-    message = f"{webhook.name} was deleted meanwhile."
+    message = f"{webhook.name} was deleted in the meantime."
     if wants_fragment():
         return _row(message)
     flash(message, "error")
@@ -66,7 +66,7 @@ def _deleted_meanwhile(webhook_id: int) -> Response | str:
 
 
 def _row(message: str, webhook: Webhook | None = None) -> str:
-    """The changed row, or nothing in its place; and where it stands in the list, the counts that follow from it."""
+    """Render the changed row, or nothing for a deleted webhook. For the list, add the new counts."""
     address, _, query = request.headers.get("HX-Current-URL", "").partition("?")
     context: dict[str, Any] = {}
     if address.endswith(url_for("webhooks.index")):

@@ -1,6 +1,6 @@
-"""The list's filters as the pages take and pass them on.
+"""The filters of the list, as the pages read them from addresses and put them into addresses.
 
-Where no environment or size is asked for, those that the browser remembers hold.
+An address without environment or size means those that the browser remembers.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ def filters_of(query: Mapping[str, str]) -> WebhookFilters:
 
 
 def query_of(filters: WebhookFilters, **changes: str | int) -> dict[str, Any]:
-    """Return what ``filters_of`` reads as ``filters`` with ``changes``.
+    """Return the query that ``filters_of`` reads as ``filters`` with ``changes``.
 
-    From the second page on the size is named: another one would make it another page.
+    From the second page on it contains the size, because the rows of a page depend on it.
     """
     wanted = filters.with_(**changes)
     named = set(wanted.args)

@@ -1,4 +1,4 @@
-"""The signing secret: looking at it, and making a new one."""
+"""The Webhook Secret: revealing it, and replacing it."""
 
 from flask import Response, flash, make_response, render_template, request, session, url_for
 from werkzeug.exceptions import UnprocessableEntity
@@ -11,14 +11,14 @@ from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.webhooks import changes
 
 MESSAGES = {
-    0: "There is a new secret. The old one is not accepted any more.",
-    24: "There is a new secret. Deliveries are signed with the old one too, for 24 hours.",
+    0: "A new secret was generated. The old secret has expired.",
+    24: "A new secret was generated. For 24 hours, deliveries are also signed with the old secret.",
 }
 
 
 @blueprint.get("/<int:webhook_id>/secret")
 def secret(webhook_id: int) -> Response:
-    with writing():  # the audit log says who looked at it
+    with writing():  # the audit entry
         webhook = changes.get(webhook_id)
         shown = changes.reveal_secret(webhook)
     return render("webhooks/secret.html", "webhooks/_secret.html", webhook=webhook, secret=shown)

@@ -1,4 +1,4 @@
-"""One webhook: its health, recent deliveries, secret, and how to verify what it sends."""
+"""The page of a webhook: health, recent deliveries, secret, and code that verifies deliveries."""
 
 from flask import request, session
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""Code that verifies a delivery, to be pasted into an endpoint."""
+"""Code that verifies a delivery, for developers of endpoints to copy."""
 
 from functools import cache
 
@@ -16,6 +16,6 @@ LANGUAGES = {
 
 @cache
 def snippets() -> dict[str, tuple[str, str]]:
-    """The name and the code of each language."""
+    """Return the name and the code of each language."""
     folder = ROOT / "templates" / "webhooks" / "snippets"
     return {key: (name, (folder / f"{key}.txt").read_text(encoding="utf-8")) for key, name in LANGUAGES.items()}

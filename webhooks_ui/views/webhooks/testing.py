@@ -1,4 +1,4 @@
-"""Test events: the example of any type, or an edited one, sent to one webhook whatever its state."""
+"""Test events: the example of any event type, or edited data, sent to one webhook whatever its status."""
 
 from flask import Response, abort, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -43,13 +43,13 @@ def create_test(webhook_id: int) -> BaseResponse:
         delivery_id = send_test(changes.get(webhook_id), event)
     if wants_fragment():
         return _result(db.session.get_one(Delivery, delivery_id))
-    flash(f"A test {chosen} was sent.")
+    flash(f"The test event {chosen} was sent.")
     return go(url_for("deliveries.show", delivery_id=delivery_id))
 
 
 @blueprint.get("/<int:webhook_id>/test/<int:delivery_id>")
 def test_result(webhook_id: int, delivery_id: int) -> Response:
-    """What became of a test event: what a pending one polls; no content while it is pending."""
+    """Answer with the result of a test event, or with no content while it is pending. The page polls this."""
     delivery = db.session.get(Delivery, delivery_id)
     if delivery is None or delivery.webhook_id != webhook_id:
         abort(404)
@@ -62,27 +62,27 @@ def _result(delivery: Delivery) -> Response:
 
 
 def _is_untouched(text: str) -> bool:
-    """Whether nobody wrote it: it is empty, or the example of some type."""
+    """Return True if nobody edited the text: it is empty, or the example of an event type."""
     plain = _plain(text)
     return not plain or plain in EXAMPLES.values()
 
 
 def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()  # as forms send it
+    return text.replace("\r\n", "\n").strip()  # forms send CRLF
 
 
 def _read(chosen: str, text: str, environment: str) -> NewEvent:
-    """The event that was asked for: with the data in ``text``, or with the example's if it is empty.
+    """Make the event from the data in ``text``, or from the example of the event type if ``text`` is empty.
 
     Raises:
-        WrongEvent: with a sentence for each field.
+        WrongEvent: a field is wrong. It has a message for each wrong field.
     """
     if chosen not in EVENT_TYPES:
         raise WrongEvent([FieldError("type", "Choose an event type from the list.")])
     try:
         data = strict_json.loads(text.encode()) if text.strip() else EVENT_TYPES[chosen].example
     except strict_json.BrokenJson as error:
-        raise WrongEvent([FieldError("data", f"{error} Correct it, or empty the field for the example.")]) from None
+        raise WrongEvent([FieldError("data", f"{error} Correct it, or clear the field to send the example.")]) from None
     return check_event({"type": chosen, "data": data}, environment)
 
 
@@ -99,5 +99,6 @@ def _page(
         is_example=_plain(data) == EXAMPLES.get(chosen),
         errors=errors or {},
     )
-    response.headers.update({"HX-Retarget": "#test-event", "HX-Reswap": "outerHTML"})  # also where a result was awaited
+    # The form sends to the element of the result. An answer with the form must replace the form.
+    response.headers.update({"HX-Retarget": "#test-event", "HX-Reswap": "outerHTML"})
     return response

@@ -1,4 +1,4 @@
-"""The list: what it shows, and the switch of each row."""
+"""The list of webhooks."""
 
 import re
 from datetime import timedelta
@@ -7,13 +7,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_webhook
-from webhooks_ui import wake
-from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Webhook, utcnow
+from tests.support.http import HTMX
+from webhooks_ui.models import utcnow
 
 PAGE_SIZE = 25
-
-HTMX = {"HX-Request": "true"}
 
 
 def names(page: str) -> list[str]:
@@ -136,57 +133,6 @@ def test_markup_in_a_name_is_text(admin: FlaskClient) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
-def test_the_toggle_sets_the_wanted_state(admin: FlaskClient) -> None:
-    webhook = make_webhook()
-    for when in ("now", "already"):  # sent twice, it's the same
-        answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX)
-        assert answer.status_code == 200
-        assert f'<tr id="webhook-{webhook.id}"' in answer.text
-        assert 'aria-checked="false"' in answer.text
-        assert f"is inactive {when}." in answer.text
-    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
-    assert (stored.active, stored.version) == (False, 2)
-    assert [entry.action for entry in db.session.scalars(db.select(AuditEntry))] == ["webhook.deactivated"]
-
-
-def test_a_stale_toggle_answers_with_the_present_state(admin: FlaskClient) -> None:
-    webhook = make_webhook(name="Renamed", active=False, disabled_at=utcnow(), disabled_reason="The endpoint is gone.")
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=HTMX).text
-    assert "Renamed is inactive already." in answer
-    assert 'data-status="disabled"' in answer
-    assert db.session.scalars(db.select(AuditEntry)).all() == []
-
-
-def test_the_toggle_of_a_deleted_webhook_takes_its_row_away(admin: FlaskClient) -> None:
-    webhook = make_webhook(name="Billing", deleted_at=utcnow())
-    make_webhook(environment="staging")
-    path, wanted = f"/admin/webhooks/{webhook.id}/active", {"active": "true"}
-    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment=staging"}
-    answer = admin.post(path, data=wanted, headers=here)
-    assert answer.status_code == 200
-    assert "<tr" not in answer.text
-    assert "Billing was deleted meanwhile." in answer.text
-    assert '<option value="staging" selected>Staging (1)</option>' in answer.text
-    for elsewhere in ({}, {"HX-Current-URL": "http://[/admin/webhooks/1"}):  # not from the list: no counts
-        assert "webhook-totals" not in admin.post(path, data=wanted, headers=HTMX | elsewhere).text
-    plain = admin.post(path, data=wanted, headers={"Referer": "http://localhost/admin/webhooks?q=a&page=2"})
-    assert (plain.status_code, plain.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
-    own_page = admin.post(path, data=wanted, headers={"Referer": f"http://localhost/admin/webhooks/{webhook.id}"})
-    assert own_page.headers["Location"] == "/admin/webhooks"
-    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
-    assert stored.deleted_at is not None
-
-
-def test_the_counts_after_a_toggle_are_those_of_the_filters_in_the_address(admin: FlaskClient) -> None:
-    webhook = make_webhook(environment="staging")
-    make_webhook()
-    admin.post("/environment", data={"environment": "staging"})
-    here = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?environment="}
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=here).text
-    assert re.findall(r'<b class="number">(\d+)</b>', answer) == ["1", "1", "0", "0"]
-    assert '<option value="" selected>All environments (2)</option>' in answer
-
-
 def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClient) -> None:
     now = utcnow()
     make_webhook(name="Sick", breaker_opened_at=now, probe_at=now + timedelta(minutes=5, seconds=30))
@@ -207,37 +153,6 @@ def test_the_figures_above_the_list_filter_it(admin: FlaskClient) -> None:
     chosen = admin.get("/admin/webhooks?environment=production&status=inactive&page=2").text
     assert 'id="total-inactive" href="/admin/webhooks?environment=production"' in chosen
     assert chosen.count('aria-current="true"') == 1
-
-
-def test_a_plain_toggle_goes_back_to_where_it_came_from(admin: FlaskClient) -> None:
-    webhook = make_webhook()
-    here = {"Referer": "http://localhost/admin/webhooks?q=a&page=2"}
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=here)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks?q=a&page=2")
-    elsewhere = {"Referer": "http://evil.example/admin/webhooks?q=a"}
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "true"}, headers=elsewhere)
-    assert answer.headers["Location"] == "/admin/webhooks"
-
-
-def test_switching_on_clears_the_health_and_wakes_the_workers(admin: FlaskClient) -> None:
-    webhook = make_webhook(
-        active=False, disabled_at=utcnow(), disabled_reason="410 Gone", consecutive_failures=12, failing_since=utcnow()
-    )
-    redis = admin.application.extensions["redis"]
-    redis.delete(wake.WAITING_KEY)
-    admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "true"})
-    stored = db.session.get_one(Webhook, webhook.id, populate_existing=True)
-    assert (stored.status, stored.consecutive_failures, stored.disabled_reason) == ("active", 0, None)
-    assert redis.exists(wake.WAITING_KEY)
-
-
-@pytest.mark.parametrize("data", [{}, {"active": "maybe"}])
-def test_a_toggle_without_a_state_is_refused(admin: FlaskClient, data: dict[str, str]) -> None:
-    webhook = make_webhook()
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data=data)
-    assert answer.status_code == 422
-    assert "active must be true or false" in answer.text
-    assert db.session.get_one(Webhook, webhook.id, populate_existing=True).active
 
 
 @pytest.mark.parametrize("webhook_id", ["999", "99999999999999999999999", "-1", "abc"])

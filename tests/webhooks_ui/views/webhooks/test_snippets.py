@@ -1,4 +1,4 @@
-"""The code that receivers are shown, run on signed deliveries in each language that is installed here."""
+"""The code that verifies deliveries, run in each language that is installed on this machine."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 
@@ -44,11 +45,19 @@ func main() {
 """
 
 
-def snippet(name):
+class Case(TypedDict):
+    """A delivery, and the secret that its receiver has."""
+
+    body: bytes
+    headers: dict[str, str]
+    secret: str
+
+
+def snippet(name: str) -> str:
     return (FOLDER / f"{name}.txt").read_text()
 
 
-def python(folder, case):
+def python(folder: Path, case: Case) -> bool:
     main = """
 import json, sys
 case = json.load(sys.stdin)
@@ -57,7 +66,7 @@ print(verify(open("body.json", "rb").read(), case["headers"], case["secret"]))
     return run([sys.executable, "-c", snippet("python") + main], folder, case)
 
 
-def javascript(folder, case):
+def javascript(folder: Path, case: Case) -> bool:
     main = """
 const fs = require("node:fs");
 const given = JSON.parse(fs.readFileSync(0));
@@ -66,7 +75,7 @@ console.log(verify(fs.readFileSync("body.json"), given.headers, given.secret));
     return run(["node", "-e", snippet("javascript") + main], folder, case)
 
 
-def go(folder, case):
+def go(folder: Path, case: Case) -> bool:
     if not (folder / "example").exists():
         (folder / "webhook").mkdir()
         (folder / "webhook" / "verify.go").write_text(snippet("go"))
@@ -76,7 +85,7 @@ def go(folder, case):
     return run([str(folder / "example")], folder, case)
 
 
-def php(folder, case):
+def php(folder: Path, case: Case) -> bool:
     main = """
 $case = json_decode(file_get_contents("php://stdin"), true);
 echo json_encode(verify(file_get_contents("body.json"), $case["headers"], $case["secret"]));
@@ -84,7 +93,7 @@ echo json_encode(verify(file_get_contents("body.json"), $case["headers"], $case[
     return run(["php", "-r", snippet("php").removeprefix("<?php") + main], folder, case)
 
 
-def ruby(folder, case):
+def ruby(folder: Path, case: Case) -> bool:
     main = """
 given = JSON.parse($stdin.read)
 puts verify(File.binread("body.json"), given["headers"], given["secret"])
@@ -92,15 +101,15 @@ puts verify(File.binread("body.json"), given["headers"], given["secret"])
     return run(["ruby", "-rjson", "-e", snippet("ruby") + main], folder, case)
 
 
-def openssl(folder, case):
+def openssl(folder: Path, case: Case) -> bool:
     headers = case["headers"]
     names = {"ID": headers["webhook-id"], "TIMESTAMP": headers["webhook-timestamp"], "SECRET": case["secret"]}
     environment = names | {"SIGNATURE": headers["webhook-signature"]}
     return run(["sh", "-c", snippet("openssl")], folder, case, environment)
 
 
-def run(command, folder, case, environment=None):
-    """Whether the command says that the delivery is genuine."""
+def run(command: list[str], folder: Path, case: Case, environment: dict[str, str] | None = None) -> bool:
+    """Run the command. Return True if it says that the delivery is genuine."""
     (folder / "body.json").write_bytes(case["body"])
     given = json.dumps({"headers": case["headers"], "secret": case["secret"]}).encode()
     done = subprocess.run(command, cwd=folder, input=given, capture_output=True, env=os.environ | (environment or {}))
@@ -112,7 +121,14 @@ RUNNERS = {"python": python, "javascript": javascript, "php": php, "go": go, "ru
 PROGRAMS = {"python": sys.executable, "javascript": "node"}
 
 
-def case(*, secrets=None, secret=None, timestamp=None, body=BODY, signature=None):
+def case(
+    *,
+    secrets: list[str] | None = None,
+    secret: str | None = None,
+    timestamp: int | None = None,
+    body: bytes = BODY,
+    signature: str | None = None,
+) -> Case:
     secret = secret or secret_box.generate()
     at = int(time.time()) if timestamp is None else timestamp
     keys = [secret_box.key_bytes(text) for text in secrets or [secret]]
@@ -125,7 +141,7 @@ def case(*, secrets=None, secret=None, timestamp=None, body=BODY, signature=None
 
 
 @pytest.mark.parametrize("language", NAMES)
-def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language, tmp_path):
+def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language: str, tmp_path: Path) -> None:
     if shutil.which(PROGRAMS.get(language, language)) is None:
         pytest.skip(f"{language} is not installed")
     verify = RUNNERS[language]
@@ -135,10 +151,10 @@ def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language, t
     assert not verify(tmp_path, case(secret=mine, secrets=[secret_box.generate()]))
     assert not verify(tmp_path, case(body=BODY + b" "))
     assert not verify(tmp_path, case(signature="v1,é"))
-    if language != "openssl":  # which shows the signature alone
+    if language != "openssl":  # its code checks only the signature
         assert not verify(tmp_path, case(timestamp=int(time.time()) - 301))
 
 
 @pytest.mark.parametrize("language", NAMES)
-def test_the_documentation_shows_the_same_code(language):
+def test_the_documentation_shows_the_same_code(language: str) -> None:
     assert snippet(language).strip() in Path(config.ROOT / "docs" / "verifying.md").read_text()

@@ -1,0 +1,16 @@
+"""The field lists of a webhook agree: what can be changed, sent to the API, compared in a conflict and described."""
+
+from webhooks_ui.api import schemas, webhook_body
+from webhooks_ui.views.webhooks import conflict
+from webhooks_ui.webhooks import changes
+
+
+def test_a_conflict_compares_every_field_that_people_edit() -> None:
+    assert set(conflict.LABELS) == set(changes.FIELDS)
+
+
+def test_the_api_takes_every_field_that_people_edit_and_describes_each() -> None:
+    renamed = {"events" if name == "event_types" else name for name in changes.FIELDS}
+    assert set(webhook_body.FIELDS) == renamed | {"secret"}
+    assert set(schemas.NEW_WEBHOOK["properties"]) == set(webhook_body.FIELDS)
+    assert renamed <= set(schemas.WEBHOOK["properties"])
