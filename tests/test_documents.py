@@ -1,0 +1,24 @@
+"""The documents name files that exist."""
+
+import re
+
+import pytest
+
+from config import ROOT
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/api.md", "docs/verifying.md")
+FILE = re.compile(
+    r"(?<![\w/.<])((?:webhooks_ui|jobs|templates|static|tests|docs)/[\w./*-]*\w\.(?:py|html|css|js|md))(?![\w>])"
+)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_files_that_a_document_names_exist(name: str) -> None:
+    named = set(FILE.findall((ROOT / name).read_text()))
+    assert [path for path in sorted(named) if not list(ROOT.glob(path))] == []
+
+
+def test_the_links_of_a_document_lead_to_files() -> None:
+    for name in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", (ROOT / name).read_text()):
+            assert (ROOT / name).parent.joinpath(target).exists(), f"{name} links to {target}"
