@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from jobs.look import Target, targets_of
+from jobs.pace import allowed, until_after
+from jobs.retry import NEVER
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
-from webhooks_ui.models import Delivery, Webhook
+from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 
 LEASE_SECONDS = 7
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
@@ -34,6 +36,10 @@ class Claimed:
     attempt: int  # the number of the attempt to make, from 1
     attempts_allowed: int | None
     token: str  # of the lease
+    throttled_count: int = 0  # of the attempts so far, how many were answered with a wish to slow down
+    created_at: datetime = NEVER
+    give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
+    is_test: bool = False
 
 
 class Leased(NamedTuple):
@@ -44,6 +50,10 @@ class Leased(NamedTuple):
     event_id: int
     attempts_count: int
     attempts_allowed: int | None
+    throttled_count: int
+    created_seconds: float  # from now, so it is negative
+    give_up_seconds: float | None  # likewise
+    trigger: str
     bytes: int  # of the event's body
 
 
@@ -78,7 +88,48 @@ def claim(
         return []
     picks = dialect(connection).first_of_each("webhooks", _DUE)
     values = {"webhooks": json.dumps(list(targets)), "most_each": each}
-    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), targets, token))
+    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), targets, token, now))
+
+
+def claim_in_order(
+    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room
+) -> list[Claimed]:
+    """Lease the next delivery of each webhook in ``targets`` that keeps the order, unless one of its is in flight.
+
+    The next one is the first that was published, also while it waits for a retry. The rows of the webhooks are locked,
+    so that no two workers do this for the same webhook.
+    """
+    if not targets or room.deliveries <= 0:
+        return []
+    locked = select(Webhook.id).where(Webhook.id.in_(list(targets))).with_for_update(skip_locked=True, key_share=True)
+    free = {id: targets[id] for id in connection.scalars(locked)}
+    if not free:
+        return []
+    picks = dialect(connection).first_of_each("webhooks", _NEXT, skip_locked=False)
+    values = {"webhooks": json.dumps(list(free))}
+    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), free, token, now))
+
+
+def claim_paced(
+    connection: Connection, now: datetime, token: str, target: Target, each: int, room: Room
+) -> tuple[list[Claimed], datetime]:
+    """Lease as many due deliveries of a webhook as its rate allows now. Return them and when the next may follow."""
+    interval = target.interval or 0.0
+    may = allowed(now, target.paced_until, interval, min(each, room.deliveries))
+    if not may.requests:
+        return [], may.until
+    unpaced = Webhook.paced_until.is_(None) | (Webhook.paced_until <= now)  # not if another worker was faster
+    taken = update(Webhook).where(Webhook.id == target.id, unpaced).values(paced_until=may.until)
+    if connection.execute(taken).rowcount == 0:
+        return [], now + timedelta(seconds=interval)
+    if target.in_order:
+        claimed = claim_in_order(connection, now, token, {target.id: target}, room)
+    else:
+        claimed = claim(connection, now, token, {target.id: target}, may.requests, room)
+    until = until_after(now, target.paced_until, interval, len(claimed))
+    if until != may.until:
+        connection.execute(update(Webhook).where(Webhook.id == target.id).values(paced_until=until))
+    return claimed, until
 
 
 def claim_probes(
@@ -94,7 +145,10 @@ def claim_probes(
     pause = {"probe_at": now + timedelta(seconds=seconds + LEASE_SECONDS)}
     still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= now))
     taken = connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars().all()
-    return claim(connection, now, token, {id: targets[id] for id in taken}, 1, room)
+    probed = {id: targets[id] for id in taken}
+    in_order = {id: target for id, target in probed.items() if target.in_order}
+    claimed = claim(connection, now, token, {id: probed[id] for id in probed.keys() - in_order.keys()}, 1, room)
+    return claimed + claim_in_order(connection, now, token, in_order, room)
 
 
 def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
@@ -103,7 +157,7 @@ def claim_forced(connection: Connection, now: datetime, token: str, room: Room) 
         return []
     leased = _lease(connection, now, token, dialect(connection).first_of_all(_FORCED), room, {})
     targets = targets_of(connection, now, {row.webhook_id for row in leased}) if leased else {}
-    return room.take(_claimed(connection, leased, targets, token))
+    return room.take(_claimed(connection, leased, targets, token, now))
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
@@ -129,10 +183,29 @@ _DUE = """
     SELECT q.id FROM deliveries AS q WHERE q.status = 'pending' AND q.webhook_id = {each} AND q.due_at <= :now
     ORDER BY q.due_at, q.id LIMIT :most_each
 """
-_FORCED = "SELECT id FROM deliveries WHERE forced AND due_at <= :now ORDER BY due_at LIMIT :most"
+# A webhook that keeps the order: its first delivery, if that is due and no other one is in flight.
+_NEXT = """
+    SELECT first.id FROM (
+        SELECT q.id, q.due_at FROM deliveries AS q
+        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = {each} ORDER BY q.id LIMIT 1
+    ) AS first WHERE first.due_at <= :now AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS leased
+        WHERE leased.in_order AND leased.lease_token IS NOT NULL AND leased.webhook_id = {each} AND leased.due_at > :now
+    )
+"""
+_FORCED = """
+    SELECT id FROM deliveries WHERE forced AND due_at <= :now AND (NOT in_order OR (id = (
+        SELECT min(q.id) FROM deliveries AS q
+        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = deliveries.webhook_id
+    ) AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS leased WHERE leased.in_order AND leased.lease_token IS NOT NULL
+        AND leased.webhook_id = deliveries.webhook_id AND leased.due_at > :now
+    ))) ORDER BY due_at LIMIT :most
+"""
 _SIZED = """
     SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
-        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, length(e.body) AS bytes,
+        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
+            {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, length(e.body) AS bytes,
             CASE WHEN length(e.body) > :small THEN length(e.body) ELSE 0 END AS large,
             row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.id) AS turn
         FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
@@ -150,13 +223,16 @@ def _lease(
     database = dialect(connection)
     values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
     values |= {"now": database.time_value(now), "end": database.time_value(_end(now)), "token": token}
-    source = _SIZED.format(picks=picks)
-    lease = "lease_token = :token, due_at = :end"
-    return database.update_selected(connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, values)
+    created, give_up = database.seconds_until("d.created_at"), database.seconds_until("d.give_up_at")
+    source = _SIZED.format(picks=picks, created=created, give_up=give_up)
+    lease, still = "lease_token = :token, due_at = :end", "deliveries.due_at <= :now"
+    return database.update_selected(
+        connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, still, values
+    )
 
 
 def _claimed(
-    connection: Connection, leased: Sequence[Leased], targets: Mapping[int, Target], token: str
+    connection: Connection, leased: Sequence[Leased], targets: Mapping[int, Target], token: str, now: datetime
 ) -> list[Claimed]:
     """Return the leased deliveries with their events, oldest first.
 
@@ -171,6 +247,10 @@ def _claimed(
             row.attempts_count + 1,
             row.attempts_allowed,
             token,
+            row.throttled_count,
+            now + timedelta(seconds=row.created_seconds),
+            None if row.give_up_seconds is None else now + timedelta(seconds=row.give_up_seconds),
+            row.trigger == DeliveryTrigger.TEST,
         )
         for row in sorted(leased)
         if row.webhook_id in targets

@@ -5,6 +5,7 @@ It runs as long as there is something to deliver. Other jobs have a queue and a 
 
 import contextlib
 import logging
+import math
 import queue
 import threading
 import time
@@ -17,8 +18,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequest
 from jobs import claim
 from jobs.drain.leases import Leases
 from jobs.drain.listener import Listener
-from jobs.drain.pace import Pace
 from jobs.drain.senders import senders_of
+from jobs.drain.throughput import Throughput
 from jobs.look import Target, look
 from jobs.record import Finished, record, record_one_by_one
 from webhooks_ui.database import release, write_transaction
@@ -28,6 +29,8 @@ from webhooks_ui.wake import call_help, wake
 RUN_SECONDS = 3_600  # then the job ends as soon as nothing is in flight
 RUN_MAX_SECONDS = 23 * 3_600  # then the job stops leasing and ends, before RQ would kill it
 LINGER_SECONDS = 1.0  # how long an idle job waits for the next event before it ends
+WAIT_SECONDS = 5.0  # the same, while a webhook that must wait may send again within this time
+LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited
 LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory
 GROUP_MAX = 200  # results in one transaction
 GROUP_SECONDS = 0.05  # how long a result waits for others at most
@@ -62,11 +65,13 @@ class Drain:
         self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
         self._leases = Leases(self._senders)
         self._finished: list[Finished] = []  # not yet written
-        self._pace = Pace()
+        self._throughput = Throughput()
         self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
         self._look = True  # the next look may find something
+        self._look_at = math.inf  # when a webhook that must wait may send again, on the monotonic clock
+        self._slowed_down: set[int] = set()  # webhooks whose endpoints just asked for fewer requests
         self._more_due = False  # webhooks may have more due than they were allowed to lease
 
     def run(self) -> None:
@@ -95,9 +100,11 @@ class Drain:
 
     def _linger(self) -> bool:
         """Wait a little for a wake-up while there is nothing to do. Return True if there is something to do now."""
-        until = time.monotonic() + LINGER_SECONDS
-        while self._listener.listens and not self._ending and time.monotonic() < until:
-            if self._receive(LINGER_SECONDS / 10):
+        began = time.monotonic()
+        patience = WAIT_SECONDS if self._look_at < began + WAIT_SECONDS else LINGER_SECONDS
+        while self._listener.listens and not self._ending and time.monotonic() < began + patience:
+            left = self._look_at - time.monotonic()
+            if left <= 0 or self._receive(max(0.0, min(LINGER_SECONDS / 10, left))):
                 break
         else:
             self._look = self._listener.stop()
@@ -112,7 +119,8 @@ class Drain:
 
     @property
     def _wants_more(self) -> bool:
-        return self._look and not self._ending and self._slots.queued < self._slots.total
+        looks = self._look or time.monotonic() >= self._look_at
+        return looks and not self._ending and self._slots.queued < self._slots.total
 
     def _beat(self) -> None:
         """Every few seconds, tell RQ that this worker is alive, and read the settings again."""
@@ -130,9 +138,9 @@ class Drain:
 
     def _collect(self) -> None:
         """Take results as they arrive, until a group is complete or a wake-up arrives."""
-        until = time.monotonic() + GROUP_SECONDS
+        until = min(time.monotonic() + GROUP_SECONDS, self._look_at)
         while self._leases.held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
-            if self._receive(GROUP_SECONDS):
+            if self._receive(min(GROUP_SECONDS, max(0.0, self._look_at - time.monotonic()))) or self._is_urgent:
                 return
             if self._leases.held and self._finished:
                 self._pause()
@@ -153,9 +161,16 @@ class Drain:
                 elif item[0].token == self._leases.token:  # otherwise it is from an earlier run that failed
                     self._finished.append(item)
                     self._leases.held.discard(item[0].id)
-                    self._look = self._look or self._more_due
+                    self._look = self._look or self._more_due or item[0].target.in_order
+                    if item[2].slows_down:
+                        self._slowed_down.add(item[0].target.id)
                 item = self._senders.inbox.get_nowait()
         return called
+
+    @property
+    def _is_urgent(self) -> bool:
+        """Whether others wait for the last result: the next delivery in an order, or an endpoint that has enough."""
+        return bool(self._slowed_down) or (bool(self._finished) and self._finished[-1][0].target.in_order)
 
     def _pause(self) -> None:
         """Sleep while results gather, and measure how long the threads keep each other waiting meanwhile."""
@@ -189,6 +204,8 @@ class Drain:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
                 record(connection, self._leases.token, self._finished, self._settings)
+            if self._slowed_down:
+                self._leases.release_of(connection, now, self._slowed_down)
             renews = self._leases.must_be_renewed
             if renews:
                 self._leases.renew(connection, now)
@@ -196,8 +213,9 @@ class Drain:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
-        self._pace.note(len(self._finished))
+        self._throughput.note(len(self._finished))
         self._finished = []
+        self._slowed_down = set()
         if renews or not self._leases.held:
             self._leases.note_renewal(began, now)
         self._leases.held.update(delivery.id for delivery in claimed)
@@ -209,8 +227,10 @@ class Drain:
         """Lease as much as the slots want, but of each webhook no more than its share of the room."""
         found = look(connection, now, self._cursor)
         self._cursor = found.cursor
+        self._look_at = math.inf
+        self._look_after(found.waits_seconds)
         with self._senders.lock:
-            ahead = int(self._pace.per_second * AHEAD_SECONDS)
+            ahead = int(self._throughput.per_second * AHEAD_SECONDS)
             ahead = min(max(ahead, self._slots.total), QUEUE_FACTOR * self._slots.total) - self._slots.queued
             room = claim.Room(ahead, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
             wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
@@ -218,10 +238,25 @@ class Drain:
         claimed += claim.claim_probes(connection, now, self._leases.token, found.probes, room, self._request_seconds)
         share = max(1, room.deliveries // max(1, len(wanted)))
         alike: dict[int, dict[int, Target]] = {}
+        in_order: dict[int, Target] = {}
         for id, each in wanted.items():
-            alike.setdefault(min(each, share), {})[id] = found.open[id]
+            target = found.open[id]
+            if target.interval:
+                paced, next_at = claim.claim_paced(connection, now, self._leases.token, target, min(each, share), room)
+                claimed += paced
+                self._look_after((next_at - now).total_seconds())
+            elif target.in_order:
+                in_order[id] = target
+            else:
+                alike.setdefault(min(each, share), {})[id] = target
         for each, targets in alike.items():
             claimed += claim.claim(connection, now, self._leases.token, targets, each, room)
+        claimed += claim.claim_in_order(connection, now, self._leases.token, in_order, room)
         self._look = bool(claimed or found.cursor)
         self._more_due = bool(found.open)
         return claimed
+
+    def _look_after(self, seconds: float | None) -> None:
+        """Look again in so many seconds, if not before."""
+        if seconds is not None:
+            self._look_at = min(self._look_at, time.monotonic() + max(seconds, LOOK_PAUSE_SECONDS))

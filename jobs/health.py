@@ -3,11 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from jobs.retry import Attempted, Health, judge
+from jobs.throttle import Throttle, slow_down, speed_up
 from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
 from webhooks_ui.models import AuditEntry, Stats, Webhook
@@ -24,7 +27,7 @@ class Counted(NamedTuple):
 
 
 def count(connection: Connection, counted: Sequence[Counted]) -> None:
-    """Add the attempts to the hourly statistics."""
+    """Add the attempts to the hourly statistics, but for those that were only asked to slow down."""
     database = dialect(connection)
     counts: Counter[tuple[int, datetime, bool, int]] = Counter(
         (
@@ -34,23 +37,39 @@ def count(connection: Connection, counted: Sequence[Counted]) -> None:
             duration_bucket_ms(made.duration_ms),
         )
         for made in counted
+        if not made.attempted.slows_down
     )
     rows = [
         (id, database.time_value(hour), succeeded, bucket, count)
         for (id, hour, succeeded, bucket), count in sorted(counts.items())
     ]
     columns = "webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"
-    database.add_many(connection, Stats.__table__, columns, rows)
+    if rows:
+        database.add_many(connection, Stats.__table__, columns, rows)
 
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
+_THROTTLE = {  # by the names in jobs.throttle
+    "until": Webhook.throttled_until,
+    "at": Webhook.throttled_at,
+    "rate": Webhook.throttle_rate,
+    "step": Webhook.throttle_step,
+    "count": Webhook.throttle_count,
+}
 _AILING = (
-    select(Webhook.id, Webhook.name, Webhook.active, *(getattr(Webhook, name) for name in _HEALTH))
+    select(
+        Webhook.id,
+        Webhook.name,
+        Webhook.active,
+        *(getattr(Webhook, name) for name in _HEALTH),
+        *(column.label(f"throttle_{name}") for name, column in _THROTTLE.items()),
+    )
     .where(
         Webhook.id.in_(bindparam("ids", expanding=True)),
         or_(
             Webhook.consecutive_failures > 0,
             Webhook.breaker_opened_at.is_not(None),
+            Webhook.throttle_rate.is_not(None),
             Webhook.id.in_(bindparam("failing", expanding=True)),
         ),
     )
@@ -73,10 +92,23 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
         for attempt in attempts[row.id]:
             health = judge(health, attempt, threshold)
-        values = {name: getattr(health, name) for name in _HEALTH}
+        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts[row.id])
+        values: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
+        values |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
         if health.disabled_reason and row.active:
             values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
+
+
+def _throttled(throttle: Throttle, attempts: Sequence[Attempted]) -> Throttle:
+    """Return what follows from ``attempts`` for the rate at which a webhook is sent to."""
+    for slows_down, group in groupby(attempts, key=lambda attempt: attempt.slows_down):
+        made = list(group)
+        if slows_down:
+            throttle = reduce(slow_down, made, throttle)
+        elif throttle.rate is not None and (successes := sum(attempt.succeeded for attempt in made)):
+            throttle = speed_up(throttle, successes, made[-1].at)
+    return throttle
 
 
 def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:

@@ -4,14 +4,16 @@ import json
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from jobs.pace import interval_seconds
 from webhooks_ui.database import dialect
+from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE
+from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod
 
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
@@ -24,19 +26,27 @@ class Target:
 
     id: int
     url: str
-    keys: tuple[bytes, ...]  # newest first; two during the grace period of an old secret
+    keys: tuple[bytes, ...]  # newest first; the others are of older secrets in their grace periods
     retry_schedule: str | None
+    in_order: bool = False  # one request at a time, in the order of publishing
+    interval: float | None = None  # seconds between two requests, if its rate is limited
+    paced_until: datetime | None = None  # see jobs.pace
     is_probe: bool = False  # its breaker is open, and the request checks whether the endpoint is back
 
 
 class TargetRow(NamedTuple):
-    """The columns in ``TARGET``."""
+    """The columns that a ``Target`` is made of."""
 
     id: int
     url: str
     retry_schedule: str | None
     secret_encrypted: str
-    previous_secret_encrypted: str | None  # only during its grace period
+    older_secrets: str  # JSON, see models.webhook
+    in_order: bool
+    rate_limit: int | None
+    rate_period: str
+    throttle_rate: float | None
+    paced_seconds: float | None  # from now until ``paced_until``
 
 
 class WaitingRow(NamedTuple):
@@ -46,7 +56,13 @@ class WaitingRow(NamedTuple):
     is_forced: bool  # an admin wants a delivery of any webhook sent now; the same in all rows
     is_open: bool
     is_probe_due: bool
+    throttled_seconds: float | None  # from now until its endpoint wants more requests
     webhook: TargetRow
+
+    @property
+    def waits_seconds(self) -> float:
+        """How long its deliveries wait for its rate limit, or because its endpoint asked to slow down."""
+        return max(self.throttled_seconds or 0.0, self.webhook.paced_seconds or 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class Look:
     open: dict[int, Target]  # webhooks whose deliveries may all go out
     probes: dict[int, Target]  # webhooks with an open breaker whose next probe is due
     forced: bool  # an admin wants a delivery sent now
+    waits_seconds: float | None  # until the first of the webhooks that must wait may send
     cursor: int  # the id after which the next look begins; 0: at the beginning
 
 
@@ -66,22 +83,27 @@ def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     """
     database = dialect(connection)
     values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": database.time_value(now)}
-    rows = database.select_rows(connection, _waiting, _LOOKED_AT, _WAITING, values)
+    columns = f"{_LOOKED_AT}, {database.seconds_until('webhooks.throttled_until')}, {_target(database)}"
+    rows = database.select_rows(connection, _waiting, columns, _WAITING, values)
     last = max((row.webhook_id for row in rows), default=0)
-    found = Look({}, {}, any(row.is_forced for row in rows), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
-    for row in rows:
-        if row.is_open:
-            found.open.update(target_of(row.webhook))
-        elif row.is_probe_due:
-            found.probes.update(target_of(row.webhook, is_probe=True))
-    return found
+    ready = [row for row in rows if row.is_open or row.is_probe_due]
+    waiting = [row.waits_seconds for row in ready if row.waits_seconds > 0]
+    open: dict[int, Target] = {}
+    probes: dict[int, Target] = {}
+    for row in ready:
+        if row.waits_seconds == 0:
+            (open if row.is_open else probes).update(target_of(row.webhook, now, is_probe=not row.is_open))
+    is_forced = any(row.is_forced for row in rows)
+    return Look(open, probes, is_forced, min(waiting, default=None), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
 
 
-def sendable(connection: Connection, webhooks: Collection[int]) -> set[int]:
-    """Return those of ``webhooks`` that are active and have a closed breaker. Send nothing queued to others."""
+def sendable(connection: Connection, now: datetime, webhooks: Collection[int]) -> set[int]:
+    """Return those of ``webhooks`` whose deliveries may go out now. Send nothing queued to others."""
     database = dialect(connection)
-    source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS} AND {IS_SENDABLE}"
-    return set(database.select_rows(connection, int, "webhooks.id", source, {"ids": json.dumps(list(webhooks))}))
+    isnt_throttled = "(webhooks.throttled_until IS NULL OR webhooks.throttled_until <= :now)"
+    source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS} AND {IS_SENDABLE} AND {isnt_throttled}"
+    values = {"ids": json.dumps(list(webhooks)), "now": database.time_value(now)}
+    return set(database.select_rows(connection, int, "webhooks.id", source, values))
 
 
 def targets_of(connection: Connection, now: datetime, webhooks: Collection[int]) -> dict[int, Target]:
@@ -90,35 +112,61 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
     values = {"ids": json.dumps(list(webhooks)), "now": database.time_value(now)}
     source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS}"
     found: dict[int, Target] = {}
-    for row in database.select_rows(connection, TargetRow, TARGET, source, values):
-        found.update(target_of(row))
+    for row in database.select_rows(connection, TargetRow, _target(database), source, values):
+        found.update(target_of(row, now))
     return found
 
 
-def target_of(row: TargetRow, is_probe: bool = False) -> dict[int, Target]:
+def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int, Target]:
     """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted."""
-    encrypted = row.secret_encrypted, row.previous_secret_encrypted
+    older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
     try:
-        keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in encrypted if secret)
+        keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in (row.secret_encrypted, *older))
     except secret_box.InvalidToken:
         logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
         return {}
-    return {row.id: Target(row.id, row.url, keys, row.retry_schedule, is_probe)}
+    return {
+        row.id: Target(
+            row.id,
+            row.url,
+            keys,
+            row.retry_schedule,
+            bool(row.in_order),
+            interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
+            None if row.paced_seconds is None else now + timedelta(seconds=row.paced_seconds),
+            is_probe,
+        )
+    }
 
 
-def _waiting(webhook_id: int, is_forced: bool, is_open: bool, is_probe_due: bool, *target: Any) -> WaitingRow:
-    return WaitingRow(webhook_id, is_forced, is_open, is_probe_due, TargetRow(*target))
+def _is_in_grace(older: dict[str, str], now: datetime) -> bool:
+    return datetime.fromisoformat(older["expires_at"]) > now
 
 
-TARGET = """
-    webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
-    CASE WHEN webhooks.previous_secret_expires_at > :now THEN webhooks.previous_secret_encrypted END
-"""
+def _waiting(
+    webhook_id: int, is_forced: bool, is_open: bool, is_probe_due: bool, throttled_seconds: float | None, *target: Any
+) -> WaitingRow:
+    return WaitingRow(webhook_id, is_forced, is_open, is_probe_due, throttled_seconds, TargetRow(*target))
+
+
+def _target(database: Dialect) -> str:
+    """Return the columns of ``TargetRow``."""
+    return f"""
+        webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
+        CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
+        webhooks.throttle_rate, {database.seconds_until("webhooks.paced_until")}
+    """
+
+
+# In a webhook that keeps the order, all others wait for the first delivery.
+_HAS_NEXT = """(NOT webhooks.in_order OR (
+        SELECT d.due_at <= :now FROM deliveries AS d
+        WHERE d.in_order AND d.status = 'pending' AND d.webhook_id = webhooks.id ORDER BY d.id LIMIT 1
+    ))"""
 _LOOKED_AT = f"""
     waiting.webhook_id, waiting.forced,
-    webhooks.breaker_opened_at IS NULL AND webhooks.id IS NOT NULL,
-    webhooks.probe_at IS NULL AND webhooks.id IS NOT NULL OR webhooks.probe_at <= :now,
-    {TARGET}
+    webhooks.breaker_opened_at IS NULL AND webhooks.id IS NOT NULL AND {_HAS_NEXT},
+    (webhooks.probe_at IS NULL AND webhooks.id IS NOT NULL OR webhooks.probe_at <= :now) AND {_HAS_NEXT}
 """
 _WAITING = f"""(
     WITH RECURSIVE waiting (webhook_id) AS (

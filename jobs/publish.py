@@ -1,10 +1,10 @@
 """Publish: store events and their deliveries in one transaction, then wake the workers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
@@ -22,7 +22,7 @@ LOOKUP_BATCH = 500  # ids in one IN (…)
 # These statements are built once, because building a statement costs as much as running it.
 _events, _webhooks, _subscriptions = Event.__table__, Webhook.__table__.c, Subscription.__table__.c
 _SUBSCRIBERS = (
-    select(_subscriptions.event_type, _webhooks.id)
+    select(_subscriptions.event_type, _webhooks.id, _webhooks.in_order)
     .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
     .where(
         _subscriptions.event_type.in_(bindparam("types", expanding=True)),
@@ -42,11 +42,29 @@ class Published:
     deliveries: int
 
 
+class OtherContent(ValueError):
+    """An id that was published before came again with another type, other data or another time.
+
+    Args:
+        index: the position of the event.
+    """
+
+    def __init__(self, id: str, index: int) -> None:
+        super().__init__(
+            f"The id {id} was published before with other content. Send the same content again, or use another id."
+        )
+        self.index = index
+
+
 def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
     """Commit ``events`` and a pending delivery for each subscribed active webhook, all or nothing.
 
     Return the results in the order of ``events``. An event whose id already exists in ``environment`` is not
-    stored again, and gets the result of the first one.
+    stored again, and gets the result of the first one. Events without a time of their own get rising ones, and made
+    ids sort in the same way.
+
+    Raises:
+        OtherContent: an id came again with other content.
     """
     with write_transaction() as connection:
         results = _store(connection, environment, events)
@@ -57,23 +75,33 @@ def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
 
 def _store(connection: Connection, environment: str, events: Sequence[NewEvent]) -> list[Published]:
     now = utcnow()
-    ids = [event.id or new_event_id() for event in events]
-    first = dict(reversed(list(zip(ids, events, strict=True))))  # of events with equal ids, the first one counts
-    subscribers = _subscribers(connection, environment, {event.type for event in first.values()})
+    times = [now + timedelta(microseconds=place) for place in range(len(events))]
+    ids = [event.id or new_event_id(at) for event, at in zip(events, times, strict=True)]
+    first: dict[str, int] = {}  # of equal ids the first one counts
+    for place, public_id in enumerate(ids):
+        first.setdefault(public_id, place)
+    subscribers = _subscribers(connection, environment, {events[place].type for place in first.values()})
     rows = [
-        _event_row(public_id, environment, event, now, len(subscribers[event.type]))
-        for public_id, event in reversed(first.items())
+        _event_row(public_id, environment, events[place], times[place], now, len(subscribers[events[place].type]))
+        for public_id, place in first.items()
     ]
     stored = connection.execute(_insert_new(connection), rows).all()
     deliveries = [
-        new_delivery(row_id, first[public_id].type, webhook_id, environment, now)
-        for row_id, public_id in stored
-        for webhook_id in subscribers[first[public_id].type]
+        new_delivery(row_id, event.type, subscriber.webhook_id, environment, now, in_order=subscriber.in_order)
+        for row_id, event in ((row_id, events[first[public_id]]) for row_id, public_id in sorted(stored))
+        for subscriber in subscribers[event.type]
     ]
     if deliveries:
         connection.execute(_INSERT_DELIVERIES, deliveries)
-    counts = {public_id: len(subscribers[first[public_id].type]) for _, public_id in stored}
-    counts |= _known_counts(connection, environment, first.keys() - counts.keys())
+    bodies = {row["public_id"]: row["body"] for row in rows}
+    counts = {public_id: len(subscribers[events[first[public_id]].type]) for _, public_id in stored}
+    for known in _known(connection, environment, first.keys() - counts.keys()):
+        counts[known.public_id], bodies[known.public_id] = known.deliveries_count, known.body
+    stored_ids = {public_id for _, public_id in stored}
+    for place, (public_id, event) in enumerate(zip(ids, events, strict=True)):
+        is_first = public_id in stored_ids and first[public_id] == place
+        if not is_first and not event.is_told_by(bodies[public_id]):
+            raise OtherContent(public_id, place)
     return [Published(public_id, counts[public_id]) for public_id in ids]
 
 
@@ -84,7 +112,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     who sent it.
     """
     now, connection = utcnow(), db.session.connection()
-    row = _event_row(event.id or new_event_id(), webhook.environment, event, now, 1)
+    row = _event_row(event.id or new_event_id(now), webhook.environment, event, now, now, 1, is_test=True)
     event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
     delivery = new_delivery(
         event_id,
@@ -102,37 +130,59 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     return delivery_id
 
 
-def _event_row(public_id: str, environment: str, event: NewEvent, now: datetime, deliveries: int) -> dict[str, Any]:
+def _event_row(
+    public_id: str,
+    environment: str,
+    event: NewEvent,
+    at: datetime,
+    now: datetime,
+    deliveries: int,
+    *,
+    is_test: bool = False,
+) -> dict[str, Any]:
+    """Return the row of an event that happened ``at`` some time, unless its publisher says when."""
     return {
         "public_id": public_id,
         "type": event.type,
         "environment": environment,
-        "body": render_body(public_id, environment, event, now),
+        "body": render_body(public_id, environment, event, at, is_test=is_test),
         "deliveries_count": deliveries,
         "created_at": now,
     }
 
 
-def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[int]]:
-    """Return the ids of the active webhooks that are subscribed to each type."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for event_type, webhook_id in connection.execute(
-        _SUBSCRIBERS, {"types": sorted(types), "environment": environment}
-    ):
-        found[event_type].append(webhook_id)
+class Subscriber(NamedTuple):
+    """An active webhook that wants a type."""
+
+    webhook_id: int
+    in_order: bool
+
+
+def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
+    """Return the active webhooks that want each type."""
+    found: dict[str, list[Subscriber]] = defaultdict(list)
+    values = {"types": sorted(types), "environment": environment}
+    for event_type, webhook_id, in_order in connection.execute(_SUBSCRIBERS, values):
+        found[event_type].append(Subscriber(webhook_id, in_order))
     return found
 
 
-def _known_counts(connection: Connection, environment: str, ids: Iterable[str]) -> dict[str, int]:
-    """Return how many deliveries each event had when it was first published, by the event's id."""
+class Known(NamedTuple):
+    """An event that was published before."""
+
+    public_id: str
+    deliveries_count: int
+    body: bytes
+
+
+def _known(connection: Connection, environment: str, ids: Iterable[str]) -> Iterator[Known]:
+    """Yield those of ``ids`` that are stored."""
     wanted = list(ids)
-    counts: dict[str, int] = {}
     for start in range(0, len(wanted), LOOKUP_BATCH):
-        query = select(Event.public_id, Event.deliveries_count).where(
+        query = select(Event.public_id, Event.deliveries_count, Event.body).where(
             Event.environment == environment, Event.public_id.in_(wanted[start : start + LOOKUP_BATCH])
         )
-        counts |= dict(connection.execute(query).all())
-    return counts
+        yield from (Known(*row) for row in connection.execute(query))
 
 
 def _insert_new(connection: Connection) -> Any:

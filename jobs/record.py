@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from jobs.claim import Claimed
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, decide
+from jobs.retry import Attempted, decide, gives_up_at
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -138,6 +138,7 @@ _DELIVERY = (
     "last_attempt_at",
     "lease_token",
     "forced",
+    "throttled_count",
 )
 
 
@@ -145,9 +146,8 @@ def _delivery_row(
     claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
 ) -> tuple[Any, ...]:
     attempt = _attempted(claimed, result)
-    decision = decide(
-        attempt, SCHEDULES_SECONDS[claimed.target.retry_schedule or schedule], claimed.attempts_allowed, jitter
-    )
+    delays = SCHEDULES_SECONDS[claimed.target.retry_schedule or schedule]
+    decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
     return (
         decision.status,
         time(decision.due_at),
@@ -158,16 +158,23 @@ def _delivery_row(
         time(result.started_at),
         None,
         False,
+        claimed.throttled_count + attempt.slows_down,
         claimed.id,
     )
+
+
+def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
+    """Return until when a delivery may be asked to wait. A test is over after its one attempt."""
+    return claimed.created_at if claimed.is_test else claimed.give_up_at or gives_up_at(claimed.created_at, delays)
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:
     return Attempted(
         succeeded=result.outcome == Outcome.DELIVERED,
-        number=claimed.attempt,
+        number=claimed.attempt - claimed.throttled_count,
         at=result.started_at + timedelta(milliseconds=result.duration_ms),
         response_code=result.response_code,
         retry_after_seconds=result.retry_after_seconds,
+        started_at=result.started_at,
         is_probe=claimed.target.is_probe,
     )

@@ -2,15 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 JITTER = 0.2  # the largest part of a delay that is added to it at random
 RETRY_AFTER_MAX_SECONDS = 24 * 3_600
-RETRY_AFTER_CODES = (429, 503)
+TOO_MANY_REQUESTS = 429
+UNAVAILABLE = 503
 GONE = 410
 PROBE_FIRST_SECONDS = 60
 PROBE_MAX_SECONDS = 3_600
 DISABLE_AFTER = timedelta(days=5)
+SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a delivery may wait for an endpoint that asks to slow down
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def is_back_pressure(response_code: int | None, retry_after_seconds: int | None) -> bool:
+    """Return True if an answer asks us to slow down: 429, or 503 with Retry-After (RFC 6585, 4; RFC 9110, 15.6.4)."""
+    asks = response_code == UNAVAILABLE and retry_after_seconds is not None
+    return asks or response_code == TOO_MANY_REQUESTS
 
 
 @dataclass(frozen=True)
@@ -18,11 +27,17 @@ class Attempted:
     """An attempt that is over."""
 
     succeeded: bool
-    number: int  # from 1
-    at: datetime
+    number: int  # from 1; attempts that were answered with a wish to slow down don't count
+    at: datetime  # when it was over
     response_code: int | None = None
     retry_after_seconds: int | None = None
+    started_at: datetime = NEVER
     is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
+
+    @property
+    def slows_down(self) -> bool:
+        """Whether the endpoint asks us to slow down, which is no failure."""
+        return is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
 @dataclass(frozen=True)
@@ -45,33 +60,53 @@ class Health:
     disabled_reason: str | None = None  # if it is set, the webhook becomes inactive
 
 
-def decide(attempt: Attempted, delays: Sequence[int], allowed: int | None, random: Callable[[], float]) -> Decision:
+def decide(
+    attempt: Attempted,
+    delays: Sequence[int],
+    allowed: int | None,
+    random: Callable[[], float],
+    give_up_at: datetime = NEVER,
+) -> Decision:
     """Return what follows for the delivery.
+
+    An endpoint that asks to slow down uses up no attempt. How long the webhook waits then is decided in jobs.throttle.
+    For other answers Retry-After is a floor under the schedule.
 
     Args:
         delays: the retry schedule, in seconds: the delay before the first attempt, before the second one, and so on.
         allowed: how many attempts the delivery may have. ``None`` means as many as ``delays`` has.
         random: returns a number from 0 to 1 for the jitter.
+        give_up_at: until when it may wait for an endpoint that asks to slow down.
     """
     if attempt.succeeded:
         return Decision("delivered")
+    asked = min(attempt.retry_after_seconds or 0, RETRY_AFTER_MAX_SECONDS)
+    if attempt.slows_down:
+        if attempt.at >= give_up_at:
+            return Decision("failed")
+        return Decision("pending", attempt.at + timedelta(seconds=asked))
     if attempt.response_code == GONE or attempt.number >= (allowed or len(delays)):
         return Decision("failed")
     seconds = delays[min(attempt.number, len(delays) - 1)] * (1 + JITTER * random())
-    if attempt.response_code in RETRY_AFTER_CODES and attempt.retry_after_seconds is not None:
-        asked = max(1, attempt.retry_after_seconds) * (1 + JITTER * random())
-        seconds = min(asked, RETRY_AFTER_MAX_SECONDS)
-    return Decision("pending", attempt.at + timedelta(seconds=seconds))
+    return Decision("pending", attempt.at + timedelta(seconds=max(seconds, asked)))
+
+
+def gives_up_at(created_at: datetime, delays: Sequence[int]) -> datetime:
+    """Return until when a delivery may wait for an endpoint that asks to slow down: as long as its schedule lasts."""
+    return created_at + max(timedelta(seconds=sum(delays)), SLOWED_DOWN_AT_LEAST)
 
 
 def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     """Return the health of the webhook after ``attempt``.
 
     After ``threshold`` failures in a row its breaker opens. Its deliveries wait, and single probes go out with growing
-    pauses until one succeeds. An answer of 410 makes the webhook inactive, and so do five days without a success.
+    pauses until one succeeds. An endpoint that asks to slow down changes nothing. An answer of 410 makes the webhook
+    inactive, and so do five days without a success.
     """
     if attempt.succeeded:
         return Health()
+    if attempt.slows_down:
+        return health
     failures = health.consecutive_failures + 1
     since = health.failing_since or attempt.at
     failed = replace(health, consecutive_failures=failures, failing_since=since)

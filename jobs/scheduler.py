@@ -16,6 +16,7 @@ from rq.utils import now
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
+from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
 from jobs.rq_worker import Worker, work
 from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import create_app
@@ -55,6 +56,7 @@ def make_cron(redis: Redis) -> Cron:
     cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
+    cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
     return cron
 

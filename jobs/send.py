@@ -13,6 +13,7 @@ from requests import PreparedRequest
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.util import Url, parse_url
 
+from jobs.retry import is_back_pressure
 from jobs.transport.answer import Answer
 from jobs.transport.connection import VettedAdapter
 from jobs.transport.deadline import deadline
@@ -39,6 +40,11 @@ class Result:
     address: str | None = None
     tls: str | None = None
     retry_after_seconds: int | None = None
+
+    @property
+    def slows_down(self) -> bool:
+        """Whether the endpoint asks us to slow down."""
+        return is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
 class Sender:
@@ -89,25 +95,33 @@ class Sender:
         self._adapter.keep(url, connection)
         if not 200 <= answer.status < 300:
             result.outcome = Outcome.BAD_STATUS
-            result.retry_after_seconds = retry_after_seconds(answer.getheader("Retry-After"))
+            result.retry_after_seconds = retry_after_seconds(answer.getheader("Retry-After"), answer.getheader("Date"))
 
 
-def retry_after_seconds(value: str | None) -> int | None:
-    """Return a value of ``Retry-After`` in seconds from now. It is a number or a date (RFC 9110, 10.2.3).
+def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
+    """Return the seconds that ``Retry-After`` asks for: a number, or a date (RFC 9110, 10.2.3), or ``None``.
 
-    Return ``None`` if it is neither.
+    Args:
+        date: the answer's own ``Date``. A date is read against it, for the endpoint's clock may be wrong.
     """
     if not value:
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
         return int(value[:9])
+    at = _http_date(value)
+    if at is None:
+        return None
+    answered_at = _http_date(date or "") or datetime.now(UTC)
+    return max(0, round((at - answered_at).total_seconds()))
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        at = email.utils.parsedate_to_datetime(value)
+        at = email.utils.parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0, round((at - datetime.now(UTC)).total_seconds()))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=1_024)

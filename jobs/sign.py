@@ -32,10 +32,11 @@ def headers(
     timestamp: int,
     attempt: int,
     keys: Sequence[bytes],
+    is_test: bool = False,
 ) -> dict[str, str]:
     """Return all headers of attempt number ``attempt`` (from 1) of an event."""
     signature = sign(event_id, timestamp, body, keys)
-    return {
+    sent = {
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "User-Agent": USER_AGENT,
@@ -48,3 +49,4 @@ def headers(
         "X-Webhook-Environment": environment,
         "X-Webhook-Attempt": str(attempt),
     }
+    return sent | {"X-Webhook-Test": "true"} if is_test else sent

@@ -9,14 +9,16 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from jobs.claim import LEASE_SECONDS
 from jobs.look import look
-from jobs.retry import PROBE_MAX_SECONDS
+from jobs.retry import PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.database import db, write_transaction
-from webhooks_ui.models import Delivery, Webhook, utcnow
+from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
 CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines may differ
+PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
+SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 
 
@@ -27,7 +29,11 @@ def sweep() -> None:
         if _clock_went_back(connection, now):
             _mend(now)
         due = _anything_due(connection, now)
-    if due:
+        strays = _strays(connection, now)
+    if strays:
+        with write_transaction() as connection:
+            connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))
+    if due or strays:
         wake()
 
 
@@ -42,6 +48,16 @@ def _anything_due(connection: Connection, now: datetime) -> bool:
         cursor = found.cursor
 
 
+def _strays(connection: Connection, now: datetime) -> list[int]:
+    """Return deliveries that don't know yet that their webhook keeps the order.
+
+    On PostgreSQL a publisher and an admin who switches the order on may each see the state before the other.
+    """
+    switched = select(Webhook.id).where(Webhook.in_order, Webhook.updated_at > now - SWITCHED)
+    unordered = PENDING, ~Delivery.in_order, Delivery.trigger != DeliveryTrigger.TEST
+    return list(connection.scalars(select(Delivery.id).where(Delivery.webhook_id.in_(switched), *unordered)))
+
+
 def _clock_went_back(connection: Connection, now: datetime) -> bool:
     """Return True if the newest delivery was created in what is now the future."""
     youngest = connection.scalar(select(Delivery.created_at).order_by(Delivery.id.desc()).limit(1))
@@ -49,12 +65,16 @@ def _clock_went_back(connection: Connection, now: datetime) -> bool:
 
 
 def _mend(now: datetime) -> None:
-    """Make due now what would wait for a time that the old clock set: leases, first attempts, and probes."""
+    """Make due now what would wait for a time that the old clock set: leases, first attempts, probes, and pauses."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
     impossible = or_(and_(Delivery.due_at > future, never_tried), Delivery.due_at > now + RETRY_MAX)
     with write_transaction() as connection:
         connection.execute(update(Delivery).where(PENDING, impossible).values(due_at=now, lease_token=None))
-        connection.execute(
-            update(Webhook).where(Webhook.probe_at > now + timedelta(seconds=PROBE_MAX_SECONDS)).values(probe_at=now)
-        )
+        for column, longest in (
+            (Webhook.probe_at, timedelta(seconds=PROBE_MAX_SECONDS)),
+            (Webhook.throttled_until, timedelta(seconds=RETRY_AFTER_MAX_SECONDS)),
+            (Webhook.throttled_at, timedelta()),
+            (Webhook.paced_until, PACED_MAX),
+        ):
+            connection.execute(update(Webhook).where(column > now + longest).values({column: now}))

@@ -7,7 +7,7 @@ from flask import g, has_app_context, has_request_context, request
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
 
-SECRET_FIELDS = frozenset({"secret", "secret_encrypted", "previous_secret_encrypted", "password_hash", "digest"})
+SECRET_FIELDS = frozenset({"secret", "secret_encrypted", "older_secrets", "password_hash", "digest"})
 SYSTEM = "system"
 
 

@@ -20,7 +20,7 @@ RECENT_MAX = 50
 
 def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
     """Begin to retry or cancel the deliveries that ``filters`` show now. Later deliveries are not changed."""
-    return _begin(kind, _fixed(filters).args, highest_id(Delivery) + 1, 0)
+    return _begin(kind, _fixed(filters).args, 0, highest_id(Delivery))  # oldest first: some webhooks keep the order
 
 
 def begin_to_send_missed(missed: Missed) -> BulkAction:

@@ -20,7 +20,7 @@ from webhooks_ui.database import after_commit, db, release, writing
 from webhooks_ui.deliveries.changes import cancel, is_held, is_retryable, make_due
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.missed import Missed, next_missed, send_missed
-from webhooks_ui.deliveries.search import Search, search
+from webhooks_ui.deliveries.search import Search, search, up_to
 from webhooks_ui.deliveries.walk import next_ids
 from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, utcnow
 from webhooks_ui.models.bulk_action import RUNNING
@@ -109,7 +109,10 @@ def _next_step(action: BulkAction) -> Step:
         events, place = next_missed(missed, action.place, action.end_id, BATCH_ROWS)
         return Step(lambda connection: send_missed(connection, missed, events), place)
     found = what_it_changes(action.kind, DeliveryFilters.parse(action.filters))
-    ids, place = next_ids(found, action.place, BATCH_ROWS)
+    descending = action.start_id > action.end_id
+    if not descending:
+        found = up_to(found, action.end_id)
+    ids, place = next_ids(found, action.place, BATCH_ROWS, descending=descending)
     if action.kind == BulkActionKind.CANCEL:
         return Step(lambda connection: len(cancel(connection, ids, found.condition)), place)
     return Step(lambda connection: len(make_due(connection, ids, utcnow(), found.condition, forced=False)), place)

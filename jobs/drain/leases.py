@@ -44,8 +44,12 @@ class Leases:
         self._forget_lost(claim.renew(connection, now, self.token, self.held))
         with self._senders.lock:
             queued = self._senders.slots.webhooks_queued()
-        if unsendable := set(queued) - sendable(connection, queued):
-            claim.release(connection, now, self.token, self.drop(unsendable))
+        if unsendable := set(queued) - sendable(connection, now, queued):
+            self.release_of(connection, now, unsendable)
+
+    def release_of(self, connection: Connection, now: datetime, webhook_ids: Collection[int]) -> None:
+        """Give back what is queued for some webhooks, unsent."""
+        claim.release(connection, now, self.token, self.drop(webhook_ids))
 
     def release_queued(self, connection: Connection, now: datetime) -> None:
         """Give back all deliveries that are still queued."""

@@ -95,6 +95,7 @@ class Senders:
                 timestamp=int(time.time()),
                 attempt=delivery.attempt,
                 keys=delivery.target.keys,
+                is_test=delivery.is_test,
             )
             return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
         except Exception as error:  # a thread that dies would never free its slot and its delivery
@@ -104,7 +105,8 @@ class Senders:
     def _next(self, item: Finished) -> Claimed | None:
         """Free the slot of ``item``, and return the delivery that this thread sends next, if one may go out now."""
         with self.lock:
-            self.slots.finish(item[0], item[2].outcome == Outcome.DELIVERED, time.monotonic())
+            succeeded = item[2].outcome == Outcome.DELIVERED
+            self.slots.finish(item[0], succeeded, time.monotonic(), slows_down=item[2].slows_down)
             delivery = self._start_next()
             if delivery is None:
                 self._idle += 1

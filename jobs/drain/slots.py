@@ -33,6 +33,7 @@ class Lane:
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
     proven: bool = False  # its last request succeeded, and fast
     tried: bool = False
+    paused: bool = False  # its endpoint asked to slow down, and its queue is about to be dropped
 
     @property
     def is_new(self) -> bool:
@@ -86,7 +87,7 @@ class Slots:
             return None
         doubtful: int | None = None  # counted at most once, because counting visits all that is in flight
         for webhook_id, lane in self._waiting.items():
-            if len(lane.in_flight) >= lane.allowance:
+            if len(lane.in_flight) >= lane.allowance or lane.paused:
                 continue
             if lane.is_doubtful(now):
                 if doubtful is None:
@@ -114,8 +115,12 @@ class Slots:
         self.queued -= 1
         return delivery
 
-    def finish(self, delivery: Claimed, succeeded: bool, now: float) -> None:
-        """Free the slot of ``delivery``."""
+    def finish(self, delivery: Claimed, succeeded: bool, now: float, *, slows_down: bool = False) -> None:
+        """Free the slot of ``delivery``.
+
+        Args:
+            slows_down: its endpoint asks for fewer requests. What is queued for it stays queued until it is dropped.
+        """
         lane = self._lanes[delivery.target.id]
         started = lane.in_flight.pop(delivery.id)
         if not lane.in_flight:
@@ -124,7 +129,8 @@ class Slots:
         lane.tried = True
         lane.proven = succeeded and now - started <= SLOW_SECONDS
         grown = lane.allowance * 2 if succeeded else lane.allowance // 2
-        lane.allowance = max(1, min(grown, self.most_per_webhook))
+        lane.allowance = 1 if slows_down else max(1, min(grown, self.most_per_webhook))
+        lane.paused = slows_down and bool(lane.queue)
 
     def ease(self, lag: float, now: float) -> None:
         """Let fewer requests compute at a time while they keep each other waiting. Otherwise let slowly more compute.
@@ -166,6 +172,7 @@ class Slots:
                 lane.queue = deque(delivery for delivery in lane.queue if ids is not None and delivery.id not in ids)
                 lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue)
                 if not lane.queue:
+                    lane.paused = False
                     del self._waiting[webhook_id]
         self.queued -= len(dropped)
         self.queued_bytes -= sum(len(delivery.body) for delivery in dropped)

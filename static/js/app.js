@@ -60,12 +60,15 @@ setInterval(() => localise(document), 10_000);
 // Typed times are in the reader's zone, too. They are sent as UTC.
 document.addEventListener("formdata", ({ target, formData }) => {
   for (const input of all("input[type=datetime-local]", target)) {
-    if (input.value) formData.set(input.name, new Date(input.value).toISOString());
+    if (!input.value) continue;
+    // A time that nobody changed is sent as it came. Its hour may come twice in the reader's zone.
+    formData.set(input.name, input.value === input.dataset.filled ? input.dataset.utc : new Date(input.value).toISOString());
   }
 });
 const fillTime = (input) => {
-  const at = new Date(`${input.dataset.utc}Z`);
-  input.value = new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const at = new Date(input.dataset.utc);
+  const local = new Date(at - at.getTimezoneOffset() * 60_000).toISOString();
+  input.value = input.dataset.filled = local.slice(0, at.getSeconds() ? 19 : 16);
 };
 
 // Checkboxes for all of a group: event types in the form, and rows in the list of webhooks.

@@ -233,7 +233,7 @@ def bare_loop(url: str, count: int, threads: int) -> float:
 
 def _bare_process(url: str, count: int, threads: int, barrier: Any, done: Any) -> None:
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=threads)
-    event_id = new_event_id()
+    event_id = new_event_id(utcnow())
     body = render_body(event_id, "production", NewEvent("license.activated", EXAMPLE), utcnow())
     sent = headers(event_id, "license.activated", "production", body, timestamp=0, attempt=1, keys=[b"x" * 32])
     tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()

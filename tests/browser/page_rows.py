@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.factories import make_api_key, make_webhook
+from tests.support.factories import make_api_key, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
@@ -29,7 +29,7 @@ def make_rows() -> None:
 
 def _make_webhooks() -> None:
     now, types = utcnow(), list(EVENT_TYPES)
-    make_webhook(description="Keeps the shop up to date.", previous_secret_expires_at=now + timedelta(hours=3))
+    make_webhook(description="Keeps the shop up to date.", older_secrets=[older_secret(timedelta(hours=3))])
     make_webhook(
         name="Sick",
         consecutive_failures=12,
@@ -45,6 +45,9 @@ def _make_webhooks() -> None:
             url=f"https://customer-{number}.example.com/webhooks/incoming",
             environment=list(Environment)[number % 3],
             event_types=types[: 1 + number % len(types)],
+            rate_limit=10 if number == 0 else None,
+            in_order=number == 0,
+            throttled_until=now + timedelta(minutes=5) if number == 0 else None,
         )
     hour = now.replace(minute=0, second=0, microsecond=0)
     for webhook_id in db.session.scalars(db.select(Webhook.id).where(Webhook.id != 4)).all():

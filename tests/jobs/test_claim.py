@@ -105,7 +105,7 @@ def test_what_may_not_go_out_is_not_open_but_can_be_forced(app: Flask, state: di
     with write_transaction() as connection:
         found = look(connection, utcnow())
         assert (found.open, found.forced) == ({}, True)
-        assert sendable(connection, [webhook.id]) == set()
+        assert sendable(connection, utcnow(), [webhook.id]) == set()
         assert len(claim_forced(connection, utcnow(), "a", Room(10, MUCH))) == 1
 
 

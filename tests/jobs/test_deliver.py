@@ -10,7 +10,7 @@ from standardwebhooks import Webhook as Verifier
 from jobs.deliver import deliver
 from jobs.publish import publish
 from jobs.sweep import sweep
-from tests.support.factories import make_event, make_webhook
+from tests.support.factories import make_event, make_webhook, older_secret
 from tests.support.receivers import Receiver, receiving
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db
@@ -52,8 +52,7 @@ def test_an_old_secret_is_signed_for_until_its_grace_period_ends(app: Flask, rec
     old = secret_box.generate()
     make_webhook(
         url=receiver.url,
-        previous_secret_encrypted=secret_box.encrypt(old),
-        previous_secret_expires_at=utcnow() + timedelta(hours=24),
+        older_secrets=[older_secret(timedelta(hours=24), old)],
     )
     make_event()
     deliver()
@@ -62,7 +61,7 @@ def test_an_old_secret_is_signed_for_until_its_grace_period_ends(app: Flask, rec
     assert Verifier(old).verify(request.body, request.headers)
     webhook = db.session.scalars(db.select(Webhook)).one()
     assert Verifier(webhook.secret).verify(request.body, request.headers)
-    webhook.previous_secret_expires_at = utcnow()
+    webhook.older_secrets = [older_secret(timedelta(), old)]
     db.session.commit()
     make_event()
     deliver()

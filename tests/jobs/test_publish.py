@@ -1,8 +1,9 @@
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
-from jobs.publish import publish
+from jobs.publish import OtherContent, publish
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
@@ -26,7 +27,7 @@ def test_publishing_an_id_again_changes_nothing_and_answers_with_the_first_resul
     make_webhook()
     first = publish("production", [activated(id="evt_1")])
     make_webhook()
-    again = publish("production", [NewEvent(type="license.created", data={"other": True}, id="evt_1")])
+    again = publish("production", [activated(id="evt_1")])
     assert again == first
     assert db.session.scalar(db.select(db.func.count(Event.id))) == 1
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 1
@@ -45,7 +46,7 @@ def test_an_array_answers_in_order_and_of_equal_ids_the_first_counts(app: Flask)
         [
             activated(id="evt_b"),
             NewEvent("license.created", {}, id="evt_a"),
-            NewEvent("license.created", {}, id="evt_b"),
+            activated(id="evt_b"),
         ],
     )
     assert [(result.id, result.deliveries) for result in results] == [("evt_b", 1), ("evt_a", 0), ("evt_b", 1)]
@@ -64,3 +65,10 @@ def test_redis_being_down_does_not_fail_a_publish(app: Flask, tmp_path: Path) ->
     make_webhook()
     app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
     assert publish("production", [activated()])[0].deliveries == 1
+
+
+def test_an_id_that_comes_again_with_other_content_stores_nothing(app: Flask) -> None:
+    publish("production", [activated(id="evt_1")])
+    with pytest.raises(OtherContent, match="evt_1"):
+        publish("production", [activated(), NewEvent("license.activated", {"id": "2"}, id="evt_1")])
+    assert db.session.scalar(db.select(db.func.count(Event.id))) == 1

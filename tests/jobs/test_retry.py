@@ -113,10 +113,11 @@ def test_failing_for_five_days_makes_it_inactive() -> None:
 
 
 @given(st.integers(1, 30), st.sampled_from(sorted(SCHEDULES_SECONDS)), st.floats(0, 1), st.integers(0, 10**12))
-def test_a_next_attempt_is_always_later_and_at_most_a_day_and_a_fifth_away(
+def test_a_next_attempt_is_never_earlier_and_at_most_a_day_and_a_fifth_away(
     number: int, schedule: str, random: float, wait: int
 ) -> None:
     for code in (None, 429, 500, 503):
         attempt = failed(number, response_code=code, retry_after_seconds=wait)
         decision = decide(attempt, SCHEDULES_SECONDS[schedule], None, lambda: random)
-        assert decision.status == "failed" or 0 < seconds(decision) <= 86_400 * 1.2
+        least = 0 if attempt.slows_down else 1  # jobs.throttle holds the webhook back
+        assert decision.status == "failed" or least <= seconds(decision) <= 86_400 * 1.2

@@ -1,11 +1,13 @@
 """Functions that make and commit rows with realistic defaults."""
 
+from datetime import timedelta
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from jobs.publish import publish
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import ApiKey, Delivery, Event, User, Webhook, secret_box
+from webhooks_ui.models import ApiKey, Delivery, Event, User, Webhook, secret_box, utcnow
 
 Row = TypeVar("Row")
 
@@ -27,6 +29,12 @@ def make_webhook(**fields: Any) -> Webhook:
         "event_types": ["license.activated"],
     } | fields
     return _commit(Webhook(**values))
+
+
+def older_secret(left: timedelta, secret: str = "") -> dict[str, str]:
+    """Return a secret that signs for that long, as ``Webhook.older_secrets`` holds it."""
+    encrypted = secret_box.encrypt(secret or secret_box.generate())
+    return {"id": token_hex(4), "secret_encrypted": encrypted, "expires_at": (utcnow() + left).isoformat()}
 
 
 def make_api_key(name: str = "Platform", environment: str = "production", **fields: Any) -> tuple[ApiKey, str]:

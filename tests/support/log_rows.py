@@ -13,7 +13,7 @@ def add_delivery(webhook: Webhook | None = None, data: Any = None, **fields: Any
     """Make a pending delivery of a new event to only ``webhook`` (default: a new one). ``fields`` set its columns."""
     webhook = webhook or make_webhook()
     kind, environment, now = webhook.event_types[0], webhook.environment, utcnow()
-    public_id = new_event_id()
+    public_id = new_event_id(now)
     body = json.dumps({"id": public_id, "type": kind, "data": data or {"id": "1"}}, separators=(",", ":")).encode()
     event = Event(public_id=public_id, type=kind, environment=environment, body=body, deliveries_count=1)
     values = {"event_type": kind, "environment": environment, "due_at": now, "created_at": now} | fields

@@ -28,6 +28,8 @@ def register(app: Flask) -> None:
         ("/event-types", "event_types", {"GET": event_types.index}),
         ("/webhooks", "webhooks", {"GET": webhooks.index, "POST": webhooks.create}),
         (WEBHOOK, "webhook", {"GET": webhooks.show, "PATCH": webhooks.update, "DELETE": webhooks.delete}),
+        (f"{WEBHOOK}/secret", "webhook_secret", {"POST": webhooks.rotate_secret}),
+        (f"{WEBHOOK}/older-secrets/<secret_id>", "webhook_older_secret", {"DELETE": webhooks.end_secret}),
         (f"{WEBHOOK}/test", "webhook_test", {"POST": webhooks.test}),
         ("/deliveries", "deliveries", {"GET": deliveries.index}),
         (DELIVERY, "delivery", {"GET": deliveries.show}),

@@ -1,6 +1,7 @@
 """Reads the JSON body of a request."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
@@ -9,8 +10,11 @@ from webhooks_ui.events import strict_json
 from webhooks_ui.web.problem import Problem
 
 
-def read_json() -> Any:
+def read_json(load: Callable[[bytes], Any] = strict_json.loads) -> Any:
     """Return the value in the request's body. Ignore its Content-Type.
+
+    Args:
+        load: makes a value out of the bytes.
 
     Raises:
         Problem: 400 if the body isn't strict JSON, 413 if it is too large, 415 if it is compressed.
@@ -22,11 +26,21 @@ def read_json() -> Any:
     if request.content_length is None and len(body) >= (request.max_content_length or math.inf):
         raise Problem(413)  # Werkzeug silently cuts a chunked body at the limit
     try:
-        return strict_json.loads(body)
+        return load(body)
     except strict_json.BrokenJson as error:
         raise Problem(400, str(error)) from None
 
 
-def read_optional_json(default: Any) -> Any:
-    """Return what ``read_json`` returns, or ``default`` if the request has no body."""
-    return read_json() if request.get_data() else default
+def read_members(default: Any = None) -> Any:
+    """Return an event or events in the request's body: see ``strict_json.load_members``.
+
+    Return ``default``, if there is one, for a request without a body.
+    """
+    if default is not None and not request.get_data():
+        return default
+    return read_json(strict_json.load_members)
+
+
+def read_object() -> Any:
+    """Return the value in the request's body, or an empty object for a request without a body."""
+    return read_json() if request.get_data() else {}

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response
 
-from jobs.publish import publish
-from webhooks_ui.api.body import read_json
+from jobs.publish import OtherContent, publish
+from webhooks_ui.api.body import read_members
 from webhooks_ui.api.keys import caller
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
@@ -18,9 +18,13 @@ ERRORS_MAX = 1_000
 
 def create() -> Response:
     """Publish one event, or all events of an array. If one of them is wrong, publish nothing."""
-    body = read_json()
+    body = read_members()
     environment = caller().environment
-    published = publish(environment, _checked(body, environment))
+    try:
+        published = publish(environment, _checked(body, environment))
+    except OtherContent as error:
+        index = error.index if isinstance(body, list) else None
+        raise Problem(409, f"Nothing was published. {error}", [field_error("id", str(error), index)]) from None
     answers = [{"id": result.id, "deliveries": result.deliveries} for result in published]
     answer = answers if isinstance(body, list) else answers[0]
     return Response(json.dumps(answer), 202, content_type="application/json")

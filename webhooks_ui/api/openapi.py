@@ -138,6 +138,7 @@ PATHS: dict[str, Schema] = {
             202,
             {"oneOf": [ref("Published"), {"type": "array", "items": ref("Published")}]},
             body={"oneOf": [ref("NewEvent"), ref("NewEvents")]},
+            problems=(409,),
         ),
     },
     "/api/v1/event-types": {"get": _operation("List the event types", 200, "EventTypes")},
@@ -154,6 +155,21 @@ PATHS: dict[str, Schema] = {
             "Change the fields that are sent", 200, "Webhook", body="WebhookChanges", problems=(404, 409)
         ),
         "delete": _operation("Delete a webhook. Its deliveries stay in the log", 204, None, problems=(404,)),
+    },
+    "/api/v1/webhooks/{webhook_id}/secret": {
+        "parameters": [_id("webhook_id")],
+        "post": _operation(
+            "Sign with a new secret, and for some hours with the present one, too",
+            200,
+            "RotatedSecret",
+            body="SecretRotation",
+            optional_body=True,
+            problems=(404, 409),
+        ),
+    },
+    "/api/v1/webhooks/{webhook_id}/older-secrets/{secret_id}": {
+        "parameters": [_id("webhook_id"), _parameter("path", "secret_id", {"type": "string"})],
+        "delete": _operation("Sign no longer with an older secret", 204, None, problems=(404,)),
     },
     "/api/v1/webhooks/{webhook_id}/test": {
         "parameters": [_id("webhook_id")],

@@ -8,7 +8,14 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import DeliveryTrigger, Environment, WebhookFormat, WebhookStatus
-from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
+from webhooks_ui.models.webhook import (
+    DESCRIPTION_MAX_CHARACTERS,
+    NAME_MAX_CHARACTERS,
+    OLDER_SECRETS_MAX,
+    RATE_LIMIT_MAX,
+    RatePeriod,
+)
+from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 from webhooks_ui.webhooks.targets import URL_MAX_CHARACTERS
 
 Schema = dict[str, Any]
@@ -71,6 +78,21 @@ RETRY_SCHEDULE: Schema = {
     "enum": ["", *SCHEDULES_SECONDS],
     "description": "Empty means the schedule in the settings.",
 }
+RATE_LIMIT: Schema = {
+    "type": ["integer", "null"],
+    "minimum": 1,
+    "maximum": RATE_LIMIT_MAX,
+    "description": "Requests in each period at most. null: no limit.",
+}
+RATE_PERIOD: Schema = {"type": "string", "enum": list(RatePeriod)}
+IN_ORDER: Schema = BOOLEAN | {
+    "description": "Send one request at a time, in the order of publishing. Later events wait while one is retried."
+}
+OLDER_SECRETS = array(
+    closed({"id": STRING, "expires_at": TIME}),
+    maxItems=OLDER_SECRETS_MAX,
+    description="The older secrets that still sign, newest first.",
+)
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
     "url": {
@@ -84,6 +106,9 @@ _SETTABLE: Schema = {
     "active": BOOLEAN,
     "format": {"type": "string", "enum": list(WebhookFormat)},
     "retry_schedule": RETRY_SCHEDULE,
+    "rate_limit": RATE_LIMIT,
+    "rate_period": RATE_PERIOD,
+    "in_order": IN_ORDER,
     "secret": STRING
     | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
     "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},
@@ -104,14 +129,34 @@ WEBHOOK = closed(
         "events": array(EVENT_TYPE),
         "format": STRING,
         "retry_schedule": RETRY_SCHEDULE,
+        "rate_limit": RATE_LIMIT,
+        "rate_period": RATE_PERIOD,
+        "in_order": IN_ORDER,
+        "throttled_until": MAYBE_TIME
+        | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
+        "older_secrets": OLDER_SECRETS,
         "created_at": TIME,
         "updated_at": TIME,
     }
 )
 CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": STRING | {"description": "Shown only this once."}})
 TEST_EVENT = closed({"type": EVENT_TYPE, "data": {"type": "object"}}, [])
+
+ROTATION = closed(
+    {
+        "grace_hours": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": GRACE_HOURS_MAX,
+            "description": "How long deliveries are signed with the present secret, too. By default 0.",
+        },
+        "secret": STRING | {"description": "whsec_ and the base64 of 24 to 64 bytes. Left out, one is made."},
+    },
+    [],
+)
+ROTATED = closed({"secret": STRING, "older_secrets": OLDER_SECRETS})
 
 DELIVERY = closed(
     {
@@ -199,6 +244,8 @@ SCHEMAS: dict[str, Schema] = {
     "WebhookChanges": WEBHOOK_CHANGES,
     "Webhook": WEBHOOK,
     "CreatedWebhook": CREATED_WEBHOOK,
+    "SecretRotation": ROTATION,
+    "RotatedSecret": ROTATED,
     "TestEvent": TEST_EVENT,
     "TestSent": closed({"delivery_id": INTEGER}),
     "Webhooks": page(ref("Webhook")),

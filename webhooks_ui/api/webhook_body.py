@@ -7,8 +7,9 @@ from werkzeug.datastructures import MultiDict
 from webhooks_ui.events import strict_json
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.web.problem import Problem, field_error
+from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 
-STRING, BOOLEAN, STRINGS = "a string", "true or false", "an array of strings"
+STRING, BOOLEAN, STRINGS, NUMBER = "a string", "true or false", "an array of strings", "a whole number or null"
 FIELDS = {
     "name": STRING,
     "url": STRING,
@@ -17,6 +18,9 @@ FIELDS = {
     "active": BOOLEAN,
     "format": STRING,
     "retry_schedule": STRING,
+    "rate_limit": NUMBER,
+    "rate_period": STRING,
+    "in_order": BOOLEAN,
     "secret": STRING,
     "environment": STRING,
 }
@@ -47,6 +51,31 @@ def read_changes(body: Any, environment: str) -> tuple[dict[str, Any], int | Non
     return _read({name: value for name, value in body.items() if name != "version"}, environment, wrong), version
 
 
+def read_rotation(body: Any) -> tuple[str, int]:
+    """Return the new ``secret``, empty if one is to be made, and the ``grace_hours`` of the present one.
+
+    Raises:
+        Problem: 422, with an entry per unknown or wrong field.
+    """
+    if not isinstance(body, dict):
+        raise Problem(422, "Send a JSON object.", [field_error("", "Send an object.")])
+    wrong = {
+        strict_json.shortened(name): "This field is unknown. A rotation has secret and grace_hours."
+        for name in body.keys() - {"secret", "grace_hours"}
+    }
+    hours = body.get("grace_hours", 0)
+    if type(hours) is not int or not 0 <= hours <= GRACE_HOURS_MAX:
+        wrong["grace_hours"] = f"This field is a whole number from 0 to {GRACE_HOURS_MAX}."
+    secret = body.get("secret", "")
+    if not isinstance(secret, str):
+        wrong["secret"] = f"This field is {STRING}."
+    elif secret:
+        wrong |= _check_with_form({"secret": secret})[1]
+    if wrong:
+        raise Problem(422, "Nothing was changed: see errors.", [field_error(*error) for error in wrong.items()])
+    return secret, hours
+
+
 def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
@@ -55,7 +84,7 @@ def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
             wrong[strict_json.shortened(name)] = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
         elif not _is(FIELDS[name], value):
             wrong[name] = f"This field is {FIELDS[name]}."
-        elif found := strict_json.unsendable(value):
+        elif found := strict_json.unsendable_value(value):
             wrong[f"{name}{found[0]}"] = found[1]
     if body.get("environment", environment) != environment:
         wrong["environment"] = f"The API key is for {environment}. Leave this field out."
@@ -69,7 +98,7 @@ def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
 
 def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values as the form cleans them, and the form's error messages. Check only the given fields."""
-    sent = MultiDict(given | {name: str(value).lower() for name, value in given.items() if name == "active"})
+    sent = MultiDict({name: _as_typed(value) for name, value in given.items()})
     form = WebhookForm(formdata=sent)
     for name in list(form._fields):
         if name not in given:
@@ -86,4 +115,13 @@ def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, s
 def _is(kind: str, value: Any) -> bool:
     if kind == STRINGS:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if kind == NUMBER:
+        return value is None or type(value) is int
     return isinstance(value, bool if kind == BOOLEAN else str)
+
+
+def _as_typed(value: Any) -> Any:
+    """Return a value as a person would have typed it into the form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value) if isinstance(value, int) else value

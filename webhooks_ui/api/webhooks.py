@@ -7,16 +7,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from jobs.publish import send_test
-from webhooks_ui.api.body import read_json, read_optional_json
+from webhooks_ui.api.body import read_json, read_members, read_object
 from webhooks_ui.api.keys import caller
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
-from webhooks_ui.api.webhook_body import read_changes, read_new
+from webhooks_ui.api.webhook_body import read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Webhook, secret_box
 from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
@@ -75,9 +75,33 @@ def delete(webhook_id: int) -> tuple[str, int]:
     return "", 204
 
 
+def rotate_secret(webhook_id: int) -> Response:
+    """Sign with a new secret from now on, and with the present one until its grace period ends."""
+    secret, grace_hours = read_rotation(read_object())
+    with writing():
+        webhook = _get(webhook_id, lock=True)
+        try:
+            changes.replace_secret(webhook, secret or secret_box.generate(), grace_hours)
+        except changes.TooManySecrets as error:
+            raise Problem(409, str(error), [field_error("grace_hours", str(error))]) from None
+    return jsonify(secret=webhook.secret, older_secrets=_older_secrets(webhook))
+
+
+def end_secret(webhook_id: int, secret_id: str) -> tuple[str, int]:
+    """Sign no longer with an older secret."""
+    with writing():
+        if not changes.end_secret(_get(webhook_id, lock=True), secret_id):
+            raise Problem(404)
+    return "", 204
+
+
+def _older_secrets(webhook: Webhook) -> list[dict[str, str]]:
+    return [{"id": older.id, "expires_at": older.expires_at.isoformat()} for older in webhook.secrets_in_grace]
+
+
 def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
     """Send a test event, even if the webhook is inactive or not subscribed to its type."""
-    event = _test_event(read_optional_json({}), _get(webhook_id))
+    event = _test_event(read_members({}), _get(webhook_id))
     with writing():
         delivery_id = send_test(_get(webhook_id), event)
     address = url_for("api.delivery", delivery_id=delivery_id)
@@ -97,11 +121,11 @@ def _test_event(body: Any, webhook: Webhook) -> NewEvent:
             message = "This field is unknown. A test event has type and data."
             errors = [field_error(strict_json.shortened(name), message) for name in sorted(unknown)]
             raise Problem(422, "Nothing was sent: see errors.", errors)
-        event_type = body.get("type", webhook.event_types[0])
-        example = EVENT_TYPES[event_type].example if event_type in list(EVENT_TYPES) else {}
-        body = {"type": event_type, "data": example} | body
+        type = body.get("type") or strict_json.raw(webhook.event_types[0])
+        example = EVENT_TYPES[type.value].example if type.value in list(EVENT_TYPES) else {}
+        body = {"type": type, "data": strict_json.raw(example)} | body
     try:
-        return check_event(body, webhook.environment)
+        return check_event(body, webhook.environment, is_test=True)
     except WrongEvent as error:
         errors = [field_error(*wrong) for wrong in error.errors]
         raise Problem(413 if error.too_large else 422, "Nothing was sent: see errors.", errors) from None
@@ -120,8 +144,15 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "events": webhook.event_types,
         "format": webhook.format,
         "retry_schedule": webhook.retry_schedule or "",
+        "rate_limit": webhook.rate_limit,
+        "rate_period": webhook.rate_period,
+        "in_order": webhook.in_order,
+        "throttled_until": webhook.throttled_until.isoformat()
+        if webhook.is_throttled and webhook.throttled_until
+        else None,
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
+        "older_secrets": _older_secrets(webhook),
         "created_at": webhook.created_at.isoformat(),
         "updated_at": webhook.updated_at.isoformat(),
     }

@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import click
 
-from jobs.publish import publish
+from jobs.publish import OtherContent, publish
 from webhooks_ui.cli.group import Group, environment_option, plural
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
@@ -24,21 +24,21 @@ def events() -> None:
 @click.option("--id", "event_id", help="The idempotency key. Default: a new one.")
 def publish_(event_type: str, environment: str, data: BinaryIO | None, event_id: str | None) -> None:
     """Publish one event of TYPE. Without --data, publish the example from the catalogue."""
-    event = {"type": event_type, "data": _read(data) if data else EVENT_TYPES[event_type].example}
+    example = strict_json.raw(EVENT_TYPES[event_type].example)
+    event = {"type": strict_json.raw(event_type), "data": _read(data) if data else example}
     if event_id is not None:
-        event["id"] = event_id
+        event["id"] = strict_json.raw(event_id)
     try:
-        checked = check_event(event, environment)
-    except WrongEvent as error:
+        published = publish(environment, [check_event(event, environment)])[0]
+    except (WrongEvent, OtherContent) as error:
         raise click.ClickException(str(error)) from None
-    published = publish(environment, [checked])[0]
     click.echo(f"{published.id}: {plural(published.deliveries, 'delivery', 'deliveries')}")
     if not published.deliveries:
         click.echo(why_nobody(environment, event_type) or "It was published before, to no webhook.", err=True)
 
 
-def _read(file: BinaryIO) -> object:
+def _read(file: BinaryIO) -> strict_json.Raw:
     try:
-        return strict_json.loads(file.read())
+        return strict_json.load_raw(file.read())
     except strict_json.BrokenJson as error:
         raise click.BadParameter(str(error), param_hint="--data") from None

@@ -39,7 +39,7 @@ def rotate_key() -> None:
     while True:
         with writing():
             batch = _rotate_batch(last_id)
-            rotated += sum(2 if webhook.previous_secret_encrypted else 1 for webhook in batch)
+            rotated += sum(1 + len(webhook.older_secrets) for webhook in batch)
             last_id = batch[-1].id if batch else last_id
         if not batch:
             break
@@ -53,8 +53,10 @@ def _rotate_batch(last_id: int) -> list[Webhook]:
     for webhook in batch:
         try:
             webhook.secret_encrypted = secret_box.rotate(webhook.secret_encrypted)
-            if webhook.previous_secret_encrypted:
-                webhook.previous_secret_encrypted = secret_box.rotate(webhook.previous_secret_encrypted)
+            webhook.older_secrets = [
+                older | {"secret_encrypted": secret_box.rotate(older["secret_encrypted"])}
+                for older in webhook.older_secrets
+            ]
         except secret_box.InvalidToken:
             raise click.ClickException(
                 f"None of ENCRYPTION_KEYS can decrypt the secret of webhook {webhook.id} ({webhook.name}). "

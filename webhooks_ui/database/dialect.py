@@ -32,6 +32,12 @@ class Dialect(Protocol):
     def prepare(self, connection: Any) -> None:
         """Configure a new connection of the driver."""
 
+    def after_migration(self, engine: Engine) -> None:
+        """Do what a migration can't do in its transaction."""
+
+    def give_space_back(self, connection: Connection, pages: int) -> bool:
+        """Give up to ``pages`` unused pages of the database back to the system. Return True if there are more."""
+
     def relax_commits(self, connection: Any) -> None:
         """Let commits on this connection of the driver return before the data is on the disk."""
 
@@ -50,6 +56,9 @@ class Dialect(Protocol):
 
     def text_of(self, column: str) -> str:
         """Return SQL that decodes a column of UTF-8 bytes to text."""
+
+    def seconds_until(self, column: str) -> str:
+        """Return SQL for the seconds from the time that is bound as ``now`` until the time in ``column``."""
 
     def contains(self, column: Any, text: str) -> ColumnElement[bool]:
         """Return the condition that ``column`` holds ``text``."""
@@ -89,10 +98,10 @@ class Dialect(Protocol):
         The columns must have JSON types. Times and bytes don't work.
         """
 
-    def first_of_each(self, array: str, rows: str) -> str:
+    def first_of_each(self, array: str, rows: str, *, skip_locked: bool = True) -> str:
         """Return a SELECT of delivery ids that runs ``rows`` for each number in the JSON array bound as ``array``.
 
-        It skips rows that another transaction has locked.
+        It skips rows that another transaction has locked, if it is told to.
 
         Args:
             rows: A SELECT of delivery ids, with ``{each}`` in place of the number.
@@ -110,6 +119,7 @@ class Dialect(Protocol):
         columns: Sequence[str],
         source: str,
         condition: str,
+        still: str,
         values: Mapping[str, Any],
     ) -> list[Row]:
         """Update the rows of ``table`` that ``source`` selects and for which ``condition`` holds.
@@ -117,6 +127,7 @@ class Dialect(Protocol):
         Return ``kind(*row)`` for each of them, with the values that ``source`` selected.
 
         Args:
+            still: SQL that must also hold for a row of ``table`` that another transaction changes meanwhile.
             columns: The columns of ``source`` to return. The first one is the ``id``.
             condition: SQL that refers to ``source`` as ``selected``.
         """

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, func
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DisconnectionError
 
@@ -26,6 +26,15 @@ def insert(table: Table) -> Any:
 
 def prepare(connection: Any) -> None:
     """Do nothing. The settings of the server apply."""
+
+
+def after_migration(engine: Engine) -> None:
+    """Do nothing: the server's autovacuum keeps the space for new rows."""
+
+
+def give_space_back(connection: Connection, pages: int) -> bool:
+    """Do nothing, and return False."""
+    return False
 
 
 def relax_commits(connection: Any) -> None:
@@ -51,6 +60,10 @@ def time_value(at: datetime | None) -> datetime | None:
 
 def text_of(column: str) -> str:
     return f"convert_from({column}, 'UTF8')"
+
+
+def seconds_until(column: str) -> str:
+    return f"CAST(EXTRACT(EPOCH FROM ({column} - :now)) AS double precision)"
 
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
@@ -98,10 +111,11 @@ def select_rows(
     return [kind(*row) for row in connection.execute(statement_of(f"SELECT {columns} FROM {source}"), values)]
 
 
-def first_of_each(array: str, rows: str) -> str:
+def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
+    lock = "FOR UPDATE SKIP LOCKED" if skip_locked else ""
     return f"""
         SELECT d.id FROM jsonb_array_elements_text(CAST(:{array} AS jsonb)) AS wanted
-        CROSS JOIN LATERAL ({rows.format(each="CAST(wanted.value AS bigint)")} FOR UPDATE SKIP LOCKED) AS d
+        CROSS JOIN LATERAL ({rows.format(each="CAST(wanted.value AS bigint)")} {lock}) AS d
     """
 
 
@@ -117,12 +131,13 @@ def update_selected(
     columns: Sequence[str],
     source: str,
     condition: str,
+    still: str,
     values: Mapping[str, Any],
 ) -> list[Row]:
     returning = ", ".join(f"selected.{column}" for column in columns)
     statement = f"""
         WITH selected AS MATERIALIZED ({source}) UPDATE {table} SET {assignments} FROM selected
-        WHERE {table}.id = selected.id AND {condition} RETURNING {returning}
+        WHERE {table}.id = selected.id AND {condition} AND {still} RETURNING {returning}
     """
     return [kind(*row) for row in connection.execute(statement_of(statement), values)]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, UnaryExpression, and_
+from sqlalchemy import ColumnElement, Connection, Engine, Table, UnaryExpression, and_
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
@@ -22,6 +22,8 @@ from webhooks_ui.database.statements import statement_of
 Row = TypeVar("Row")
 
 BUSY_TIMEOUT_MS = 10_000
+INCREMENTAL = 2  # of PRAGMA auto_vacuum
+JOURNAL_MAX_BYTES = 64 * 1024 * 1024  # of the write-ahead log that stays after a checkpoint
 STATEMENT_ROWS = 50  # more rows in one statement gain nothing
 WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system's cache serves all workers
 
@@ -38,8 +40,10 @@ def insert(table: Table) -> Any:
 def prepare(connection: Any) -> None:
     """Let readers work beside a writer (WAL), wait for locks, and write each commit to the disk."""
     connection.isolation_level = None  # ``begin`` sends BEGIN itself
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    _begin_to_give_space_back(connection)
     for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"journal_size_limit={JOURNAL_MAX_BYTES}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -47,6 +51,35 @@ def prepare(connection: Any) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_to_give_space_back(connection: Any) -> None:
+    """Let a new database give its space back. An older one is rewritten after a migration.
+
+    The pragma writes to a database that has this mode already, so that it must not be given without need.
+    """
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+
+
+def after_migration(engine: Engine) -> None:
+    """Rewrite a database that can't give its space back yet. It takes about a second for each 100 MB, once."""
+    connection: Any = engine.raw_connection()
+    try:
+        driver = connection.driver_connection
+        if driver.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
+            driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            driver.execute("VACUUM")
+    finally:
+        connection.close()
+
+
+def give_space_back(connection: Connection, pages: int) -> bool:
+    """Give up to ``pages`` unused pages back to the file system. Return True if there are more."""
+    driver: Any = connection.connection.driver_connection
+    for _ in range(pages):
+        driver.execute("PRAGMA incremental_vacuum(1)")  # Python's driver makes one step, whatever the number
+    return bool(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
 
 
 def relax_commits(connection: Any) -> None:
@@ -80,6 +113,10 @@ def time_value(at: datetime | None) -> str | None:
 
 def text_of(column: str) -> str:
     return f"CAST({column} AS TEXT)"
+
+
+def seconds_until(column: str) -> str:
+    return f"((julianday({column}) - julianday(:now)) * 86400.0)"
 
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
@@ -120,7 +157,7 @@ def select_rows(
     return [kind(*row) for row in json.loads(connection.execute(statement, values).scalar_one())]
 
 
-def first_of_each(array: str, rows: str) -> str:
+def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
     return f"""
         SELECT d.id FROM json_each(:{array}) AS wanted CROSS JOIN deliveries AS d
         WHERE d.id IN ({rows.format(each="wanted.value")})
@@ -139,13 +176,14 @@ def update_selected(
     columns: Sequence[str],
     source: str,
     condition: str,
+    still: str,
     values: Mapping[str, Any],
 ) -> list[Row]:
     rows: list[Any] = select_rows(
         connection, lambda *row: row, ", ".join(columns), f"({source}) AS selected WHERE {condition}", values
     )
     if rows:
-        update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS}"
+        update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS} AND {still}"
         connection.execute(statement_of(update), {**values, "ids": json.dumps([row[0] for row in rows])})
     return [kind(*row) for row in rows]
 

@@ -1,10 +1,10 @@
 """Makes, retries and cancels deliveries. The caller owns the transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
@@ -12,6 +12,8 @@ from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhoo
 from webhooks_ui.models.delivery import GIVEN_UP
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
+
+SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a retried delivery may wait for an endpoint that asks for it
 
 
 def new_delivery(
@@ -60,6 +62,8 @@ def make_due(
         forced: Whether to send it even if its webhook is inactive or its breaker is open. Otherwise it waits.
     """
     is_pending = Delivery.status == DeliveryStatus.PENDING
+    made = Delivery.attempts_count - Delivery.throttled_count
+    keeps_order = select(Webhook.in_order).where(Webhook.id == Delivery.webhook_id).scalar_subquery()
     statement = (
         update(Delivery)
         .where(Delivery.id.in_(ids), is_retryable(), *conditions)
@@ -68,7 +72,9 @@ def make_due(
             due_at=now,
             lease_token=None,
             forced=True if forced else Delivery.forced,
-            attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=Delivery.attempts_count + 1),
+            attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=made + 1),
+            give_up_at=case((is_pending, Delivery.give_up_at), else_=now + SLOWED_DOWN_AT_LEAST),
+            in_order=and_(keeps_order, Delivery.trigger != DeliveryTrigger.TEST),
         )
         .returning(Delivery.id)
     )

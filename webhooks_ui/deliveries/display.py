@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
@@ -13,6 +13,7 @@ from webhooks_ui.deliveries.outcomes import ADVICE, Outcome, explain
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
+from webhooks_ui.models.delivery import IN_ORDER
 from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -38,16 +39,34 @@ def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
 def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
     """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
-    return delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
+    planned = delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
+    return planned + delivery.throttled_count
 
 
 def held_by(delivery: Delivery) -> str:
-    """Return the state of the webhook that holds the delivery back: ``inactive``, ``failing``, or an empty text."""
+    """Return what holds the delivery back, or an empty text.
+
+    It is a state of the webhook (``inactive``, ``failing`` or ``throttled``), its ``rate limit``, or an ``earlier``
+    delivery of a webhook that keeps the order.
+    """
+    webhook = delivery.webhook
     if delivery.is_final or delivery.forced or delivery.is_under_way:
         return ""
-    if not delivery.webhook.active:
+    if not webhook.active:
         return "inactive"
-    return "failing" if delivery.webhook.breaker_opened_at else ""
+    if webhook.breaker_opened_at:
+        return "failing"
+    if webhook.is_throttled:
+        return "throttled"
+    if delivery.in_order and _first_in_order(delivery.webhook_id) < delivery.id:
+        return "earlier"
+    return "rate limit" if webhook.is_paced and delivery.due_at and delivery.due_at <= utcnow() else ""
+
+
+def _first_in_order(webhook_id: int) -> int:
+    """Return the id of the delivery that goes out next in a webhook that keeps the order."""
+    pending = Delivery.webhook_id == webhook_id, IN_ORDER
+    return db.session.scalar(select(func.min(Delivery.id)).where(*pending)) or 0
 
 
 def poll_seconds(delivery: Delivery) -> int | None:

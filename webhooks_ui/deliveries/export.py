@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -17,9 +17,11 @@ from webhooks_ui.deliveries.walk import next_ids
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Event, Webhook
 
 BATCH_ROWS = 500
+BYTE_ORDER_MARK = "\ufeff"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _IS_PENDING = Delivery.status == DeliveryStatus.PENDING
+_HAS_FAILED = Delivery.attempts_count > Delivery.throttled_count
 COLUMNS: dict[str, Any] = {
     "id": Delivery.id,
     "event_id": Event.public_id,
@@ -29,7 +31,7 @@ COLUMNS: dict[str, Any] = {
     "webhook": Webhook.name,
     "url": Webhook.url,
     "trigger": Delivery.trigger,
-    "status": case((and_(_IS_PENDING, Delivery.attempts_count > 0), RETRYING), else_=Delivery.status),
+    "status": case((and_(_IS_PENDING, _HAS_FAILED), RETRYING), else_=Delivery.status),
     "attempts_count": Delivery.attempts_count,
     "response_code": Delivery.response_code,
     "outcome": Delivery.outcome,
@@ -41,13 +43,14 @@ COLUMNS: dict[str, Any] = {
 
 
 def csv_lines(filters: DeliveryFilters) -> Iterator[str]:
-    """Yield CSV (RFC 4180) with ``COLUMNS`` as the header, newest first.
+    """Yield CSV (RFC 4180) headed by ``COLUMNS``, newest first.
 
-    A value that a spreadsheet would run as a formula gets a leading ``'``.
+    It begins with a byte order mark, so that spreadsheets read it as UTF-8. Times are in UTC, in the form that
+    spreadsheets take for times. A text that a spreadsheet would run as a formula gets a ``'``.
     """
-    yield _csv([list(COLUMNS)])
+    yield BYTE_ORDER_MARK + _csv([list(COLUMNS)])
     for batch in _batches(filters):
-        yield _csv([_harmless(value) for value in row.values()] for row in batch)
+        yield _csv([_as_cell(value) for value in row.values()] for row in batch)
 
 
 def json_lines(filters: DeliveryFilters) -> Iterator[str]:
@@ -55,7 +58,7 @@ def json_lines(filters: DeliveryFilters) -> Iterator[str]:
     separator = "["
     for batch in _batches(filters):
         for row in batch:
-            yield f"{separator}\n{json.dumps(row, ensure_ascii=False)}"
+            yield f"{separator}\n{json.dumps(row, ensure_ascii=False, default=datetime.isoformat)}"
             separator = ","
     yield "[]\n" if separator == "[" else "\n]\n"
 
@@ -70,14 +73,12 @@ def _batches(filters: DeliveryFilters) -> Iterator[list[Mapping[str, Any]]]:
         ids, place = next_ids(found, place, BATCH_ROWS)
         rows = db.session.execute(query.where(Delivery.id.in_(ids))).mappings().all()
         release()
-        yield [{name: _plain(value) for name, value in row.items()} for row in rows]
+        yield [dict(row) for row in rows]
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _harmless(value: Any) -> Any:
+def _as_cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

@@ -77,15 +77,23 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
 def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
     """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
     # The lock makes another transaction that does the same for this webhook wait for our commit.
-    alive = select(Webhook.id).where(Webhook.id == missed.webhook_id, IS_LIVE).with_for_update(key_share=True)
-    if not events or connection.execute(alive).first() is None:
+    alive = select(Webhook.in_order).where(Webhook.id == missed.webhook_id, IS_LIVE).with_for_update(key_share=True)
+    if not events or (webhook := connection.execute(alive).first()) is None:
         return 0
     ids = [event_id for event_id, _ in events]
     query = select(Delivery.event_id).where(Delivery.event_id.in_(ids), Delivery.webhook_id == missed.webhook_id)
     there = set(connection.execute(query).scalars())
     now = utcnow()
     rows = [
-        new_delivery(id, type, missed.webhook_id, missed.environment, now, trigger=DeliveryTrigger.MISSED)
+        new_delivery(
+            id,
+            type,
+            missed.webhook_id,
+            missed.environment,
+            now,
+            trigger=DeliveryTrigger.MISSED,
+            in_order=webhook.in_order,
+        )
         for id, type in events
         if id not in there
     ]

@@ -148,6 +148,8 @@ LOADED = (
         Webhook.retry_schedule,
         Webhook.breaker_opened_at,
         Webhook.probe_at,
+        Webhook.throttled_until,
+        Webhook.paced_until,
     ),
     joinedload(Delivery.event).load_only(Event.public_id),
 )

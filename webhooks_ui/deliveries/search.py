@@ -4,7 +4,7 @@ A *source* is a condition for which an index returns rows in the order of ids. T
 and checks the other conditions row by row. So any combination of filters reads a limited number of rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
@@ -47,6 +47,12 @@ def search(filters: DeliveryFilters) -> Search:
             first_id_at(Delivery, until + CLOCK_SLACK) if until else None,
         ),
     )
+
+
+def up_to(found: Search, highest: int) -> Search:
+    """Return the same without what was created later than the delivery ``highest``."""
+    lowest, known = found.ids
+    return replace(found, ids=(lowest, highest if known is None else min(known, highest)))
 
 
 def _text_search(text: str) -> Search:
@@ -132,9 +138,9 @@ def _has_status(status: str) -> Condition:
     ``pending`` means deliveries without an attempt, ``retrying`` those with a failed one, and ``unfinished`` both.
     """
     if status == RETRYING:
-        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > 0)
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > Delivery.throttled_count)
     if status == DeliveryStatus.PENDING:
-        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count == 0)
+        return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count == Delivery.throttled_count)
     if status == UNFINISHED:
         return _is(DeliveryStatus.PENDING)
     return _is(status)

@@ -76,14 +76,17 @@ def by_id(descending: bool) -> Any:
     return Delivery.id.desc() if descending else Delivery.id.asc()
 
 
-def next_ids(found: Search, start: int, limit: int) -> tuple[list[int], int | None]:
-    """Return the next matching ids below ``start``, newest first, and the id below which to continue.
+def next_ids(found: Search, start: int, limit: int, *, descending: bool = True) -> tuple[list[int], int | None]:
+    """Return the next matching ids beyond ``start``, and the id beyond which to continue.
 
     That id is ``None`` at the end of the log.
+
+    Args:
+        descending: newest first, below ``start``. Otherwise oldest first, above it.
     """
-    end = window_end(found, start, True)
-    query = matching_ids(found, start, end, True, limit)
-    ids = sorted(set(db.session.scalars(query)), reverse=True)[:limit]
+    end = window_end(found, start, descending)
+    query = matching_ids(found, start, end, descending, limit)
+    ids = sorted(set(db.session.scalars(query)), reverse=descending)[:limit]
     return ids, ids[-1] if len(ids) == limit else end
 
 

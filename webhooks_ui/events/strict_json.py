@@ -1,42 +1,112 @@
-"""Parses JSON so strictly that every receiver can read the result when it is sent on."""
+"""Parses JSON so strictly that every receiver can read the result when it is sent on to the letter.
+
+Numbers keep their literals, because ``123456789012345.123456`` says more than a float can hold.
+"""
 
 import json
 import math
-from typing import Any
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
 
 NESTING_MAX_LEVELS = 100
 INTEGER_MAX_DIGITS = 1_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_skip_space = re.compile(r"[ \t\n\r]*").match
+_SUSPICIOUS = re.compile(r"\\u[dD]|[0-9]{300}|[eE]\+?[0-9]{3}")  # half a character, or a number that may be too large
 
 
 class BrokenJson(ValueError):
     """The bytes aren't JSON, or two parsers could read them differently. The message is a sentence."""
 
 
-def loads(body: bytes) -> Any:
-    """Return the value of the JSON in ``body``.
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: making one would take three times as long
+class Number:
+    """A number as it was written."""
 
-    A number that is too large for a float, or has over 1,000 digits, becomes infinity. ``unsendable`` finds it.
+    literal: str
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether readers can't hold it: it is over 1.8e308, or an integer of more than 1,000 digits."""
+        digits = self.literal.removeprefix("-")
+        return len(digits) > INTEGER_MAX_DIGITS if digits.isdigit() else float(digits) == float("inf")
+
+
+class Raw(NamedTuple):
+    """A value, and the text that it was read from."""
+
+    value: Any
+    text: str
+
+
+def loads(body: bytes) -> Any:
+    """Return the value in ``body``: UTF-8, with no name twice in an object, no NaN and no Infinity.
+
+    A byte order mark before the value is ignored (RFC 8259, 8.1). A number too large for a float, or with over 1,000
+    digits, becomes infinity, which ``unsendable_value`` finds.
 
     Raises:
         BrokenJson: The body isn't UTF-8 or JSON, repeats a name in an object, or holds NaN or Infinity. The message
             says what is wrong and where.
     """
-    try:
-        return _decoder.decode(body.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise BrokenJson(f"The body is not UTF-8: the byte at position {error.start} is wrong.") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise BrokenJson(f"The body is not JSON: {error.msg} at {where}.") from None
-    except RecursionError:
-        raise BrokenJson(f"The body is nested too deeply. Use at most {NESTING_MAX_LEVELS} levels.") from None
+    with _errors_as_sentences():
+        return _plain_decoder.decode(_decode(body))
 
 
-def unsendable(value: Any) -> tuple[str, str] | None:
-    """Return the path of a part of ``value`` that a receiver couldn't read, and a sentence that says why.
+def load_raw(body: bytes) -> Raw:
+    """Return the value in ``body`` with its text. Numbers are ``Number``.
 
-    Return ``None`` if every receiver can read the value.
+    Raises:
+        BrokenJson: as ``loads``.
     """
+    text = _decode(body).strip(" \t\n\r")
+    with _errors_as_sentences():
+        return Raw(_decoder.decode(text), text)
+
+
+def load_members(body: bytes) -> Any:
+    """Return what ``load_raw`` does, but of an object, and of each object in an array, the members as ``Raw``.
+
+    Raises:
+        BrokenJson: as ``loads``.
+    """
+    text = _decode(body)
+    with _errors_as_sentences():
+        place = _skip_space(text).end()  # type: ignore[union-attr]
+        if text[place : place + 1] not in ("[", "{"):
+            return _decoder.decode(text)
+        value, end = _members_at(text, place) if text[place] == "{" else _array_at(text, place)
+        end = _skip_space(text, end).end()  # type: ignore[union-attr]
+        if end != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
+        return value
+
+
+def raw(value: Any) -> Raw:
+    """Return a value of ours as if it had been read.
+
+    Raises:
+        ValueError: it holds an infinite number.
+    """
+    return Raw(value, render(value))
+
+
+def unsendable(raw: Raw) -> tuple[str, str] | None:
+    """Return the path of the first thing in a value that no receiver could read, and a sentence about it."""
+    nestings = raw.text.count("{") + raw.text.count("[")
+    if nestings <= NESTING_MAX_LEVELS and not _SUSPICIOUS.search(raw.text):
+        return None  # data that is as it should be is only searched, not walked through
+    return unsendable_value(raw.value)
+
+
+def unsendable_value(value: Any) -> tuple[str, str] | None:
+    """Do what ``unsendable`` does, for a value whose text isn't at hand."""
     left: list[tuple[str, int, Any]] = [("", 1, value)]
     while left:
         path, level, item = left.pop()
@@ -51,16 +121,82 @@ def unsendable(value: Any) -> tuple[str, str] | None:
                 left.append((child_path, level + 1, child))
         elif isinstance(item, str) and not _is_text(item):
             return shortened(path), "The text holds half of a surrogate pair, which is not a character."
-        elif isinstance(item, float) and not math.isfinite(item):
-            return shortened(
-                path
-            ), f"The number is too large. Use up to 1.8e308, or up to {INTEGER_MAX_DIGITS:,} digits."
+        elif (isinstance(item, Number) and item.is_too_large) or (isinstance(item, float) and math.isinf(item)):
+            fix = f"Use up to 1.8e308, or up to {INTEGER_MAX_DIGITS:,} digits."
+            return shortened(path), f"The number is too large. {fix}"
     return None
 
 
 def shortened(text: str, characters: int = 200) -> str:
     """Return ``text``, cut to a length that fits into an error message."""
     return text if len(text) <= characters else text[:characters] + "…"
+
+
+def _decode(body: bytes) -> str:
+    try:
+        return body.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenJson(f"The body is not UTF-8: the byte at position {error.start} is wrong.") from None
+
+
+@contextmanager
+def _errors_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BrokenJson(f"The body is not JSON: {error.msg} at {where}.") from None
+    except RecursionError:
+        raise BrokenJson(f"The body is nested too deeply. Use at most {NESTING_MAX_LEVELS} levels.") from None
+
+
+def _array_at(text: str, place: int) -> tuple[list[Any], int]:
+    """Return the array that begins at ``place``, and where it ends."""
+    items: list[Any] = []
+    place = _skip_space(text, place + 1).end()  # type: ignore[union-attr]
+    if text[place : place + 1] == "]":
+        return items, place + 1
+    while True:
+        if text[place : place + 1] == "{":
+            item, place = _members_at(text, place)
+        else:
+            item, place = _value_at(text, place)
+        items.append(item)
+        place = _skip_space(text, place).end()  # type: ignore[union-attr]
+        if text[place : place + 1] == "]":
+            return items, place + 1
+        place = _after(text, place, ",")
+
+
+def _members_at(text: str, place: int) -> tuple[dict[str, Raw], int]:
+    """Return the members of the object that begins at ``place``, and where it ends."""
+    pairs: list[tuple[str, Raw]] = []
+    place = _skip_space(text, place + 1).end()  # type: ignore[union-attr]
+    if text[place : place + 1] == "}":
+        return {}, place + 1
+    while True:
+        if text[place : place + 1] != '"':
+            raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, place)
+        name, place = scanstring(text, place + 1)
+        place = _after(text, _skip_space(text, place).end(), ":")  # type: ignore[union-attr]
+        value, end = _value_at(text, place)
+        pairs.append((name, Raw(value, text[place:end])))
+        place = _skip_space(text, end).end()  # type: ignore[union-attr]
+        if text[place : place + 1] == "}":
+            return _object(pairs), place + 1
+        place = _after(text, place, ",")
+
+
+def _value_at(text: str, place: int) -> tuple[Any, int]:
+    value, end = _decoder.raw_decode(text, place)
+    return value, end
+
+
+def _after(text: str, place: int, mark: str) -> int:
+    """Return where the next value begins, after ``mark`` and white space."""
+    if text[place : place + 1] != mark:
+        raise json.JSONDecodeError(f"Expecting '{mark}' delimiter", text, place)
+    return _skip_space(text, place + 1).end()  # type: ignore[union-attr]
 
 
 def _is_text(text: str) -> bool:
@@ -74,9 +210,11 @@ def _is_text(text: str) -> bool:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BrokenJson(f"The name {shortened(twice)!r} appears twice in one object. Remove one of them.")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise BrokenJson(f"The name {shortened(name)!r} appears twice in one object. Remove one of them.")
+            seen.add(name)
     return found
 
 
@@ -88,4 +226,5 @@ def _constant(name: str) -> None:
     raise BrokenJson(f"{name} is not JSON. Leave the field out or write null.")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_constant)
+_plain_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)

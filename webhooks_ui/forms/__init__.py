@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import EmailField, IntegerField, PasswordField
-from wtforms.validators import InputRequired, Length, NumberRange, StopValidation
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -20,13 +20,24 @@ class Form(FlaskForm):  # type: ignore[misc]
 
 
 class WholeNumberField(IntegerField):  # type: ignore[misc]
-    """A whole number from ``least`` to ``most``. Anything else gets ``message``, once."""
+    """A whole number from ``least`` to ``most``. Anything else gets ``message``, once.
 
-    def __init__(self, label: str, least: int, most: int, message: str, **options: Any) -> None:
-        super().__init__(label, [InputRequired(message), NumberRange(least, most, message)], **options)
+    Args:
+        optional: an empty field is ``None``, and no error.
+    """
+
+    def __init__(
+        self, label: str, least: int, most: int, message: str, *, optional: bool = False, **options: Any
+    ) -> None:
+        required = Optional() if optional else InputRequired(message)
+        super().__init__(label, [required, NumberRange(least, most, message)], **options)
         self.message = message
+        self.optional = optional
 
     def process_formdata(self, values: list[str]) -> None:
+        if self.optional and values and not values[-1].strip():
+            self.data = None
+            return
         try:
             super().process_formdata(values)
         except ValueError:

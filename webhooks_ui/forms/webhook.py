@@ -4,19 +4,29 @@ import unicodedata
 from typing import Any
 
 from flask import current_app
-from wtforms import Field, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField, URLField
+from wtforms import (
+    Field,
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    URLField,
+)
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, describe
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.forms import Form
+from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
-from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
+from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.targets import TargetError, check_url
 
 SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
 LINE_BREAKS = "\r\n\t"
+KEPT = ("name", "url", "environment", "description", "active", "format", "rate_period", "in_order")  # as they are
+WRONG_RATE = f"The rate limit must be a whole number from 1 to {RATE_LIMIT_MAX:,}. Leave it empty for none."
 
 
 def switch_value(text: str) -> bool | None:
@@ -56,7 +66,7 @@ def _no_control_characters(allowed: str = "") -> Any:
 
 
 def _values(webhook: Webhook) -> dict[str, Any]:
-    names = ("name", "url", "environment", "description", "active", "format")
+    names = (*KEPT, "rate_limit")
     values = {name: getattr(webhook, name) for name in names}
     return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
 
@@ -103,6 +113,14 @@ class WebhookForm(Form):
         default="",
         validate_choice=False,
     )
+    rate_limit = WholeNumberField("Rate limit", 1, RATE_LIMIT_MAX, WRONG_RATE, optional=True)
+    rate_period = SelectField(
+        "Period",
+        choices=[SelectChoice(name, f"per {name}") for name in RatePeriod],
+        default=RatePeriod.SECOND,
+        validate_choice=False,
+    )
+    in_order = SwitchField("Keep the order", default=False)
     version = HiddenField()
 
     @classmethod
@@ -147,9 +165,13 @@ class WebhookForm(Form):
         if field.data and field.data not in SCHEDULES_SECONDS:
             raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}, or empty.")
 
+    def validate_rate_period(self, field: Field) -> None:
+        if field.data not in tuple(RatePeriod):
+            raise ValidationError(f"The period must be {' or '.join(RatePeriod)}.")
+
     @property
     def fields(self) -> dict[str, Any]:
         """Return the values of the columns, and the event types sorted by name, as ``webhooks.changes`` takes them."""
-        names = ("name", "url", "environment", "description", "format", "active")
+        names = (*KEPT, "rate_limit")
         values = {name: self.data[name] for name in names} | {"retry_schedule": self.retry_schedule.data or None}
         return values | {"event_types": sorted(set(self.events.data or []))}

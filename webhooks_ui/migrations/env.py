@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
 
 with db.engine.connect().execution_options(writes=True) as connection:
     context.configure(
@@ -14,3 +14,5 @@ with db.engine.connect().execution_options(writes=True) as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
+
+dialect(db.engine).after_migration(db.engine)

@@ -6,6 +6,7 @@ from webhooks_ui.models.audit_entry import AuditEntry
 from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
+from webhooks_ui.models.form_token import FormToken
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.types import utcnow
@@ -25,6 +26,7 @@ __all__ = [
     "DeliveryTrigger",
     "Environment",
     "Event",
+    "FormToken",
     "Setting",
     "Stats",
     "Subscription",

@@ -42,6 +42,10 @@ class ApiKey(db.Model):  # type: ignore[name-defined,misc]
         )
         return key, text
 
+    def is_text(self, text: str) -> bool:
+        """Return True if ``text`` is the key's."""
+        return digest(text) == self.digest
+
 
 def digest(text: str) -> str:
     """Return the stored form of a key: the hexadecimal SHA-256 of its text."""

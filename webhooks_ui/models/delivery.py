@@ -31,6 +31,8 @@ class DeliveryTrigger(StrEnum):
 
 PENDING = text("status = 'pending'")
 FORCED = text("forced")
+IN_ORDER = text("in_order AND status = 'pending'")
+LEASED_IN_ORDER = text("in_order AND lease_token IS NOT NULL")
 UNSETTLED = text("status <> 'delivered'")
 
 GIVEN_UP: dict[str, Any] = {"status": DeliveryStatus.CANCELLED, "due_at": None, "lease_token": None, "forced": False}
@@ -53,6 +55,11 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     forced: Mapped[bool] = mapped_column(default=False, server_default=false())  # send even to an inactive webhook
     attempts_count: Mapped[int] = mapped_column(default=0)
     attempts_allowed: Mapped[int | None] = mapped_column()  # None means the number in the retry schedule
+    throttled_count: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # of the attempts, those told to slow down
+    give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None means that its age decides
+    in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its webhook, while it is pending
 
     # The last attempt
     response_code: Mapped[int | None] = mapped_column()
@@ -69,6 +76,14 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
         Index(
             "ix_deliveries_due", "webhook_id", "due_at", "id", sqlite_where=PENDING, postgresql_where=PENDING
         ),  # for claiming the next deliveries of each webhook
+        # For claiming the next delivery of a webhook that keeps the order, and for seeing whether one is in flight
+        Index("ix_deliveries_in_order", "webhook_id", "id", sqlite_where=IN_ORDER, postgresql_where=IN_ORDER),
+        Index(
+            "ix_deliveries_leased_in_order",
+            "webhook_id",
+            sqlite_where=LEASED_IN_ORDER,
+            postgresql_where=LEASED_IN_ORDER,
+        ),
         Index("ix_deliveries_forced", "due_at", sqlite_where=FORCED, postgresql_where=FORCED),
         Index("ix_deliveries_webhook", "webhook_id", "id"),
         Index("ix_deliveries_event", "event_id"),
@@ -90,7 +105,8 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     @property
     def shown_status(self) -> str:
         """The status that pages show: ``retrying`` for a pending delivery that has failed before."""
-        return RETRYING if self.status == DeliveryStatus.PENDING and self.attempts_count else self.status
+        has_failed = self.attempts_count > self.throttled_count
+        return RETRYING if self.status == DeliveryStatus.PENDING and has_failed else self.status
 
     @property
     def is_final(self) -> bool:

@@ -1,9 +1,11 @@
 """A webhook: a configured target, its subscriptions, and its health."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
+from unicodedata import normalize
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, or_, text
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, false, func, or_, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -15,11 +17,16 @@ NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
 DESCRIPTION_MAX_CHARACTERS = 1_000
 SEARCHED_CHARACTERS = 500  # a row in an index of PostgreSQL has room for 2,700 bytes
+SEARCH_MAX_CHARACTERS = 200  # of a text that somebody searches for
+RATE_LIMIT_MAX = 10_000
+OLDER_SECRETS_MAX = 3
+PACED_LATELY = timedelta(seconds=5)
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
 # Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_BE_NOTICED below, which mean the same.
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
+_LONG = text("search_rest IS NOT NULL")
 _MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")
 
 
@@ -54,12 +61,39 @@ class WebhookFormat(StrEnum):
     JSON = "json"
 
 
+class RatePeriod(StrEnum):
+    SECOND = "second"
+    MINUTE = "minute"
+
+    @property
+    def seconds(self) -> int:
+        return 1 if self is RatePeriod.SECOND else 60
+
+
+class OlderSecret(NamedTuple):
+    """A secret that still signs, beside the newest one."""
+
+    id: str
+    expires_at: datetime
+
+
 def _name_key(name: str, url: str) -> str:
     return name.casefold()[:NAME_MAX_CHARACTERS]
 
 
+def searchable(text: str) -> str:
+    """Return ``text`` as it is searched: in any case, and alike in either way to write accents (Unicode NFC, NFD)."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
 def _search_text(name: str, url: str) -> str:
-    return f"{name} {url}".casefold()[:SEARCHED_CHARACTERS]
+    return searchable(f"{name} {url}")[:SEARCHED_CHARACTERS]
+
+
+def _search_rest(name: str, url: str) -> str | None:
+    """Return what doesn't fit into the index, beginning early enough to find what lies across the end."""
+    whole = searchable(f"{name} {url}")
+    return whole[SEARCHED_CHARACTERS - SEARCH_MAX_CHARACTERS :] if len(whole) > SEARCHED_CHARACTERS else None
 
 
 def _typed(row: DefaultExecutionContext) -> dict[str, str]:
@@ -80,10 +114,21 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     version: Mapped[int] = mapped_column(default=1)  # rises with each edit, so that no edit overwrites another
 
     secret_encrypted: Mapped[str] = mapped_column(Text)
-    previous_secret_encrypted: Mapped[str | None] = mapped_column(Text)
-    previous_secret_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Newest first: ``id``, ``secret_encrypted`` and ``expires_at`` of each
+    older_secrets: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
 
     retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None means the schedule in the settings
+
+    rate_limit: Mapped[int | None] = mapped_column()  # requests in each ``rate_period``. None: as many as go
+    rate_period: Mapped[str] = mapped_column(String(8), default=RatePeriod.SECOND, server_default="second")
+    in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # one request at a time, as published
+
+    paced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # see jobs/pace
+    throttled_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # this and the next four: see jobs/throttle
+    throttled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    throttle_rate: Mapped[float | None] = mapped_column()
+    throttle_step: Mapped[float | None] = mapped_column()
+    throttle_count: Mapped[int] = mapped_column(default=0, server_default="0")
 
     consecutive_failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -96,6 +141,9 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
     search_text: Mapped[str] = mapped_column(Text, default=lambda row: _search_text(**_typed(row)), deferred=True)
+    search_rest: Mapped[str | None] = mapped_column(
+        Text, default=lambda row: _search_rest(**_typed(row)), deferred=True
+    )
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -111,6 +159,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=_DELETED, postgresql_where=_DELETED),
         Index("ix_webhooks_counted", "environment", "active", sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("ix_webhooks_long", "id", sqlite_where=_LONG, postgresql_where=_LONG),
         # For the badge on every page
         Index("ix_webhooks_noticed", "id", sqlite_where=_MAY_BE_NOTICED, postgresql_where=_MAY_BE_NOTICED),
     )
@@ -119,7 +168,11 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     def _keep_keys(self, field: str, value: str) -> str:
         """Update the columns that the list sorts by and searches when the name or the URL changes."""
         typed = {"name": self.name or "", "url": self.url or ""} | {field: value}
-        self.name_key, self.search_text = _name_key(**typed), _search_text(**typed)
+        self.name_key, self.search_text, self.search_rest = (
+            _name_key(**typed),
+            _search_text(**typed),
+            _search_rest(**typed),
+        )
         return value
 
     @property
@@ -141,6 +194,25 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.secret_encrypted = secret_box.encrypt(value)
 
     @property
+    def secrets_in_grace(self) -> list[OlderSecret]:
+        """The older secrets that still sign, the newest first."""
+        return [
+            OlderSecret(older["id"], expires_at)
+            for older in self.older_secrets
+            if (expires_at := datetime.fromisoformat(older["expires_at"])) > utcnow()
+        ]
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether its endpoint asked to wait, and the time isn't over."""
+        return self.throttled_until is not None and self.throttled_until > utcnow()
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether its rate limit, or the pace that its endpoint takes, holds deliveries back at present."""
+        return self.paced_until is not None and self.paced_until > utcnow() - PACED_LATELY
+
+    @property
     def is_deleted(self) -> bool:
         return self.deleted_at is not None
 
@@ -153,12 +225,24 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.consecutive_failures = self.probes_failed = 0
         self.failing_since = self.breaker_opened_at = self.probe_at = None
         self.disabled_at = self.disabled_reason = None
+        self.throttled_until = self.throttled_at = self.throttle_rate = self.throttle_step = None
+        self.throttle_count = 0
 
 
 IS_LIVE = Webhook.deleted_at.is_(None)
 IS_DELETED = Webhook.deleted_at.is_not(None)
 IS_ON = and_(Webhook.active, IS_LIVE)  # new events are delivered to it
 IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries are sent when they are due
+
+
+def holds_back(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that ``is_throttled`` or ``is_paced`` is true at ``now``."""
+    return or_(
+        func.coalesce(Webhook.throttled_until > now, false()),
+        func.coalesce(Webhook.paced_until > now - PACED_LATELY, false()),
+    )
+
+
 STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # the same as status_of, in SQL
     WebhookStatus.ACTIVE: and_(Webhook.active, Webhook.breaker_opened_at.is_(None)),
     WebhookStatus.FAILING: and_(Webhook.active, Webhook.breaker_opened_at.is_not(None)),

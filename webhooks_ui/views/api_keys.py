@@ -10,6 +10,7 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.forms.api_key import ApiKeyForm
 from webhooks_ui.models import ApiKey, Environment
 from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go
 from webhooks_ui.web.preferences import current_environment
 
@@ -22,13 +23,29 @@ def index() -> Response:
 
 
 @blueprint.post("")
-def create() -> Response:
-    """Create a key and show it. No other page contains its text."""
+def create() -> BaseResponse:
+    """Create a key, and lead to the page that shows it."""
     form = ApiKeyForm(MultiDict({"rate_per_minute": str(RATE_PER_MINUTE_DEFAULT)} | request.form.to_dict()))
     if not form.validate():
         return _page(form, 422)
     with writing():
+        if address := form_tokens.begin():
+            return go(address)
         key, text = api_keys.create(form.data)
+        handle = form_tokens.token() or form_tokens.new_token()
+        address = url_for(".created", key_id=key.id, handle=handle)
+        form_tokens.finish(address)
+        form_tokens.seal(handle, text)
+    return go(address)
+
+
+@blueprint.get("/<int:key_id>/created/<handle>")
+def created(key_id: int, handle: str) -> BaseResponse:
+    """Show the text of a new key. After some minutes it is gone for good."""
+    key, text = _load(key_id), form_tokens.unseal(handle)
+    if text is None or not key.is_text(text):
+        flash("A key is shown only once, right after you create it. Revoke it and create another one.", "error")
+        return go(url_for(".index"))
     response = make_response(render_template("api_keys/created.html", key=key, text=text))
     response.headers["Cache-Control"] = "no-store"
     return response

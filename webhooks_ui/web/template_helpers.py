@@ -12,7 +12,7 @@ from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries.outcomes import explain
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import Environment, WebhookStatus, utcnow
-from webhooks_ui.web import assets, charts
+from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may
 from webhooks_ui.web.preferences import THEMES, current_environment, theme
@@ -25,6 +25,7 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(
         can=can,
+        form_token=form_tokens.field,
         deliveries_wait=deliveries_wait,
         charts=charts,
         current_environment=current_environment,
@@ -46,6 +47,7 @@ def register(app: Flask) -> None:
         relative=relative,
         utc=utc,
         iso=iso,
+        typed_time=typed_time,
         is_recent=is_recent,
         pretty_json=pretty_json,
         words=words,
@@ -83,6 +85,11 @@ def number(value: int) -> str:
 def iso(value: datetime) -> str:
     """Return the value of ``<time datetime>``: ``2026-11-23T10:00:00Z``."""
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def typed_time(value: datetime) -> str:
+    """Return the value of a ``datetime-local`` input: with seconds only if there are any."""
+    return value.strftime("%Y-%m-%dT%H:%M:%S" if value.second else "%Y-%m-%dT%H:%M")
 
 
 def utc(value: datetime, day: bool = False) -> str:

@@ -6,6 +6,7 @@ workers after the commit.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -13,12 +14,30 @@ from werkzeug.exceptions import NotFound
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
-from webhooks_ui.models import Delivery, DeliveryStatus, Webhook, secret_box, utcnow
+from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, secret_box, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
+from webhooks_ui.models.webhook import OLDER_SECRETS_MAX
 from webhooks_ui.wake import wake
 
-GRACE_HOURS = (0, 24)
-FIELDS = ("name", "url", "environment", "description", "format", "retry_schedule", "active", "event_types")
+GRACE_HOURS = (0, 24)  # that the page offers
+GRACE_HOURS_MAX = 7 * 24  # that the API takes
+FIELDS = (
+    "name",
+    "url",
+    "environment",
+    "description",
+    "format",
+    "retry_schedule",
+    "rate_limit",
+    "rate_period",
+    "in_order",
+    "active",
+    "event_types",
+)
+
+
+class TooManySecrets(ValueError):
+    """A webhook signs with as many older secrets as it may. The message is a sentence."""
 
 
 def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhook:
@@ -67,6 +86,8 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
     if before != after:
         _touch(webhook)
         _record("updated", webhook, before, after)
+    if webhook.in_order != before["in_order"]:
+        _keep_order(webhook)
     if secret and secret != webhook.secret:
         replace_secret(webhook, secret, grace_hours=0)
     if webhook.active and not before["active"]:
@@ -86,12 +107,40 @@ def set_active(webhook: Webhook, active: bool) -> bool:
 
 
 def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
-    """Sign with ``secret`` from now on. For ``grace_hours``, also sign with the old secret."""
-    webhook.previous_secret_encrypted = webhook.secret_encrypted if grace_hours else None
-    webhook.previous_secret_expires_at = utcnow() + timedelta(hours=grace_hours) if grace_hours else None
+    """Sign with ``secret`` from now on. For ``grace_hours``, also sign with the old secret.
+
+    Raises:
+        TooManySecrets: three older ones are in their grace periods already.
+    """
+    older = _in_grace(webhook)
+    if grace_hours and len(older) >= OLDER_SECRETS_MAX:
+        raise TooManySecrets(
+            f"Deliveries are signed with {OLDER_SECRETS_MAX} older secrets already. End one of them first, or give the "
+            "present one no grace period."
+        )
+    if grace_hours:
+        expires_at = utcnow() + timedelta(hours=grace_hours)
+        present = {
+            "id": token_hex(4),
+            "secret_encrypted": webhook.secret_encrypted,
+            "expires_at": expires_at.isoformat(),
+        }
+        older = [present, *older]
+    webhook.older_secrets = older
     webhook.secret = secret
     _touch(webhook)
     _record("secret_replaced", webhook, after={"grace_hours": grace_hours})
+
+
+def end_secret(webhook: Webhook, id: str) -> bool:
+    """Sign no longer with the older secret ``id``. Return False if it ended before."""
+    older = _in_grace(webhook)
+    webhook.older_secrets = [secret for secret in older if secret["id"] != id]
+    if len(webhook.older_secrets) == len(older):
+        return False
+    _touch(webhook)
+    _record("secret_ended", webhook)
+    return True
 
 
 def delete(webhook: Webhook) -> None:
@@ -113,6 +162,19 @@ def reveal_secret(webhook: Webhook) -> str:
 def _resume(webhook: Webhook) -> None:
     """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
     webhook.clear_health()
+    after_commit(wake)
+
+
+def _in_grace(webhook: Webhook) -> list[dict[str, str]]:
+    still = {secret.id for secret in webhook.secrets_in_grace}
+    return [older for older in webhook.older_secrets if older["id"] in still]
+
+
+def _keep_order(webhook: Webhook) -> None:
+    """Let what is pending go out in order from now on, or no longer. Tests always go out at once."""
+    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
+    statement = update(Delivery).where(*pending, Delivery.trigger != DeliveryTrigger.TEST)
+    db.session.connection().execute(statement.values(in_order=webhook.in_order))
     after_commit(wake)
 
 

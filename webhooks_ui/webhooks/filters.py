@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from webhooks_ui.models import Environment, WebhookStatus
+from webhooks_ui.models.webhook import SEARCH_MAX_CHARACTERS
 from webhooks_ui.parsing import one_of
 
-SEARCH_MAX_CHARACTERS = 200
 SORTS = ("-created_at", "created_at", "name", "-name")  # the first one is the default
 PAGE_SIZES = (25, 50, 100)
 

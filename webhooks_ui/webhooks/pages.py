@@ -29,6 +29,7 @@ COLUMNS = (
     Webhook.created_at,
     Webhook.breaker_opened_at,
     Webhook.probe_at,
+    Webhook.throttled_until,
     Webhook.disabled_at,
     Webhook.disabled_reason,
 )

@@ -1,11 +1,14 @@
 """Text search among webhooks."""
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.models import Webhook
+from webhooks_ui.models.webhook import searchable
 
 
 def text_matches(text: str) -> ColumnElement[bool]:
     """Return the condition that a webhook's name or URL holds ``text``, in upper or lower case."""
-    return dialect(db.engine).contains(Webhook.search_text, text.casefold())
+    wanted, contains = searchable(text), dialect(db.engine).contains
+    long = select(Webhook.id).where(Webhook.search_rest.is_not(None), contains(Webhook.search_rest, wanted))
+    return or_(contains(Webhook.search_text, wanted), Webhook.id.in_(long))

@@ -1,5 +1,6 @@
 """The API does what its description (OpenAPI) says."""
 
+import re
 import socket
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -56,7 +57,7 @@ def test_the_api_keeps_to_its_description(
 
 def test_every_address_of_the_api_is_described(app: Flask) -> None:
     rules = {
-        (method, rule.rule.replace("<int:", "{").replace(">", "}"))
+        (method, re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

@@ -1,6 +1,7 @@
 """The API creates, lists, changes, tests and deletes webhooks."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from werkzeug.test import TestResponse
@@ -9,7 +10,7 @@ from tests.support.factories import make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box
+from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box, utcnow
 
 NEW = {"name": "Orders", "url": "https://93.184.215.14/hooks", "events": ["license.activated", "license.created"]}
 
@@ -182,3 +183,82 @@ def test_a_wrong_test_event_gets_422_and_sends_nothing(api: Api, body: object, f
     response = api.post(f"/webhooks/{make_webhook().id}/test", json=body)
     assert (response.status_code, wrong_fields(response)) == (422, fields)
     assert db.session.scalars(db.select(Delivery.id)).all() == []
+
+
+def test_a_secret_is_rotated_with_a_grace_period_and_the_older_one_ended(api: Api) -> None:
+    webhook = make_webhook()
+    old = webhook.secret
+    rotated = api.post(f"/webhooks/{webhook.id}/secret", json={"grace_hours": 24})
+    assert rotated.status_code == 200
+    answer = rotated.get_json()
+    assert answer["secret"] not in ("", old)
+    (older,) = answer["older_secrets"]
+    assert api.get(f"/webhooks/{webhook.id}").get_json()["older_secrets"] == [older]
+    assert "secret" not in api.get(f"/webhooks/{webhook.id}").get_json()
+    assert api.delete(f"/webhooks/{webhook.id}/older-secrets/{older['id']}").status_code == 204
+    assert api.delete(f"/webhooks/{webhook.id}/older-secrets/{older['id']}").status_code == 404
+    assert api.get(f"/webhooks/{webhook.id}").get_json()["older_secrets"] == []
+
+
+def test_a_fourth_secret_in_grace_is_refused_and_nothing_changes(api: Api) -> None:
+    webhook = make_webhook()
+    for _ in range(3):
+        last = api.post(f"/webhooks/{webhook.id}/secret", json={"grace_hours": 1}).get_json()
+    refused = api.post(f"/webhooks/{webhook.id}/secret", json={"grace_hours": 1})
+    assert refused.status_code == 409
+    assert "End one of them first" in refused.get_json()["detail"]
+    assert len(api.get(f"/webhooks/{webhook.id}").get_json()["older_secrets"]) == 3
+    at_once = api.post(f"/webhooks/{webhook.id}/secret")
+    assert at_once.get_json()["secret"] != last["secret"]
+    assert len(at_once.get_json()["older_secrets"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"grace_hours": -1}, "grace_hours"),
+        ({"grace_hours": 169}, "grace_hours"),
+        ({"grace_hours": "1"}, "grace_hours"),
+        ({"grace_hours": True}, "grace_hours"),
+        ({"secret": "whsec_short"}, "secret"),
+        ({"secret": 5}, "secret"),
+        ({"hours": 1}, "hours"),
+        ([], ""),
+    ],
+)
+def test_a_wrong_rotation_names_the_field(api: Api, body: object, field: str) -> None:
+    response = api.post(f"/webhooks/{make_webhook().id}/secret", json=body)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.get_json()["errors"]] == [field]
+
+
+def test_a_rate_limit_and_the_order_are_set_and_taken_away(api: Api) -> None:
+    fields = {"rate_limit": 5, "rate_period": "minute", "in_order": True}
+    created = api.post("/webhooks", json=NEW | fields).get_json()
+    assert fields.items() <= created.items()
+    changed = api.patch(f"/webhooks/{created['id']}", json={"rate_limit": None, "in_order": False}).get_json()
+    assert (changed["rate_limit"], changed["rate_period"], changed["in_order"]) == (None, "minute", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"rate_limit": 0}, "rate_limit"),
+        ({"rate_limit": 10_001}, "rate_limit"),
+        ({"rate_limit": "5"}, "rate_limit"),
+        ({"rate_limit": 1.5}, "rate_limit"),
+        ({"rate_period": "hour"}, "rate_period"),
+        ({"in_order": "yes"}, "in_order"),
+    ],
+)
+def test_a_wrong_option_names_its_field_once(api: Api, change: dict[str, object], field: str) -> None:
+    response = api.post("/webhooks", json=NEW | change)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.get_json()["errors"]] == [field]
+
+
+def test_a_throttled_webhook_says_until_when(api: Api) -> None:
+    webhook = make_webhook(throttled_until=utcnow() + timedelta(minutes=5))
+    assert api.get(f"/webhooks/{webhook.id}").get_json()["throttled_until"] > utcnow().isoformat()
+    other = make_webhook(throttled_until=utcnow() - timedelta(minutes=5))
+    assert api.get(f"/webhooks/{other.id}").get_json()["throttled_until"] is None

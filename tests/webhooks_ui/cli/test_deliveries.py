@@ -62,7 +62,9 @@ def test_the_export_has_all_rows_in_batches_newest_first(run: Run, monkeypatch: 
     monkeypatch.setattr(delivery_export, "BATCH_ROWS", 2)
     webhook = make_webhook(name='=HYPERLINK("x") "quoted", ünï')
     ids = [make_delivery(webhook).id for _ in range(5)]
-    rows = list(csv.DictReader(io.StringIO(run("deliveries", "export", "--format", "csv").output)))
+    rows = list(
+        csv.DictReader(io.StringIO(run("deliveries", "export", "--format", "csv").output.removeprefix("\ufeff")))
+    )
     assert [int(row["id"]) for row in rows] == ids[::-1]
     assert {row["webhook"] for row in rows} == {"'" + webhook.name}
     found = json.loads(run("deliveries", "export", "--format", "json").output)

@@ -1,16 +1,17 @@
 """``flask secrets`` re-encrypts the signing secrets, and says which keys are missing."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 
-from tests.support.factories import make_webhook
+from tests.support.factories import make_webhook, older_secret
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db
-from webhooks_ui.models import Webhook, secret_box, utcnow
+from webhooks_ui.models import Webhook, secret_box
 
 
 def webhooks() -> Sequence[Webhook]:
@@ -24,15 +25,14 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(
     monkeypatch.setattr(secrets, "BATCH_WEBHOOKS", 2)
     texts = [make_webhook().secret for _ in range(5)]
     first = webhooks()[0]
-    first.previous_secret_encrypted = secret_box.encrypt("whsec_before")
-    first.previous_secret_expires_at = utcnow()
+    first.older_secrets = [older_secret(timedelta(hours=1), "whsec_before")]
     db.session.commit()
     new = Fernet.generate_key().decode()
     app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
     assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 6 secrets.\n"
     app.config["ENCRYPTION_KEYS"] = [new]
     assert [webhook.secret for webhook in webhooks()] == texts
-    assert secret_box.decrypt(webhooks()[0].previous_secret_encrypted or "") == "whsec_before"
+    assert secret_box.decrypt(webhooks()[0].older_secrets[0]["secret_encrypted"]) == "whsec_before"
 
 
 def test_a_secret_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:

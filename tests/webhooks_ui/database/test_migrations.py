@@ -1,16 +1,21 @@
 """The migrations make the tables that the models define, on both databases."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
+from sqlalchemy import Connection, column, insert, table
 
 from config import load
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
+from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.webhooks.search import text_matches
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,3 +45,41 @@ def test_the_last_migration_can_be_undone(empty: Flask) -> None:
     downgrade()
     upgrade()
     check()
+
+
+def test_what_was_there_before_moves_along(empty: Flask) -> None:
+    """Migration 0005: a secret in its grace period still signs, and long or decomposed texts are found."""
+    upgrade(revision="0004")
+    ends, now = utcnow() + timedelta(hours=5), utcnow()
+    long = "https://example.com/" + "a" * 1_000 + "needle"
+    texts = ("Cafe\u0301", long), ("Plain", "https://example.com/")
+    with db.engine.begin() as connection:
+        for id, (name, url) in enumerate(texts, 1):
+            row = {"id": id, "name": name, "url": url, "environment": "production", "active": True, "version": 1}
+            row |= {"secret_encrypted": "new", "consecutive_failures": 0, "probes_failed": 0, "created_at": now}
+            row |= {"updated_at": now, "name_key": name, "search_text": f"{name} {url}".casefold()[:500]}
+            older = {"previous_secret_encrypted": "old", "previous_secret_expires_at": ends} if id == 1 else {}
+            _insert(connection, row | older)
+    upgrade()
+    first, second = db.session.scalars(db.select(Webhook).order_by(Webhook.id)).all()
+    assert [(older["secret_encrypted"], older["expires_at"]) for older in first.older_secrets] == [
+        ("old", ends.isoformat())
+    ]
+    assert [older.expires_at for older in first.secrets_in_grace] == [ends]
+    assert second.older_secrets == []
+    assert (first.rate_limit, first.in_order, first.throttled_until) == (None, False, None)
+    found = db.select(Webhook.id).where(text_matches("caf\u00e9"))
+    assert db.session.scalars(found).all() == [1]
+    assert db.session.scalars(db.select(Webhook.id).where(text_matches("needle"))).all() == [1]
+    db.session.remove()
+    downgrade(revision="0004")
+    with db.engine.connect() as connection:
+        older_secret = db.text("SELECT previous_secret_encrypted FROM webhooks ORDER BY id")
+        assert connection.execute(older_secret).scalars().all() == ["old", None]
+
+
+def _insert(connection: Connection, row: dict[str, Any]) -> None:
+    """Add a webhook to a table that is older than the model."""
+    as_time = dialect(connection).time_value
+    values = {name: as_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    connection.execute(insert(table("webhooks", *map(column, values))).values(values))

@@ -126,7 +126,7 @@ def test_a_supervisor_that_dies_while_its_processes_start_leaves_none_of_them_be
             seen |= set(family)
             supervisor = children(keeper, "supervisord")[0]
             supervisor.kill()
-            _, alive = psutil.wait_procs(family, 20)
+            _, alive = psutil.wait_procs(family, 60)
             assert alive == []
         run.send_signal(signal.SIGINT)
         run.wait(40)

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_api_key
+from tests.support.http import form_token
 from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, AuditEntry
+from webhooks_ui.models import ApiKey, AuditEntry, utcnow
 from webhooks_ui.models.api_key import digest
 
 SignIn = Callable[[str], FlaskClient]
@@ -18,7 +21,8 @@ KEYS = "/admin/api-keys"
 
 
 def test_a_created_key_is_shown_once_and_kept_as_a_hash(admin: FlaskClient) -> None:
-    answer = admin.post(KEYS, data={"name": " Licenses ", "environment": "staging", "rate_per_minute": "120"})
+    form = {"name": " Licenses ", "environment": "staging", "rate_per_minute": "120"}
+    answer = admin.post(KEYS, data=form, follow_redirects=True)
     shown = re.search(r'value="(km_[^"]+)"', answer.text)
     assert shown
     text = shown[1]
@@ -31,7 +35,7 @@ def test_a_created_key_is_shown_once_and_kept_as_a_hash(admin: FlaskClient) -> N
 
 
 def test_the_rate_may_be_left_out(admin: FlaskClient) -> None:
-    assert admin.post(KEYS, data={"name": "Licenses", "environment": "production"}).status_code == 200
+    assert admin.post(KEYS, data={"name": "Licenses", "environment": "production"}).status_code == 303
     assert db.session.scalars(db.select(ApiKey.rate_per_minute)).one() == 60_000
 
 
@@ -81,3 +85,26 @@ def test_no_keys_yet_says_how_to_begin(admin: FlaskClient) -> None:
 @pytest.mark.parametrize("role", ["operator", "viewer"])
 def test_only_admins_may_see_keys(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get(KEYS).status_code == 403
+
+
+def test_a_form_that_is_sent_twice_makes_one_key_and_both_answers_show_it(admin: FlaskClient) -> None:
+    form = {"name": "Licenses", "environment": "production", "form_token": form_token(admin.get(KEYS).text)}
+    first, second = (admin.post(KEYS, data=form) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert "km_" in admin.get(second.headers["Location"]).text
+    assert db.session.scalar(db.select(db.func.count(ApiKey.id))) == 1
+
+
+def test_after_some_minutes_the_key_is_gone_for_good(admin: FlaskClient) -> None:
+    address = admin.post(KEYS, data={"name": "Licenses", "environment": "production"}).headers["Location"]
+    with time_machine.travel(utcnow() + timedelta(minutes=6)):
+        answer = admin.get(address, follow_redirects=True)
+    assert 'value="km_' not in answer.text
+    assert "A key is shown only once" in answer.text
+
+
+def test_a_page_of_one_key_never_shows_another(admin: FlaskClient) -> None:
+    address = admin.post(KEYS, data={"name": "One", "environment": "production"}).headers["Location"]
+    other, _ = make_api_key()
+    handle = address.rpartition("/")[2]
+    assert 'value="km_' not in admin.get(f"{KEYS}/{other.id}/created/{handle}", follow_redirects=True).text

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from io import StringIO
 
@@ -25,7 +26,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows_of(answer: TestResponse) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(answer.text, newline="")))
+    return list(csv.DictReader(StringIO(answer.text.removeprefix("\ufeff"), newline="")))
 
 
 def test_csv_holds_what_the_filters_show(admin: FlaskClient) -> None:
@@ -38,7 +39,8 @@ def test_csv_holds_what_the_filters_show(admin: FlaskClient) -> None:
     assert [int(row["id"]) for row in rows] == [delivery.id for delivery in failed][::-1]
     assert (rows[0]["status"], rows[0]["response_code"], rows[0]["webhook"]) == ("failed", "503", "Orders")
     assert rows[0]["event_id"] == failed[-1].event.public_id
-    assert rows[0]["last_attempt_at"].endswith("+00:00")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", rows[0]["last_attempt_at"])  # as spreadsheets read it
+    assert answer.get_data().startswith(b"\xef\xbb\xbf")  # so that they read it as UTF-8
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")'])
@@ -63,7 +65,7 @@ def test_json_is_one_array(admin: FlaskClient) -> None:
 
 
 def test_an_empty_export_has_its_head(admin: FlaskClient) -> None:
-    assert admin.get(f"{LOG}/export.csv").text.strip() == ",".join(delivery_export.COLUMNS)
+    assert admin.get(f"{LOG}/export.csv").text.strip() == "\ufeff" + ",".join(delivery_export.COLUMNS)
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])

@@ -98,6 +98,20 @@ def test_what_waits_for_an_inactive_webhook_is_not_late(client: FlaskClient) -> 
     assert metrics(client)["webhooks_oldest_due_seconds",] == 0
 
 
+@pytest.mark.parametrize("held", [{"throttled_until": timedelta(minutes=1)}, {"paced_until": timedelta(seconds=-1)}])
+def test_what_waits_for_a_slow_endpoint_is_not_late(client: FlaskClient, held: dict[str, timedelta]) -> None:
+    webhook = make_webhook(**{name: utcnow() + after for name, after in held.items()})
+    make_delivery(webhook, due_at=utcnow() - timedelta(hours=1))
+    assert metrics(client)["webhooks_oldest_due_seconds",] == 0
+
+
+def test_what_waits_for_an_earlier_delivery_is_not_late(client: FlaskClient) -> None:
+    webhook = make_webhook(in_order=True)
+    make_delivery(webhook, in_order=True, due_at=utcnow() + timedelta(minutes=1))
+    make_delivery(webhook, in_order=True, due_at=utcnow() - timedelta(hours=1))
+    assert metrics(client)["webhooks_oldest_due_seconds",] == 0
+
+
 def test_metrics_work_on_an_empty_database_and_without_redis(client: FlaskClient, no_redis: None) -> None:
     found = metrics(client)
     assert (found["webhooks_redis_up",], found["webhooks_oldest_due_seconds",]) == (0, 0)

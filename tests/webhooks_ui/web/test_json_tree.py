@@ -43,3 +43,23 @@ def test_the_whole_tree_is_bounded() -> None:
     tree = fold(json.dumps(rows).encode())
     assert tree.count("<li>") <= NODES_MAX
     assert "more: see the raw text" in tree
+
+
+@pytest.mark.parametrize("literal", ["123456789012345.123456", "1e-400", "-0", "1.50", "1E400"])
+def test_numbers_are_shown_as_they_came(literal: str) -> None:
+    assert f'<span class="json-number">{literal}</span>' in fold(f'{{"n":{literal}}}'.encode())
+
+
+def test_names_that_come_twice_are_shown_twice() -> None:
+    tree = fold(b'{"a":1,"a":2}')
+    assert "2 fields" in tree
+    assert tree.count('<span class="json-name">&#34;a&#34;</span>') == 2
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_constants_that_are_no_json_are_shown_as_words(constant: str) -> None:
+    assert f'<span class="json-word">{constant}</span>' in fold(f'{{"n":{constant}}}'.encode())
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert "1 field" in fold(b'\xef\xbb\xbf{"a":[]}')

@@ -27,6 +27,7 @@ ACTIONS = {
     "webhook.deactivated": "Deactivated",
     "webhook.disabled": "Disabled automatically",
     "webhook.secret_replaced": "Secret replaced",
+    "webhook.secret_ended": "Older secret ended",
     "webhook.secret_revealed": "Secret revealed",
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
@@ -41,8 +42,8 @@ ACTIONS = {
     "settings.updated": "Saved",
     "user.created": "Created",
 }
-LABELS = {"url": "URL", "event_types": "Events", "type": "Event type"}
-UNSET = {"retry_schedule": "same as in Settings"}  # what an empty field means
+LABELS = {"url": "URL", "event_types": "Events", "type": "Event type", "in_order": "Keep the order"}
+UNSET = {"retry_schedule": "same as in Settings", "rate_limit": "none"}  # what an empty field means
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),

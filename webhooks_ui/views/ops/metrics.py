@@ -11,12 +11,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis import RedisError
 from rq import Queue, Worker
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Stats, Webhook, utcnow
-from webhooks_ui.models.delivery import PENDING, UNSETTLED
-from webhooks_ui.models.webhook import IS_SENDABLE
+from webhooks_ui.models.delivery import IN_ORDER, PENDING, UNSETTLED
+from webhooks_ui.models.webhook import IS_SENDABLE, holds_back
 from webhooks_ui.wake import QUEUE
 
 RECENT = timedelta(hours=1)
@@ -58,8 +58,11 @@ def _unsettled(connection: Connection) -> GaugeMetricFamily:
 
 
 def _oldest_due_seconds(connection: Connection) -> float:
-    first_due = select(func.min(Delivery.due_at)).where(Delivery.webhook_id == Webhook.id, PENDING).scalar_subquery()
-    query = select(first_due.label("due_at")).where(IS_SENDABLE)
+    """Return how long the oldest delivery waits that no webhook's state, pace or order holds back."""
+    pending = select(func.min(Delivery.due_at)).where(Delivery.webhook_id == Webhook.id, PENDING)
+    next_in_order = select(Delivery.due_at).where(Delivery.webhook_id == Webhook.id, IN_ORDER).order_by(Delivery.id)
+    first_due = case((Webhook.in_order, next_in_order.limit(1).scalar_subquery()), else_=pending.scalar_subquery())
+    query = select(first_due.label("due_at")).where(IS_SENDABLE, ~holds_back(utcnow()))
     due_at = connection.execute(select(func.min(query.subquery().c.due_at))).scalar()
     return max(0.0, (utcnow() - due_at).total_seconds()) if due_at else 0.0
 

@@ -17,6 +17,9 @@ LABELS = {
     "description": "Description",
     "format": "Format",
     "retry_schedule": "Retry schedule",
+    "rate_limit": "Rate limit",
+    "rate_period": "Period",
+    "in_order": "Keep the order",
     "active": "Active",
     "event_types": "Events",
 }

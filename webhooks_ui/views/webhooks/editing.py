@@ -9,6 +9,7 @@ from webhooks_ui.models import Environment, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
 from webhooks_ui.web.preferences import current_environment
 from webhooks_ui.webhooks import changes
@@ -29,10 +30,14 @@ def create() -> BaseResponse:
     if form.errors:
         return _page(form, status=422)
     with writing():
+        if address := form_tokens.begin():
+            return go(address)
         webhook = changes.create(form.fields, form.secret.data or "")
+        address = url_for("webhooks.show", webhook_id=webhook.id)
+        form_tokens.finish(address)
     session["secret_shown_once"] = webhook.id
     flash(f"{webhook.name} was created.")
-    return go(url_for("webhooks.show", webhook_id=webhook.id))
+    return go(address)
 
 
 @blueprint.get("/<int:webhook_id>/edit")

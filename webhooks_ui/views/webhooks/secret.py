@@ -5,7 +5,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
-from webhooks_ui.models import secret_box
+from webhooks_ui.models import Webhook, secret_box
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.webhooks import changes
@@ -29,13 +29,29 @@ def replace_secret(webhook_id: int) -> BaseResponse:
     hours = request.form.get("grace_hours", "0")
     if hours not in map(str, changes.GRACE_HOURS):
         raise UnprocessableEntity("The field grace_hours must be 0 or 24.")
+    try:
+        with writing():
+            webhook = changes.get(webhook_id, lock=True)
+            changes.replace_secret(webhook, secret_box.generate(), int(hours))
+    except changes.TooManySecrets as error:
+        return _answer(changes.get(webhook_id), str(error), "error")
+    return _answer(webhook, MESSAGES[int(hours)], is_new=True)
+
+
+@blueprint.post("/<int:webhook_id>/older-secrets/<secret_id>/end")
+def end_secret(webhook_id: int, secret_id: str) -> BaseResponse:
     with writing():
         webhook = changes.get(webhook_id, lock=True)
-        changes.replace_secret(webhook, secret_box.generate(), int(hours))
-    message = MESSAGES[int(hours)]
+        changes.end_secret(webhook, secret_id)
+    return _answer(webhook, "The older secret has expired. Deliveries are no longer signed with it.")
+
+
+def _answer(webhook: Webhook, message: str, kind: str = "", *, is_new: bool = False) -> BaseResponse:
+    """Answer a change of the secrets. A new one is shown in clear."""
     if wants_fragment():
-        context = {"webhook": webhook, "secret": webhook.secret, "message": message}
+        context = {"webhook": webhook, "secret": webhook.secret if is_new else None, "message": message, "kind": kind}
         return make_response(render_template("webhooks/_secret.html", **context))
-    session["secret_shown_once"] = webhook.id
-    flash(message)
+    if is_new:
+        session["secret_shown_once"] = webhook.id
+    flash(message, kind or "success")
     return go(url_for("webhooks.show", webhook_id=webhook.id, _anchor="secret"))

@@ -12,6 +12,7 @@ from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Delivery, Webhook
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.web.template_helpers import pretty_json
 from webhooks_ui.webhooks import changes
@@ -40,11 +41,15 @@ def create_test(webhook_id: int) -> BaseResponse:
             webhook, chosen, text, 422, {wrong.field.partition(".")[0]: wrong.message for wrong in error.errors}
         )
     with writing():
+        if address := form_tokens.begin():
+            return go(address)
         delivery_id = send_test(changes.get(webhook_id), event)
+        address = url_for("deliveries.show", delivery_id=delivery_id)
+        form_tokens.finish(address)
     if wants_fragment():
         return _result(db.session.get_one(Delivery, delivery_id))
     flash(f"The test event {chosen} was sent.")
-    return go(url_for("deliveries.show", delivery_id=delivery_id))
+    return go(address)
 
 
 @blueprint.get("/<int:webhook_id>/test/<int:delivery_id>")
@@ -80,10 +85,10 @@ def _read(chosen: str, text: str, environment: str) -> NewEvent:
     if chosen not in EVENT_TYPES:
         raise WrongEvent([FieldError("type", "Choose an event type from the list.")])
     try:
-        data = strict_json.loads(text.encode()) if text.strip() else EVENT_TYPES[chosen].example
+        data = strict_json.load_raw(text.encode()) if text.strip() else strict_json.raw(EVENT_TYPES[chosen].example)
     except strict_json.BrokenJson as error:
         raise WrongEvent([FieldError("data", f"{error} Correct it, or clear the field to send the example.")]) from None
-    return check_event({"type": chosen, "data": data}, environment)
+    return check_event({"type": strict_json.raw(chosen), "data": data}, environment, is_test=True)
 
 
 def _page(

@@ -1,13 +1,16 @@
 """Creating and editing a webhook."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
-from tests.support.http import HTMX
+from tests.support.http import HTMX, form_token
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, Webhook, secret_box
 
@@ -20,7 +23,7 @@ GOOD = {
 
 
 def stored() -> list[Webhook]:
-    db.session.expire_all()
+    db.session.rollback()
     return list(db.session.scalars(db.select(Webhook).order_by(Webhook.id)))
 
 
@@ -29,7 +32,7 @@ def errors(page: str) -> dict[str, str]:
     return dict(re.findall(r'id="(\w+)-error">.*?<span>(.*?)</span>', page))
 
 
-def create(client: FlaskClient, **fields: Any) -> Any:
+def create(client: FlaskClient, **fields: Any) -> TestResponse:
     return client.post("/admin/webhooks/new", data=GOOD | fields)
 
 
@@ -259,3 +262,67 @@ def test_a_duplicate_starts_with_all_but_the_secret(admin: FlaskClient) -> None:
 @pytest.mark.parametrize(("original", "status"), [("999", 404), ("9" * 30, 404), ("abc", 200), ("-1", 200)])
 def test_a_duplicate_of_nothing(admin: FlaskClient, original: str, status: int) -> None:
     assert admin.get(f"/admin/webhooks/new?copy={original}").status_code == status
+
+
+def test_a_rate_limit_and_the_order_are_saved_shown_and_recorded(admin: FlaskClient) -> None:
+    create(admin, rate_limit="5", rate_period="minute", in_order=["false", "true"])
+    (webhook,) = stored()
+    assert (webhook.rate_limit, webhook.rate_period, webhook.in_order) == (5, "minute", True)
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert "5 per minute" in page
+    assert "one request at a time" in page
+    edited = {"name": "Billing", "version": "1", "rate_limit": "", "in_order": "false"}
+    admin.post(f"/admin/webhooks/{webhook.id}/edit", data=GOOD | edited)
+    (webhook,) = stored()
+    assert (webhook.rate_limit, webhook.in_order) == (None, False)
+    entry = db.session.scalars(db.select(AuditEntry).filter_by(action="webhook.updated")).one()
+    assert entry.before == {"rate_limit": 5, "in_order": True}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "10001", "1.5", "fast", "9" * 5_000, "\u0665"])
+def test_a_rate_limit_that_makes_no_sense_is_told_once(admin: FlaskClient, limit: str) -> None:
+    answer = create(admin, rate_limit=limit)
+    if limit == "\u0665":  # int() reads it, as people in some countries write it
+        assert stored()[0].rate_limit == 5
+        return
+    assert answer.status_code == 422
+    wanted = "The rate limit must be a whole number from 1 to 10,000. Leave it empty for none."
+    assert errors(answer.text) == {"rate_limit": wanted}
+    assert stored() == []
+
+
+def test_a_form_that_is_sent_twice_makes_one_webhook(admin: FlaskClient) -> None:
+    token = form_token(admin.get("/admin/webhooks/new").text)
+    first, second = (create(admin, form_token=token) for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert len(stored()) == 1
+    assert token != form_token(admin.get("/admin/webhooks/new").text)
+
+
+def test_a_form_with_an_error_can_be_sent_again(admin: FlaskClient) -> None:
+    token = form_token(admin.get("/admin/webhooks/new").text)
+    assert create(admin, form_token=token, name="").status_code == 422
+    assert create(admin, form_token=token).status_code == 303
+    assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("token", ["", "x" * 5_000, "\0", "<b>"])
+def test_any_token_is_taken(admin: FlaskClient, token: str) -> None:
+    assert create(admin, form_token=token).status_code == 303
+
+
+def test_two_requests_of_one_form_at_the_same_time_make_one_webhook(app: Flask, admin: FlaskClient) -> None:
+    """Each waits for the other's transaction."""
+    cookie = admin.get_cookie("session")
+    assert cookie
+
+    def send(_number: int) -> int:
+        client = app.test_client()
+        client.set_cookie("session", cookie.value)
+        response = create(client, form_token="the same")
+        return response.status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(send, range(4))) == [303] * 4
+    assert len(stored()) == 1

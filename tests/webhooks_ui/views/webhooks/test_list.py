@@ -2,6 +2,8 @@
 
 import re
 from datetime import timedelta
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,6 +11,8 @@ from flask.testing import FlaskClient
 from tests.support.factories import make_webhook
 from tests.support.http import HTMX
 from webhooks_ui.models import utcnow
+
+Form = Literal["NFC", "NFD"]
 
 PAGE_SIZE = 25
 
@@ -159,3 +163,18 @@ def test_the_figures_above_the_list_filter_it(admin: FlaskClient) -> None:
 def test_a_webhook_that_is_not_there_is_a_404(admin: FlaskClient, webhook_id: str) -> None:
     assert admin.post(f"/admin/webhooks/{webhook_id}/active", data={"active": "true"}).status_code == 404
     assert admin.get(f"/admin/webhooks/{webhook_id}").status_code == 404
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_accents_are_found_in_either_way_to_write_them(admin: FlaskClient, form: Form, typed: Form) -> None:
+    make_webhook(name=normalize(form, "Café Zoë"))
+    found = admin.get("/admin/webhooks", query_string={"q": normalize(typed, "CAFÉ zoë")})
+    assert "1 webhook" in found.text
+
+
+@pytest.mark.parametrize("place", [480, 1_000, 2_000])
+def test_the_whole_url_is_searched(admin: FlaskClient, place: int) -> None:
+    make_webhook(url="https://example.com/" + "a" * place + "needle-in-a-long-url")
+    make_webhook()
+    assert "1 webhook<" in admin.get("/admin/webhooks?q=NEEDLE-in-a-long").text

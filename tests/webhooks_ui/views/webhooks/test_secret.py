@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.factories import make_webhook
+from tests.support.factories import make_webhook, older_secret
 from tests.support.http import HTMX
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db
@@ -30,7 +30,7 @@ def test_a_new_secret_ends_the_old_one_at_once(admin: FlaskClient) -> None:
     assert answer.status_code == 303
     changed = reloaded(webhook)
     assert changed.secret != old
-    assert changed.previous_secret_encrypted is None
+    assert changed.older_secrets == []
     assert changed.secret in admin.get(answer.headers["Location"]).text
 
 
@@ -40,9 +40,9 @@ def test_a_new_secret_lets_the_old_one_live_for_a_day(admin: FlaskClient) -> Non
     answer = admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "24"}, headers=HTMX)
     changed = reloaded(webhook)
     assert changed.secret in answer.text
-    assert changed.previous_secret_encrypted == old
-    assert changed.previous_secret_expires_at is not None
-    left = changed.previous_secret_expires_at - utcnow()
+    (older,) = changed.older_secrets
+    assert older["secret_encrypted"] == old
+    left = changed.secrets_in_grace[0].expires_at - utcnow()
     assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
     entry = db.session.scalars(db.select(AuditEntry)).one()
     assert entry.action == "webhook.secret_replaced"
@@ -59,14 +59,47 @@ def test_no_other_grace_is_offered(admin: FlaskClient, hours: str) -> None:
 @pytest.mark.parametrize(
     ("left", "words"),
     [
-        (timedelta(hours=23, minutes=59, seconds=30), 'another <b class="nowrap">23 h 59 min</b> (until <time'),
-        (timedelta(minutes=5, seconds=30), 'another <b class="nowrap">5 min</b>'),
+        (timedelta(hours=23, minutes=59, seconds=30), 'expires in <b class="nowrap">23 h 59 min</b> (at <time'),
+        (timedelta(minutes=5, seconds=30), 'expires in <b class="nowrap">5 min</b>'),
         (timedelta(seconds=-1), None),
     ],
 )
-def test_the_page_counts_down_the_grace_of_the_previous_secret(
+def test_the_page_counts_down_the_grace_of_an_older_secret(
     admin: FlaskClient, left: timedelta, words: str | None
 ) -> None:
-    webhook = make_webhook(previous_secret_expires_at=utcnow() + left)
+    webhook = make_webhook(older_secrets=[older_secret(left)])
     page = admin.get(f"/admin/webhooks/{webhook.id}").text
-    assert words in page if words else "The previous secret" not in page
+    assert words in page if words else "older secret" not in page
+
+
+def test_generating_twice_keeps_the_secret_that_receivers_have(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    first = webhook.secret_encrypted
+    for _ in range(2):
+        admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "24"})
+    assert [older["secret_encrypted"] for older in reloaded(webhook).older_secrets][-1] == first
+    assert admin.get(f"/admin/webhooks/{webhook.id}").text.count("End now") == 2
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_fourth_secret_in_grace_is_refused_with_the_reason(admin: FlaskClient, headers: dict[str, str]) -> None:
+    webhook = make_webhook(older_secrets=[older_secret(timedelta(hours=hours)) for hours in (3, 2, 1)])
+    address = f"/admin/webhooks/{webhook.id}/secret"
+    answer = admin.post(address, data={"grace_hours": "24"}, headers=headers, follow_redirects=True)
+    assert "End one of them first" in answer.text
+    assert reloaded(webhook).version == 1
+    assert admin.post(address, data={"grace_hours": "0"}, headers=headers).status_code in (200, 303)
+    assert len(reloaded(webhook).older_secrets) == 3
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_older_secret_is_ended_and_that_is_recorded(admin: FlaskClient, headers: dict[str, str]) -> None:
+    ended, kept = older_secret(timedelta(hours=2)), older_secret(timedelta(hours=1))
+    webhook = make_webhook(older_secrets=[ended, kept])
+    address = f"/admin/webhooks/{webhook.id}/older-secrets/{ended['id']}/end"
+    answer = admin.post(address, headers=headers, follow_redirects=True)
+    assert "The older secret has expired" in answer.text
+    assert reloaded(webhook).older_secrets == [kept]
+    assert recorded_actions() == ["webhook.secret_ended"]
+    admin.post(address)  # again: nothing happens
+    assert reloaded(webhook).older_secrets == [kept]

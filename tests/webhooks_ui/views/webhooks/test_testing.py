@@ -92,7 +92,7 @@ def test_another_type_brings_its_example_unless_the_data_was_edited(
 def test_a_test_event_may_carry_other_data(admin: FlaskClient) -> None:
     webhook = make_webhook()
     admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "license.created", "data": '{"mine": [1]}'})
-    assert b'"data":{"mine":[1]}' in db.session.scalars(db.select(Event)).one().body
+    assert b'"data":{"mine": [1]}' in db.session.scalars(db.select(Event)).one().body
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Pace: how many deliveries a worker has finished per second lately."""
+"""Throughput: how many deliveries a worker has finished per second lately."""
 
 import time
 
 AVERAGED_SECONDS = 0.2
 
 
-class Pace:
+class Throughput:
     """A moving average over the groups of results."""
 
     def __init__(self) -> None:

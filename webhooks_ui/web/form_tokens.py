@@ -1,0 +1,75 @@
+"""Form tokens: a form that is sent twice, by a double click without JavaScript, does its work once.
+
+The form has a hidden field with a random token. The first request stores it in the transaction that does the work. The
+second one waits for that, and is sent where the first one was.
+"""
+
+import secrets
+from datetime import timedelta
+
+from flask import request
+from markupsafe import Markup
+from sqlalchemy import insert, select, update
+
+from webhooks_ui.database import db, dialect
+from webhooks_ui.models import FormToken, secret_box, utcnow
+from webhooks_ui.models.form_token import TOKEN_MAX_CHARACTERS
+
+FIELD = "form_token"
+SEALED_FOR = timedelta(minutes=5)
+_TOKEN_BYTES = 16
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def field() -> Markup:
+    """Return the hidden field of a form that must work once."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, new_token())
+
+
+def token() -> str:
+    """Return the token of the form that was sent, or an empty text for a form without one."""
+    return request.form.get(FIELD, "").replace("\0", "")[:TOKEN_MAX_CHARACTERS]
+
+
+def begin() -> str | None:
+    """Claim the token of the form that was sent. Return where to go if the form was sent before.
+
+    The session owns the transaction, and ``finish`` must follow in it.
+    """
+    if not token():
+        return None
+    connection = db.session.connection()
+    row = {"token": token(), "address": "", "created_at": utcnow()}
+    claim = dialect(connection).insert(FormToken.__table__).values(row).on_conflict_do_nothing()
+    if connection.execute(claim.returning(FormToken.token)).first():
+        return None
+    return connection.scalar(select(FormToken.address).where(FormToken.token == token()))
+
+
+def finish(address: str) -> None:
+    """Keep where the browser is sent now that the form's work is done."""
+    if token():
+        db.session.connection().execute(update(FormToken).where(FormToken.token == token()).values(address=address))
+
+
+def seal(handle: str, text: str) -> None:
+    """Keep a secret for the page that the browser is sent to, for some minutes.
+
+    Args:
+        handle: the form's token, or a new one for a form that had none.
+    """
+    connection, sealed = db.session.connection(), secret_box.encrypt(text)
+    if token():
+        connection.execute(update(FormToken).where(FormToken.token == handle).values(sealed=sealed))
+    else:
+        connection.execute(insert(FormToken).values(token=handle, address="", sealed=sealed, created_at=utcnow()))
+
+
+def unseal(handle: str) -> str | None:
+    """Return what was kept under ``handle``, or ``None`` if there is nothing, or its time is over."""
+    fresh = FormToken.token == handle[:TOKEN_MAX_CHARACTERS], FormToken.created_at > utcnow() - SEALED_FOR
+    sealed = db.session.scalar(select(FormToken.sealed).where(*fresh))
+    return secret_box.decrypt(sealed) if sealed else None
