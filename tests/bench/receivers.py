@@ -44,16 +44,17 @@ def nginx() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def receiver(delay_seconds: float = 0.0, log: Path | None = None) -> Iterator[str]:
+def receiver(delay_seconds: float = 0.0, log: Path | None = None, a_second: int = 0) -> Iterator[str]:
     """Run an endpoint. Yield its URL.
 
     Args:
         delay_seconds: How long it waits before it answers. If negative, it never answers.
-        log: A file that gets a line ``id time`` for each request.
+        log: A file that gets a line ``id time`` for each request that it takes.
+        a_second: How many requests it takes in a second. It answers others with 429. 0: all.
     """
     port = free_port()
-    command = [sys.executable, "-m", "tests.bench.receivers", str(port), str(delay_seconds), str(log or os.devnull)]
-    process = subprocess.Popen(command)
+    arguments = map(str, (port, delay_seconds, log or os.devnull, a_second))
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.receivers", *arguments])
     try:
         yield _when_listening(port)
     finally:
@@ -74,11 +75,29 @@ def _when_listening(port: int) -> str:
     return f"http://127.0.0.1:{port}/hook"
 
 
+_SLOW_DOWN = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+
+
+class _Quota:
+    """Counts the requests of the present second."""
+
+    def __init__(self, a_second: int) -> None:
+        self.a_second = a_second
+        self.second, self.taken = 0, 0
+
+    def take(self) -> bool:
+        """Return True if one more request may be taken in this second."""
+        second = int(time.monotonic())
+        self.taken = self.taken + 1 if second == self.second else 1
+        self.second = second
+        return not self.a_second or self.taken <= self.a_second
+
+
 class _Endpoint(asyncio.Protocol):
     """Answers HTTP/1.1 requests that have a Content-Length."""
 
-    def __init__(self, delay: float, log: "list[str]") -> None:
-        self.delay, self.log, self.data = delay, log, b""
+    def __init__(self, delay: float, log: "list[str]", quota: "_Quota") -> None:
+        self.delay, self.log, self.quota, self.data = delay, log, quota, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -92,6 +111,9 @@ class _Endpoint(asyncio.Protocol):
             if len(rest) < length:
                 return
             self.data = rest[length:]
+            if not self.quota.take():
+                self.transport.write(_SLOW_DOWN)  # type: ignore[attr-defined]
+                continue
             self.log.append(f"{fields.get(b'webhook-id', b'-').decode()} {time.time():.6f}\n")
             if self.delay == 0:
                 self.answer()
@@ -102,10 +124,11 @@ class _Endpoint(asyncio.Protocol):
         self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")  # type: ignore[attr-defined]
 
 
-async def _serve(port: int, delay: float, path: str) -> None:
+async def _serve(port: int, delay: float, path: str, a_second: int) -> None:
     log: list[str] = []
+    quota = _Quota(a_second)
     loop = asyncio.get_running_loop()
-    await loop.create_server(lambda: _Endpoint(delay, log), "127.0.0.1", port, backlog=512)
+    await loop.create_server(lambda: _Endpoint(delay, log, quota), "127.0.0.1", port, backlog=512)
     with open(path, "a", buffering=1) as file:  # noqa: PTH123
         while True:
             await asyncio.sleep(0.1)
@@ -115,4 +138,4 @@ async def _serve(port: int, delay: float, path: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]))
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

@@ -7,6 +7,7 @@ counts.
 
 import argparse
 import contextlib
+import itertools
 import json
 import random
 import signal
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,43 +44,56 @@ BATCH = 20
 FAULT_SECONDS = 2.0
 QUIET_SECONDS = 120
 LOCK_SECONDS = 2.0
+REDIS = "valkey-server"  # in the command line of the embedded server
+IN_ORDER, THROTTLED = 0, 1  # the numbers of two webhooks
+THROTTLED_A_SECOND = 250
 
 
-Fault = Callable[[Product], None]
+MUST_BE_0 = ("lost", "failed", "out of order, where the order is kept")
+
+Fault = Callable[[Product], bool]  # returns whether there was something to hit
 
 
 def kill(words: str, number: int = signal.SIGKILL) -> Fault:
     """Return a fault that sends the signal ``number`` to a random process with ``words`` in its command line."""
 
-    def fault(product: Product) -> None:
-        if found := product.processes(words):
-            with contextlib.suppress(psutil.Error):
-                random.choice(found).send_signal(number)
+    def fault(product: Product) -> bool:
+        with contextlib.suppress(psutil.Error, IndexError):
+            random.choice(product.processes(words)).send_signal(number)
+            return True
+        return False
 
     return fault
 
 
-def flush(product: Product) -> None:
+def flush(product: Product) -> bool:
     with contextlib.suppress(RedisError):
-        product.app.extensions["redis"].flushall()
+        return bool(product.app.extensions["redis"].flushall())
+    return False
 
 
-def pause_redis(product: Product) -> None:
-    for process in product.processes("redis-server"):
+def pause_redis(product: Product) -> bool:
+    with contextlib.suppress(psutil.Error, IndexError):
+        process = product.processes(REDIS)[0]
         process.suspend()
         time.sleep(1.5)
         process.resume()
+        return True
+    return False
 
 
-def lock_database(product: Product) -> None:
+def lock_database(product: Product) -> bool:
     with contextlib.suppress(sqlite3.OperationalError):
         lock_sqlite(Path(product.environ["INSTANCE_PATH"]), LOCK_SECONDS)
+        return True
+    return False
 
 
 def restart(server: "PostgresServer") -> Fault:
-    def fault(product: Product) -> None:
+    def fault(product: Product) -> bool:
         server.stop()
         server.start()
+        return True
 
     return fault
 
@@ -89,7 +103,7 @@ FAULTS: dict[str, Fault] = {
     "SIGTERM a worker": kill("jobs.worker", signal.SIGTERM),
     "SIGKILL the scheduler": kill("jobs.scheduler"),
     "SIGKILL the web server": kill("gunicorn"),
-    "SIGKILL Redis": kill("redis-server"),
+    "SIGKILL Redis": kill(REDIS),
     "SIGKILL the supervisor": kill("supervisord"),
     "FLUSHALL": flush,
     "stop Redis for 1.5 s": pause_redis,
@@ -129,7 +143,7 @@ class Publisher(threading.Thread):
 
 
 def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pause: float) -> Counter[str]:
-    """Cause a fault every ``pause`` seconds until the publisher ends. Return how often each fault was caused."""
+    """Cause a fault every ``pause`` seconds until the publisher ends. Return how often each fault hit something."""
     done: Counter[str] = Counter()
     while publisher.is_alive():
         for name in random.sample(sorted(faults), len(faults)):
@@ -137,8 +151,7 @@ def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pa
                 break
             if product.run.poll() is not None:
                 raise RuntimeError("make run ended, although it should restart what dies")
-            faults[name](product)
-            done[name] += 1
+            done[name] += faults[name](product)
             time.sleep(pause)
     return done
 
@@ -146,7 +159,8 @@ def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pa
 def account(database: str, events: int, rate: float, pause: float = FAULT_SECONDS) -> dict[str, Any]:
     """Publish ``events`` at ``rate`` a second with a fault every ``pause`` seconds. Return the counts by name.
 
-    ``lost`` must be 0.
+    One webhook keeps the order, and the endpoint of another one takes only ``THROTTLED_A_SECOND``. ``lost``, ``failed``
+    and ``out of order`` must be 0.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
@@ -155,12 +169,15 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
             server = stack.enter_context(postgresql_server())
             url, faults = server.get_uri(), FAULTS | {"restart PostgreSQL": restart(server)}
         logs = [folder / f"received-{number}" for number in range(WEBHOOKS)]
-        endpoints = [stack.enter_context(receivers.receiver(log=log)) for log in logs]
+        endpoints = [
+            stack.enter_context(receivers.receiver(log=log, a_second=THROTTLED_A_SECOND if number == THROTTLED else 0))
+            for number, log in enumerate(logs)
+        ]
         product = Product(folder, url)
         stack.callback(product.stop)
         with product.app.app_context():
             for number, endpoint in enumerate(endpoints):
-                make_webhook(name=f"Webhook {number}", url=endpoint)
+                make_webhook(name=f"Webhook {number}", url=endpoint, in_order=number == IN_ORDER)
             _, key = make_api_key(rate_per_minute=10_000_000)
             db.session.remove()
         publisher = Publisher(product, key, events, rate)
@@ -168,12 +185,14 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
         publisher.start()
         done = bombard(product, publisher, faults, pause)
         published_in = time.monotonic() - started
-        wait_for(lambda: set(product.statuses()) <= {"delivered"}, QUIET_SECONDS, "everything is delivered")
+        wait_for(lambda: "pending" not in product.statuses(), QUIET_SECONDS, "no delivery is pending")
         quiet_after = time.monotonic() - started - published_in
         time.sleep(0.5)  # the receivers write their logs every tenth of a second
-        received = [Counter(line.split()[0] for line in log.read_text().splitlines()) for log in logs]
+        arrivals = [[line.split()[0] for line in log.read_text().splitlines()] for log in logs]
+        received = [Counter(ids) for ids in arrivals]
         with product.app.app_context():
             attempts = db.session.scalar(db.select(db.func.count(Attempt.id)))
+            throttled = db.session.scalar(db.select(db.func.count(Attempt.id)).where(Attempt.response_code == 429))
         wanted = publisher.accepted
         return {
             "database": database,
@@ -184,11 +203,20 @@ def account(database: str, events: int, rate: float, pause: float = FAULT_SECOND
             "delivered at least once": sum(len(wanted & got.keys()) for got in received),
             "duplicates": sum(sum(got.values()) - len(got) for got in received),
             "lost": sum(len(wanted - got.keys()) for got in received),
+            "failed": product.statuses().get("failed", 0),
+            "out of order, where the order is kept": inversions(arrivals[IN_ORDER]),
+            f"answers 429 of the endpoint that takes {THROTTLED_A_SECOND} a second": throttled,
             "attempts in the log": attempts,
             "seconds of faults": round(published_in),
             "quiet after seconds": round(quiet_after, 1),
             "faults": dict(done),
         }
+
+
+def inversions(arrivals: Sequence[str]) -> int:
+    """Return how many events arrived for the first time after one that was published later."""
+    numbers = [int(id.rpartition("_")[2]) for id in dict.fromkeys(arrivals)]
+    return sum(later < earlier for earlier, later in itertools.pairwise(numbers))
 
 
 def report(results: list[dict[str, Any]]) -> str:
@@ -225,7 +253,7 @@ def main() -> None:
         print(json.dumps(results[-1], indent=2), flush=True)
     if arguments.events >= EVENTS and not arguments.database:
         REPORT.write_text(report(results))
-    sys.exit(any(result["lost"] for result in results))
+    sys.exit(any(result[name] for result in results for name in MUST_BE_0))
 
 
 if __name__ == "__main__":
