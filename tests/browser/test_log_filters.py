@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import open_context, sign_in
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.models import Webhook, utcnow
@@ -82,3 +83,16 @@ def test_without_javascript_the_one_that_was_changed_counts(plain_page: Page, lo
     page.get_by_role("button", name="Search").click()
     expect(rows(page)).to_have_count(2)
     expect(page.get_by_label("Created", exact=True)).to_have_value("24h")
+
+
+def test_a_time_in_the_hour_that_comes_twice_survives_another_filter(
+    browser: Browser, base_url: str, log: Webhook
+) -> None:
+    """On 2026-10-25 the clocks in Berlin show 02:30:15 twice: at 00:30:15 and at 01:30:15 UTC."""
+    with open_context(browser, base_url, timezone_id="Europe/Berlin") as context:
+        page = context.new_page()
+        sign_in(page)
+        for hour in ("00", "01"):
+            page.goto(f"{LOG}?until=2026-10-25T{hour}:30:15Z")
+            page.get_by_label("Status").select_option("failed")
+            expect(page).to_have_url(re.compile(rf"status=failed.*until=2026-10-25T{hour}(%3A|:)30(%3A|:)15"))

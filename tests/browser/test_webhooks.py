@@ -130,7 +130,7 @@ def test_the_secret_is_revealed_and_replaced_in_place(page: Page) -> None:
     expect(page.get_by_label("Secret", exact=True)).to_have_value(secret)
     page.get_by_text("Generate new secret").first.click()
     page.get_by_role("button", name="Generate new secret").click()
-    expect(page.get_by_text("The previous secret is valid for another 23 h 59 min")).to_be_visible()
+    expect(page.get_by_text("It expires in 23 h 59 min")).to_be_visible()
     new = stored(webhook.id).secret
     assert new != secret
     expect(page.get_by_label("Secret", exact=True)).to_have_value(new)
