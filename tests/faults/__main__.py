@@ -44,11 +44,10 @@ BATCH = 20
 FAULT_SECONDS = 2.0
 QUIET_SECONDS = 120
 LOCK_SECONDS = 2.0
+TARGET_SECONDS = 10.0  # within which the product has restarted what died
 REDIS = "valkey-server"  # in the command line of the embedded server
 IN_ORDER, THROTTLED = 0, 1  # the numbers of two webhooks
 THROTTLED_A_SECOND = 250
-
-
 MUST_BE_0 = ("lost", "failed", "out of order, where the order is kept")
 
 Fault = Callable[[Product], bool]  # returns whether there was something to hit
@@ -143,7 +142,10 @@ class Publisher(threading.Thread):
 
 
 def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pause: float) -> Counter[str]:
-    """Cause a fault every ``pause`` seconds until the publisher ends. Return how often each fault hit something."""
+    """Cause a fault every ``pause`` seconds until the publisher ends. Return how often each fault hit something.
+
+    What an earlier fault has killed may not be back yet. So a fault that hits nothing is tried again for a while.
+    """
     done: Counter[str] = Counter()
     while publisher.is_alive():
         for name in random.sample(sorted(faults), len(faults)):
@@ -151,7 +153,10 @@ def bombard(product: Product, publisher: Publisher, faults: dict[str, Fault], pa
                 break
             if product.run.poll() is not None:
                 raise RuntimeError("make run ended, although it should restart what dies")
-            done[name] += faults[name](product)
+            until = time.monotonic() + TARGET_SECONDS
+            while not (hit := faults[name](product)) and time.monotonic() < until:
+                time.sleep(0.1)
+            done[name] += hit
             time.sleep(pause)
     return done
 

@@ -258,7 +258,7 @@ def test_a_wrong_option_names_its_field_once(api: Api, change: dict[str, object]
 
 
 def test_a_throttled_webhook_says_until_when(api: Api) -> None:
-    webhook = make_webhook(throttled_until=utcnow() + timedelta(minutes=5))
-    assert api.get(f"/webhooks/{webhook.id}").get_json()["throttled_until"] > utcnow().isoformat()
-    other = make_webhook(throttled_until=utcnow() - timedelta(minutes=5))
-    assert api.get(f"/webhooks/{other.id}").get_json()["throttled_until"] is None
+    waiting = make_webhook(throttled_until=utcnow() + timedelta(minutes=5)).id
+    free_again = make_webhook(throttled_until=utcnow() - timedelta(minutes=5)).id
+    assert api.get(f"/webhooks/{waiting}").get_json()["throttled_until"] > utcnow().isoformat()
+    assert api.get(f"/webhooks/{free_again}").get_json()["throttled_until"] is None
