@@ -14,6 +14,7 @@ from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod
+from webhooks_ui.webhooks.own_headers import OwnHeader, open_headers
 
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
@@ -32,6 +33,9 @@ class Target:
     interval: float | None = None  # seconds between two requests, if its rate is limited
     paced_until: datetime | None = None  # see jobs.pace
     is_probe: bool = False  # its breaker is open, and the request checks whether the endpoint is back
+    own_headers: tuple[OwnHeader, ...] = ()  # beside those of the contract, with that of the authentication
+    timeout_seconds: int | None = None  # None: as the setting says
+    retry_delays: tuple[int, ...] | None = None  # of its own schedule
 
 
 class TargetRow(NamedTuple):
@@ -46,6 +50,10 @@ class TargetRow(NamedTuple):
     rate_limit: int | None
     rate_period: str
     throttle_rate: float | None
+    headers: str  # JSON, as the next two
+    auth: str | None
+    retry_delays: str | None
+    timeout_seconds: int | None
     paced_seconds: float | None  # from now until ``paced_until``
 
 
@@ -122,6 +130,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
     older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
     try:
         keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in (row.secret_encrypted, *older))
+        own_headers = open_headers(json.loads(row.headers), json.loads(row.auth or "null"))
     except secret_box.InvalidToken:
         logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
         return {}
@@ -135,6 +144,9 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
             None if row.paced_seconds is None else now + timedelta(seconds=row.paced_seconds),
             is_probe,
+            own_headers,
+            row.timeout_seconds,
+            tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
         )
     }
 
@@ -154,7 +166,8 @@ def _target(database: Dialect) -> str:
     return f"""
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
-        webhooks.throttle_rate, {database.seconds_until("webhooks.paced_until")}
+        webhooks.throttle_rate, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
+        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, {database.seconds_until("webhooks.paced_until")}
     """
 
 

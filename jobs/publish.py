@@ -1,35 +1,26 @@
 """Publish: store events and their deliveries in one transaction, then wake the workers."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, insert, select
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db, dialect, write_transaction
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Subscription, Webhook, utcnow
-from webhooks_ui.models.webhook import IS_ON
+from webhooks_ui.events.shape import shape_text
+from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.wake import wake
+from webhooks_ui.webhooks.subscribers import subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
 
 # These statements are built once, because building a statement costs as much as running it.
-_events, _webhooks, _subscriptions = Event.__table__, Webhook.__table__.c, Subscription.__table__.c
-_SUBSCRIBERS = (
-    select(_subscriptions.event_type, _webhooks.id, _webhooks.in_order)
-    .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
-    .where(
-        _subscriptions.event_type.in_(bindparam("types", expanding=True)),
-        _webhooks.environment == bindparam("environment"),
-        IS_ON,
-    )
-)
+_events = Event.__table__
 _INSERTS: dict[Dialect, Any] = {}
 _INSERT_DELIVERIES = insert(Delivery.__table__)
 
@@ -80,21 +71,33 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
     first: dict[str, int] = {}  # of equal ids the first one counts
     for place, public_id in enumerate(ids):
         first.setdefault(public_id, place)
-    subscribers = _subscribers(connection, environment, {events[place].type for place in first.values()})
+    subscribed = subscribers(connection, environment, {events[place].type for place in first.values()})
+    receivers = {
+        public_id: [webhook for webhook in subscribed[events[place].type] if webhook.wants(events[place].data)]
+        for public_id, place in first.items()
+    }
     rows = [
-        _event_row(public_id, environment, events[place], times[place], now, len(subscribers[events[place].type]))
+        _event_row(public_id, environment, events[place], times[place], now, len(receivers[public_id]))
         for public_id, place in first.items()
     ]
     stored = connection.execute(_insert_new(connection), rows).all()
     deliveries = [
-        new_delivery(row_id, event.type, subscriber.webhook_id, environment, now, in_order=subscriber.in_order)
-        for row_id, event in ((row_id, events[first[public_id]]) for row_id, public_id in sorted(stored))
-        for subscriber in subscribers[event.type]
+        new_delivery(
+            row_id,
+            events[first[public_id]].type,
+            webhook.webhook_id,
+            environment,
+            now,
+            in_order=webhook.in_order,
+            shape=webhook.shape,
+        )
+        for row_id, public_id in sorted(stored)
+        for webhook in receivers[public_id]
     ]
     if deliveries:
         connection.execute(_INSERT_DELIVERIES, deliveries)
     bodies = {row["public_id"]: row["body"] for row in rows}
-    counts = {public_id: len(subscribers[events[first[public_id]].type]) for _, public_id in stored}
+    counts = {public_id: len(receivers[public_id]) for _, public_id in stored}
     for known in _known(connection, environment, first.keys() - counts.keys()):
         counts[known.public_id], bodies[known.public_id] = known.deliveries_count, known.body
     stored_ids = {public_id for _, public_id in stored}
@@ -123,6 +126,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
         trigger=DeliveryTrigger.TEST,
         attempts_allowed=1,
         forced=True,
+        shape=shape_text(webhook.format, webhook.fields),
     )
     delivery_id = connection.execute(insert(Delivery).returning(Delivery.id), delivery).scalar_one()
     audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": event.type})
@@ -149,22 +153,6 @@ def _event_row(
         "deliveries_count": deliveries,
         "created_at": now,
     }
-
-
-class Subscriber(NamedTuple):
-    """An active webhook that wants a type."""
-
-    webhook_id: int
-    in_order: bool
-
-
-def _subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
-    """Return the active webhooks that want each type."""
-    found: dict[str, list[Subscriber]] = defaultdict(list)
-    values = {"types": sorted(types), "environment": environment}
-    for event_type, webhook_id, in_order in connection.execute(_SUBSCRIBERS, values):
-        found[event_type].append(Subscriber(webhook_id, in_order))
-    return found
 
 
 class Known(NamedTuple):

@@ -17,8 +17,9 @@ from jobs.retry import Attempted, decide, gives_up_at
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.models import Attempt, Delivery
+from webhooks_ui.webhooks.own_headers import MASK
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result
 Time = Callable[[datetime | None], Any]
@@ -120,7 +121,7 @@ def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, t
         claimed.target.url,
         result.address,
         result.tls,
-        json.dumps(headers),
+        json.dumps({**headers, **{header.name: MASK for header in claimed.target.own_headers}}),
         result.response_code,
         json.dumps(result.response_headers),
         result.response_body,
@@ -146,7 +147,7 @@ def _delivery_row(
     claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
 ) -> tuple[Any, ...]:
     attempt = _attempted(claimed, result)
-    delays = SCHEDULES_SECONDS[claimed.target.retry_schedule or schedule]
+    delays = delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
     decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
     return (
         decision.status,

@@ -11,6 +11,7 @@ from jobs.claim import LEASE_SECONDS
 from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.database import db, write_transaction
+from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.wake import wake
@@ -19,6 +20,7 @@ SWEEP_SECONDS = 2
 CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines may differ
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
+OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 
 
@@ -68,7 +70,12 @@ def _mend(now: datetime) -> None:
     """Make due now what would wait for a time that the old clock set: leases, first attempts, probes, and pauses."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
-    impossible = or_(and_(Delivery.due_at > future, never_tried), Delivery.due_at > now + RETRY_MAX)
+    slow = select(Webhook.id).where(Webhook.retry_schedule == OWN)
+    impossible = or_(
+        and_(Delivery.due_at > future, never_tried),
+        and_(Delivery.due_at > now + RETRY_MAX, Delivery.webhook_id.not_in(slow)),
+        Delivery.due_at > now + OWN_RETRY_MAX,
+    )
     with write_transaction() as connection:
         connection.execute(update(Delivery).where(PENDING, impossible).values(due_at=now, lease_token=None))
         for column, longest in (

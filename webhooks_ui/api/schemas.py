@@ -5,7 +5,9 @@ from typing import Any
 from webhooks_ui.api.events import EVENTS_MAX
 from webhooks_ui.deliveries.filters import STATUSES
 from webhooks_ui.deliveries.outcomes import Outcome
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
+from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
+from webhooks_ui.events.selection import PATHS_MAX, Mode
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import DeliveryTrigger, Environment, WebhookFormat, WebhookStatus
 from webhooks_ui.models.webhook import (
@@ -16,6 +18,8 @@ from webhooks_ui.models.webhook import (
     RatePeriod,
 )
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
+from webhooks_ui.webhooks.options import TIMEOUT_SECONDS
+from webhooks_ui.webhooks.own_headers import HEADERS_MAX, MASK
 from webhooks_ui.webhooks.targets import URL_MAX_CHARACTERS
 
 Schema = dict[str, Any]
@@ -75,8 +79,8 @@ PUBLISHED = closed({"id": STRING, "deliveries": INTEGER | {"description": "How m
 
 RETRY_SCHEDULE: Schema = {
     "type": "string",
-    "enum": ["", *SCHEDULES_SECONDS],
-    "description": "Empty means the schedule in the settings.",
+    "enum": ["", *SCHEDULES_SECONDS, OWN],
+    "description": "Empty means the schedule in the settings. With own, retry_delays has the delays.",
 }
 RATE_LIMIT: Schema = {
     "type": ["integer", "null"],
@@ -93,6 +97,77 @@ OLDER_SECRETS = array(
     maxItems=OLDER_SECRETS_MAX,
     description="The older secrets that still sign, newest first.",
 )
+_NULL: Schema = {"type": "null"}
+RETRY_DELAYS: Schema = {
+    "type": ["array", "null"],
+    "items": {"type": "integer", "minimum": 1, "maximum": OWN_DELAY_MAX_SECONDS},
+    "minItems": 1,
+    "maxItems": OWN_DELAYS_MAX,
+    "description": "The seconds between the attempts. They are the schedule own.",
+}
+TIMEOUT: Schema = {
+    "type": ["integer", "null"],
+    "minimum": TIMEOUT_SECONDS[0],
+    "maximum": TIMEOUT_SECONDS[1],
+    "description": "For a whole request. null: as the setting REQUEST_TIMEOUT_SECONDS says.",
+}
+HEADERS = array(
+    closed({"name": STRING, "value": STRING}),
+    maxItems=HEADERS_MAX,
+    description=f"Headers of each request beside those of the contract. Answers show the values as {MASK}. "
+    "Send that back to keep a value.",
+)
+AUTH: Schema = {
+    "oneOf": [
+        _NULL,
+        closed({"type": {"const": "basic"}, "username": STRING, "password": STRING}),
+        closed({"type": {"const": "bearer"}, "token": STRING}),
+    ],
+    "description": f"The header Authorization of each request. Answers show passwords and tokens as {MASK}.",
+}
+CONDITION = closed(
+    {
+        "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
+        "operator": {"type": "string", "enum": list(Operator)},
+        "value": STRING | {"description": "For one_of, commas separate the values."},
+    },
+    ["field", "operator"],
+)
+FILTER: Schema = {
+    "oneOf": [
+        _NULL,
+        closed(
+            {
+                "match": {"type": "string", "enum": list(Match)},
+                "conditions": array(CONDITION, maxItems=CONDITIONS_MAX),
+            },
+            ["conditions"],
+        ),
+    ],
+    "description": "Only events whose data meets the conditions are sent.",
+}
+SELECTION: Schema = {
+    "oneOf": [
+        _NULL,
+        closed(
+            {
+                "mode": {"type": "string", "enum": list(Mode)},
+                "paths": array(STRING, maxItems=PATHS_MAX),
+                "extra": {"type": "object", "description": "Fields that are added to the data."},
+            },
+            [],
+        ),
+    ],
+    "description": "Which fields of the data are sent.",
+}
+_OPTIONS: Schema = {
+    "retry_delays": RETRY_DELAYS,
+    "timeout_seconds": TIMEOUT,
+    "headers": HEADERS,
+    "auth": AUTH,
+    "filter": FILTER,
+    "fields": SELECTION,
+}
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
     "url": {
@@ -109,6 +184,7 @@ _SETTABLE: Schema = {
     "rate_limit": RATE_LIMIT,
     "rate_period": RATE_PERIOD,
     "in_order": IN_ORDER,
+    **_OPTIONS,
     "secret": STRING
     | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
     "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},
@@ -132,6 +208,7 @@ WEBHOOK = closed(
         "rate_limit": RATE_LIMIT,
         "rate_period": RATE_PERIOD,
         "in_order": IN_ORDER,
+        **_OPTIONS,
         "throttled_until": MAYBE_TIME
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,

@@ -4,12 +4,16 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from webhooks_ui.api.webhook_options import WrongOptions, read_options
+from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.events import strict_json
 from webhooks_ui.forms.webhook import WebhookForm
+from webhooks_ui.models import Webhook
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 
 STRING, BOOLEAN, STRINGS, NUMBER = "a string", "true or false", "an array of strings", "a whole number or null"
+OPTION = "an option"  # see webhook_options
 FIELDS = {
     "name": STRING,
     "url": STRING,
@@ -18,6 +22,12 @@ FIELDS = {
     "active": BOOLEAN,
     "format": STRING,
     "retry_schedule": STRING,
+    "retry_delays": OPTION,
+    "timeout_seconds": NUMBER,
+    "headers": OPTION,
+    "auth": OPTION,
+    "filter": OPTION,
+    "fields": OPTION,
     "rate_limit": NUMBER,
     "rate_period": STRING,
     "in_order": BOOLEAN,
@@ -34,21 +44,22 @@ def read_new(body: Any, environment: str) -> dict[str, Any]:
         Problem: 422, with an entry per missing, unknown or wrong field.
     """
     missing = {name: "This field is missing." for name in REQUIRED if isinstance(body, dict) and name not in body}
-    given = _read(body, environment, missing)
+    given = _read(body, environment, missing, None)
     return {"description": "", "active": True, "format": "json", "secret": ""} | given | {"environment": environment}
 
 
-def read_changes(body: Any, environment: str) -> tuple[dict[str, Any], int | None]:
-    """Return the columns that change, perhaps with ``secret``, and the version that the caller read, if given.
+def read_changes(body: Any, webhook: Webhook) -> tuple[dict[str, Any], int | None]:
+    """Return the columns of ``webhook`` that change, perhaps with ``secret``, and the version that the caller read.
 
     Raises:
         Problem: 422, with an entry per unknown or wrong field.
     """
     if not isinstance(body, dict) or "version" not in body:
-        return _read(body, environment, {}), None
+        return _read(body, webhook.environment, {}, webhook), None
     version = body["version"]
     wrong = {} if type(version) is int else {"version": "The version is a whole number."}
-    return _read({name: value for name, value in body.items() if name != "version"}, environment, wrong), version
+    sent = {name: value for name, value in body.items() if name != "version"}
+    return _read(sent, webhook.environment, wrong, webhook), version
 
 
 def read_rotation(body: Any) -> tuple[str, int]:
@@ -76,24 +87,42 @@ def read_rotation(body: Any) -> tuple[str, int]:
     return secret, hours
 
 
-def _read(body: Any, environment: str, wrong: dict[str, str]) -> dict[str, Any]:
+def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | None) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
     for name, value in body.items():
         if name not in FIELDS:
             wrong[strict_json.shortened(name)] = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
-        elif not _is(FIELDS[name], value):
+        elif FIELDS[name] != OPTION and not _is(FIELDS[name], value):
             wrong[name] = f"This field is {FIELDS[name]}."
         elif found := strict_json.unsendable_value(value):
             wrong[f"{name}{found[0]}"] = found[1]
     if body.get("environment", environment) != environment:
         wrong["environment"] = f"The API key is for {environment}. Leave this field out."
     given = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}
-    values, messages = _check_with_form(given)
+    chosen = {name: value for name, value in given.items() if FIELDS[name] == OPTION}
+    values, messages = _check_with_form({name: value for name, value in given.items() if name not in chosen})
+    types = values.get("event_types", stored.event_types if stored else [])
+    try:
+        values |= read_options(chosen, stored, types)
+    except WrongOptions as error:
+        messages |= error.errors
+    messages |= _wrong_schedule(values, stored)
     if wrong := wrong | messages:
         errors = [field_error(name, message) for name, message in wrong.items()]
         raise Problem(422, "Nothing was saved: see errors.", errors)
     return values
+
+
+def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str, str]:
+    """Return an error if the schedule is the webhook's own and has no delays. Forget delays of another schedule."""
+    if "retry_schedule" not in values:
+        return {}
+    if values["retry_schedule"] != OWN:
+        values["retry_delays"] = None
+    elif not values.get("retry_delays", stored.retry_delays if stored else None):
+        return {"retry_delays": f"With the schedule {OWN}, send the delays in seconds, such as [10, 60, 300]."}
+    return {}
 
 
 def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from jobs.publish import send_test
+from webhooks_ui.api import webhook_options
 from webhooks_ui.api.body import read_json, read_members, read_object
 from webhooks_ui.api.keys import caller
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
@@ -56,9 +57,11 @@ def create() -> tuple[Response, int, dict[str, str]]:
 def update(webhook_id: int) -> Response:
     """Change the fields that were sent."""
     body = read_json()
-    _get(webhook_id)
+    webhook = _get(webhook_id)
+    _ = webhook.event_types  # read while it may be
+    db.session.expunge(webhook)
     release()  # no transaction is open while the URL's host is looked up
-    fields, version_seen = read_changes(body, caller().environment)
+    fields, version_seen = read_changes(body, webhook)
     secret = fields.pop("secret", "")
     with writing():
         webhook = _get(webhook_id, lock=True)
@@ -144,6 +147,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "events": webhook.event_types,
         "format": webhook.format,
         "retry_schedule": webhook.retry_schedule or "",
+        **webhook_options.as_json(webhook),
         "rate_limit": webhook.rate_limit,
         "rate_period": webhook.rate_period,
         "in_order": webhook.in_order,

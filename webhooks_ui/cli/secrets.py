@@ -1,5 +1,7 @@
 """``flask secrets``: re-encrypts the signing secrets after a change of key."""
 
+from collections.abc import Mapping
+
 import click
 from flask import current_app
 
@@ -39,11 +41,15 @@ def rotate_key() -> None:
     while True:
         with writing():
             batch = _rotate_batch(last_id)
-            rotated += sum(1 + len(webhook.older_secrets) for webhook in batch)
+            rotated += sum(map(_count, batch))
             last_id = batch[-1].id if batch else last_id
         if not batch:
             break
     click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
+
+
+def _count(webhook: Webhook) -> int:
+    return 1 + len(webhook.older_secrets) + len(webhook.headers) + bool(webhook.auth)
 
 
 def _rotate_batch(last_id: int) -> list[Webhook]:
@@ -53,13 +59,17 @@ def _rotate_batch(last_id: int) -> list[Webhook]:
     for webhook in batch:
         try:
             webhook.secret_encrypted = secret_box.rotate(webhook.secret_encrypted)
-            webhook.older_secrets = [
-                older | {"secret_encrypted": secret_box.rotate(older["secret_encrypted"])}
-                for older in webhook.older_secrets
-            ]
+            webhook.older_secrets = [_rotated(older) for older in webhook.older_secrets]
+            webhook.headers = [_rotated(header) for header in webhook.headers]
+            webhook.auth = _rotated(webhook.auth) if webhook.auth else None
         except secret_box.InvalidToken:
             raise click.ClickException(
-                f"None of ENCRYPTION_KEYS can decrypt the secret of webhook {webhook.id} ({webhook.name}). "
-                "Add the key that encrypted it, and run this command again. Keep all other keys until then."
+                f"None of ENCRYPTION_KEYS can decrypt the secrets of webhook {webhook.id} ({webhook.name}). "
+                "Add the key that encrypted them, and run this command again. Keep all other keys until then."
             ) from None
     return batch
+
+
+def _rotated(entry: Mapping[str, str]) -> dict[str, str]:
+    """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
+    return {name: secret_box.rotate(value) if name.endswith("_encrypted") else value for name, value in entry.items()}

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import ADVICE, Outcome, explain
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
 from webhooks_ui.models.delivery import IN_ORDER
@@ -39,7 +39,7 @@ def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
 def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
     """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
-    planned = delivery.attempts_allowed or len(SCHEDULES_SECONDS[schedule])
+    planned = delivery.attempts_allowed or len(delays_of(schedule, delivery.webhook.retry_delays))
     return planned + delivery.throttled_count
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Select, exists, func, insert, select
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.conditions import Filter
+from webhooks_ui.events.shape import shape_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.webhook import IS_LIVE
 
@@ -26,10 +29,18 @@ class Missed:
     event_types: tuple[str, ...]
     since: str  # ISO 8601 with a time zone
     until: str  # ISO 8601 with a time zone
+    filter: Mapping[str, Any] | None = None  # as ``Webhook.filter``. Events that it keeps back aren't among them
 
     @classmethod
-    def of(cls, webhook: Webhook, since: datetime, until: datetime) -> "Missed":
-        return cls(webhook.id, webhook.environment, tuple(webhook.event_types), since.isoformat(), until.isoformat())
+    def of(cls, webhook: Webhook, since: datetime, until: datetime, *, kept_back: bool = False) -> "Missed":
+        """Return the events that the webhook missed in a time range.
+
+        Args:
+            kept_back: whether those that its filter keeps back are among them.
+        """
+        filter = None if kept_back else webhook.filter
+        times = since.isoformat(), until.isoformat()
+        return cls(webhook.id, webhook.environment, tuple(webhook.event_types), *times, filter)
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Missed":
@@ -53,9 +64,10 @@ def next_missed(missed: Missed, place: int, end: int, limit: int) -> tuple[list[
     The next place is ``None`` once ``end`` is reached.
     """
     window = min(place + WINDOW_EVENTS, end)
-    events = [(row.id, row.type) for row in db.session.execute(_query(missed, place, window).limit(limit))]
-    if len(events) == limit:
-        return events, events[-1][0]
+    rows = db.session.execute(_query(missed, place, window).limit(limit)).all()
+    events = [(row.id, row.type) for row in rows if _passes(missed, row.id)]
+    if len(rows) == limit:
+        return events, rows[-1].id
     return events, window if window < end else None
 
 
@@ -69,7 +81,10 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
             return total, False
         window = min(place + WINDOW_EVENTS, end)
         found = _query(missed, place, window).order_by(None).subquery()
-        total += db.session.scalar(select(func.count()).select_from(found)) or 0
+        if missed.filter is None:
+            total += db.session.scalar(select(func.count()).select_from(found)) or 0
+        else:
+            total += sum(_passes(missed, id) for id in db.session.scalars(select(found.c.id)).all())
         place = window
     return total, True
 
@@ -77,7 +92,11 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
 def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
     """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
     # The lock makes another transaction that does the same for this webhook wait for our commit.
-    alive = select(Webhook.in_order).where(Webhook.id == missed.webhook_id, IS_LIVE).with_for_update(key_share=True)
+    alive = (
+        select(Webhook.in_order, Webhook.format, Webhook.fields)
+        .where(Webhook.id == missed.webhook_id, IS_LIVE)
+        .with_for_update(key_share=True)
+    )
     if not events or (webhook := connection.execute(alive).first()) is None:
         return 0
     ids = [event_id for event_id, _ in events]
@@ -93,6 +112,7 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
             now,
             trigger=DeliveryTrigger.MISSED,
             in_order=webhook.in_order,
+            shape=shape_text(webhook.format, webhook.fields),
         )
         for id, type in events
         if id not in there
@@ -100,6 +120,15 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
     if rows:
         connection.execute(insert(Delivery), rows)
     return len(rows)
+
+
+def _passes(missed: Missed, event_id: int) -> bool:
+    """Return True if the filter lets the event pass. Bodies are read one by one, because each may be large."""
+    filter = Filter.parse(missed.filter)
+    if filter is None:
+        return True
+    body = db.session.scalar(select(Event.body).where(Event.id == event_id))
+    return body is not None and filter.passes(strict_json.load_members(body)["data"].value)
 
 
 def _query(missed: Missed, place: int, window: int) -> Select[int, str]:

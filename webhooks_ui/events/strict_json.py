@@ -97,6 +97,16 @@ def raw(value: Any) -> Raw:
     return Raw(value, render(value))
 
 
+def render_literally(value: Any) -> str:
+    """Return the JSON of a value that was read. Each ``Number`` is written as it came."""
+    if isinstance(value, dict):
+        members = (f"{render(name)}:{render_literally(child)}" for name, child in value.items())
+        return "{" + ",".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(render_literally, value)) + "]"
+    return value.literal if isinstance(value, Number) else render(value)
+
+
 def unsendable(raw: Raw) -> tuple[str, str] | None:
     """Return the path of the first thing in a value that no receiver could read, and a sentence about it."""
     nestings = raw.text.count("{") + raw.text.count("[")

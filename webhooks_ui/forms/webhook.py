@@ -16,9 +16,10 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, describe
+from webhooks_ui.deliveries.schedules import OWN, SCHEDULES_SECONDS, describe
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.targets import TargetError, check_url
@@ -67,11 +68,11 @@ def _no_control_characters(allowed: str = "") -> Any:
 
 def _values(webhook: Webhook) -> dict[str, Any]:
     names = (*KEPT, "rate_limit")
-    values = {name: getattr(webhook, name) for name in names}
+    values = {name: getattr(webhook, name) for name in names} | values_of(webhook)
     return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
 
 
-class WebhookForm(Form):
+class WebhookForm(OptionFields):
     name = StringField(
         "Name",
         [
@@ -109,6 +110,7 @@ class WebhookForm(Form):
         choices=[
             SelectChoice("", "Same as in Settings"),
             *(SelectChoice(name, name.capitalize()) for name in SCHEDULES_SECONDS),
+            SelectChoice(OWN, "Its own delays"),
         ],
         default="",
         validate_choice=False,
@@ -123,15 +125,21 @@ class WebhookForm(Form):
     in_order = SwitchField("Keep the order", default=False)
     version = HiddenField()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        basic = [name for name in self._fields if name in vars(WebhookForm)]  # they come first on the page
+        self._fields: dict[str, Field] = {name: self._fields[name] for name in [*basic, *self._fields]}
+
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookForm":
         """Make the form for ``webhook``. Fields of the request replace the stored values."""
-        return cls(data=_values(webhook) | {"version": str(webhook.version)})
+        return cls(data=_values(webhook) | {"version": str(webhook.version)}, stored_auth=webhook.auth)
 
     @classmethod
     def copy_of(cls, webhook: Webhook) -> "WebhookForm":
         """Make the form for a copy of ``webhook``, with a new secret."""
-        return cls(formdata=None, data=_values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"})
+        copied = _values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"}
+        return cls(formdata=None, data=copied, stored_auth=webhook.auth)
 
     def validate_url(self, field: Field) -> None:
         try:
@@ -162,16 +170,25 @@ class WebhookForm(Form):
             raise ValidationError("The format must be json.")
 
     def validate_retry_schedule(self, field: Field) -> None:
-        if field.data and field.data not in SCHEDULES_SECONDS:
-            raise ValidationError(f"The retry schedule must be {' or '.join(SCHEDULES_SECONDS)}, or empty.")
+        if field.data and field.data not in (*SCHEDULES_SECONDS, OWN):
+            raise ValidationError(f"The retry schedule must be {', '.join(SCHEDULES_SECONDS)} or {OWN}, or empty.")
+
+    def validate_retry_delays(self, field: Field) -> None:
+        if self.retry_schedule.data == OWN and (wrong := wrong_delays(field.data or "")):
+            raise ValidationError(wrong)
 
     def validate_rate_period(self, field: Field) -> None:
         if field.data not in tuple(RatePeriod):
             raise ValidationError(f"The period must be {' or '.join(RatePeriod)}.")
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
         """Return the values of the columns, and the event types sorted by name, as ``webhooks.changes`` takes them."""
         names = (*KEPT, "rate_limit")
-        values = {name: self.data[name] for name in names} | {"retry_schedule": self.retry_schedule.data or None}
-        return values | {"event_types": sorted(set(self.events.data or []))}
+        schedule = self.retry_schedule.data or None
+        return (
+            {name: self.data[name] for name in names}
+            | self.option_columns
+            | {"retry_schedule": schedule, "retry_delays": self.own_delays if schedule == OWN else None}
+            | {"event_types": sorted(set(self.events.data or []))}
+        )

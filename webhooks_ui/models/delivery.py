@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, false, text
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webhooks_ui.database import db
@@ -60,6 +60,7 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     )  # of the attempts, those told to slow down
     give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None means that its age decides
     in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its webhook, while it is pending
+    shape: Mapped[str | None] = mapped_column(Text)  # what each attempt makes of the event's body: see events.shape
 
     # The last attempt
     response_code: Mapped[int | None] = mapped_column()

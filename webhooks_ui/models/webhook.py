@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, false, func, or_, text
@@ -117,7 +117,16 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     # Newest first: ``id``, ``secret_encrypted`` and ``expires_at`` of each
     older_secrets: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
 
+    # ``name`` and ``value_encrypted`` of each
+    headers: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
+    # ``kind``, ``username`` and ``secret_encrypted``
+    auth: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    filter: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.conditions.Filter
+    fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.selection
+
     retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None means the schedule in the settings
+    retry_delays: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))  # seconds, of its own schedule
+    timeout_seconds: Mapped[int | None] = mapped_column()  # None means REQUEST_TIMEOUT_SECONDS
 
     rate_limit: Mapped[int | None] = mapped_column()  # requests in each ``rate_period``. None: as many as go
     rate_period: Mapped[str] = mapped_column(String(8), default=RatePeriod.SECOND, server_default="second")

@@ -18,6 +18,8 @@ from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhoo
 from webhooks_ui.models.delivery import GIVEN_UP
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX
 from webhooks_ui.wake import wake
+from webhooks_ui.webhooks.option_words import shown
+from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
 
 GRACE_HOURS = (0, 24)  # that the page offers
 GRACE_HOURS_MAX = 7 * 24  # that the API takes
@@ -28,6 +30,12 @@ FIELDS = (
     "description",
     "format",
     "retry_schedule",
+    "retry_delays",
+    "timeout_seconds",
+    "headers",
+    "auth",
+    "filter",
+    "fields",
     "rate_limit",
     "rate_period",
     "in_order",
@@ -68,9 +76,23 @@ def fields_of(webhook: Webhook) -> dict[str, Any]:
     return {name: getattr(webhook, name) for name in FIELDS}
 
 
-def create(fields: dict[str, Any], secret: str = "") -> Webhook:
-    """Add a webhook with these ``FIELDS``. Generate a secret if ``secret`` is empty."""
-    webhook = Webhook(**fields, secret=secret or secret_box.generate())
+def sealed(fields: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
+    """Return ``fields`` with encrypted headers and authentication."""
+    ready = dict(fields)
+    if "headers" in fields:
+        ready["headers"] = seal_headers(fields["headers"], stored.headers if stored else ())
+    if "auth" in fields:
+        ready["auth"] = seal_auth(fields["auth"], stored.auth if stored else None)
+    return ready
+
+
+def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None) -> Webhook:
+    """Add a webhook with these ``FIELDS``. Generate a secret if ``secret`` is empty.
+
+    Args:
+        like: the webhook whose headers and authentication are kept where ``fields`` has ``MASK``.
+    """
+    webhook = Webhook(**sealed(fields, like), secret=secret or secret_box.generate())
     db.session.add(webhook)
     db.session.flush()
     _record("created", webhook, after=fields_of(webhook))
@@ -80,7 +102,7 @@ def create(fields: dict[str, Any], secret: str = "") -> Webhook:
 def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
     """Set ``fields`` of the webhook. Replace its secret unless ``secret`` is empty."""
     before = fields_of(webhook)
-    for name, value in fields.items():
+    for name, value in sealed(fields, webhook).items():
         setattr(webhook, name, value)
     after = fields_of(webhook)
     if before != after:
@@ -186,4 +208,5 @@ def _touch(webhook: Webhook) -> None:
 def _record(
     what: str, webhook: Webhook, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
 ) -> None:
+    before, after = (shown(before) if before else before, shown(after, before) if after else after)
     audit.record(f"webhook.{what}", "webhook", webhook.id, webhook.name, before, after)

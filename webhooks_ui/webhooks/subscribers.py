@@ -1,21 +1,86 @@
-"""Says why an event goes to no webhook."""
+"""Who gets an event: the active webhooks of its environment that want its type and whose filter lets it pass."""
 
-from sqlalchemy import func, select
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from webhooks_ui.database import db
+from webhooks_ui.events.conditions import Filter
+from webhooks_ui.events.shape import shape_text
 from webhooks_ui.models import Subscription, Webhook
 from webhooks_ui.models.webhook import IS_LIVE, IS_ON
 
+# Built once, because building a statement costs as much as running it
+_webhooks, _subscriptions = Webhook.__table__.c, Subscription.__table__.c
+_SUBSCRIBERS = (
+    select(
+        _subscriptions.event_type,
+        _webhooks.id,
+        _webhooks.in_order,
+        cast(_webhooks.filter, Text),
+        _webhooks.format,
+        cast(_webhooks.fields, Text),
+    )
+    .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
+    .where(
+        _subscriptions.event_type.in_(bindparam("types", expanding=True)),
+        _webhooks.environment == bindparam("environment"),
+        IS_ON,
+    )
+)
+
+
+class Subscriber(NamedTuple):
+    """An active webhook that wants a type."""
+
+    webhook_id: int
+    in_order: bool
+    filter: Filter | None
+    shape: str | None  # of its deliveries, see events.shape
+
+    def wants(self, data: Mapping[str, Any]) -> bool:
+        """Return True if its filter lets an event with this data pass."""
+        return self.filter is None or self.filter.passes(data)
+
+
+def subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
+    """Return the active webhooks that want each type."""
+    found: dict[str, list[Subscriber]] = defaultdict(list)
+    values = {"types": sorted(types), "environment": environment}
+    for event_type, webhook_id, in_order, filter, format, fields in connection.execute(_SUBSCRIBERS, values):
+        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), _shape(format, fields)))
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _filter(stored: str | None) -> Filter | None:
+    return Filter.parse(json.loads(stored)) if stored else None
+
+
+@lru_cache(maxsize=1_024)
+def _shape(format: str, fields: str | None) -> str | None:
+    return shape_text(format, json.loads(fields) if fields else None)
+
 
 def why_nobody(environment: str, event_type: str) -> str:
-    """Return the reason why no webhook gets an event of this type, or "" if one does."""
+    """Return the reason why no webhook gets an event of this type, or "" if one may."""
     webhooks = select(func.count()).select_from(Webhook).where(Webhook.environment == environment, IS_LIVE)
     subscribed = webhooks.where(Webhook.subscriptions.any(Subscription.event_type == event_type))
-    if db.session.scalar(subscribed.where(IS_ON)):
+    active = subscribed.where(IS_ON)
+    if db.session.scalar(active.where(Webhook.filter.is_(None))):
         return ""
+    if filtered := db.session.scalar(active):
+        return f"{_webhooks_are(filtered, 'active subscribed')} filtering it out."
     if inactive := db.session.scalar(subscribed):
-        webhook = "The only subscribed webhook is" if inactive == 1 else f"All {inactive:,} subscribed webhooks are"
-        return f"{webhook} inactive."
+        return f"{_webhooks_are(inactive, 'subscribed')} inactive."
     if db.session.scalar(webhooks):
         return f"No webhook in {environment} is subscribed to {event_type}."
     return f"There is no webhook in {environment}."
+
+
+def _webhooks_are(count: int, kind: str) -> str:
+    return f"The only {kind} webhook is" if count == 1 else f"All {count:,} {kind} webhooks are"

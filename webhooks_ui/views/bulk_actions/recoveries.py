@@ -48,12 +48,21 @@ def send_missed(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
         return _form(webhook, "missed", WRONG_TIME), 422
     if since >= until:
         return _form(webhook, "missed", WRONG_ORDER), 422
-    missed = Missed.of(webhook, since, until)
+    everything = Missed.of(webhook, since, until, kept_back=True)
+    missed = everything if request.form.get("kept_back") == "1" else Missed.of(webhook, since, until)
     if request.form.get("confirm") == "1":
         return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_to_send_missed(missed).id))
     count, complete = count_missed(missed, COUNT_SECONDS)
+    all_count, all_complete = count_missed(everything, COUNT_SECONDS) if webhook.filter else (count, complete)
     return render_template(
-        "recoveries/confirm_missed.html", webhook=webhook, since=since, until=until, count=count, complete=complete
+        "recoveries/confirm_missed.html",
+        webhook=webhook,
+        since=since,
+        until=until,
+        count=count,
+        complete=complete,
+        kept_back=all_count - count if complete and all_complete else None,
+        all_count=all_count,
     )
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from webhooks_ui.database import db
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
-from webhooks_ui.webhooks.changes import fields_of
+from webhooks_ui.webhooks.changes import fields_of, sealed
+from webhooks_ui.webhooks.option_words import shown
 
 LABELS = {
     "name": "Name",
@@ -17,6 +18,12 @@ LABELS = {
     "description": "Description",
     "format": "Format",
     "retry_schedule": "Retry schedule",
+    "retry_delays": "Delays of its own schedule",
+    "timeout_seconds": "Timeout in seconds",
+    "headers": "Headers",
+    "auth": "Authentication",
+    "filter": "Filter",
+    "fields": "Fields of data",
     "rate_limit": "Rate limit",
     "rate_period": "Period",
     "in_order": "Keep the order",
@@ -34,7 +41,8 @@ class Difference:
 
 def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
     """Return the fields whose sent value differs from the stored one."""
-    stored, sent = fields_of(webhook), form.fields
+    before = fields_of(webhook)
+    stored, sent = shown(before), shown(sealed(form.columns, webhook), before)
     return [
         Difference(label, _text(stored[name]), _text(sent[name]))
         for name, label in LABELS.items()
@@ -56,4 +64,4 @@ def last_change(webhook: Webhook) -> AuditEntry | None:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value or "")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")

@@ -32,7 +32,7 @@ def create() -> BaseResponse:
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        webhook = changes.create(form.fields, form.secret.data or "")
+        webhook = changes.create(form.columns, form.secret.data or "")
         address = url_for("webhooks.show", webhook_id=webhook.id)
         form_tokens.finish(address)
     session["secret_shown_once"] = webhook.id
@@ -55,7 +55,7 @@ def update(webhook_id: int) -> BaseResponse:
         webhook = changes.get(webhook_id, lock=True)
         is_current = form.version.data == str(webhook.version)
         if is_current:
-            changes.edit(webhook, form.fields, form.secret.data or "")
+            changes.edit(webhook, form.columns, form.secret.data or "")
     if not is_current:
         return _conflict(form, webhook)
     flash(f"{webhook.name} was saved.")

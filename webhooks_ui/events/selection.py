@@ -1,0 +1,88 @@
+"""Which fields of an event's data a webhook gets: some left out, some kept, and fixed ones added. Pure.
+
+A path is dotted, such as ``customer.email``. It leads into lists, too: ``items.email`` means the email of every item,
+so that no personal data stays behind.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+PATHS_MAX = 50
+EXTRA_MAX_BYTES = 4 * 1024
+
+Tree = dict[str, "Tree"]  # an empty one: all that is below
+
+
+class Mode(StrEnum):
+    LEAVE_OUT = "leave_out"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a webhook gets of the data. ``extra`` is added at the top of ``data``, and replaces fields of that name."""
+
+    mode: Mode = Mode.LEAVE_OUT
+    paths: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any] | None) -> "Selection | None":
+        """Return the selection that ``as_json`` describes."""
+        return cls(Mode(stored["mode"]), tuple(stored["paths"]), stored["extra"]) if stored else None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"mode": str(self.mode), "paths": list(self.paths), "extra": dict(self.extra)}
+
+    def of(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is sent of ``data``, with its values as they are."""
+        tree = _tree(self.paths)
+        if self.mode is Mode.KEEP:
+            kept = _kept(data, tree) if tree else {}
+        else:
+            kept = _left(data, tree) if tree else dict(data)
+        return {**kept, **self.extra}
+
+
+def _tree(paths: Iterable[str]) -> Tree:
+    root: Tree = {}
+    whole: set[int] = set()  # the ids of subtrees that a shorter path names
+    for path in sorted(paths, key=lambda path: path.count(".")):
+        tree = root
+        for name in path.split("."):
+            if id(tree) in whole:
+                break
+            tree = tree.setdefault(name, {})
+        else:
+            whole.add(id(tree))
+    return root
+
+
+def _left(value: Any, tree: Tree) -> Any:
+    """Return the value without what the tree names."""
+    if isinstance(value, list):
+        return [_left(item, tree) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: _left(child, tree[name]) if name in tree else child
+        for name, child in value.items()
+        if name not in tree or tree[name]
+    }
+
+
+def _kept(value: Any, tree: Tree) -> Any:
+    """Return what the tree names of the value."""
+    if not tree:
+        return value
+    if isinstance(value, list):
+        return [_kept(item, tree) for item in value if isinstance(item, dict | list)]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: _kept(child, tree[name])
+        for name, child in value.items()
+        if name in tree and (not tree[name] or isinstance(child, dict | list))
+    }

@@ -1,0 +1,220 @@
+"""The fields of a webhook's options: headers, authentication, filter, fields of data, timeout and own retry delays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wtforms import Field, PasswordField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import ValidationError
+
+from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
+from webhooks_ui.events.selection import Mode, Selection
+from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.webhooks import options
+from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind, OwnHeader, wrong_auth, wrong_headers
+
+ROW = ("condition_field", "condition_operator", "condition_value")
+
+
+class HeadersField(TextAreaField):  # type: ignore[misc]
+    """Headers, a line each. The stored values are shown as ``MASK``. A line that still has it keeps the value."""
+
+    data: list[OwnHeader]
+
+    def process_data(self, value: Sequence[Mapping[str, str]] | None) -> None:
+        self.stored = value or ()
+        self.data = [OwnHeader(header["name"], MASK) for header in self.stored]
+        self.typed: str | None = None
+
+    def process_formdata(self, values: list[str]) -> None:
+        if not values:
+            return
+        self.typed = values[-1]
+        lines = filter(None, (line.strip() for line in self.typed.splitlines()))
+        pairs = (line.partition(":") for line in lines)
+        self.data = [OwnHeader(name.strip(), value.strip()) for name, _, value in pairs]
+
+    def _value(self) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in self.data) if self.typed is None else self.typed
+
+
+class ConditionsField(Field):  # type: ignore[misc]
+    """Conditions, a row of three inputs each. ``data`` has those whose row isn't empty."""
+
+    data: list[dict[str, str]]
+
+    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
+        self.process_errors: list[str] = []
+        self.data = list(data or ())
+        if formdata is not None and ROW[0] in formdata:
+            columns = [[value.strip() for value in formdata.getlist(name)] for name in ROW]
+            rows = zip(*(column + [""] * (len(columns[0]) - len(column)) for column in columns), strict=False)
+            self.data = [
+                {"field": field, "operator": operator or Operator.EQUALS, "value": value}
+                for field, operator, value in rows
+                if field or value
+            ]
+
+
+class OptionFields(Form):
+    headers = HeadersField("Headers")
+    auth_kind = SelectField(
+        "Authentication",
+        choices=[
+            SelectChoice("", "None"),
+            SelectChoice(AuthKind.BASIC, "Basic: user name and password"),
+            SelectChoice(AuthKind.BEARER, "Bearer token"),
+        ],
+        default="",
+        validate_choice=False,
+    )
+    auth_username = StringField("User name")
+    auth_secret = PasswordField("Password or token")
+    filter_match = SelectField(
+        "Which of them must hold",
+        choices=[SelectChoice(Match.ALL, "All of these must hold"), SelectChoice(Match.ANY, "Any of these must hold")],
+        default=Match.ALL,
+        validate_choice=False,
+    )
+    conditions = ConditionsField("Conditions")
+    fields_mode = SelectField(
+        "Data",
+        choices=[
+            SelectChoice("", "Send all of it"),
+            SelectChoice(Mode.LEAVE_OUT, "Leave out these fields"),
+            SelectChoice(Mode.KEEP, "Send only these fields"),
+        ],
+        default="",
+        validate_choice=False,
+    )
+    fields_paths = TextAreaField("Fields")
+    fields_extra = TextAreaField("Fields to add")
+    timeout_seconds = WholeNumberField(
+        "Timeout in seconds", *options.TIMEOUT_SECONDS, options.WRONG_TIMEOUT, optional=True
+    )
+    retry_delays = StringField("Delays of its own schedule")
+
+    def __init__(self, *args: Any, stored_auth: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored_auth = stored_auth
+
+    def validate_headers(self, field: HeadersField) -> None:
+        if wrong := wrong_headers(field.data, field.stored):
+            raise ValidationError(wrong)
+
+    def validate_auth_kind(self, field: Field) -> None:
+        if field.data not in ("", *AuthKind):
+            raise ValidationError(f"The authentication must be {' or '.join(AuthKind)}, or empty.")
+
+    def validate_auth_secret(self, field: Field) -> None:
+        if self.auth_kind.data in tuple(AuthKind) and (wrong := wrong_auth(self.auth, self.stored_auth)):
+            raise ValidationError(wrong)
+
+    def validate_conditions(self, field: ConditionsField) -> None:
+        if wrong := options.wrong_conditions(self.filter_match.data, field.data, self._event_types):
+            raise ValidationError(wrong)
+
+    def validate_fields_paths(self, field: Field) -> None:
+        if self.fields_mode.data not in ("", *Mode):
+            raise ValidationError(f"The choice must be {' or '.join(Mode)}, or empty.")
+        if wrong := options.wrong_paths(self.fields_mode.data, self._paths):
+            raise ValidationError(wrong)
+
+    def validate_fields_extra(self, field: Field) -> None:
+        try:
+            extra = self._extra
+        except strict_json.BrokenJson as error:
+            raise ValidationError(f'{error} Write it like {{"tenant": "emea"}}.') from None
+        if wrong := options.wrong_extra(extra):
+            raise ValidationError(wrong)
+
+    @property
+    def auth(self) -> Auth | None:
+        """How requests authenticate, or ``None``. An empty secret keeps the stored one, if there is one."""
+        if not self.auth_kind.data:
+            return None
+        kind = AuthKind(self.auth_kind.data)
+        username = (self.auth_username.data or "").strip() if kind is AuthKind.BASIC else ""
+        return Auth(kind, username, self.auth_secret.data or (MASK if self.stored_auth else ""))
+
+    @property
+    def filter(self) -> dict[str, Any] | None:
+        """The filter as ``Webhook.filter`` holds it."""
+        if not self.conditions.data:
+            return None
+        conditions = tuple(
+            Condition(item["field"], Operator(item["operator"]), item["value"]) for item in self.conditions.data
+        )
+        return Filter(Match(self.filter_match.data), conditions).as_json()
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """The selection of data as ``Webhook.fields`` holds it."""
+        mode, paths, extra = self.fields_mode.data, self._paths, self._extra
+        if not mode and not extra:
+            return None
+        chosen = Mode(mode or Mode.LEAVE_OUT)
+        return Selection(chosen, tuple(paths) if mode else (), extra or {}).as_json()
+
+    @property
+    def own_delays(self) -> list[int] | None:
+        """The delays between attempts, if the schedule is its own.
+
+        Raises:
+            webhooks_ui.deliveries.schedules.WrongDelays: the text has none, or wrong ones.
+        """
+        return parse_delays(self.retry_delays.data or "")
+
+    @property
+    def option_columns(self) -> dict[str, Any]:
+        """Return the values of the columns that hold the options, of a valid form."""
+        return {
+            "headers": self.headers.data,
+            "auth": self.auth,
+            "filter": self.filter,
+            "fields": self.fields,
+            "timeout_seconds": self.timeout_seconds.data,
+        }
+
+    @property
+    def _event_types(self) -> list[str]:
+        return list(self["events"].data or ()) if "events" in self else []
+
+    @property
+    def _paths(self) -> list[str]:
+        return list(filter(None, (line.strip() for line in (self.fields_paths.data or "").splitlines())))
+
+    @property
+    def _extra(self) -> Any:
+        text = (self.fields_extra.data or "").strip()
+        return strict_json.loads(text.encode("utf-8", "replace")) if text else {}
+
+
+def values_of(webhook: Any) -> dict[str, Any]:
+    """Return what the fields show of a webhook's options."""
+    filter, fields = webhook.filter or {}, webhook.fields or {}
+    auth = webhook.auth or {}
+    extra = fields.get("extra")
+    return {
+        "headers": webhook.headers,
+        "auth_kind": auth.get("kind", ""),
+        "auth_username": auth.get("username", ""),
+        "filter_match": filter.get("match", Match.ALL),
+        "conditions": filter.get("conditions", []),
+        "fields_mode": fields.get("mode", "") if fields.get("paths") else "",
+        "fields_paths": "\n".join(fields.get("paths", ())),
+        "fields_extra": strict_json.render(extra) if extra else "",
+        "timeout_seconds": webhook.timeout_seconds,
+        "retry_delays": delays_text(webhook.retry_delays or ()),
+    }
+
+
+def wrong_delays(text: str) -> str:
+    """Return what is wrong with typed delays, or an empty text."""
+    try:
+        parse_delays(text)
+    except WrongDelays as error:
+        return str(error)
+    return ""

@@ -1,0 +1,70 @@
+"""A webhook's options in words, without secrets: for the audit log, the conflict page and the webhook's page."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.conditions import Filter, Match
+from webhooks_ui.events.selection import Mode, Selection
+from webhooks_ui.webhooks.own_headers import MASK, AuthKind
+
+NEW_VALUE = "(new value)"
+
+
+def shown(fields: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the fields of a webhook with its options as people may see them.
+
+    Args:
+        before: the fields before a change. A value that replaces another one is marked as new.
+    """
+    words = dict(fields)
+    if "headers" in fields:
+        words["headers"] = header_lines(fields["headers"], before["headers"] if before else ())
+    if "auth" in fields:
+        words["auth"] = auth_text(fields["auth"], before["auth"] if before else None)
+    if "filter" in fields:
+        words["filter"] = filter_lines(fields["filter"])
+    if "fields" in fields:
+        words["fields"] = selection_lines(fields["fields"])
+    return words
+
+
+def header_lines(headers: Iterable[Mapping[str, str]], before: Iterable[Mapping[str, str]] = ()) -> list[str]:
+    """Return ``X-Tenant: ••••••••`` for each header."""
+    old = {header["name"]: header["value_encrypted"] for header in before}
+    return [
+        f"{header['name']}: {MASK}" + _new(old.get(header["name"]), header["value_encrypted"]) for header in headers
+    ]
+
+
+def auth_text(auth: Mapping[str, str] | None, before: Mapping[str, str] | None = None) -> str | None:
+    """Return ``Basic, user ada`` or ``Bearer token``, or ``None`` for no authentication."""
+    if not auth:
+        return None
+    text = f"Basic, user {auth['username']}" if auth["kind"] == AuthKind.BASIC else "Bearer token"
+    is_alike = before and (before["kind"], before["username"]) == (auth["kind"], auth["username"])
+    return text + _new(before["secret_encrypted"] if before and is_alike else None, auth["secret_encrypted"])
+
+
+def filter_lines(stored: Mapping[str, Any] | None) -> list[str]:
+    """Return each condition in words, after a line that says which must hold."""
+    filter = Filter.parse(stored)
+    if filter is None:
+        return []
+    lines = [condition.words for condition in filter.conditions]
+    which = "All of these must hold" if filter.match is Match.ALL else "Any of these must hold"
+    return [which, *lines] if len(lines) > 1 else lines
+
+
+def selection_lines(stored: Mapping[str, Any] | None) -> list[str]:
+    """Return what is left out, kept and added, a line each."""
+    selection = Selection.parse(stored)
+    if selection is None:
+        return []
+    verb = "Only" if selection.mode is Mode.KEEP else "Without"
+    added = (f"With {name}: {strict_json.render(value)}" for name, value in selection.extra.items())
+    return [*(f"{verb} {path}" for path in selection.paths), *added]
+
+
+def _new(before: str | None, after: str) -> str:
+    return f" {NEW_VALUE}" if before is not None and before != after else ""

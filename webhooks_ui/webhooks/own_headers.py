@@ -1,0 +1,163 @@
+"""The headers that a webhook's requests carry beside those of the contract, and how they authenticate.
+
+The values are secrets: they are encrypted in the database, and pages, log, API and audit log show ``MASK`` instead.
+Whoever sends ``MASK`` back keeps the stored value.
+"""
+
+import base64
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from werkzeug.exceptions import Conflict
+
+from webhooks_ui.models import secret_box
+
+HEADERS_MAX = 20
+NAME_MAX_CHARACTERS = 128
+VALUE_MAX_BYTES = 4 * 1024
+MASK = "••••••••"
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+# Hop-by-hop or framing (RFC 9110, 7.6.1), or set by the client
+_RESERVED = {
+    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
+    *("transfer-encoding", "upgrade", "content-length", "content-type", "content-encoding", "host", "expect"),
+    *("accept-encoding", "user-agent", "traceparent"),
+}
+_CONTRACT = ("webhook-", "x-webhook-", "ce-")
+
+
+class OwnHeader(NamedTuple):
+    name: str
+    value: str
+
+
+class AuthKind(StrEnum):
+    BASIC = "basic"
+    BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How requests authenticate. ``secret`` is the password or the token."""
+
+    kind: AuthKind
+    username: str
+    secret: str
+
+    @property
+    def header(self) -> OwnHeader:
+        """The header ``Authorization`` (RFC 7617, section 2, and RFC 6750, section 2.1)."""
+        if self.kind is AuthKind.BEARER:
+            return OwnHeader("Authorization", f"Bearer {self.secret}")
+        credentials = base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
+        return OwnHeader("Authorization", f"Basic {credentials}")
+
+
+def wrong_header(name: str, value: str) -> str:
+    """Return what is wrong with a header, or an empty text."""
+    if not name:
+        return "A header needs a name. Write it like X-Tenant: emea."
+    if len(name) > NAME_MAX_CHARACTERS or not _TOKEN.fullmatch(name):
+        allowed = f"Use up to {NAME_MAX_CHARACTERS} letters, digits and hyphens, without spaces."
+        return f"{name[:NAME_MAX_CHARACTERS]!r} can't be the name of a header. {allowed}"
+    lower = name.lower()
+    if lower == "authorization":
+        return "Set Authorization under Authentication, not as a header."
+    if lower in _RESERVED or lower.startswith(_CONTRACT):
+        return f"{name} is set for each request by itself. Choose another name."
+    return wrong_value(name, value)
+
+
+def wrong_value(name: str, value: str) -> str:
+    """Return what is wrong with the value of a header or with a credential, or an empty text."""
+    if not value:
+        return f"{name} needs a value."
+    if len(value.encode("utf-8", "replace")) > VALUE_MAX_BYTES:
+        return f"The value of {name} is too long. Use up to {VALUE_MAX_BYTES:,} bytes."
+    if not value.isascii() or not value.isprintable():  # a line end would begin another header (RFC 9110, 5.5)
+        return f"The value of {name} must be printable ASCII, without line ends."
+    return ""
+
+
+def seal_headers(headers: Iterable[OwnHeader], stored: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return headers as ``Webhook.headers`` holds them. A value that is ``MASK`` is that of ``stored``.
+
+    Raises:
+        werkzeug.exceptions.Conflict: ``stored`` has it no longer, since somebody else changed the webhook.
+    """
+    kept = {header["name"].lower(): header["value_encrypted"] for header in stored}
+    sealed = []
+    for name, value in headers:
+        encrypted = kept.get(name.lower()) if value == MASK else secret_box.encrypt(value)
+        if encrypted is None:
+            raise Conflict(f"Somebody removed the header {name} meanwhile. Load the webhook again.")
+        sealed.append({"name": name, "value_encrypted": encrypted})
+    return sealed
+
+
+def seal_auth(auth: Auth | None, stored: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return the authentication as ``Webhook.auth`` holds it. A secret that is ``MASK`` is that of ``stored``.
+
+    Raises:
+        werkzeug.exceptions.Conflict: ``stored`` has none any more, since somebody else changed the webhook.
+    """
+    if auth is None:
+        return None
+    if auth.secret == MASK and not stored:
+        raise Conflict("Somebody removed the authentication meanwhile. Load the webhook again.")
+    secret = stored["secret_encrypted"] if stored and auth.secret == MASK else secret_box.encrypt(auth.secret)
+    return {"kind": str(auth.kind), "username": auth.username, "secret_encrypted": secret}
+
+
+def open_headers(headers: Iterable[Mapping[str, str]], auth: Mapping[str, str] | None) -> tuple[OwnHeader, ...]:
+    """Return the headers that a webhook adds to its requests, decrypted.
+
+    Raises:
+        cryptography.fernet.InvalidToken: None of ``ENCRYPTION_KEYS`` encrypted one of them.
+    """
+    own = tuple(OwnHeader(header["name"], secret_box.decrypt(header["value_encrypted"])) for header in headers)
+    if not auth:
+        return own
+    opened = Auth(AuthKind(auth["kind"]), auth["username"], secret_box.decrypt(auth["secret_encrypted"]))
+    return (*own, opened.header)
+
+
+def wrong_headers(headers: Collection[OwnHeader], stored: Iterable[Mapping[str, str]] = ()) -> str:
+    """Return the first thing that is wrong with a webhook's headers, or an empty text."""
+    known = {header["name"].lower() for header in stored}
+    if len(headers) > HEADERS_MAX:
+        return f"There are {len(headers)} headers. Use up to {HEADERS_MAX}."
+    seen: set[str] = set()
+    for header in headers:
+        if header.value == MASK and header.name.lower() not in known:
+            return f"Type the value of {header.name}. There is none yet that could be kept."
+        if wrong := wrong_header(header.name, "kept" if header.value == MASK else header.value):
+            return wrong
+        if header.name.lower() in seen:
+            return f"{header.name} is there twice. Remove one."
+        seen.add(header.name.lower())
+    return ""
+
+
+def wrong_auth(auth: Auth | None, stored: Mapping[str, str] | None = None) -> str:
+    """Return what is wrong with the credentials, or an empty text."""
+    if auth is None:
+        return ""
+    if auth.secret == MASK:
+        is_known = stored and (stored["kind"], stored["username"]) == (auth.kind, auth.username)
+        return "" if is_known else "Type the password or token. There is none yet that could be kept."
+    if auth.kind is AuthKind.BASIC:
+        if not auth.username:
+            return "Basic authentication needs a user name."
+        if ":" in auth.username:
+            return "The user name can't contain a colon (RFC 7617)."
+        if not auth.username.isprintable() or len(auth.username) > NAME_MAX_CHARACTERS:
+            return f"The user name must be up to {NAME_MAX_CHARACTERS} printable characters."
+        if auth.secret and auth.secret.isprintable() and len(auth.secret) <= VALUE_MAX_BYTES // 4:
+            return ""  # base64 makes ASCII of any letters
+        return f"The password must be up to {VALUE_MAX_BYTES // 4:,} printable characters."
+    return wrong_value("the token", auth.secret)
