@@ -61,6 +61,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "HOST": host,
         "PORT": port,
         "PUBLIC_URL": _public_url(env.get("PUBLIC_URL")) or http_address(host, port),
+        "LINKED_PORTAL": _public_url(env.get("PUBLIC_URL")),  # messages in chats link to it, unless nobody said it
         "SMTP": smtp_server(env.get("SMTP_URL")),
         "MAIL_FROM": _mail_from(env),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),

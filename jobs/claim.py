@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from jobs.compose import link_of
 from jobs.look import Target, targets_of
 from jobs.pace import allowed, until_after
 from jobs.retry import NEVER
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
+from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 
 LEASE_SECONDS = 7
@@ -40,6 +42,11 @@ class Claimed:
     created_at: datetime = NEVER
     give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
     is_test: bool = False
+
+    def outgoing(self, portal: str | None) -> Outgoing:
+        """Return the event with what its format needs to know about this delivery (see ``compose.link_of``)."""
+        link = link_of(self.id, portal)
+        return Outgoing(self.event_id, self.event_type, self.environment, self.body, self.is_test, link)
 
 
 class Leased(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from jobs.compose import DEFAULTS, Options
 from jobs.pace import interval_seconds
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
@@ -32,6 +33,7 @@ class Target:
     interval: float | None = None  # seconds between two requests, if its rate is limited
     paced_until: datetime | None = None  # see jobs.pace
     is_probe: bool = False  # its breaker is open, and the request checks whether the endpoint is back
+    options: Options = DEFAULTS
 
 
 class TargetRow(NamedTuple):
@@ -46,6 +48,7 @@ class TargetRow(NamedTuple):
     rate_limit: int | None
     rate_period: str
     throttle_rate: float | None
+    format: str
     paced_seconds: float | None  # from now until ``paced_until``
 
 
@@ -135,6 +138,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
             None if row.paced_seconds is None else now + timedelta(seconds=row.paced_seconds),
             is_probe,
+            Options(row.format),
         )
     }
 
@@ -154,7 +158,7 @@ def _target(database: Dialect) -> str:
     return f"""
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
-        webhooks.throttle_rate, {database.seconds_until("webhooks.paced_until")}
+        webhooks.throttle_rate, webhooks.format, {database.seconds_until("webhooks.paced_until")}
     """
 
 

@@ -40,6 +40,7 @@ class Result:
     address: str | None = None
     tls: str | None = None
     retry_after_seconds: int | None = None
+    gone: str = ""  # why the endpoint will never take a request again, in a sentence
 
     @property
     def slows_down(self) -> bool:

@@ -17,6 +17,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, describe
+from webhooks_ui.events.formats import rate_after
+from webhooks_ui.events.formats.services import misread, suggested_format
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
@@ -68,7 +70,8 @@ def _no_control_characters(allowed: str = "") -> Any:
 def _values(webhook: Webhook) -> dict[str, Any]:
     names = (*KEPT, "rate_limit")
     values = {name: getattr(webhook, name) for name in names}
-    return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
+    suggested = {"suggested_format": suggested_format(webhook.url), "prepared_format": webhook.format}
+    return values | suggested | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
 
 
 class WebhookForm(Form):
@@ -101,8 +104,14 @@ class WebhookForm(Form):
     events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
     secret = StringField("Webhook Secret", filters=[_stripped])
     format = SelectField(
-        "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
+        "Format",
+        choices=[SelectChoice(name, name.label) for name in WebhookFormat],
+        default=WebhookFormat.JSON,
+        validate_choice=False,
     )
+    # The page sends back what it last suggested for the URL, and for which format it last prepared the rate limit.
+    suggested_format = HiddenField(default=WebhookFormat.JSON)
+    prepared_format = HiddenField(default=WebhookFormat.JSON)
     retry_schedule = SelectField(
         "Retry schedule",
         description=" ".join(f"{name.capitalize()}: {describe(name)}." for name in SCHEDULES_SECONDS),
@@ -159,7 +168,7 @@ class WebhookForm(Form):
 
     def validate_format(self, field: Field) -> None:
         if field.data not in tuple(WebhookFormat):
-            raise ValidationError("The format must be json.")
+            raise ValidationError(f"The format must be one of {', '.join(WebhookFormat)}.")
 
     def validate_retry_schedule(self, field: Field) -> None:
         if field.data and field.data not in SCHEDULES_SECONDS:
@@ -168,6 +177,30 @@ class WebhookForm(Form):
     def validate_rate_period(self, field: Field) -> None:
         if field.data not in tuple(RatePeriod):
             raise ValidationError(f"The period must be {' or '.join(RatePeriod)}.")
+
+    def follow_url(self) -> None:
+        """Choose the format that the receiver at the URL reads, unless somebody chose another than was suggested."""
+        suggested = suggested_format(self.url.data or "")
+        if self.format.data == self.suggested_format.data:
+            self.format.data = suggested
+        self.suggested_format.data = suggested
+
+    def prepare_rate(self) -> None:
+        """Set the rate limit that the service takes after a change of the format, unless somebody set another."""
+        if self.rate_limit.process_errors:
+            return
+        typed = self.rate_limit.data, self.rate_period.data
+        limit, period = rate_after(self.prepared_format.data, self.format.data, typed)
+        if (limit, period) != typed:
+            self.rate_limit.process_data(limit)
+            self.rate_limit.raw_data = None  # else the page would show what was typed
+            self.rate_period.data = period
+        self.prepared_format.data = self.format.data
+
+    @property
+    def misread(self) -> str:
+        """A sentence if the service at the URL can't read the chosen format, or else an empty text."""
+        return misread(self.url.data or "", self.format.data or "")
 
     @property
     def fields(self) -> dict[str, Any]:
