@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 ROOT = Path(__file__).resolve().parent
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
 SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # the default port of each scheme
+OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
 MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -61,6 +62,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "HOST": host,
         "PORT": port,
         "PUBLIC_URL": _public_url(env.get("PUBLIC_URL")) or http_address(host, port),
+        "LINKED_PORTAL": _public_url(env.get("PUBLIC_URL")),  # messages in chats link to it, unless nobody said it
         "SMTP": smtp_server(env.get("SMTP_URL")),
         "MAIL_FROM": _mail_from(env),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),

@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from jobs.compose import link_of
 from jobs.look import Target, targets_of
 from jobs.pace import allowed, until_after
 from jobs.retry import NEVER
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
+from webhooks_ui.events.formats.outgoing import Outgoing
+from webhooks_ui.events.selection import selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 
 LEASE_SECONDS = 7
@@ -40,6 +43,12 @@ class Claimed:
     created_at: datetime = NEVER
     give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
     is_test: bool = False
+    fields: str | None = None  # what is sent of the event's data (see events.selection)
+
+    def outgoing(self, portal: str | None) -> Outgoing:
+        """Return the event with what its format needs to know about this delivery (see ``compose.link_of``)."""
+        body, link = selected(self.body, self.fields), link_of(self.id, portal)
+        return Outgoing(self.event_id, self.event_type, self.environment, body, self.is_test, link)
 
 
 class Leased(NamedTuple):
@@ -54,6 +63,7 @@ class Leased(NamedTuple):
     created_seconds: float  # from now, so it is negative
     give_up_seconds: float | None  # likewise
     trigger: str
+    fields: str | None
     bytes: int  # of the event's body
 
 
@@ -138,11 +148,13 @@ def claim_probes(
     """Lease one delivery of each webhook whose breaker is open, as a probe.
 
     Args:
-        seconds: how long a request may last. No second probe goes out while the first one may be in flight.
+        seconds: how long a request may last, unless its webhook says otherwise. No second probe goes out while the
+            first one may be in flight.
     """
     if not targets or room.deliveries <= 0:
         return []
-    pause = {"probe_at": now + timedelta(seconds=seconds + LEASE_SECONDS)}
+    longest = max(seconds, *(target.timeout_seconds or 0 for target in targets.values()))
+    pause = {"probe_at": now + timedelta(seconds=longest + LEASE_SECONDS)}
     still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= now))
     taken = connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars().all()
     probed = {id: targets[id] for id in taken}
@@ -205,7 +217,8 @@ _FORCED = """
 _SIZED = """
     SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
         SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
-            {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, length(e.body) AS bytes,
+            {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
+            length(e.body) AS bytes,
             CASE WHEN length(e.body) > :small THEN length(e.body) ELSE 0 END AS large,
             row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.id) AS turn
         FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
@@ -251,6 +264,7 @@ def _claimed(
             now + timedelta(seconds=row.created_seconds),
             None if row.give_up_seconds is None else now + timedelta(seconds=row.give_up_seconds),
             row.trigger == DeliveryTrigger.TEST,
+            row.fields,
         )
         for row in sorted(leased)
         if row.webhook_id in targets

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from jobs.compose import DEFAULTS, Options
 from jobs.pace import interval_seconds
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod
-from webhooks_ui.webhooks.own_headers import OwnHeader, open_headers
+from webhooks_ui.webhooks.own_headers import open_headers
 
+UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ class Target:
     interval: float | None = None  # seconds between two requests, if its rate is limited
     paced_until: datetime | None = None  # see jobs.pace
     is_probe: bool = False  # its breaker is open, and the request checks whether the endpoint is back
-    own_headers: tuple[OwnHeader, ...] = ()  # beside those of the contract, with that of the authentication
+    options: Options = DEFAULTS
     timeout_seconds: int | None = None  # None: as the setting says
     retry_delays: tuple[int, ...] | None = None  # of its own schedule
 
@@ -50,6 +52,7 @@ class TargetRow(NamedTuple):
     rate_limit: int | None
     rate_period: str
     throttle_rate: float | None
+    format: str
     headers: str  # JSON, as the next two
     auth: str | None
     retry_delays: str | None
@@ -130,7 +133,6 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
     older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
     try:
         keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in (row.secret_encrypted, *older))
-        own_headers = open_headers(json.loads(row.headers), json.loads(row.auth or "null"))
     except secret_box.InvalidToken:
         logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
         return {}
@@ -144,7 +146,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
             None if row.paced_seconds is None else now + timedelta(seconds=row.paced_seconds),
             is_probe,
-            own_headers,
+            _options(row),
             row.timeout_seconds,
             tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
         )
@@ -161,12 +163,19 @@ def _waiting(
     return WaitingRow(webhook_id, is_forced, is_open, is_probe_due, throttled_seconds, TargetRow(*target))
 
 
+def _options(row: TargetRow) -> Options:
+    try:
+        return Options(row.format, open_headers(json.loads(row.headers), json.loads(row.auth or "null")))
+    except secret_box.InvalidToken:
+        return Options(row.format, unusable=UNREADABLE)
+
+
 def _target(database: Dialect) -> str:
     """Return the columns of ``TargetRow``."""
     return f"""
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
-        webhooks.throttle_rate, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
+        webhooks.throttle_rate, webhooks.format, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
         CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, {database.seconds_until("webhooks.paced_until")}
     """
 

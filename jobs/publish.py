@@ -12,7 +12,7 @@ from webhooks_ui.database import after_commit, db, dialect, write_transaction
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.events.shape import shape_text
+from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.subscribers import subscribers
@@ -89,7 +89,7 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
             environment,
             now,
             in_order=webhook.in_order,
-            shape=webhook.shape,
+            fields=webhook.fields,
         )
         for row_id, public_id in sorted(stored)
         for webhook in receivers[public_id]
@@ -126,7 +126,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
         trigger=DeliveryTrigger.TEST,
         attempts_allowed=1,
         forced=True,
-        shape=shape_text(webhook.format, webhook.fields),
+        fields=fields_text(webhook.fields),
     )
     delivery_id = connection.execute(insert(Delivery).returning(Delivery.id), delivery).scalar_one()
     audit.record("webhook.tested", "webhook", webhook.id, webhook.name, after={"type": event.type})

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from jobs.claim import Claimed
+from jobs.compose import Request
 from jobs.health import Counted, count, judge_webhooks
 from jobs.retry import Attempted, decide, gives_up_at
 from jobs.send import Result
@@ -21,7 +22,7 @@ from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.models import Attempt, Delivery
 from webhooks_ui.webhooks.own_headers import MASK
 
-Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result
+Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
 Time = Callable[[datetime | None], Any]
 
 logger = logging.getLogger(__name__)
@@ -81,9 +82,9 @@ def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> No
 
 
 def _without_answer(item: Finished) -> Finished:
-    claimed, headers, result = item
+    claimed, request, result = item
     detail = "The answer can't be shown."
-    return claimed, headers, replace(result, detail=detail, response_headers=[], response_body=None)
+    return claimed, request, replace(result, detail=detail, response_headers=[], response_body=None)
 
 
 def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
@@ -103,6 +104,7 @@ _ATTEMPT = (
     "address",
     "tls",
     "request_headers",
+    "request_body",
     "response_code",
     "response_headers",
     "response_body",
@@ -110,7 +112,7 @@ _ATTEMPT = (
 )
 
 
-def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, time: Time) -> tuple[Any, ...]:
+def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time) -> tuple[Any, ...]:
     return (
         claimed.id,
         claimed.attempt,
@@ -121,7 +123,8 @@ def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, t
         claimed.target.url,
         result.address,
         result.tls,
-        json.dumps({**headers, **{header.name: MASK for header in claimed.target.own_headers}}),
+        json.dumps(request.headers | {header.name: MASK for header in claimed.target.options.own_headers}),
+        None if request.body == claimed.body else request.body,
         result.response_code,
         json.dumps(result.response_headers),
         result.response_body,
@@ -178,4 +181,5 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         retry_after_seconds=result.retry_after_seconds,
         started_at=result.started_at,
         is_probe=claimed.target.is_probe,
+        gone=result.gone,
     )

@@ -33,6 +33,12 @@ class Attempted:
     retry_after_seconds: int | None = None
     started_at: datetime = NEVER
     is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
+    gone: str = ""  # why the endpoint will never take a request again, in a sentence
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the endpoint says that it is gone for good."""
+        return bool(self.gone) or self.response_code == GONE
 
     @property
     def slows_down(self) -> bool:
@@ -85,7 +91,7 @@ def decide(
         if attempt.at >= give_up_at:
             return Decision("failed")
         return Decision("pending", attempt.at + timedelta(seconds=asked))
-    if attempt.response_code == GONE or attempt.number >= (allowed or len(delays)):
+    if attempt.is_gone or attempt.number >= (allowed or len(delays)):
         return Decision("failed")
     seconds = delays[min(attempt.number, len(delays) - 1)] * (1 + JITTER * random())
     return Decision("pending", attempt.at + timedelta(seconds=max(seconds, asked)))
@@ -100,7 +106,7 @@ def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     """Return the health of the webhook after ``attempt``.
 
     After ``threshold`` failures in a row its breaker opens. Its deliveries wait, and single probes go out with growing
-    pauses until one succeeds. An endpoint that asks to slow down changes nothing. An answer of 410 makes the webhook
+    pauses until one succeeds. An endpoint that asks to slow down changes nothing. One that is gone makes the webhook
     inactive, and so do five days without a success.
     """
     if attempt.succeeded:
@@ -110,8 +116,8 @@ def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     failures = health.consecutive_failures + 1
     since = health.failing_since or attempt.at
     failed = replace(health, consecutive_failures=failures, failing_since=since)
-    if attempt.response_code == GONE:
-        return replace(failed, disabled_reason="The endpoint answered 410 Gone.")
+    if attempt.is_gone:
+        return replace(failed, disabled_reason=attempt.gone or "The endpoint answered 410 Gone.")
     if attempt.at - since >= DISABLE_AFTER:
         reason = f"Every attempt has failed since {since:%Y-%m-%d %H:%M} UTC."
         return replace(failed, disabled_reason=reason)

@@ -40,6 +40,7 @@ class Result:
     address: str | None = None
     tls: str | None = None
     retry_after_seconds: int | None = None
+    gone: str = ""  # why the endpoint will never take a request again, in a sentence
 
     @property
     def slows_down(self) -> bool:
@@ -52,7 +53,8 @@ class Sender:
 
     Args:
         allowed: networks that may be targets even if they are private, and by plain http.
-        timeout_seconds: for a whole request, from the resolution of the name to the end of the answer.
+        timeout_seconds: for a whole request, from the resolution of the name to the end of the answer, unless the
+            webhook has a timeout of its own.
         connections: requests at a time. A few times as many connections are kept open, over all hosts.
     """
 
@@ -60,11 +62,11 @@ class Sender:
         self._timeout_seconds = timeout_seconds
         self._adapter = VettedAdapter(allowed, connections)
 
-    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Result:
+    def send(self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None = None) -> Result:
         """POST ``body`` and return the result within the timeout. Raise nothing, whatever the endpoint does."""
         result = Result(Outcome.DELIVERED, datetime.now(UTC), 0)
         started = time.monotonic()
-        deadline.start(self._timeout_seconds)
+        deadline.start(timeout_seconds or self._timeout_seconds)
         try:
             self._exchange(_parsed(url), headers, body, result)
         except Exception as error:  # every failure is an outcome, because a dead thread would lose its delivery

@@ -33,15 +33,12 @@ def headers(
     attempt: int,
     keys: Sequence[bytes],
     is_test: bool = False,
+    content_type: str = "application/json",
 ) -> dict[str, str]:
     """Return all headers of attempt number ``attempt`` (from 1) of an event."""
     signature = sign(event_id, timestamp, body, keys)
     sent = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "User-Agent": USER_AGENT,
-        "Accept-Encoding": "identity",
-        "webhook-id": event_id,
+        **unsigned_headers(event_id, body, content_type),
         "webhook-timestamp": str(timestamp),
         "webhook-signature": signature,
         "X-Webhook-Signature": signature,
@@ -50,3 +47,14 @@ def headers(
         "X-Webhook-Attempt": str(attempt),
     }
     return sent | {"X-Webhook-Test": "true"} if is_test else sent
+
+
+def unsigned_headers(event_id: str, body: bytes, content_type: str) -> dict[str, str]:
+    """Return the headers of an attempt for a receiver that verifies nothing."""
+    return {
+        "Content-Type": content_type,
+        "Content-Length": str(len(body)),
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+        "webhook-id": event_id,
+    }

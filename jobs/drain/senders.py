@@ -11,10 +11,11 @@ from typing import cast
 from flask import Flask
 
 from jobs.claim import Claimed
+from jobs.compose import Request, Try, Uncomposable, request_of
 from jobs.drain.slots import Slots
 from jobs.record import Finished
 from jobs.send import Result, Sender
-from jobs.sign import headers
+from jobs.understand import understand
 from webhooks_ui.deliveries.outcomes import Outcome
 
 logger = logging.getLogger(__name__)
@@ -25,13 +26,15 @@ class Senders:
 
     Args:
         slots: decide what may go out, and hold what must wait. Use them under ``lock`` only, as the threads do.
+        portal: the portal's address, for links to deliveries. ``None``: there are no links.
     """
 
-    def __init__(self, sender: Sender, slots: Slots) -> None:
+    def __init__(self, sender: Sender, slots: Slots, portal: str | None = None) -> None:
         self.slots = slots
         self.lock = threading.Lock()
         self.inbox: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()  # results; None is a wake-up
         self._sender = sender
+        self._portal = portal
         self._handed: queue.SimpleQueue[Claimed] = queue.SimpleQueue()  # to idle threads
         self._idle = 0  # threads without a delivery, minus the deliveries that are handed over and not yet taken
         self._count = 0
@@ -85,22 +88,21 @@ class Senders:
             delivery = self._next(item)
 
     def _send(self, delivery: Claimed) -> Finished:
-        sent: dict[str, str] = {}
+        request, target = Request({}, delivery.body), delivery.target
         try:
-            sent = headers(
-                delivery.event_id,
-                delivery.event_type,
-                delivery.environment,
-                delivery.body,
-                timestamp=int(time.time()),
-                attempt=delivery.attempt,
-                keys=delivery.target.keys,
-                is_test=delivery.is_test,
-            )
-            return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
+            attempt = Try(delivery.attempt, int(time.time()), target.keys)
+            request = request_of(target.options, delivery.outgoing(self._portal), attempt)
+            result = self._sender.send(target.url, request.headers, request.body, target.timeout_seconds)
+            return delivery, request, understand(target.url, target.options.format, result)
+        except Uncomposable as error:
+            return delivery, request, Result(Outcome.NOT_COMPOSED, datetime.now(UTC), 0, str(error))
         except Exception as error:  # a thread that dies would never free its slot and its delivery
             logger.exception("Delivery %d could not be sent", delivery.id)
-            return delivery, sent, Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
+            return (
+                delivery,
+                request,
+                Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}"),
+            )
 
     def _next(self, item: Finished) -> Claimed | None:
         """Free the slot of ``item``, and return the delivery that this thread sends next, if one may go out now."""
@@ -119,7 +121,7 @@ def senders_of(app: Flask) -> Senders:
     """Return the sender threads of this process, with what earlier jobs learned about the webhooks."""
     if "senders" not in app.extensions:
         sender = Sender(app.config["ALLOWED_TARGETS"], app.config["REQUEST_TIMEOUT_SECONDS"], app.config["IN_FLIGHT"])
-        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]))
+        app.extensions["senders"] = Senders(sender, Slots(app.config["IN_FLIGHT"]), app.config["LINKED_PORTAL"])
     senders = cast(Senders, app.extensions["senders"])
     with senders.lock:
         senders.slots.forget_idle()

@@ -17,6 +17,7 @@ PARTS = {
 NO_PAGES = {  # fragments, downloads and redirects
     "admin",
     "api_keys.created",  # the place "API key, created" leads there
+    "deliveries.attempt_body",
     "deliveries.body",
     "deliveries.newer",
     "deliveries.unfinished",

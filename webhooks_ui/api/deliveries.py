@@ -85,6 +85,7 @@ def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "address": attempt.address,
         "tls": attempt.tls,
         "request_headers": attempt.request_headers,
+        "request_body": None if attempt.request_body is None else decoded(attempt.request_body),
         "response_code": attempt.response_code,
         "response_headers": attempt.response_headers,
         "response_body": None if attempt.response_body is None else decoded(attempt.response_body),

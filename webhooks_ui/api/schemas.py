@@ -82,6 +82,11 @@ RETRY_SCHEDULE: Schema = {
     "enum": ["", *SCHEDULES_SECONDS, OWN],
     "description": "Empty means the schedule in the settings. With own, retry_delays has the delays.",
 }
+FORMAT: Schema = {
+    "type": "string",
+    "enum": list(WebhookFormat),
+    "description": "How events are written. That of a chat service brings the rate limit that the service takes.",
+}
 RATE_LIMIT: Schema = {
     "type": ["integer", "null"],
     "minimum": 1,
@@ -179,7 +184,7 @@ _SETTABLE: Schema = {
     "events": array(EVENT_TYPE, minItems=1),
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
-    "format": {"type": "string", "enum": list(WebhookFormat)},
+    "format": FORMAT,
     "retry_schedule": RETRY_SCHEDULE,
     "rate_limit": RATE_LIMIT,
     "rate_period": RATE_PERIOD,
@@ -203,7 +208,7 @@ WEBHOOK = closed(
         "active": BOOLEAN,
         "status": {"type": "string", "enum": list(WebhookStatus)},
         "events": array(EVENT_TYPE),
-        "format": STRING,
+        "format": FORMAT,
         "retry_schedule": RETRY_SCHEDULE,
         "rate_limit": RATE_LIMIT,
         "rate_period": RATE_PERIOD,
@@ -264,6 +269,8 @@ ATTEMPT = closed(
         "address": MAYBE_STRING,
         "tls": MAYBE_STRING,
         "request_headers": {"type": "object", "additionalProperties": STRING},
+        "request_body": MAYBE_STRING
+        | {"description": "What was sent instead of the delivery's body, because the webhook's format wants it."},
         "response_code": MAYBE_INTEGER,
         "response_headers": array(array(STRING)),
         "response_body": MAYBE_STRING | {"description": "The first 10 KiB."},
@@ -273,7 +280,8 @@ ATTEMPT = closed(
 DELIVERY_DETAIL = closed(
     DELIVERY["properties"]
     | {
-        "body": STRING | {"description": "The exact body that is sent."},
+        "body": STRING
+        | {"description": "The event as it was published. It is what is sent, unless an attempt has a request_body."},
         "attempts": array(ref("Attempt"), description="The last 50, oldest first."),
     }
 )

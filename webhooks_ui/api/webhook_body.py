@@ -8,7 +8,7 @@ from webhooks_ui.api.webhook_options import WrongOptions, read_options
 from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.events import strict_json
 from webhooks_ui.forms.webhook import WebhookForm
-from webhooks_ui.models import Webhook
+from webhooks_ui.models import Webhook, WebhookFormat
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 
@@ -45,7 +45,11 @@ def read_new(body: Any, environment: str) -> dict[str, Any]:
     """
     missing = {name: "This field is missing." for name in REQUIRED if isinstance(body, dict) and name not in body}
     given = _read(body, environment, missing, None)
-    return {"description": "", "active": True, "format": "json", "secret": ""} | given | {"environment": environment}
+    return (
+        {"description": "", "active": True, "format": WebhookFormat.JSON, "secret": ""}
+        | given
+        | {"environment": environment}
+    )
 
 
 def read_changes(body: Any, webhook: Webhook) -> tuple[dict[str, Any], int | None]:

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
-from webhooks_ui.deliveries.outcomes import ADVICE, Outcome, explain
+from webhooks_ui.deliveries.outcomes import advise, explain
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events.types import CATEGORIES
-from webhooks_ui.models import Attempt, Delivery, Environment, utcnow
+from webhooks_ui.models import Attempt, Delivery, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER
 from webhooks_ui.parsing import PRESETS
 
@@ -97,7 +97,7 @@ def explanation(attempt: Attempt) -> str:
 
 
 def advice(attempt: Attempt) -> str:
-    return ADVICE[Outcome(attempt.outcome)] if attempt.outcome in ADVICE else ""
+    return advise(attempt.outcome, attempt.detail)
 
 
 def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
@@ -111,11 +111,23 @@ def decoded(body: bytes | None) -> str:
     return (body or b"").decode("utf-8", "replace")
 
 
+def is_sent_as_published(delivery: Delivery, attempts: Iterable[Attempt]) -> bool:
+    """Return True if the requests have the event's own bytes, and no format changes them."""
+    return delivery.webhook.format == WebhookFormat.JSON and all(attempt.request_body is None for attempt in attempts)
+
+
+def body_file(delivery_id: int, attempt: int | None = None) -> str:
+    """Return the name of the file with the body of an event, or with the own body of one attempt."""
+    return f"delivery-{delivery_id}-attempt-{attempt}.json" if attempt else f"delivery-{delivery_id}.json"
+
+
 def as_curl(delivery: Delivery, attempt: Attempt) -> str:
     """Return a shell command that repeats the request of the attempt. It reads a long body from the downloaded file."""
-    data = decoded(delivery.event.body)
-    if len(delivery.event.body) > INLINE_BODY_MAX_BYTES:
-        data = f"@delivery-{delivery.id}.json"
+    is_own = attempt.request_body is not None
+    body = attempt.request_body if is_own else delivery.event.body
+    data = decoded(body)
+    if len(body or b"") > INLINE_BODY_MAX_BYTES:
+        data = f"@{body_file(delivery.id, attempt.number if is_own else None)}"
     options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items()]
     parts = [f"curl -X POST {shlex.quote(attempt.url)}", *options, f"--data-binary {shlex.quote(data)}"]
     return " \\\n  ".join(parts)

@@ -13,7 +13,7 @@ from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Filter
-from webhooks_ui.events.shape import shape_text
+from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.webhook import IS_LIVE
 
@@ -93,7 +93,7 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
     """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
     # The lock makes another transaction that does the same for this webhook wait for our commit.
     alive = (
-        select(Webhook.in_order, Webhook.format, Webhook.fields)
+        select(Webhook.in_order, Webhook.fields)
         .where(Webhook.id == missed.webhook_id, IS_LIVE)
         .with_for_update(key_share=True)
     )
@@ -112,7 +112,7 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
             now,
             trigger=DeliveryTrigger.MISSED,
             in_order=webhook.in_order,
-            shape=shape_text(webhook.format, webhook.fields),
+            fields=fields_text(webhook.fields),
         )
         for id, type in events
         if id not in there

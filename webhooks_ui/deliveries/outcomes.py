@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     CONNECTION_FAILED = "connection_failed"
     BLOCKED_ADDRESS = "blocked_address"
     RESPONSE_BROKEN = "response_broken"
+    NOT_COMPOSED = "not_composed"
 
 
 EXPLANATIONS = {
@@ -26,6 +27,7 @@ EXPLANATIONS = {
     Outcome.CONNECTION_FAILED: "The connection failed before an answer came.",
     Outcome.BLOCKED_ADDRESS: "Blocked: the host leads to a private or reserved address, or to plain http.",
     Outcome.RESPONSE_BROKEN: "The answer broke off or was not valid HTTP.",
+    Outcome.NOT_COMPOSED: "Nothing was sent: the request can't be made as the webhook's settings want it.",
 }
 
 ADVICE = {
@@ -38,6 +40,7 @@ ADVICE = {
     Outcome.CONNECTION_FAILED: "Check that the endpoint is reachable from the internet, and its firewall.",
     Outcome.BLOCKED_ADDRESS: "Use a public https address, or have the operator list the network in ALLOWED_TARGETS.",
     Outcome.RESPONSE_BROKEN: "Check the endpoint's server and any proxy before it: they end the answer too early.",
+    Outcome.NOT_COMPOSED: "Edit the webhook, then retry.",
 }
 
 _STATUS_NOTES = {
@@ -59,14 +62,22 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
     Args:
         outcome: A member of ``Outcome``. An unknown one gets a general sentence.
         response_code: The HTTP status code, if an answer came.
-        detail: The message of the library's error.
+        detail: The message of the library's error, or a sentence about what the endpoint said.
     """
     if outcome == Outcome.BAD_STATUS and response_code:
-        return " ".join(filter(None, [f"The endpoint answered {_status_line(response_code)}.", _note(response_code)]))
+        answered = f"The endpoint answered {_status_line(response_code)}."
+        return " ".join(filter(None, [answered, detail or _note(response_code)]))
     if outcome == Outcome.DELIVERED and response_code:
         return f"The endpoint accepted the event with {_status_line(response_code)}."
     sentence = EXPLANATIONS.get(Outcome(outcome)) if outcome in EXPLANATIONS else "The attempt failed."
     return f"{sentence} ({detail})" if detail else str(sentence)
+
+
+def advise(outcome: str, detail: str = "") -> str:
+    """Return what to do after an attempt, or an empty text if ``explain`` says all there is to say."""
+    if outcome == Outcome.BAD_STATUS and detail:
+        return ""
+    return ADVICE[Outcome(outcome)] if outcome in ADVICE else ""
 
 
 def _note(code: int) -> str:

@@ -4,10 +4,14 @@ A path is dotted, such as ``customer.email``. It leads into lists, too: ``items.
 so that no personal data stays behind.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
+
+from webhooks_ui.events import strict_json
 
 PATHS_MAX = 50
 EXTRA_MAX_BYTES = 4 * 1024
@@ -44,6 +48,31 @@ class Selection:
         else:
             kept = _left(data, tree) if tree else dict(data)
         return {**kept, **self.extra}
+
+
+def fields_text(fields: Mapping[str, Any] | None) -> str | None:
+    """Return ``Webhook.fields`` as ``Delivery.fields`` holds it."""
+    return json.dumps(fields, ensure_ascii=False) if fields else None
+
+
+def selected(body: bytes, fields: str | None) -> bytes:
+    """Return the body of an event with the data that a delivery sends. Numbers keep their literals.
+
+    Args:
+        fields: as ``Delivery.fields`` holds them. ``None`` means the event to the letter as it was published.
+    """
+    if fields is None:
+        return body
+    members = strict_json.load_members(body)
+    data = strict_json.render_literally(_parsed(fields).of(members["data"].value))
+    texts = {name: member.text for name, member in members.items()} | {"data": data}
+    return ("{" + ",".join(f"{strict_json.render(name)}:{text}" for name, text in texts.items()) + "}").encode()
+
+
+@lru_cache(maxsize=1_024)
+def _parsed(fields: str) -> Selection:
+    stored = json.loads(fields)
+    return Selection(Mode(stored["mode"]), tuple(stored["paths"]), stored["extra"])
 
 
 def _tree(paths: Iterable[str]) -> Tree:

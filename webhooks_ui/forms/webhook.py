@@ -17,6 +17,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui.deliveries.schedules import OWN, SCHEDULES_SECONDS, describe
+from webhooks_ui.events.formats import rate_after
+from webhooks_ui.events.formats.services import misread, suggested_format
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
@@ -69,7 +71,8 @@ def _no_control_characters(allowed: str = "") -> Any:
 def _values(webhook: Webhook) -> dict[str, Any]:
     names = (*KEPT, "rate_limit")
     values = {name: getattr(webhook, name) for name in names} | values_of(webhook)
-    return values | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
+    suggested = {"suggested_format": suggested_format(webhook.url), "prepared_format": webhook.format}
+    return values | suggested | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
 
 
 class WebhookForm(OptionFields):
@@ -102,8 +105,14 @@ class WebhookForm(OptionFields):
     events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
     secret = StringField("Webhook Secret", filters=[_stripped])
     format = SelectField(
-        "Format", choices=[SelectChoice(WebhookFormat.JSON, "JSON")], default=WebhookFormat.JSON, validate_choice=False
+        "Format",
+        choices=[SelectChoice(name, name.label) for name in WebhookFormat],
+        default=WebhookFormat.JSON,
+        validate_choice=False,
     )
+    # The page sends back what it last suggested for the URL, and for which format it last prepared the rate limit.
+    suggested_format = HiddenField(default=WebhookFormat.JSON)
+    prepared_format = HiddenField(default=WebhookFormat.JSON)
     retry_schedule = SelectField(
         "Retry schedule",
         description=" ".join(f"{name.capitalize()}: {describe(name)}." for name in SCHEDULES_SECONDS),
@@ -124,6 +133,7 @@ class WebhookForm(OptionFields):
     )
     in_order = SwitchField("Keep the order", default=False)
     version = HiddenField()
+    copied_from = HiddenField()  # the id of the webhook that was copied, whose masked values are kept
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,9 +147,9 @@ class WebhookForm(OptionFields):
 
     @classmethod
     def copy_of(cls, webhook: Webhook) -> "WebhookForm":
-        """Make the form for a copy of ``webhook``, with a new secret."""
-        copied = _values(webhook) | {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy"}
-        return cls(formdata=None, data=copied, stored_auth=webhook.auth)
+        """Make the form for a copy of ``webhook``, with a new secret. Fields of the request replace its values."""
+        copied = {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy", "copied_from": str(webhook.id)}
+        return cls(data=_values(webhook) | copied, stored_auth=webhook.auth)
 
     def validate_url(self, field: Field) -> None:
         try:
@@ -167,7 +177,7 @@ class WebhookForm(OptionFields):
 
     def validate_format(self, field: Field) -> None:
         if field.data not in tuple(WebhookFormat):
-            raise ValidationError("The format must be json.")
+            raise ValidationError(f"The format must be one of {', '.join(WebhookFormat)}.")
 
     def validate_retry_schedule(self, field: Field) -> None:
         if field.data and field.data not in (*SCHEDULES_SECONDS, OWN):
@@ -180,6 +190,36 @@ class WebhookForm(OptionFields):
     def validate_rate_period(self, field: Field) -> None:
         if field.data not in tuple(RatePeriod):
             raise ValidationError(f"The period must be {' or '.join(RatePeriod)}.")
+
+    def follow_url(self) -> None:
+        """Choose the format that the receiver at the URL reads, unless somebody chose another than was suggested."""
+        suggested = suggested_format(self.url.data or "")
+        if self.format.data == self.suggested_format.data:
+            self.format.data = suggested
+        self.suggested_format.data = suggested
+
+    def prepare_rate(self) -> None:
+        """Set the rate limit that the service takes after a change of the format, unless somebody set another."""
+        if self.rate_limit.process_errors:
+            return
+        typed = self.rate_limit.data, self.rate_period.data
+        limit, period = rate_after(self.prepared_format.data, self.format.data, typed)
+        if (limit, period) != typed:
+            self.rate_limit.process_data(limit)
+            self.rate_limit.raw_data = None  # else the page would show what was typed
+            self.rate_period.data = period
+        self.prepared_format.data = self.format.data
+
+    @property
+    def has_pace(self) -> bool:
+        """Whether retries, pace or order differ from the usual, or are wrong."""
+        fields = (self.retry_schedule, self.timeout_seconds, self.rate_limit, self.in_order)
+        return any(field.data or field.errors for field in (*fields, self.retry_delays))
+
+    @property
+    def misread(self) -> str:
+        """A sentence if the service at the URL can't read the chosen format, or else an empty text."""
+        return misread(self.url.data or "", self.format.data or "")
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from wtforms.validators import ValidationError
 
 from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
+from webhooks_ui.events.conditions import CONDITIONS_MAX, Condition, Filter, Match, Operator
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.webhooks import options
 from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind, OwnHeader, wrong_auth, wrong_headers
+from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
 
 ROW = ("condition_field", "condition_operator", "condition_value")
 
@@ -41,21 +42,45 @@ class HeadersField(TextAreaField):  # type: ignore[misc]
 
 
 class ConditionsField(Field):  # type: ignore[misc]
-    """Conditions, a row of three inputs each. ``data`` has those whose row isn't empty."""
+    """Conditions, a row of three inputs each. ``rows`` has all of them, ``data`` those that aren't empty."""
 
-    data: list[dict[str, str]]
+    rows: list[dict[str, str]]
+    has_new_row = False  # the last one, which gets the cursor
+
+    @property
+    def data(self) -> list[dict[str, str]]:
+        return [row for row in self.rows if row["field"] or row["value"]]
+
+    @data.setter
+    def data(self, value: object) -> None:
+        """Ignore what WTForms sets. ``rows`` decides."""
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
         self.process_errors: list[str] = []
-        self.data = list(data or ())
-        if formdata is not None and ROW[0] in formdata:
+        self.rows = [dict(row) for row in data or ()]
+        if formdata and self.name in formdata:  # the page sends it even if there is no row
             columns = [[value.strip() for value in formdata.getlist(name)] for name in ROW]
             rows = zip(*(column + [""] * (len(columns[0]) - len(column)) for column in columns), strict=False)
-            self.data = [
+            self.rows = [
                 {"field": field, "operator": operator or Operator.EQUALS, "value": value}
                 for field, operator, value in rows
-                if field or value
             ]
+
+    def take_step(self, step: str) -> None:
+        """Add or remove a row.
+
+        Args:
+            step: ``add``, ``remove`` with the place of a row, or a name in ``READY_CONDITIONS``.
+        """
+        name, _, place = step.partition(" ")
+        if name == "remove" and place.isdecimal() and int(place[:9]) < len(self.rows):
+            del self.rows[int(place)]
+        elif name == "add" and len(self.rows) < CONDITIONS_MAX:
+            self.rows.append(Condition("", Operator.EQUALS).as_json())
+            self.has_new_row = True
+        elif name in READY_CONDITIONS and len(self.rows) < CONDITIONS_MAX:
+            self.rows = [*self.data, READY_CONDITIONS[name].condition.as_json()]
+            self.has_new_row = True
 
 
 class OptionFields(Form):
@@ -131,9 +156,25 @@ class OptionFields(Form):
             raise ValidationError(wrong)
 
     @property
+    def wrong_option(self) -> str:
+        """The first thing that keeps a request from being made with these options, or an empty text."""
+        for name in ("headers", "auth_secret", "fields_paths", "fields_extra"):
+            try:
+                getattr(self, f"validate_{name}")(self[name])
+            except ValidationError as error:
+                return f"{self[name].label.text}: {error}"
+        return ""
+
+    @property
+    def own_headers(self) -> tuple[OwnHeader, ...]:
+        """The headers of each request, with that of the authentication. ``MASK`` stands for what is kept."""
+        auth = self.auth
+        return (*self.headers.data, *([auth.masked_header] if auth else []))
+
+    @property
     def auth(self) -> Auth | None:
         """How requests authenticate, or ``None``. An empty secret keeps the stored one, if there is one."""
-        if not self.auth_kind.data:
+        if self.auth_kind.data not in tuple(AuthKind):
             return None
         kind = AuthKind(self.auth_kind.data)
         username = (self.auth_username.data or "").strip() if kind is AuthKind.BASIC else ""

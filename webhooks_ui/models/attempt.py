@@ -25,6 +25,7 @@ class Attempt(db.Model):  # type: ignore[name-defined,misc]
     address: Mapped[str | None] = mapped_column(String(64))  # the IP address and port of the endpoint
     tls: Mapped[str | None] = mapped_column(String(64))  # protocol and cipher. None over plain HTTP
     request_headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the event's body as it was published
     response_code: Mapped[int | None] = mapped_column()
     response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs, because a name may repeat
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 10 KiB, decoded

@@ -60,7 +60,8 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     )  # of the attempts, those told to slow down
     give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None means that its age decides
     in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its webhook, while it is pending
-    shape: Mapped[str | None] = mapped_column(Text)  # what each attempt makes of the event's body: see events.shape
+    # Of its webhook when the event was published, so that all attempts send the same data. See events.selection
+    fields: Mapped[str | None] = mapped_column(Text)
 
     # The last attempt
     response_code: Mapped[int | None] = mapped_column()

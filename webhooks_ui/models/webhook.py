@@ -59,6 +59,15 @@ def status_of(active: bool, breaker_opened_at: object, disabled_at: object) -> W
 
 class WebhookFormat(StrEnum):
     JSON = "json"
+    SLACK = "slack"
+    DISCORD = "discord"
+    TEAMS = "teams"
+    CLOUDEVENTS = "cloudevents"
+
+    @property
+    def label(self) -> str:
+        """The name of the format on the pages."""
+        return {"json": "JSON", "teams": "Microsoft Teams", "cloudevents": "CloudEvents"}.get(self, self.capitalize())
 
 
 class RatePeriod(StrEnum):

@@ -14,9 +14,11 @@ from jobs.publish import publish
 from webhooks_ui import create_app
 from webhooks_ui.database import db, writing
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
-from webhooks_ui.models import Environment, Stats, Webhook, secret_box, utcnow
+from webhooks_ui.models import Environment, Stats, Webhook, WebhookFormat, secret_box, utcnow
+from webhooks_ui.run.services import SERVICES
 
 PORT = 8_900  # tried first. If it is taken, the endpoints use any free port
 EVENT_SECONDS = 1.5
@@ -32,6 +34,7 @@ class Sample(NamedTuple):
     categories: tuple[str, ...]
     description: str = ""
     active: bool = True
+    format: str = WebhookFormat.JSON
 
 
 SAMPLES = (
@@ -40,7 +43,9 @@ SAMPLES = (
     Sample("Fraud detection", "/slow", "production", ("activation", "telemetry"), "Takes its time, but answers."),
     Sample("Data warehouse", "/flaky", "production", tuple(CATEGORIES), "Every third request fails."),
     Sample("Legacy ERP", "/broken", "production", ("license",), "Has answered 500 for a while."),
-    Sample("Slack notifications", "/ok", "staging", ("license", "activation")),
+    Sample("Slack notifications", "/slack", "staging", ("license", "activation"), format=WebhookFormat.SLACK),
+    Sample("Discord channel", "/discord", "production", ("activation",), format=WebhookFormat.DISCORD),
+    Sample("Teams channel", "/teams", "production", ("contract",), format=WebhookFormat.TEAMS),
     Sample("Integration tests", "/ok", "staging", tuple(CATEGORIES)),
     Sample("Local debugging", "/ok", "development", tuple(CATEGORIES)),
     Sample("Old partner portal", "/ok", "production", ("product",), "Paused until the partner has moved.", False),
@@ -48,20 +53,25 @@ SAMPLES = (
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers as the path of the request says."""
+    """Answers as the path of the request says. The stand-ins for chat services take only messages that these take."""
 
     protocol_version = "HTTP/1.1"
     count = 0
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         type(self).count += 1
+        if answer := SERVICES.get(self.path.removeprefix("/")):
+            self._send(*answer(request)[:3])
+            return
         if self.path == "/slow":
             time.sleep(random.uniform(0.4, 1.5))
         failing = self.path == "/broken" or (self.path == "/flaky" and self.count % 3 == 0)
-        code, body = (500, b'{"error": "database unavailable"}') if failing else (200, b'{"received": true}')
+        self._send(*((500, b'{"error": "database unavailable"}') if failing else (200, b'{"received": true}')))
+
+    def _send(self, code: int, body: bytes, content_type: str = "application/json") -> None:
         self.send_response(code)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -95,12 +105,16 @@ def make_samples(port: int) -> None:
             webhook.url = f"http://127.0.0.1:{port}/{path}"
         if not existing and not db.session.scalar(db.select(db.func.count(Webhook.id))):
             for age, sample in enumerate(SAMPLES):
+                rate_limit, rate_period = FORMATS[sample.format].rate
                 webhook = Webhook(
                     name=sample.name,
                     url=f"http://127.0.0.1:{port}{sample.path}",
                     environment=sample.environment,
                     description=sample.description,
                     active=sample.active,
+                    format=sample.format,
+                    rate_limit=rate_limit,
+                    rate_period=rate_period,
                     secret=secret_box.generate(),
                     event_types=[name for name, type in EVENT_TYPES.items() if type.category in sample.categories],
                     created_at=utcnow() - timedelta(days=3 * age + 8),

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from config import ROOT, ConfigError, http_address, load, make_folder, redis_socket
+from config import OWN_TIMEOUT_MAX_SECONDS, ROOT, ConfigError, http_address, load, make_folder, redis_socket
 from webhooks_ui.run import redis_server
 
 HEAD = """
@@ -143,7 +143,7 @@ def prepare(settings: dict[str, Any]) -> str | None:
 def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
     """Write the supervisor's configuration into the instance folder. Return its path."""
     python = f'"{sys.executable}"'
-    finishing = settings["REQUEST_TIMEOUT_SECONDS"] + 10
+    finishing = max(settings["REQUEST_TIMEOUT_SECONDS"], OWN_TIMEOUT_MAX_SECONDS) + 10
     programs = [
         ("web", f"{python} -m gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app", 1, 20, 15),
         ("worker", f"{python} -m jobs.worker", settings["WORKERS"], 20, finishing),

@@ -10,13 +10,17 @@ from flask_login import current_user
 
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries.outcomes import explain
+from webhooks_ui.deliveries.schedules import delays_text
+from webhooks_ui.events.formats import FORMATS
+from webhooks_ui.events.formats.services import misread
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
-from webhooks_ui.models import Environment, WebhookStatus, utcnow
+from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
 from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may
 from webhooks_ui.web.preferences import THEMES, current_environment, theme
 from webhooks_ui.webhooks.filters import PAGE_SIZES
+from webhooks_ui.webhooks.option_words import facts
 
 RECENT = timedelta(days=1)
 
@@ -32,6 +36,10 @@ def register(app: Flask) -> None:
         back_to_list=back_to_list,
         here_path=here_path,
         explain=explain,
+        misread=misread,
+        is_signed=is_signed,
+        option_facts=facts,
+        delays_text=delays_text,
         now=utcnow,
         theme=theme,
         wants_fragment=wants_fragment,
@@ -51,6 +59,7 @@ def register(app: Flask) -> None:
         is_recent=is_recent,
         pretty_json=pretty_json,
         words=words,
+        format_name=format_name,
         choice=choice,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -122,6 +131,16 @@ def pretty_json(value: Any) -> str:
 def words(name: str) -> str:
     """Return ``Super admin`` for ``super_admin``."""
     return name.replace("_", " ").capitalize()
+
+
+def format_name(format: str) -> str:
+    """Return for example ``Microsoft Teams`` for ``teams``."""
+    return WebhookFormat(format).label if format in tuple(WebhookFormat) else format
+
+
+def is_signed(format: str) -> bool:
+    """Return True if requests in this format have a signature that the endpoint can verify."""
+    return format not in FORMATS or FORMATS[format].is_signed
 
 
 def choice(name: str) -> tuple[str, str]:

@@ -14,9 +14,10 @@ from werkzeug.exceptions import NotFound
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
-from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, secret_box, utcnow
+from webhooks_ui.events.formats import Rate, rate_after
+from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
-from webhooks_ui.models.webhook import OLDER_SECRETS_MAX
+from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
@@ -89,10 +90,13 @@ def sealed(fields: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
 def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None) -> Webhook:
     """Add a webhook with these ``FIELDS``. Generate a secret if ``secret`` is empty.
 
+    Without ``rate_limit`` it gets the one that the service of its format takes.
+
     Args:
         like: the webhook whose headers and authentication are kept where ``fields`` has ``MASK``.
     """
-    webhook = Webhook(**sealed(fields, like), secret=secret or secret_box.generate())
+    fields = _with_rate(sealed(fields, like), WebhookFormat.JSON, (None, RatePeriod.SECOND))
+    webhook = Webhook(**fields, secret=secret or secret_box.generate())
     db.session.add(webhook)
     db.session.flush()
     _record("created", webhook, after=fields_of(webhook))
@@ -100,9 +104,13 @@ def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None
 
 
 def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
-    """Set ``fields`` of the webhook. Replace its secret unless ``secret`` is empty."""
+    """Set ``fields`` of the webhook. Replace its secret unless ``secret`` is empty.
+
+    A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another.
+    """
     before = fields_of(webhook)
-    for name, value in sealed(fields, webhook).items():
+    fields = _with_rate(sealed(fields, webhook), webhook.format, (webhook.rate_limit, webhook.rate_period))
+    for name, value in fields.items():
         setattr(webhook, name, value)
     after = fields_of(webhook)
     if before != after:
@@ -179,6 +187,19 @@ def reveal_secret(webhook: Webhook) -> str:
     """Return the decrypted secret, and record in the audit log who saw it."""
     _record("secret_revealed", webhook)
     return webhook.secret
+
+
+def _with_rate(fields: dict[str, Any], format: str, rate: Rate) -> dict[str, Any]:
+    """Return ``fields`` with the rate limit that follows from a change of the format, unless they have one.
+
+    Args:
+        format: the format before the change.
+        rate: the rate limit before it.
+    """
+    if fields.keys() & {"rate_limit", "rate_period"} or "format" not in fields:
+        return fields
+    limit, period = rate_after(format, fields["format"], rate)
+    return fields | {"rate_limit": limit, "rate_period": period}
 
 
 def _resume(webhook: Webhook) -> None:

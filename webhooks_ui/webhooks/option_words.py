@@ -6,6 +6,7 @@ from typing import Any
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Filter, Match
 from webhooks_ui.events.selection import Mode, Selection
+from webhooks_ui.models import Webhook
 from webhooks_ui.webhooks.own_headers import MASK, AuthKind
 
 NEW_VALUE = "(new value)"
@@ -27,6 +28,19 @@ def shown(fields: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
     if "fields" in fields:
         words["fields"] = selection_lines(fields["fields"])
     return words
+
+
+def facts(webhook: Webhook) -> list[tuple[str, list[str]]]:
+    """Return the name of each option that is set, and what it is set to, as lines."""
+    auth = auth_text(webhook.auth)
+    options = {
+        "Filter": filter_lines(webhook.filter),
+        "Data": selection_lines(webhook.fields),
+        "Headers": header_lines(webhook.headers),
+        "Authentication": [auth] if auth else [],
+        "Timeout": [f"{webhook.timeout_seconds} s"] if webhook.timeout_seconds else [],
+    }
+    return [(name, lines) for name, lines in options.items() if lines]
 
 
 def header_lines(headers: Iterable[Mapping[str, str]], before: Iterable[Mapping[str, str]] = ()) -> list[str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from config import OWN_TIMEOUT_MAX_SECONDS
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import (
     CONDITIONS_MAX,
@@ -24,8 +25,11 @@ from webhooks_ui.events.conditions import (
 from webhooks_ui.events.selection import EXTRA_MAX_BYTES, PATHS_MAX
 from webhooks_ui.events.types import EVENT_TYPES
 
-TIMEOUT_SECONDS = 1, 30
-WRONG_TIMEOUT = "The timeout must be a whole number of seconds from 1 to 30. Leave it empty for the usual one."
+TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
+WRONG_TIMEOUT = (
+    f"The timeout must be a whole number of seconds from 1 to {OWN_TIMEOUT_MAX_SECONDS}. "
+    "Leave it empty for the usual one."
+)
 _PATH = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 HOW_PATHS = "Write the path like customer.email, with dots between the names."
 

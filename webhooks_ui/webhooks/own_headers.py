@@ -56,6 +56,11 @@ class Auth:
         credentials = base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
         return OwnHeader("Authorization", f"Basic {credentials}")
 
+    @property
+    def masked_header(self) -> OwnHeader:
+        """The header as people may see it."""
+        return OwnHeader("Authorization", f"{self.kind.capitalize()} {MASK}")
+
 
 def wrong_header(name: str, value: str) -> str:
     """Return what is wrong with a header, or an empty text."""

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.events.conditions import Filter
-from webhooks_ui.events.shape import shape_text
 from webhooks_ui.models import Subscription, Webhook
 from webhooks_ui.models.webhook import IS_LIVE, IS_ON
 
@@ -22,7 +21,6 @@ _SUBSCRIBERS = (
         _webhooks.id,
         _webhooks.in_order,
         cast(_webhooks.filter, Text),
-        _webhooks.format,
         cast(_webhooks.fields, Text),
     )
     .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
@@ -40,7 +38,7 @@ class Subscriber(NamedTuple):
     webhook_id: int
     in_order: bool
     filter: Filter | None
-    shape: str | None  # of its deliveries, see events.shape
+    fields: str | None  # of its deliveries, see events.selection
 
     def wants(self, data: Mapping[str, Any]) -> bool:
         """Return True if its filter lets an event with this data pass."""
@@ -51,19 +49,14 @@ def subscribers(connection: Connection, environment: str, types: Iterable[str]) 
     """Return the active webhooks that want each type."""
     found: dict[str, list[Subscriber]] = defaultdict(list)
     values = {"types": sorted(types), "environment": environment}
-    for event_type, webhook_id, in_order, filter, format, fields in connection.execute(_SUBSCRIBERS, values):
-        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), _shape(format, fields)))
+    for event_type, webhook_id, in_order, filter, fields in connection.execute(_SUBSCRIBERS, values):
+        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), fields))
     return found
 
 
 @lru_cache(maxsize=1_024)
 def _filter(stored: str | None) -> Filter | None:
     return Filter.parse(json.loads(stored)) if stored else None
-
-
-@lru_cache(maxsize=1_024)
-def _shape(format: str, fields: str | None) -> str | None:
-    return shape_text(format, json.loads(fields) if fields else None)
 
 
 def why_nobody(environment: str, event_type: str) -> str:

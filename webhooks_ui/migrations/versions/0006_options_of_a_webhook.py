@@ -22,11 +22,12 @@ def upgrade():
         batch.add_column(sa.Column('fields', sa.JSON(), nullable=True))
         batch.add_column(sa.Column('retry_delays', sa.JSON(), nullable=True))
         batch.add_column(sa.Column('timeout_seconds', sa.Integer(), nullable=True))
-    with op.batch_alter_table('deliveries') as batch:
-        batch.add_column(sa.Column('shape', sa.Text(), nullable=True))
+    op.add_column('deliveries', sa.Column('fields', sa.Text(), nullable=True))
+    op.add_column('attempts', sa.Column('request_body', sa.LargeBinary(), nullable=True))
 
 
 def downgrade():
     for name in COLUMNS:
         op.drop_column('webhooks', name)
-    op.drop_column('deliveries', 'shape')
+    op.drop_column('deliveries', 'fields')
+    op.drop_column('attempts', 'request_body')

@@ -42,8 +42,22 @@ ACTIONS = {
     "settings.updated": "Saved",
     "user.created": "Created",
 }
-LABELS = {"url": "URL", "event_types": "Events", "type": "Event type", "in_order": "Keep the order"}
-UNSET = {"retry_schedule": "same as in Settings", "rate_limit": "none"}  # what an empty field means
+LABELS = {
+    "url": "URL",
+    "event_types": "Events",
+    "type": "Event type",
+    "in_order": "Keep the order",
+    "auth": "Authentication",
+    "fields": "Data",
+    "retry_delays": "Delays of its own schedule",
+    "timeout_seconds": "Timeout in seconds",
+}
+UNSET = {  # what an empty field means
+    "retry_schedule": "same as in Settings",
+    "rate_limit": "none",
+    "auth": "none",
+    "timeout_seconds": "the usual one",
+}
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
 from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
-from webhooks_ui.models import Delivery, Webhook, get_settings
+from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
 from webhooks_ui.web.answers import render, shorten_address, wants_fragment
@@ -84,13 +84,25 @@ def unfinished() -> str:
 
 @blueprint.get(f"{DELIVERY}/body")
 def body(delivery_id: int) -> Response:
-    """Return the exact bytes that every attempt sends, as a download or as text for the page."""
-    event = load(delivery_id).event
+    """Return the bytes of the event as it was published, as a download or as text for the page."""
+    return _bytes(load(delivery_id).event.body, display.body_file(delivery_id), "body-raw")
+
+
+@blueprint.get(f"{DELIVERY}/attempts/<int:number>/body")
+def attempt_body(delivery_id: int, number: int) -> Response:
+    """Return the bytes that one attempt sent instead, because the webhook's format wants it."""
+    attempt = db.session.scalar(select(Attempt).filter_by(delivery_id=load(delivery_id).id, number=number))
+    if attempt is None or attempt.request_body is None:
+        abort(404)
+    return _bytes(attempt.request_body, display.body_file(delivery_id, number), f"attempt-{number}-body-raw")
+
+
+def _bytes(body: bytes, file: str, id: str) -> Response:
     if wants_fragment():
-        return make_response(render_template("deliveries/_raw_body.html", text=display.decoded(event.body)))
-    response = make_response(event.body)
+        return make_response(render_template("deliveries/_raw_body.html", text=display.decoded(body), id=id))
+    response = make_response(body)
     response.headers["Content-Type"] = "application/json"
-    response.headers["Content-Disposition"] = f'attachment; filename="delivery-{delivery_id}.json"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
 
 

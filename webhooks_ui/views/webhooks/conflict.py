@@ -23,7 +23,7 @@ LABELS = {
     "headers": "Headers",
     "auth": "Authentication",
     "filter": "Filter",
-    "fields": "Fields of data",
+    "fields": "Data",
     "rate_limit": "Rate limit",
     "rate_period": "Period",
     "in_order": "Keep the order",

@@ -5,10 +5,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import release, writing
 from webhooks_ui.forms.webhook import WebhookForm
-from webhooks_ui.models import Environment, Webhook, get_settings
+from webhooks_ui.models import Environment, Webhook
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
+from webhooks_ui.views.webhooks.preview import new_form, original, page_context
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
 from webhooks_ui.web.preferences import current_environment
@@ -18,25 +19,26 @@ from webhooks_ui.webhooks import changes
 @blueprint.get("/new")
 def new() -> Response:
     """Show an empty form, or with ``?copy=<id>`` one with the values of that webhook."""
-    original = request.args.get("copy", "")
-    if original.isdecimal():
-        return _page(WebhookForm.copy_of(changes.get(parse_id(original) or 0)))
+    copied = request.args.get("copy", "")
+    if copied.isdecimal():
+        return _page(WebhookForm.copy_of(changes.get(parse_id(copied) or 0)))
     return _page(WebhookForm(formdata=None, data={"environment": current_environment() or Environment.PRODUCTION}))
 
 
 @blueprint.post("/new")
 def create() -> BaseResponse:
-    form = _checked(WebhookForm())
+    form = _checked(new_form())
     if form.errors:
         return _page(form, status=422)
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        webhook = changes.create(form.columns, form.secret.data or "")
+        webhook = changes.create(form.columns, form.secret.data or "", like=original(form))
         address = url_for("webhooks.show", webhook_id=webhook.id)
         form_tokens.finish(address)
     session["secret_shown_once"] = webhook.id
     flash(f"{webhook.name} was created.")
+    _warn(form)
     return go(address)
 
 
@@ -59,14 +61,22 @@ def update(webhook_id: int) -> BaseResponse:
     if not is_current:
         return _conflict(form, webhook)
     flash(f"{webhook.name} was saved.")
+    _warn(form)
     return go(url_for("webhooks.show", webhook_id=webhook.id))
 
 
 def _checked(form: WebhookForm) -> WebhookForm:
     """Validate the form while no transaction is open, because looking up the host of the URL may take seconds."""
     release()
+    form.prepare_rate()
     form.validate()
     return form
+
+
+def _warn(form: WebhookForm) -> None:
+    """Warn the person who saved the form if the receiver can't read its format. It may be meant so."""
+    if form.misread:
+        flash(form.misread, "error")
 
 
 def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
@@ -77,5 +87,4 @@ def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
 
 def _page(form: WebhookForm, webhook: Webhook | None = None, status: int = 200, **context: object) -> Response:
     template = "webhooks/_form.html" if wants_fragment() else "webhooks/form.html"
-    addresses = get_settings()["outgoing_addresses"]
-    return make_response(render_template(template, form=form, webhook=webhook, addresses=addresses, **context), status)
+    return make_response(render_template(template, **page_context(form, webhook), **context), status)

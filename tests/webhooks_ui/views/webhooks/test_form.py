@@ -111,8 +111,8 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("secret", "password", "starts with whsec_"),
         ("secret", "whsec_!!!", "must be base64"),
         ("secret", "whsec_YWJj", "24 to 64 bytes"),
-        ("format", "xml", "format must be json"),
-        ("retry_schedule", "never", "must be default or long"),
+        ("format", "xml", "format must be one of json, slack, discord, teams, cloudevents"),
+        ("retry_schedule", "never", "must be default, long or own"),
         ("active", "maybe", "must be true or false"),
     ],
 )

@@ -1,0 +1,35 @@
+"""Understand: what the answer of a chat service says beyond its status. Others say all by their status."""
+
+from dataclasses import replace
+
+from jobs.send import Result
+from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.events.formats.answers import said
+from webhooks_ui.events.formats.services import misread, service_of
+from webhooks_ui.models import WebhookFormat
+
+BAD_REQUEST = 400
+INACTIVE = "The webhook was made inactive, because no retry can succeed."
+
+
+def understand(url: str, format: str, result: Result) -> Result:
+    """Return ``result`` with what the service at ``url`` says: why it failed, for how long to wait, or that it is gone.
+
+    Args:
+        format: the webhook's. It tells the service where the URL doesn't, as in a relay.
+    """
+    service = service_of(url)
+    spoken = service.format if service else format
+    if result.response_code is None or spoken in (WebhookFormat.JSON, WebhookFormat.CLOUDEVENTS):
+        return result
+    answer = said(WebhookFormat(spoken), result.response_code, result.response_body or b"")
+    sentence, waits = answer.sentence, (result.retry_after_seconds, answer.retry_after_seconds)
+    if result.response_code == BAD_REQUEST:
+        sentence = misread(url, format) or sentence
+    return replace(
+        result,
+        outcome=Outcome.BAD_STATUS if answer.has_failed else result.outcome,
+        detail=f"{sentence} {INACTIVE}" if answer.is_gone else sentence or result.detail,
+        retry_after_seconds=max((seconds for seconds in waits if seconds is not None), default=None),
+        gone=sentence if answer.is_gone else "",
+    )

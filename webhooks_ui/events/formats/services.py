@@ -1,0 +1,59 @@
+"""The services that webhooks post to, recognized by the host of the URL."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from webhooks_ui.models.webhook import WebhookFormat
+
+
+class Service(NamedTuple):
+    """A service with a format of its own."""
+
+    name: str
+    format: WebhookFormat
+    hosts: tuple[str, ...]  # one that begins with a dot stands for all hosts that end with it
+
+
+SERVICES = (
+    Service("Slack", WebhookFormat.SLACK, ("hooks.slack.com", "hooks.slack-gov.com")),
+    Service(
+        "Discord",
+        WebhookFormat.DISCORD,
+        tuple(f"{prefix}{host}" for host in ("discord.com", "discordapp.com") for prefix in ("", "canary.", "ptb.")),
+    ),
+    Service(
+        "Microsoft Teams",
+        WebhookFormat.TEAMS,
+        (".webhook.office.com", ".logic.azure.com", ".api.powerplatform.com"),
+    ),
+)
+
+
+def service_of(url: str) -> Service | None:
+    """Return the service that a URL leads to, or ``None`` if it is none of ``SERVICES``, or if it is no URL."""
+    try:
+        host = (urlsplit(url.strip()).hostname or "").removesuffix(".")
+    except ValueError:
+        return None
+    return next((service for service in SERVICES if any(_is(host, known) for known in service.hosts)), None)
+
+
+def suggested_format(url: str) -> WebhookFormat:
+    """Return the format that the receiver at a URL reads."""
+    service = service_of(url)
+    if service and service.format == WebhookFormat.DISCORD and urlsplit(url.strip()).path.endswith("/slack"):
+        return WebhookFormat.SLACK  # docs.discord.com, "Execute Slack-Compatible Webhook"
+    return service.format if service else WebhookFormat.JSON
+
+
+def misread(url: str, format: str) -> str:
+    """Return a sentence for an admin if the service at a URL can't read ``format``, or else an empty text."""
+    service, wanted = service_of(url), suggested_format(url)
+    if service is None or wanted in (format, WebhookFormat.JSON):
+        return ""
+    name = WebhookFormat(format).label if format in tuple(WebhookFormat) else format[:16]
+    return f"{service.name} doesn't read the format {name}. Choose the format {wanted.label}."
+
+
+def _is(host: str, known: str) -> bool:
+    return host.endswith(known) if known.startswith(".") else host == known

@@ -1,0 +1,102 @@
+"""Values of an event's data in words. The data may be any JSON."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.formats.text import one_line
+
+TEXT_MAX_CHARACTERS = 4_000  # no service takes more
+LABEL_MAX_CHARACTERS = 40
+ITEMS_MAX = 20  # of a list or an object that are told
+
+Data = dict[str, Any]
+
+
+def at(data: Data, path: str) -> Any:
+    """Return the value at a dotted path, or ``None``."""
+    value: Any = data
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def first_text(data: Data, *paths: str) -> str:
+    """Return the first text at one of the paths, or an empty text."""
+    values = (at(data, path) for path in paths)
+    return next((text for value in values if isinstance(value, str) and (text := beginning(value))), "")
+
+
+def told(value: Any, words: Callable[[str], str] = str, depth: int = 2) -> str:
+    """Return a value on one line, or an empty text if it says nothing.
+
+    Args:
+        words: returns how a text is told.
+        depth: how many levels of lists and objects are told.
+    """
+    if isinstance(value, str):
+        return words(beginning(value))
+    if isinstance(value, strict_json.Number):
+        return value.literal
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if depth == 0 or not value:
+        return "…" if value else ""
+    if isinstance(value, list):
+        texts = [told(item, words, depth - 1) for item in value[:ITEMS_MAX]]
+    else:
+        names = list(value)[:ITEMS_MAX]
+        texts = [f"{beginning(name)}: {told(value[name], words, depth - 1) or 'none'}" for name in names]
+    return ", ".join(filter(None, [*texts, "…" if len(value) > ITEMS_MAX else ""]))
+
+
+def beginning(text: str) -> str:
+    """Return the beginning of a text, on one line."""
+    return one_line(text[:TEXT_MAX_CHARACTERS])
+
+
+def words(name: str) -> str:
+    """Return ``Limit reached`` for ``limit_reached``."""
+    return name.replace("_", " ").capitalize()
+
+
+def label(name: str) -> str:
+    """Return a name of the data as a label: letters, digits and spaces, which are markup nowhere."""
+    letters = re.sub(r"[\W_]+", " ", name[:TEXT_MAX_CHARACTERS]).strip()
+    return letters[:LABEL_MAX_CHARACTERS].strip().capitalize() or "Field"
+
+
+def time(value: Any) -> datetime | None:
+    """Return an ISO 8601 time in UTC, or ``None`` if ``value`` is none or has no zone."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def time_words(moment: datetime) -> str:
+    """Return for example ``23 Nov 2026, 10:00 UTC``."""
+    return f"{moment.day} {moment:%b} {moment.year}, {moment:%H:%M} UTC"
+
+
+def moment_words(value: Any) -> str:
+    """Return a time in words, and any other value as ``told`` does."""
+    moment = time(value)
+    return time_words(moment) if moment else told(value)
+
+
+def changes(data: Data) -> dict[str, tuple[str, str]]:
+    """Return the labels of the fields that changed, with their values before and after.
+
+    That an object has another time of its last change says nothing new.
+    """
+    previous = data.get("previous")
+    if not isinstance(previous, dict):
+        return {}
+    names = [name for name in previous if name != "updated_at"][:ITEMS_MAX]
+    return {
+        label(name): (moment_words(previous[name]) or "none", moment_words(data.get(name)) or "none") for name in names
+    }

@@ -1,0 +1,158 @@
+"""The preview of the form: the very request that its settings lead to. Nothing is sent or saved."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import Response, current_app, request, url_for
+
+from jobs.compose import Options, Request, Try, Uncomposable, link_of, request_of
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.schedules import OWN_DELAYS_MAX
+from webhooks_ui.events.conditions import Filter, Operator
+from webhooks_ui.events.formats import FORMATS
+from webhooks_ui.events.formats.message import Message, message_of
+from webhooks_ui.events.formats.outgoing import Outgoing
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
+from webhooks_ui.events.selection import fields_text, selected
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.forms.webhook import WebhookForm
+from webhooks_ui.models import Environment, Webhook, get_settings, utcnow
+from webhooks_ui.parsing import parse_id
+from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.answers import render
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.options import wrong_conditions
+from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
+from webhooks_ui.webhooks.trial import Trial, paths_of, try_filter
+
+TYPE = "preview_type"  # the field that chooses the event
+DELIVERY_ID = 1  # in the link of a message
+MADE_LATER = {"webhook-signature", "X-Webhook-Signature"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the page shows."""
+
+    address: str  # of the preview itself
+    type: str
+    url: str
+    request: Request | None = None
+    message: Message | None = None  # what people read in the channel. None: the format is for programs
+    error: str = ""
+    trial: Trial | None = None  # what the filter would have done
+    paths: Sequence[str] = ()  # of the data of the chosen events
+
+
+@blueprint.post("/new/preview")
+def preview_new() -> Response:
+    return _answer(new_form(), None)
+
+
+@blueprint.post("/<int:webhook_id>/edit/preview")
+def preview_edit(webhook_id: int) -> Response:
+    webhook = changes.get(webhook_id)
+    return _answer(WebhookForm.of(webhook), webhook)
+
+
+def new_form() -> WebhookForm:
+    """Return the form that was sent for a new webhook, which may be a copy of another one."""
+    webhook = original(WebhookForm())
+    return WebhookForm.copy_of(webhook) if webhook else WebhookForm()
+
+
+def original(form: WebhookForm) -> Webhook | None:
+    """Return the webhook that the one in the form is a copy of, if it still exists."""
+    id = parse_id(form.copied_from.data or "")
+    webhook = db.session.get(Webhook, id) if id else None
+    return None if webhook is None or webhook.is_deleted else webhook
+
+
+def page_context(form: WebhookForm, webhook: Webhook | None, event_type: str = "") -> dict[str, Any]:
+    """Return what the template of the form needs."""
+    preview = preview_of(form, webhook, event_type)
+    refreshes = {"hx-post": preview.address, "hx-target": "#preview", "hx-swap": "outerHTML", "hx-sync": "this:replace"}
+    return {
+        "form": form,
+        "webhook": webhook,
+        "addresses": get_settings()["outgoing_addresses"],
+        "preview": preview,
+        "refreshes": refreshes,  # the attributes of a field that refreshes the preview
+        "typing": refreshes | {"hx-trigger": "input changed delay:300ms"},
+        "OPERATORS": tuple(Operator),
+        "READY_CONDITIONS": READY_CONDITIONS,
+        "OWN_DELAYS_MAX": OWN_DELAYS_MAX,
+        "REQUEST_TIMEOUT_SECONDS": current_app.config["REQUEST_TIMEOUT_SECONDS"],
+    }
+
+
+def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "") -> Preview:
+    """Return the request that the settings in ``form`` lead to.
+
+    Args:
+        webhook: the webhook that is edited.
+        event_type: the type of the event. By default it is the first one that is chosen.
+    """
+    types = list(form.events.data or [])
+    chosen = next(name for name in [event_type, *types, *EVENT_TYPES] if name in EVENT_TYPES)
+    endpoint = "webhooks.preview_edit" if webhook else "webhooks.preview_new"
+    address = url_for(endpoint, webhook_id=webhook.id if webhook else None)
+    preview = Preview(address, chosen, form.url.data or "https://…", trial=_trial(form, types), paths=paths_of(types))
+    event, signatures = _event(chosen, form.environment.data), 1 + len(webhook.secrets_in_grace if webhook else [])
+    try:
+        if form.wrong_option:
+            raise Uncomposable(form.wrong_option)
+        event = replace(event, body=selected(event.body, fields_text(form.fields)))
+        options = Options(form.format.data, form.own_headers)
+        made = request_of(options, event, Try(1, int(time.time()), (b"",) * signatures))
+    except Uncomposable as error:
+        return replace(preview, error=str(error))
+    headers = {name: _shown(name, value) for name, value in made.headers.items()}
+    message = None if FORMATS[form.format.data].is_signed else message_of(event)
+    return replace(preview, request=Request(headers, made.body), message=message)
+
+
+def _trial(form: WebhookForm, types: list[str]) -> Trial | None:
+    """Return what the conditions in the form would have done, or ``None`` without conditions."""
+    if not form.conditions.data:
+        return None
+    if wrong := wrong_conditions(form.filter_match.data, form.conditions.data, types):
+        return Trial(wrong, ())
+    filter = Filter.parse(form.filter)
+    environment = form.environment.data if form.environment.data in tuple(Environment) else Environment.PRODUCTION
+    return try_filter(filter, environment, types) if filter else None
+
+
+def _event(event_type: str, environment: str | None) -> Outgoing:
+    """Return the example of a type, as if it had just been published."""
+    now = utcnow()
+    id, environment = new_event_id(now), environment if environment in tuple(Environment) else Environment.PRODUCTION
+    body = render_body(id, environment, NewEvent(event_type, EVENT_TYPES[event_type].example), now)
+    return Outgoing(id, event_type, environment, body, link=link_of(DELIVERY_ID, current_app.config["LINKED_PORTAL"]))
+
+
+def _shown(name: str, value: str) -> str:
+    """Return a header as the page shows it: there is no secret to sign with before the webhook is saved."""
+    return " ".join("v1,…" for _ in value.split()) if name in MADE_LATER else value
+
+
+def _answer(form: WebhookForm, webhook: Webhook | None) -> Response:
+    """Answer with the preview, and with the fields that follow from the URL and the format.
+
+    Without JavaScript that is the whole page. Nothing is validated, because the person is still typing.
+    """
+    trigger = request.headers.get("HX-Trigger-Name", "url")
+    step = request.form.get("step", "")
+    form.conditions.take_step(step)
+    before = form.format.data, form.rate_limit.data, form.rate_period.data
+    if trigger == "url":
+        form.follow_url()
+    form.prepare_rate()
+    after = form.format.data, form.rate_limit.data, form.rate_period.data
+    changed = {"format_changed": before[0] != after[0], "rate_changed": before[1:] != after[1:], "step": step}
+    shown = request.form.get(TYPE, "")
+    is_wanted = trigger == TYPE or shown in (form.events.data or [])
+    context = page_context(form, webhook, shown if is_wanted else "")
+    return render("webhooks/form.html", "webhooks/_preview_answer.html", **context, **changed)
