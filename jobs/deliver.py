@@ -200,10 +200,11 @@ class Drain:
 
     def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
+        is_heard = False
         with write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
-                record(connection, self._leases.token, self._finished, self._settings)
+                is_heard = record(connection, self._leases.token, self._finished, self._settings)
             if self._slowed_down:
                 self._leases.release_of(connection, now, self._slowed_down)
             renews = self._leases.must_be_renewed
@@ -213,6 +214,8 @@ class Drain:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
+        if is_heard:
+            wake()
         self._throughput.note(len(self._finished))
         self._finished = []
         self._slowed_down = set()

@@ -1,7 +1,7 @@
 """Health: apply a group of results to their webhooks and to the statistics, in the caller's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import reduce
 from itertools import groupby
@@ -13,6 +13,7 @@ from jobs.retry import Attempted, Health, judge
 from jobs.throttle import Throttle, slow_down, speed_up
 from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
+from webhooks_ui.events.operational import About, News, disabled, failing, recovered, throttled
 from webhooks_ui.models import AuditEntry, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms
 
@@ -24,6 +25,8 @@ class Counted(NamedTuple):
     attempted: Attempted
     started_at: datetime
     duration_ms: int
+    outcome: str = ""
+    is_announced: bool = True  # what follows from it is published as an operational event
 
 
 def count(connection: Connection, counted: Sequence[Counted]) -> None:
@@ -60,6 +63,8 @@ _AILING = (
     select(
         Webhook.id,
         Webhook.name,
+        Webhook.url,
+        Webhook.environment,
         Webhook.active,
         *(getattr(Webhook, name) for name in _HEALTH),
         *(column.label(f"throttle_{name}") for name, column in _THROTTLE.items()),
@@ -78,15 +83,23 @@ _AILING = (
 )
 
 
-def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> None:
+def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> list[News]:
     """Update the health of the webhooks. A healthy webhook that succeeds again costs no write.
+
+    Return the changes that are to be announced.
 
     Args:
         threshold: how many failures in a row open a webhook's breaker.
     """
     attempts: dict[int, list[Attempted]] = defaultdict(list)
+    last: dict[int, Counted] = {}
+    announced: set[int] = set()
+    news: list[News] = []
     for made in sorted(counted, key=lambda made: made.started_at):
         attempts[made.webhook_id].append(made.attempted)
+        last[made.webhook_id] = made
+        if made.is_announced:
+            announced.add(made.webhook_id)
     failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
     for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
@@ -98,6 +111,28 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         if health.disabled_reason and row.active:
             values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
+        if row.id in announced:
+            news += _changes(row, health, throttle, last[row.id])
+    return news
+
+
+def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> Iterator[News]:
+    """Yield what has changed for a webhook.
+
+    Args:
+        before: its row of ``_AILING``.
+        last: its last attempt.
+    """
+    about = About(before.id, before.name, before.url, before.environment)
+    if health.disabled_reason and before.active:
+        yield disabled(about, health.disabled_reason)
+    elif health.breaker_opened_at and not before.breaker_opened_at:
+        code = last.attempted.response_code
+        yield failing(about, health.failing_since, health.consecutive_failures, last.outcome, code)
+    elif before.breaker_opened_at and not health.breaker_opened_at:
+        yield recovered(about, before.failing_since)
+    if throttle.rate is not None and before.throttle_rate is None:
+        yield throttled(about, throttle.until)
 
 
 def _throttled(throttle: Throttle, attempts: Sequence[Attempted]) -> Throttle:

@@ -38,6 +38,7 @@ class Target:
     options: Options = DEFAULTS
     timeout_seconds: int | None = None  # None: as the setting says
     retry_delays: tuple[int, ...] | None = None  # of its own schedule
+    name: str = ""
 
 
 class TargetRow(NamedTuple):
@@ -57,6 +58,7 @@ class TargetRow(NamedTuple):
     auth: str | None
     retry_delays: str | None
     timeout_seconds: int | None
+    name: str
     paced_seconds: float | None  # from now until ``paced_until``
 
 
@@ -149,6 +151,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             _options(row),
             row.timeout_seconds,
             tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
+            row.name,
         )
     }
 
@@ -176,7 +179,8 @@ def _target(database: Dialect) -> str:
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
         webhooks.throttle_rate, webhooks.format, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
-        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, {database.seconds_until("webhooks.paced_until")}
+        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, webhooks.name,
+        {database.seconds_until("webhooks.paced_until")}
     """
 
 

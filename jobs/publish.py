@@ -58,14 +58,25 @@ def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
         OtherContent: an id came again with other content.
     """
     with write_transaction() as connection:
-        results = _store(connection, environment, events)
+        results = store(connection, environment, events)
     if any(result.deliveries for result in results):
         wake()
     return results
 
 
-def _store(connection: Connection, environment: str, events: Sequence[NewEvent]) -> list[Published]:
+def store(
+    connection: Connection, environment: str, events: Sequence[NewEvent], but: Sequence[int | None] = ()
+) -> list[Published]:
+    """Store events and their deliveries as ``publish`` does, in the caller's transaction. Wake nobody.
+
+    Args:
+        but: for each event, the id of a webhook that doesn't get it.
+
+    Raises:
+        OtherContent: an id came again with other content.
+    """
     now = utcnow()
+    but = but or [None] * len(events)
     times = [now + timedelta(microseconds=place) for place in range(len(events))]
     ids = [event.id or new_event_id(at) for event, at in zip(events, times, strict=True)]
     first: dict[str, int] = {}  # of equal ids the first one counts
@@ -73,7 +84,11 @@ def _store(connection: Connection, environment: str, events: Sequence[NewEvent])
         first.setdefault(public_id, place)
     subscribed = subscribers(connection, environment, {events[place].type for place in first.values()})
     receivers = {
-        public_id: [webhook for webhook in subscribed[events[place].type] if webhook.wants(events[place].data)]
+        public_id: [
+            webhook
+            for webhook in subscribed[events[place].type]
+            if webhook.webhook_id != but[place] and webhook.wants(events[place].data)
+        ]
         for public_id, place in first.items()
     }
     rows = [
@@ -150,6 +165,7 @@ def _event_row(
         "type": event.type,
         "environment": environment,
         "body": render_body(public_id, environment, event, at, is_test=is_test),
+        "note": event.note,
         "deliveries_count": deliveries,
         "created_at": now,
     }

@@ -3,7 +3,7 @@
 import json
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
+from jobs.announce import announce, is_announced
 from jobs.claim import Claimed
 from jobs.compose import Request
 from jobs.health import Counted, count, judge_webhooks
@@ -19,7 +20,9 @@ from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import delays_of
-from webhooks_ui.models import Attempt, Delivery
+from webhooks_ui.events.operational import About, News, delivery_failed
+from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
+from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.own_headers import MASK
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
@@ -34,10 +37,11 @@ def record(
     finished: Sequence[Finished],
     settings: Mapping[str, Any],
     jitter: Callable[[], float] = random.random,
-) -> None:
+) -> bool:
     """Write the results of those deliveries in ``finished`` that ``token`` still holds.
 
     A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result.
+    Return True if webhooks that want to know of it have new deliveries.
 
     Args:
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
@@ -48,18 +52,26 @@ def record(
     if len(written) < len(finished):
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
-        return
+        return False
     database = dialect(connection)
     time = database.time_value
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
     decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
     database.update_many(connection, Delivery.__table__, _DELIVERY, decided)
     counted = [
-        Counted(claimed.target.id, _attempted(claimed, result), result.started_at, result.duration_ms)
+        Counted(
+            claimed.target.id,
+            _attempted(claimed, result),
+            result.started_at,
+            result.duration_ms,
+            result.outcome,
+            is_announced(claimed.event_type, is_test=claimed.is_test),
+        )
         for claimed, _, result in written
     ]
     count(connection, counted)
-    judge_webhooks(connection, counted, settings["alert_threshold"])
+    news = judge_webhooks(connection, counted, settings["alert_threshold"])
+    return announce(connection, [*news, *_given_up(written, decided)])
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
@@ -78,7 +90,19 @@ def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[st
 
 def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> None:
     with write_transaction() as connection:
-        record(connection, token, [item], settings)
+        is_heard = record(connection, token, [item], settings)
+    if is_heard:
+        wake()
+
+
+def _given_up(written: Sequence[Finished], decided: Sequence[tuple[Any, ...]]) -> Iterator[News]:
+    """Yield the deliveries that failed for good."""
+    status = _DELIVERY.index("status")
+    for (claimed, _, result), row in zip(written, decided, strict=True):
+        if row[status] == DeliveryStatus.FAILED and is_announced(claimed.event_type, is_test=claimed.is_test):
+            about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.environment)
+            event = claimed.event_id, claimed.event_type
+            yield delivery_failed(about, claimed.id, claimed.attempt, event, result.outcome, result.response_code)
 
 
 def _without_answer(item: Finished) -> Finished:

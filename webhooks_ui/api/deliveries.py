@@ -13,7 +13,6 @@ from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.display import attempts_of, decoded, explanation
 from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.deliveries.pages import Cursor, find_page
-from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.models import Attempt, Delivery
 from webhooks_ui.parsing import PRESETS
 from webhooks_ui.web.problem import Problem
@@ -21,7 +20,7 @@ from webhooks_ui.web.problem import Problem
 TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
 FILTERS = {
     "q": "any text: an event's or a delivery's id, a part of an event type, of a webhook's name or of its URL",
-    "category": f"one of {', '.join(CATEGORIES)}",
+    "category": "a group of event types, such as license",
     "status": f"one of {', '.join(STATUS_FILTERS)}",
     "code": f"a status code such as 503, or one of {', '.join(CODE_CLASSES)}",
     "webhook": "the id of a webhook",
@@ -42,7 +41,10 @@ def show(delivery_id: int) -> Response:
     """Return one delivery with its body and its last attempts."""
     delivery = _get(delivery_id)
     attempts = [_attempt_as_json(attempt) for attempt in reversed(attempts_of(delivery))]
-    return jsonify(as_json(delivery) | {"body": decoded(delivery.event.body), "attempts": attempts})
+    return jsonify(
+        as_json(delivery)
+        | {"body": decoded(delivery.event.body), "schema_note": delivery.event.note, "attempts": attempts}
+    )
 
 
 def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:

@@ -11,7 +11,8 @@ from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX
 from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
 from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
-from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.events import catalogue
+from webhooks_ui.events.operational import OPERATIONAL
 from webhooks_ui.parsing import ID_MAX, PRESETS
 
 DESCRIPTION = """Publish events, manage webhooks, and look at deliveries.
@@ -31,9 +32,20 @@ def show_document() -> Response:
     return jsonify(document())
 
 
-@cache
 def document() -> dict[str, Any]:
-    """Return the whole description."""
+    """Return the whole description, with the event types that there are now."""
+    found = _document()
+    names = {
+        "EventType": list(catalogue.all_types()),
+        "PublishedType": [name for name in catalogue.all_types() if name not in OPERATIONAL],
+        "EventCategory": list(catalogue.categories()),
+    }
+    now = {name: {"type": "string", "enum": values} for name, values in names.items()}
+    return found | {"components": found["components"] | {"schemas": found["components"]["schemas"] | now}}
+
+
+@cache
+def _document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "KeyManager Webhooks", "version": __version__, "description": DESCRIPTION},
@@ -108,7 +120,7 @@ _TIME: Schema = {
 _FILTER_SCHEMAS: dict[str, Schema] = {
     "since": _TIME,
     "until": _TIME,
-    "category": {"type": "string", "enum": list(CATEGORIES)},
+    "category": ref("EventCategory"),
     "status": {"type": "string", "enum": list(STATUS_FILTERS)},
     "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
     "webhook": {"type": "integer", "minimum": 0, "maximum": ID_MAX},

@@ -8,7 +8,6 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
-from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import DeliveryTrigger, Environment, WebhookFormat, WebhookStatus
 from webhooks_ui.models.webhook import (
     DESCRIPTION_MAX_CHARACTERS,
@@ -36,11 +35,13 @@ KEYS_ENVIRONMENT: Schema = {
     "enum": list(Environment),
     "description": "The environment of the key.",
 }
-EVENT_TYPE: Schema = {"type": "string", "enum": list(EVENT_TYPES)}
 
 
 def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+EVENT_TYPE = ref("EventType")  # openapi.document lists the names
 
 
 def array(items: Schema, **more: Any) -> Schema:
@@ -64,7 +65,7 @@ def page(items: Schema) -> Schema:
 
 NEW_EVENT = closed(
     {
-        "type": EVENT_TYPE,
+        "type": ref("PublishedType"),
         "data": {"type": "object", "description": "Any object with up to 100 levels of nesting."},
         "id": {
             "type": "string",
@@ -282,6 +283,7 @@ DELIVERY_DETAIL = closed(
     | {
         "body": STRING
         | {"description": "The event as it was published. It is what is sent, unless an attempt has a request_body."},
+        "schema_note": MAYBE_STRING | {"description": "Where the data doesn't fit the schema of its type."},
         "attempts": array(ref("Attempt"), description="The last 50, oldest first."),
     }
 )
@@ -292,7 +294,7 @@ EVENT_TYPES_LIST = closed(
             closed(
                 {
                     "name": EVENT_TYPE,
-                    "category": {"type": "string", "enum": list(CATEGORIES)},
+                    "category": ref("EventCategory"),
                     "description": STRING,
                     "example": {"type": "object"},
                 }

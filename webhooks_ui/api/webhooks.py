@@ -13,10 +13,9 @@ from webhooks_ui.api.keys import caller
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
 from webhooks_ui.api.webhook_body import read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Webhook, secret_box
 from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
@@ -124,9 +123,9 @@ def _test_event(body: Any, webhook: Webhook) -> NewEvent:
             message = "This field is unknown. A test event has type and data."
             errors = [field_error(strict_json.shortened(name), message) for name in sorted(unknown)]
             raise Problem(422, "Nothing was sent: see errors.", errors)
-        type = body.get("type") or strict_json.raw(webhook.event_types[0])
-        example = EVENT_TYPES[type.value].example if type.value in list(EVENT_TYPES) else {}
-        body = {"type": type, "data": strict_json.raw(example)} | body
+        type = body.get("type") or strict_json.raw(next(iter([*webhook.event_types, *catalogue.all_types()])))
+        known = catalogue.find(type.value) if isinstance(type.value, str) else None
+        body = {"type": type, "data": strict_json.raw(known.example if known else {})} | body
     try:
         return check_event(body, webhook.environment, is_test=True)
     except WrongEvent as error:

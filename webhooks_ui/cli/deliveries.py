@@ -9,7 +9,7 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.export import csv_lines, json_lines
 from webhooks_ui.deliveries.filters import STATUS_FILTERS, DeliveryFilters
-from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.events import catalogue
 from webhooks_ui.models import Delivery, Environment, get_settings
 from webhooks_ui.parsing import ID_MAX, parse_time
 
@@ -57,6 +57,12 @@ def _time(_context: click.Context, _parameter: click.Parameter, value: str | Non
     return value
 
 
+def _category(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value and value not in (known := catalogue.categories()):
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(known)}.")
+    return value
+
+
 def _code(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value and not DeliveryFilters.parse({"code": value}).code:
         raise click.BadParameter(f"{value!r} is not a response code. Write it like 404 or 4xx.")
@@ -67,7 +73,7 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
 @click.option("-q", "--search", "q", help="An id, or a part of an event type or of a webhook's name or URL.")
 @click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))
-@click.option("--category", type=click.Choice(list(CATEGORIES)))
+@click.option("--category", callback=_category, help="A group of event types, such as license.")
 @click.option("--environment", type=click.Choice(list(map(str, Environment))))
 @click.option("--code", callback=_code, help="A response code such as 404, or a class such as 4xx.")
 @click.option("--webhook", type=click.IntRange(1, ID_MAX), help="The id of a webhook.")

@@ -6,10 +6,15 @@ import click
 
 from jobs.publish import OtherContent, publish
 from webhooks_ui.cli.group import Group, environment_option, plural
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
-from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.webhooks.subscribers import why_nobody
+
+
+def _type(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value not in (known := catalogue.all_types()):
+        raise click.BadParameter(f"{value!r} is not one of {', '.join(known)}.")
+    return value
 
 
 @click.group(cls=Group)
@@ -18,14 +23,14 @@ def events() -> None:
 
 
 @events.command("publish")
-@click.argument("event_type", metavar="TYPE", type=click.Choice(list(EVENT_TYPES)))
+@click.argument("event_type", metavar="TYPE", callback=_type)
 @environment_option
 @click.option("--data", type=click.File("rb"), help="A JSON file with the data, or - for standard input.")
 @click.option("--id", "event_id", help="The idempotency key. Default: a new one.")
 def publish_(event_type: str, environment: str, data: BinaryIO | None, event_id: str | None) -> None:
     """Publish one event of TYPE. Without --data, publish the example from the catalogue."""
-    example = strict_json.raw(EVENT_TYPES[event_type].example)
-    event = {"type": strict_json.raw(event_type), "data": _read(data) if data else example}
+    known = catalogue.all_types()[event_type]
+    event = {"type": strict_json.raw(event_type), "data": _read(data) if data else strict_json.raw(known.example)}
     if event_id is not None:
         event["id"] = strict_json.raw(event_id)
     try:

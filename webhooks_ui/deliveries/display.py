@@ -11,14 +11,13 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import advise, explain
 from webhooks_ui.deliveries.schedules import delays_of
-from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.events import catalogue
 from webhooks_ui.models import Attempt, Delivery, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER
 from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 CHOICES: dict[str, list[tuple[str, str]]] = {
-    "category": [("", "All categories"), *((name, name.capitalize()) for name in CATEGORIES)],
     "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUS_FILTERS)],
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
@@ -28,6 +27,13 @@ INLINE_BODY_MAX_BYTES = 16 * 1024  # a longer body is loaded when it is opened
 SOON = timedelta(minutes=1)
 STALLED = timedelta(seconds=15)
 DAY = timedelta(days=1)
+
+
+def choices_of(name: str) -> list[tuple[str, str]]:
+    """Return the values of a filter of the log, each with its words."""
+    if name == "category":
+        return [("", "All categories"), *((group, group.capitalize()) for group in catalogue.categories())]
+    return CHOICES[name]
 
 
 def attempts_of(delivery: Delivery) -> Sequence[Attempt]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from werkzeug.datastructures import MultiDict
 
-from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.events import catalogue
 from webhooks_ui.models import RETRYING, DeliveryStatus, Environment
 from webhooks_ui.parsing import clean, one_of, parse_id, parse_time
 
@@ -42,7 +42,7 @@ class DeliveryFilters:
         given = {field.name: clean(_last(args, field.name)) for field in fields(cls)}
         return cls(
             q=given["q"],
-            category=one_of(CATEGORIES, given["category"]),
+            category=one_of(catalogue.categories(), given["category"]) if given["category"] else "",
             status=one_of(STATUS_FILTERS, given["status"]),
             code=given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
             environment=one_of(tuple(Environment), given["environment"]),

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.filters import UNFINISHED, DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
-from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.events import catalogue
+from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
@@ -65,7 +66,7 @@ def _text_search(text: str) -> Search:
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
     webhooks = _webhooks(text)
-    types = [name for name in EVENT_TYPES if text.lower() in name]
+    types = [name for name in catalogue.all_types() if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
         of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
@@ -117,7 +118,9 @@ def _conditions(filters: DeliveryFilters) -> list[Condition]:
     conditions: list[Condition] = []
     if filters.webhook_id is not None:
         conditions.append(Delivery.webhook_id == filters.webhook_id)
-    if filters.category:
+    if filters.category == CATEGORY:
+        conditions.append(Delivery.event_type.in_(OPERATIONAL))
+    elif filters.category:
         conditions.append(Delivery.event_type.startswith(f"{filters.category}."))
     if filters.status:
         conditions.append(_has_status(filters.status))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, schema, strict_json
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import utcnow
+from webhooks_ui.events.operational import OPERATIONAL
+from webhooks_ui.models import SchemaCheck, utcnow
 
 EVENT_MAX_BYTES = 256 * 1024  # the size of the body that the attempts send
 FIELDS = ("type", "data", "id", "timestamp")
@@ -52,9 +52,10 @@ def check_event(value: Any, environment: str, *, is_test: bool = False) -> NewEv
         raise WrongEvent([FieldError("", f"An event is an object, not {_kind(value)}.")])
     given: dict[str, Any] = {name: raw.value for name, raw in value.items() if name in FIELDS}
     timestamp = _timestamp(given.get("timestamp"))
-    if errors := [*_wrong_fields(value, given, timestamp), *_unsendable(value.get("data"))]:
+    if errors := [*_wrong_fields(value, given, timestamp, is_test), *_unsendable(value.get("data"))]:
         raise WrongEvent(errors)
-    event = NewEvent(given["type"], given["data"], given.get("id"), timestamp, value["data"].text)
+    note = _against_schema(given["type"], given["data"], is_test)
+    event = NewEvent(given["type"], given["data"], given.get("id"), timestamp, value["data"].text, note)
     now = utcnow()
     size = len(render_body(event.id or new_event_id(now), environment, event, now, is_test=is_test))
     if size > EVENT_MAX_BYTES:
@@ -63,7 +64,24 @@ def check_event(value: Any, environment: str, *, is_test: bool = False) -> NewEv
     return event
 
 
-def _wrong_fields(value: dict[str, Any], given: dict[str, Any], timestamp: datetime | None) -> Iterator[FieldError]:
+def _against_schema(type_name: str, data: dict[str, Any], is_test: bool) -> str | None:
+    """Return where the data doesn't fit the schema of its type, if that is only to be noted.
+
+    Raises:
+        WrongEvent: the type refuses data that doesn't fit. A test is never refused.
+    """
+    type = catalogue.find(type_name)
+    if type is None or type.schema is None or type.check == SchemaCheck.OFF:
+        return None
+    found = schema.violations(type.schema, data)
+    if found and type.check == SchemaCheck.REFUSE and not is_test:
+        raise WrongEvent([FieldError(f"data.{path}".rstrip("."), message) for path, message in found])
+    return " ".join(f"{path or 'data'}: {message}" for path, message in found) or None
+
+
+def _wrong_fields(
+    value: dict[str, Any], given: dict[str, Any], timestamp: datetime | None, is_test: bool
+) -> Iterator[FieldError]:
     for name in value:
         if name not in FIELDS:
             yield FieldError(strict_json.shortened(name), f"This field is unknown. An event has {', '.join(FIELDS)}.")
@@ -73,8 +91,10 @@ def _wrong_fields(value: dict[str, Any], given: dict[str, Any], timestamp: datet
     type, data, id = given.get("type"), given.get("data"), given.get("id")
     if "type" in value and not isinstance(type, str):
         yield FieldError("type", f"The type is a string such as license.activated, not {_kind(type)}.")
-    elif "type" in value and type not in EVENT_TYPES:
-        known = f"see /api/v1/event-types for the {len(EVENT_TYPES)} names"
+    elif "type" in value and type in OPERATIONAL and not is_test:
+        yield FieldError("type", f"Only KeyManager itself publishes {type}. Choose another type.")
+    elif "type" in value and catalogue.find(str(type)) is None:
+        known = f"see /api/v1/event-types for the {len(catalogue.all_types())} names"
         yield FieldError("type", f"{strict_json.shortened(str(type))!r} is no event type; {known}.")
     if "data" in value and not isinstance(data, dict):
         yield FieldError("data", f"The data is an object, not {_kind(data)}.")

@@ -20,6 +20,7 @@ class NewEvent:
     id: str | None = None
     timestamp: datetime | None = None  # with a time zone
     literal: str | None = None  # ``data`` as it was written. ``None``: it is rendered
+    note: str | None = None  # where ``data`` doesn't fit the schema of its type
 
     @cached_property
     def data_json(self) -> str:

@@ -14,6 +14,9 @@ class EventType:
     category: str
     description: str
     example: Data
+    schema: str | None = None  # JSON Schema of ``data``
+    check: str = "off"  # what happens to data that doesn't fit it (see models.event_type)
+    is_own: bool = False  # a super admin added it
 
 
 _PRODUCT_ID = "0b6e7d52-3f0c-4c1e-9a57-5f0f6a1c2d10"

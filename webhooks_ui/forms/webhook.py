@@ -17,9 +17,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui.deliveries.schedules import OWN, SCHEDULES_SECONDS, describe
+from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
-from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
@@ -102,7 +102,7 @@ class WebhookForm(OptionFields):
         filters=[_stripped],
     )
     active = SwitchField("Active", default=True)
-    events = SelectMultipleField("Events", choices=list(EVENT_TYPES), validate_choice=False)
+    events = SelectMultipleField("Events", choices=[], validate_choice=False)
     secret = StringField("Webhook Secret", filters=[_stripped])
     format = SelectField(
         "Format",
@@ -164,7 +164,7 @@ class WebhookForm(OptionFields):
     def validate_events(self, field: Field) -> None:
         if not field.data:
             raise ValidationError("Choose at least one event type.")
-        if unknown := [name for name in field.data if name not in EVENT_TYPES]:
+        if unknown := [name for name in field.data if catalogue.find(name) is None]:
             raise ValidationError(f"There is no event type {unknown[0][:64]!r}. Choose from the list.")
 
     def validate_secret(self, field: Field) -> None:

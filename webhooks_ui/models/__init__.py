@@ -6,6 +6,7 @@ from webhooks_ui.models.audit_entry import AuditEntry
 from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
+from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
@@ -27,6 +28,8 @@ __all__ = [
     "Environment",
     "Event",
     "FormToken",
+    "OwnEventType",
+    "SchemaCheck",
     "Setting",
     "Stats",
     "Subscription",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy import LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhooks_ui.database import db
@@ -20,6 +20,7 @@ class Event(db.Model):  # type: ignore[name-defined,misc]
     type: Mapped[str] = mapped_column(String(64))
     environment: Mapped[str] = mapped_column(String(16))
     body: Mapped[bytes] = mapped_column(LargeBinary)  # the exact bytes that every attempt sends
+    note: Mapped[str | None] = mapped_column(Text)  # where its data doesn't fit the schema of its type
     deliveries_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
 

@@ -6,6 +6,10 @@ LEAST_ROLE = {
     "webhooks.index": Role.OPERATOR,
     "webhooks.set_active": Role.OPERATOR,
     "settings.update": Role.SUPER_ADMIN,
+    **{
+        f"event_types.{name}": Role.SUPER_ADMIN
+        for name in ("new", "create", "edit", "update", "confirm_delete", "delete")
+    },
 }
 
 

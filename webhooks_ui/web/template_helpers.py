@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, url_for
 from flask_login import current_user
+from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries.outcomes import explain
 from webhooks_ui.deliveries.schedules import delays_text
+from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
-from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
 from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
@@ -43,8 +44,8 @@ def register(app: Flask) -> None:
         now=utcnow,
         theme=theme,
         wants_fragment=wants_fragment,
-        CATEGORIES=CATEGORIES,
-        EVENT_TYPES=EVENT_TYPES,
+        CATEGORIES=LocalProxy(catalogue.categories),
+        EVENT_TYPES=LocalProxy(catalogue.all_types),
         ENVIRONMENTS=tuple(Environment),
         PAGE_SIZES=PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from config import OWN_TIMEOUT_MAX_SECONDS
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.conditions import (
     CONDITIONS_MAX,
     PATH_MAX_CHARACTERS,
@@ -23,7 +23,6 @@ from webhooks_ui.events.conditions import (
     split_values,
 )
 from webhooks_ui.events.selection import EXTRA_MAX_BYTES, PATHS_MAX
-from webhooks_ui.events.types import EVENT_TYPES
 
 TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
@@ -62,20 +61,25 @@ def _wrong_condition(condition: Mapping[str, str], event_types: Iterable[str]) -
         return f"Give 1 to {VALUES_MAX} values for {field}, with commas between them."
     if operator in (Operator.GREATER, Operator.LESS) and not is_comparable(value):
         return f"{field} can be compared with a number, or with a time like 2026-11-23 or 2026-11-23T10:00:00Z."
-    for type in event_types:
-        if type in EVENT_TYPES and (way := list_on_the_way(EVENT_TYPES[type].example, field)):
+    for example in examples_of(event_types):
+        if way := list_on_the_way(example, field):
             return f"{way} is a list, and a path can't lead into a list. Use {way} contains a value."
     return ""
 
 
 def warnings(conditions: Iterable[Condition], event_types: Iterable[str]) -> list[str]:
     """Return a sentence for each condition on a field that no example of these types has. Such a filter is allowed."""
-    examples = [EVENT_TYPES[type].example for type in event_types if type in EVENT_TYPES]
+    examples = examples_of(event_types)
     return [
         f"No example of the chosen events has the field {condition.field}."
         for condition in conditions
         if examples and not any(is_there(example, condition.field) for example in examples)
     ]
+
+
+def examples_of(event_types: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the examples of those of these types that exist."""
+    return [type.example for name in event_types if (type := catalogue.find(name))]
 
 
 def wrong_path(path: str) -> str:

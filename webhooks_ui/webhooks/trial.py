@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webhooks_ui.database import db
-from webhooks_ui.deliveries.ids_by_time import highest_id
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.conditions import Filter
-from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Event
-from webhooks_ui.webhooks.options import warnings
+from webhooks_ui.webhooks.options import examples_of, warnings
 
 EVENTS_MAX = 50
 WINDOW_EVENTS = 5_000  # older events aren't looked at, so that the answer comes while somebody types
@@ -30,7 +28,7 @@ class Trial:
 def try_filter(filter: Filter, environment: str, event_types: Sequence[str]) -> Trial:
     """Return how many of the last events of these types would be sent. Without any, try the examples of the types."""
     happened = _last_events(environment, event_types)
-    tried = happened or [EVENT_TYPES[type].example for type in event_types if type in EVENT_TYPES]
+    tried = happened or examples_of(event_types)
     passed = sum(filter.passes(data) for data in tried)
     remarks = dict.fromkeys(
         [*warnings(filter.conditions, event_types), *(remark for data in tried for remark in filter.remarks(data))]
@@ -40,14 +38,15 @@ def try_filter(filter: Filter, environment: str, event_types: Sequence[str]) -> 
 
 def paths_of(event_types: Iterable[str]) -> list[str]:
     """Return the paths of the data of the examples of these types, or of all types if there are none."""
-    types = [type for type in event_types if type in EVENT_TYPES] or list(EVENT_TYPES)
-    return sorted({path for type in types for path in _paths(EVENT_TYPES[type].example)})
+    examples = examples_of(event_types) or examples_of(catalogue.all_types())
+    return sorted({path for example in examples for path in _paths(example)})
 
 
 def _last_events(environment: str, event_types: Sequence[str]) -> list[Mapping[str, Any]]:
+    newest = db.session.scalar(select(func.max(Event.id))) or 0
     query = (
         select(Event.body)
-        .where(Event.id > highest_id(Event) - WINDOW_EVENTS)
+        .where(Event.id > newest - WINDOW_EVENTS)
         .where(Event.environment == environment, Event.type.in_(event_types))
         .order_by(Event.id.desc())
         .limit(EVENTS_MAX)

@@ -14,7 +14,7 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from tests.support.factories import make_api_key, make_delivery, make_webhook
-from webhooks_ui.api.openapi import document
+from webhooks_ui.api.openapi import PATHS
 
 if TYPE_CHECKING:
     from schemathesis.specs.openapi.schemas import OpenApiCase
@@ -27,7 +27,7 @@ def description(app: Flask, monkeypatch: pytest.MonkeyPatch) -> OpenApiSchema:
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
 
 
-OPERATIONS = [(method, path) for path, item in document()["paths"].items() for method in item if method != "parameters"]
+OPERATIONS = [(method, path) for path, item in PATHS.items() for method in item if method != "parameters"]
 
 
 SETTINGS = settings(

@@ -6,6 +6,8 @@ Revision: 0006, after 0005, made 2026-11-26 12:40:00
 import sqlalchemy as sa
 from alembic import op
 
+from webhooks_ui.models import types
+
 revision = '0006'
 down_revision = '0005'
 branch_labels = None
@@ -22,11 +24,26 @@ def upgrade():
         batch.add_column(sa.Column('fields', sa.JSON(), nullable=True))
         batch.add_column(sa.Column('retry_delays', sa.JSON(), nullable=True))
         batch.add_column(sa.Column('timeout_seconds', sa.Integer(), nullable=True))
+    op.create_table(
+        'event_types',
+        sa.Column('id', types.BigId, nullable=False),
+        sa.Column('name', sa.String(length=64), nullable=False),
+        sa.Column('description', sa.Text(), nullable=False),
+        sa.Column('example', sa.JSON(), nullable=False),
+        sa.Column('schema', sa.Text(), nullable=True),
+        sa.Column('check', sa.String(length=16), nullable=False),
+        sa.Column('created_at', types.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_event_types')),
+        sa.UniqueConstraint('name', name=op.f('uq_event_types_name')),
+    )
+    op.add_column('events', sa.Column('note', sa.Text(), nullable=True))
     op.add_column('deliveries', sa.Column('fields', sa.Text(), nullable=True))
     op.add_column('attempts', sa.Column('request_body', sa.LargeBinary(), nullable=True))
 
 
 def downgrade():
+    op.drop_table('event_types')
+    op.drop_column('events', 'note')
     for name in COLUMNS:
         op.drop_column('webhooks', name)
     op.drop_column('deliveries', 'fields')

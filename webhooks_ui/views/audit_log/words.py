@@ -19,6 +19,7 @@ OBJECTS = {
     "api_key": "API key",
     "settings": "Settings",
     "user": "User",
+    "event_type": "Event type",
 }
 ACTIONS = {
     "webhook.created": "Created",
@@ -40,6 +41,9 @@ ACTIONS = {
     "api_key.created": "Created",
     "api_key.revoked": "Revoked",
     "settings.updated": "Saved",
+    "event_type.created": "Added",
+    "event_type.updated": "Edited",
+    "event_type.deleted": "Deleted",
     "user.created": "Created",
 }
 LABELS = {

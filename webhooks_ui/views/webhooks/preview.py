@@ -10,13 +10,14 @@ from flask import Response, current_app, request, url_for
 from jobs.compose import Options, Request, Try, Uncomposable, link_of, request_of
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.schedules import OWN_DELAYS_MAX
+from webhooks_ui.events import catalogue
 from webhooks_ui.events.conditions import Filter, Operator
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.message import Message, message_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.selection import fields_text, selected
-from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.events.types import EventType
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook, get_settings, utcnow
 from webhooks_ui.parsing import parse_id
@@ -95,12 +96,15 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
         webhook: the webhook that is edited.
         event_type: the type of the event. By default it is the first one that is chosen.
     """
-    types = list(form.events.data or [])
-    chosen = next(name for name in [event_type, *types, *EVENT_TYPES] if name in EVENT_TYPES)
+    types, known = list(form.events.data or []), catalogue.all_types()
+    chosen = next(name for name in [event_type, *types, *known] if name in known)
     endpoint = "webhooks.preview_edit" if webhook else "webhooks.preview_new"
     address = url_for(endpoint, webhook_id=webhook.id if webhook else None)
     preview = Preview(address, chosen, form.url.data or "https://…", trial=_trial(form, types), paths=paths_of(types))
-    event, signatures = _event(chosen, form.environment.data), 1 + len(webhook.secrets_in_grace if webhook else [])
+    event, signatures = (
+        _event(known[chosen], form.environment.data),
+        1 + len(webhook.secrets_in_grace if webhook else []),
+    )
     try:
         if form.wrong_option:
             raise Uncomposable(form.wrong_option)
@@ -125,12 +129,12 @@ def _trial(form: WebhookForm, types: list[str]) -> Trial | None:
     return try_filter(filter, environment, types) if filter else None
 
 
-def _event(event_type: str, environment: str | None) -> Outgoing:
+def _event(type: EventType, environment: str | None) -> Outgoing:
     """Return the example of a type, as if it had just been published."""
     now = utcnow()
     id, environment = new_event_id(now), environment if environment in tuple(Environment) else Environment.PRODUCTION
-    body = render_body(id, environment, NewEvent(event_type, EVENT_TYPES[event_type].example), now)
-    return Outgoing(id, event_type, environment, body, link=link_of(DELIVERY_ID, current_app.config["LINKED_PORTAL"]))
+    body = render_body(id, environment, NewEvent(type.name, type.example), now)
+    return Outgoing(id, type.name, environment, body, link=link_of(DELIVERY_ID, current_app.config["LINKED_PORTAL"]))
 
 
 def _shown(name: str, value: str) -> str:

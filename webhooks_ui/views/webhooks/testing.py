@@ -6,10 +6,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from jobs.publish import send_test
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import display
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import FieldError, WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Delivery, Webhook
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web import form_tokens
@@ -17,23 +16,21 @@ from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.web.template_helpers import pretty_json
 from webhooks_ui.webhooks import changes
 
-EXAMPLES = {name: pretty_json(type.example) for name, type in EVENT_TYPES.items()}
-
 
 @blueprint.get("/<int:webhook_id>/test")
 def test_event(webhook_id: int) -> Response:
     webhook = changes.get(webhook_id)
     wanted = request.args.get("type", "")
-    chosen = wanted if wanted in EVENT_TYPES else webhook.event_types[0]
-    return _page(webhook, chosen, EXAMPLES[chosen])
+    chosen = wanted if catalogue.find(wanted) else next(iter([*webhook.event_types, *catalogue.all_types()]))
+    return _page(webhook, chosen, _examples().get(chosen, "{}"))
 
 
 @blueprint.post("/<int:webhook_id>/test")
 def create_test(webhook_id: int) -> BaseResponse:
     webhook = changes.get(webhook_id)
     chosen, text, load = (request.form.get(name, "") for name in ("type", "data", "load"))
-    if load and chosen in EVENT_TYPES:
-        return _page(webhook, chosen, EXAMPLES[chosen] if load == "example" or _is_untouched(text) else text)
+    if load and (example := _examples().get(chosen)):
+        return _page(webhook, chosen, example if load == "example" or _is_untouched(text) else text)
     try:
         event = _read(chosen, text, webhook.environment)
     except WrongEvent as error:
@@ -66,10 +63,15 @@ def _result(delivery: Delivery) -> Response:
     return make_response(render_template("webhooks/_test_result.html", delivery=delivery, attempt=attempt))
 
 
+def _examples() -> dict[str, str]:
+    """Return the text of the example of each type."""
+    return {name: pretty_json(type.example) for name, type in catalogue.all_types().items()}
+
+
 def _is_untouched(text: str) -> bool:
     """Return True if nobody edited the text: it is empty, or the example of an event type."""
     plain = _plain(text)
-    return not plain or plain in EXAMPLES.values()
+    return not plain or plain in _examples().values()
 
 
 def _plain(text: str) -> str:
@@ -82,10 +84,11 @@ def _read(chosen: str, text: str, environment: str) -> NewEvent:
     Raises:
         WrongEvent: a field is wrong. It has a message for each wrong field.
     """
-    if chosen not in EVENT_TYPES:
+    known = catalogue.find(chosen)
+    if known is None:
         raise WrongEvent([FieldError("type", "Choose an event type from the list.")])
     try:
-        data = strict_json.load_raw(text.encode()) if text.strip() else strict_json.raw(EVENT_TYPES[chosen].example)
+        data = strict_json.load_raw(text.encode()) if text.strip() else strict_json.raw(known.example)
     except strict_json.BrokenJson as error:
         raise WrongEvent([FieldError("data", f"{error} Correct it, or clear the field to send the example.")]) from None
     return check_event({"type": strict_json.raw(chosen), "data": data}, environment, is_test=True)
@@ -101,7 +104,7 @@ def _page(
         webhook=webhook,
         chosen=chosen,
         data=data,
-        is_example=_plain(data) == EXAMPLES.get(chosen),
+        is_example=_plain(data) == _examples().get(chosen),
         errors=errors or {},
     )
     # The form sends to the element of the result. An answer with the form must replace the form.

@@ -1,0 +1,39 @@
+"""Announce: publish what happened to webhooks and deliveries as operational events, in the caller's transaction.
+
+What happens to the delivery of an operational event is not announced. Otherwise two webhooks that watch each other
+would answer each other for ever.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from jobs.publish import store
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.events.operational import OPERATIONAL, News
+from webhooks_ui.webhooks.subscribers import subscribers
+
+
+def is_announced(event_type: str, *, is_test: bool = False) -> bool:
+    """Return True if what happens to the delivery of an event of this type is announced."""
+    return not is_test and event_type not in OPERATIONAL
+
+
+def announce(connection: Connection, news: Iterable[News]) -> bool:
+    """Publish ``news`` to the webhooks that want it. Return True if there is a delivery to make.
+
+    News that nobody wants is not stored.
+    """
+    by_environment: dict[str, list[News]] = defaultdict(list)
+    for item in news:
+        by_environment[item.about.environment].append(item)
+    has_deliveries = False
+    for environment, items in by_environment.items():
+        wanted = subscribers(connection, environment, {item.type for item in items})
+        heard = [item for item in items if any(webhook.webhook_id != item.about.id for webhook in wanted[item.type])]
+        if heard:
+            events = [NewEvent(item.type, item.data) for item in heard]
+            published = store(connection, environment, events, [item.about.id for item in heard])
+            has_deliveries |= any(result.deliveries for result in published)
+    return has_deliveries

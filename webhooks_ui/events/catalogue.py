@@ -1,0 +1,57 @@
+"""All event types that there are: the portal's 21, the operational ones, and those that a super admin added."""
+
+from collections.abc import Mapping
+
+from flask import g, has_request_context
+from sqlalchemy import select
+
+from webhooks_ui.database import db
+from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
+from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
+from webhooks_ui.models import OwnEventType
+
+BUILT_IN: Mapping[str, EventType] = EVENT_TYPES | OPERATIONAL
+
+
+def find(name: str) -> EventType | None:
+    """Return the type with this name. Only for a name that isn't built in, the database is asked."""
+    return BUILT_IN.get(name) or own_types().get(name)
+
+
+def all_types() -> dict[str, EventType]:
+    """Return all types by name, in the order of their groups."""
+    return {type.name: type for types in categories().values() for type in types}
+
+
+def categories() -> dict[str, tuple[EventType, ...]]:
+    """Return the types of each group. Own types stand after those of the portal, the operational ones at the end."""
+    own = own_types().values()
+    names = dict.fromkeys([*CATEGORIES, *(type.category for type in own)])
+    groups = {name: (*CATEGORIES.get(name, ()), *(type for type in own if type.category == name)) for name in names}
+    return groups | {CATEGORY: tuple(OPERATIONAL.values())}
+
+
+def own_types() -> dict[str, EventType]:
+    """Return the types that a super admin added, by name. They are read once in each web request."""
+    if not has_request_context():
+        return _read()
+    if "own_event_types" not in g:
+        g.own_event_types = _read()
+    found: dict[str, EventType] = g.own_event_types
+    return found
+
+
+def forget() -> None:
+    """Read the own types again when they are needed next, because one has changed."""
+    if has_request_context():
+        g.pop("own_event_types", None)
+
+
+def _read() -> dict[str, EventType]:
+    rows = db.session.scalars(select(OwnEventType).order_by(OwnEventType.name))
+    return {
+        row.name: EventType(
+            row.name, row.name.partition(".")[0], row.description, row.example, row.schema, row.check, is_own=True
+        )
+        for row in rows
+    }

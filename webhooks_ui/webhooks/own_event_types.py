@@ -1,0 +1,67 @@
+"""The event types that super admins add to the catalogue. Each change is recorded in the audit log.
+
+The callers own the transaction.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete as delete_from
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
+
+from webhooks_ui import audit
+from webhooks_ui.database import db
+from webhooks_ui.models import OwnEventType, Subscription, Webhook
+from webhooks_ui.models.webhook import IS_LIVE
+
+FIELDS = ("description", "example", "schema", "check")
+
+
+def get(name: str) -> OwnEventType:
+    """Return the own type with this name.
+
+    Raises:
+        werkzeug.exceptions.NotFound: There is none, or the type is built in.
+    """
+    found: OwnEventType | None = db.session.scalar(select(OwnEventType).where(OwnEventType.name == name))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def add(fields: dict[str, Any]) -> bool:
+    """Add a type. Return False if there is one with this name."""
+    if db.session.scalar(select(OwnEventType.id).where(OwnEventType.name == fields["name"])):
+        return False
+    type = OwnEventType(**fields)
+    db.session.add(type)
+    db.session.flush()
+    audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
+    return True
+
+
+def edit(type: OwnEventType, fields: dict[str, Any]) -> None:
+    """Change everything but the name, which events and subscriptions refer to."""
+    before = _shown(type)
+    for name in FIELDS:
+        setattr(type, name, fields[name])
+    if (after := _shown(type)) != before:
+        audit.record("event_type.updated", "event_type", type.id, type.name, before, after)
+
+
+def delete(type: OwnEventType) -> None:
+    """Remove the type and the subscriptions to it. Its events and deliveries stay in the log."""
+    audit.record("event_type.deleted", "event_type", type.id, type.name, before=_shown(type))
+    db.session.execute(delete_from(Subscription).where(Subscription.event_type == type.name))
+    db.session.delete(type)
+
+
+def subscribed(type: OwnEventType) -> Sequence[Webhook]:
+    """Return the webhooks that are subscribed to the type, by name."""
+    query = select(Webhook).where(IS_LIVE, Webhook.subscriptions.any(Subscription.event_type == type.name))
+    return db.session.scalars(query.order_by(Webhook.name_key)).all()
+
+
+def _shown(type: OwnEventType) -> dict[str, Any]:
+    return {name: getattr(type, name) for name in FIELDS}
