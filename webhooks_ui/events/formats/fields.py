@@ -34,6 +34,11 @@ def _code(path: str) -> Callable[[Data], str]:
     return lambda data: told(at(data, path), words)
 
 
+def _moment(path: str) -> Callable[[Data], str]:
+    """Return a function that tells a time."""
+    return lambda data: moment_words(at(data, path)) if at(data, path) else ""
+
+
 def _share(path: str, whole: str) -> Callable[[Data], str]:
     """Return a function that tells a count and its limit: ``1 of 3``."""
 
@@ -87,5 +92,24 @@ _MAIN: dict[str, dict[str, Callable[[Data], str]]] = {
         "Flags": _code("flags"),
         "Data group": _plain("data_group"),
         "Data": _plain("data"),
+    },
+    "webhook": {
+        "Webhook": _plain("webhook.name"),
+        "Host": _plain("webhook.host"),
+        "Failing since": _moment("failing_since"),
+        "Failures in a row": _plain("failures_in_a_row"),
+        "Last outcome": _code("last_attempt.outcome"),
+        "Response code": _plain("last_attempt.response_code"),
+        "Waits until": _moment("until"),
+        "Reason": _plain("reason"),
+    },
+    "delivery": {
+        "Webhook": _plain("webhook.name"),
+        "Host": _plain("webhook.host"),
+        "Event": _plain("event.type"),
+        "Event ID": _plain("event.id"),
+        "Attempts": _plain("delivery.attempts"),
+        "Last outcome": _code("last_attempt.outcome"),
+        "Response code": _plain("last_attempt.response_code"),
     },
 }
