@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from flask import g, has_request_context
 from sqlalchemy import select
 
-from webhooks_ui.database import db
+from webhooks_ui.database import single_query
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
 from webhooks_ui.models import OwnEventType
 
+_OWN = select(OwnEventType.__table__).order_by(OwnEventType.name)
 BUILT_IN: Mapping[str, EventType] = EVENT_TYPES | OPERATIONAL
 
 
@@ -48,7 +49,8 @@ def forget() -> None:
 
 
 def _read() -> dict[str, EventType]:
-    rows = db.session.scalars(select(OwnEventType).order_by(OwnEventType.name))
+    with single_query() as connection:  # on its own connection, so that the session holds no transaction for it
+        rows = connection.execute(_OWN).all()
     return {
         row.name: EventType(
             row.name, row.name.partition(".")[0], row.description, row.example, row.schema, row.check, is_own=True
