@@ -4,6 +4,7 @@ A condition compares the value at a dotted path, such as ``reason.code``. It is 
 operator, such as *greater* for a list.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ CONDITIONS_MAX = 10
 PATH_MAX_CHARACTERS = 200
 VALUE_MAX_CHARACTERS = 500
 VALUES_MAX = 50  # of one_of
+NUMBER_MAX_CHARACTERS = 1_001  # as many digits as strict_json takes, and a sign
+TIME_MIN_CHARACTERS, TIME_MAX_CHARACTERS = len("2026-11-23"), 40
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _MISSING = object()
 
 
@@ -216,20 +220,27 @@ def _number_in(value: Any) -> Decimal | None:
     return _number(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-@lru_cache(maxsize=4_096)
 def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    """Return the number, if the text is one as JSON writes it."""
+    return _read_number(text) if len(text) <= NUMBER_MAX_CHARACTERS and _NUMBER.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4_096)
+def _read_number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its exponent is too large
+        return None
+
+
 def _time(text: str) -> datetime | None:
     """Return an ISO 8601 time or date. Without a time zone it is UTC."""
-    if len(text) < len("2026-11-23") or text.isdigit():
-        return None
+    is_likely = TIME_MIN_CHARACTERS <= len(text) <= TIME_MAX_CHARACTERS and not text.isdigit()
+    return _read_time(text) if is_likely else None  # so that the cache holds no long texts
+
+
+@lru_cache(maxsize=4_096)
+def _read_time(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -6,6 +6,7 @@ from typing import Any
 from wtforms import Field, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
+from wtforms.widgets import PasswordInput
 
 from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.events import strict_json
@@ -96,7 +97,8 @@ class OptionFields(Form):
         validate_choice=False,
     )
     auth_username = StringField("User name")
-    auth_secret = PasswordField("Password or token")
+    # What was typed stays in the form. A stored secret is never in it.
+    auth_secret = PasswordField("Password or token", widget=PasswordInput(hide_value=False))
     filter_match = SelectField(
         "Which of them must hold",
         choices=[SelectChoice(Match.ALL, "All of these must hold"), SelectChoice(Match.ANY, "Any of these must hold")],
@@ -151,7 +153,8 @@ class OptionFields(Form):
         try:
             extra = self._extra
         except strict_json.BrokenJson as error:
-            raise ValidationError(f'{error} Write it like {{"tenant": "emea"}}.') from None
+            sentence = str(error).replace("The body is", "The fields to add are", 1)
+            raise ValidationError(f'{sentence} Write them like {{"tenant": "emea"}}.') from None
         if wrong := options.wrong_extra(extra):
             raise ValidationError(wrong)
 
