@@ -3,21 +3,38 @@
 import contextlib
 import http.client
 import json
+import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
 
 from tests.bench import receivers
-from tests.bench.engine import EXAMPLE, WORKERS
+from tests.bench.engine import EXAMPLE, WORKERS, targets
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
+from webhooks_ui.database import write_transaction
+from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
+from webhooks_ui.models import Webhook
 
 CLIENTS = 4
 Post = Callable[[bytes], None]  # publishes a body, and raises unless it was accepted
 EVENT = {"type": "license.activated", "data": EXAMPLE}
+PASSES_ALL = Filter(  # for EVENT
+    Match.ALL,
+    (
+        Condition("product.id", Operator.EQUALS, str(EXAMPLE["product"]["id"])),
+        Condition("product.name", Operator.STARTS_WITH, str(EXAMPLE["product"]["name"])[:3]),
+        Condition("created_at", Operator.GREATER, "2020-01-01T00:00:00Z"),
+        Condition("customer.name", Operator.ONE_OF, f"Nobody, {EXAMPLE['customer']['name']}"),
+        Condition("nothing", Operator.MISSING),
+    ),
+).as_json()
 
 
 @contextlib.contextmanager
@@ -64,6 +81,30 @@ def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
         many = _together(instance, key, arrays, [EVENT] * 1_000)
         one = _together(instance, key, singles, EVENT)
     return many * 1_000, one
+
+
+def filters_cost(database: str, rounds: int, singles: int) -> tuple[float, float]:
+    """Return how much longer the API takes with five conditions at each of 20 webhooks: for arrays, and one by one.
+
+    The conditions let every event pass, so that as many deliveries are stored as without them. The figures are medians
+    of rounds with and without conditions in turn. There are no workers.
+    """
+    costs = []
+    with product(database, targets("http://127.0.0.1:1"), workers=0) as (instance, key):
+        for _ in range(rounds):
+            seconds = []
+            for filter in (None, PASSES_ALL):
+                _set_filter(instance, filter)
+                many = _together(instance, key, CLIENTS, [EVENT] * 100)
+                seconds.append((1 / many, 1 / _together(instance, key, singles, EVENT)))
+            costs.append([with_ / without for without, with_ in zip(*seconds, strict=True)])
+    arrays, ones = (statistics.median(column) - 1 for column in zip(*costs, strict=True))
+    return arrays, ones
+
+
+def _set_filter(instance: Rig, filter: dict[str, Any] | None) -> None:
+    with instance.app.app_context(), write_transaction() as connection:
+        connection.execute(update(Webhook).values(filter=filter))
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
