@@ -44,7 +44,7 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
             super().process_formdata(values)
         except ValueError:
             raise ValueError(self.message) from None
-        if abs(self.data) > ID_MAX:  # the validator can't compare any number
+        if self.data and abs(self.data) > ID_MAX:  # the validator can't compare any number
             self.data = None
             raise ValueError(self.message)
 

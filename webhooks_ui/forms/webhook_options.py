@@ -134,6 +134,8 @@ class OptionFields(Form):
     def validate_auth_kind(self, field: Field) -> None:
         if field.data not in ("", *AuthKind):
             raise ValidationError(f"The authentication must be {' or '.join(AuthKind)}, or empty.")
+        if not field.data and (is_typed(self.auth_username) or is_typed(self.auth_secret)):
+            raise ValidationError("Choose Basic or Bearer, or empty the user name and the password.")
 
     def validate_auth_secret(self, field: Field) -> None:
         if self.auth_kind.data in tuple(AuthKind) and (wrong := wrong_auth(self.auth, self.stored_auth)):
@@ -146,6 +148,8 @@ class OptionFields(Form):
     def validate_fields_paths(self, field: Field) -> None:
         if self.fields_mode.data not in ("", *Mode):
             raise ValidationError(f"The choice must be {' or '.join(Mode)}, or empty.")
+        if not self.fields_mode.data and is_typed(field):
+            raise ValidationError("Choose whether these fields are left out or sent, or empty this field.")
         if wrong := options.wrong_paths(self.fields_mode.data, self._paths):
             raise ValidationError(wrong)
 
@@ -234,6 +238,11 @@ class OptionFields(Form):
     def _extra(self) -> Any:
         text = (self.fields_extra.data or "").strip()
         return strict_json.loads(text.encode("utf-8", "replace")) if text else {}
+
+
+def is_typed(field: Field) -> bool:
+    """Return True if somebody typed something into a text field that was empty or different before."""
+    return bool((field.data or "").split()) and (field.data or "").split() != (field.object_data or "").split()
 
 
 def values_of(webhook: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
 from webhooks_ui.webhooks.changes import fields_of, sealed
 from webhooks_ui.webhooks.option_words import shown
-from webhooks_ui.webhooks.own_headers import MASK
+from webhooks_ui.webhooks.own_headers import MASK, is_alike
 
 LABELS = {
     "name": "Name",
@@ -59,7 +59,7 @@ def _sealable(columns: dict[str, Any], webhook: Webhook) -> dict[str, Any]:
         for header in columns["headers"]
     ]
     auth = columns["auth"]
-    if auth and auth.secret == MASK and not webhook.auth:
+    if auth and auth.secret == MASK and not is_alike(auth, webhook.auth):
         auth = replace(auth, secret="")
     return columns | {"headers": headers, "auth": auth}
 

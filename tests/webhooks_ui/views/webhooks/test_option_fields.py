@@ -123,6 +123,15 @@ def test_options_can_be_taken_away_in_the_form(admin: FlaskClient) -> None:
     assert (webhook.retry_schedule, webhook.retry_delays, webhook.timeout_seconds) == (None, None, None)
 
 
+def test_a_schedule_can_be_changed_while_the_old_delays_still_stand_in_the_form(admin: FlaskClient) -> None:
+    create(admin, **OPTIONS)
+    (webhook,) = stored()
+    typed = {"retry_schedule": "long", "retry_delays": "10 s, 5 min, 2 h, 7 d", "version": webhook.version}
+    assert admin.post(f"/admin/webhooks/{webhook.id}/edit", data=GOOD | typed).status_code == 303
+    webhook = reloaded(webhook)
+    assert (webhook.retry_schedule, webhook.retry_delays) == ("long", None)
+
+
 def row(**fields: str) -> dict[str, Any]:
     return ONE | {f"condition_{name}": [value] for name, value in fields.items()}
 
@@ -141,6 +150,8 @@ def row(**fields: str) -> dict[str, Any]:
         ("headers", {"headers": "webhook-id: x"}, "set for each request by itself"),
         ("headers", {"headers": f"X-A: {MASK}"}, "Type the value of X-A"),
         ("auth_kind", {"auth_kind": "digest"}, "must be basic or bearer"),
+        ("auth_kind", {"auth_secret": "x"}, "Choose Basic or Bearer, or empty"),
+        ("auth_kind", {"auth_username": "x"}, "Choose Basic or Bearer, or empty"),
         ("auth_secret", {"auth_kind": "bearer"}, "token needs a value"),
         ("auth_secret", {"auth_kind": "basic", "auth_secret": "x"}, "needs a user name"),
         ("conditions", row(field=""), "needs a field of the data"),
@@ -151,11 +162,13 @@ def row(**fields: str) -> dict[str, Any]:
         ("conditions", row(field="flags.x"), "flags is a list"),
         ("conditions", row() | {"filter_match": "some"}, "all or any"),
         ("fields_paths", {"fields_mode": "keep"}, "Name 1 to 50 fields"),
+        ("fields_paths", {"fields_paths": "customer.email"}, "Choose whether these fields are left out or sent"),
         ("fields_paths", {"fields_mode": "drop"}, "leave_out or keep"),
         ("fields_paths", {"fields_mode": "keep", "fields_paths": "a."}, "is no path"),
         ("fields_extra", {"fields_extra": "{"}, "The fields to add are not JSON"),
         ("fields_extra", {"fields_extra": "[]"}, "a JSON object"),
         ("fields_extra", {"fields_extra": '{"a": 1, "a": 2}'}, "appears twice"),
+        ("retry_delays", {"retry_delays": "10s"}, "Choose Its own delays as the retry schedule"),
         ("retry_delays", {"retry_schedule": "own"}, "Give 1 to 12 delays"),
         ("retry_delays", {"retry_schedule": "own", "retry_delays": "soon"}, "'soon' is not a delay"),
         ("retry_delays", {"retry_schedule": "own", "retry_delays": "8d"}, "1 second to 7 days"),
