@@ -13,6 +13,7 @@ from flask import Flask
 from jobs.claim import Claimed
 from jobs.compose import Request, Try, Uncomposable, request_of
 from jobs.drain.slots import Slots
+from jobs.hide import hide
 from jobs.record import Finished
 from jobs.send import Result, Sender
 from jobs.understand import understand
@@ -93,7 +94,8 @@ class Senders:
             attempt = Try(delivery.attempt, int(time.time()), target.keys)
             request = request_of(target.options, delivery.outgoing(self._portal), attempt)
             result = self._sender.send(target.url, request.headers, request.body, target.timeout_seconds)
-            return delivery, request, understand(target.url, target.options.format, result)
+            understood = understand(target.url, target.options.format, result)
+            return delivery, request, hide(understood, target.options.own_headers)
         except Uncomposable as error:
             return delivery, request, Result(Outcome.NOT_COMPOSED, datetime.now(UTC), 0, str(error))
         except Exception as error:  # a thread that dies would never free its slot and its delivery

@@ -3,21 +3,39 @@
 import contextlib
 import http.client
 import json
+import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import update
 
 from tests.bench import receivers
-from tests.bench.engine import EXAMPLE, WORKERS
+from tests.bench.engine import EXAMPLE, WORKERS, targets
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
+from webhooks_ui.database import write_transaction
+from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
+from webhooks_ui.models import Webhook
 
 CLIENTS = 4
 Post = Callable[[bytes], None]  # publishes a body, and raises unless it was accepted
 EVENT = {"type": "license.activated", "data": EXAMPLE}
+PASSES_ALL = Filter(  # for EVENT
+    Match.ALL,
+    (
+        Condition("product.id", Operator.EQUALS, str(EXAMPLE["product"]["id"])),
+        Condition("product.name", Operator.STARTS_WITH, str(EXAMPLE["product"]["name"])[:3]),
+        Condition("created_at", Operator.GREATER, "2020-01-01T00:00:00Z"),
+        Condition("customer.name", Operator.ONE_OF, f"Nobody, {EXAMPLE['customer']['name']}"),
+        Condition("nothing", Operator.MISSING),
+    ),
+).as_json()
 
 
 @contextlib.contextmanager
@@ -64,6 +82,41 @@ def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
         many = _together(instance, key, arrays, [EVENT] * 1_000)
         one = _together(instance, key, singles, EVENT)
     return many * 1_000, one
+
+
+def filters_cost(database: str, rounds: int, singles: int) -> tuple[float, float]:
+    """Return what five conditions at each of 20 webhooks cost the API: in arrays, and one by one.
+
+    The figures are shares of the web server's processor time, which depends less on what else the machine does.
+    The conditions let every event pass, so that as many deliveries are stored as without them. The figures are medians
+    of rounds with and without conditions in turn. There are no workers.
+    """
+    costs = []
+    with product(database, targets("http://127.0.0.1:1"), workers=0) as (instance, key):
+        for _ in range(rounds):
+            seconds = []
+            for filter in (None, PASSES_ALL):
+                _set_filter(instance, filter)
+                before = _processor_seconds(instance)
+                _together(instance, key, CLIENTS, [EVENT] * 100)
+                between = _processor_seconds(instance)
+                _together(instance, key, singles, EVENT)
+                seconds.append((between - before, _processor_seconds(instance) - between))
+            costs.append([with_ / without for without, with_ in zip(*seconds, strict=True)])
+    arrays, ones = (statistics.median(column) - 1 for column in zip(*costs, strict=True))
+    return arrays, ones
+
+
+def _processor_seconds(instance: Rig) -> float:
+    """Return how long the processes of the web server have kept a processor busy."""
+    web = psutil.Process(instance.processes["web"].pid)
+    times = [process.cpu_times() for process in (web, *web.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
+def _set_filter(instance: Rig, filter: dict[str, Any] | None) -> None:
+    with instance.app.app_context(), write_transaction() as connection:
+        connection.execute(update(Webhook).values(filter=filter))
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

@@ -7,8 +7,16 @@ from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import BulkAction, Environment, Stats, Webhook, utcnow
+from webhooks_ui.models import BulkAction, Environment, OwnEventType, Stats, Webhook, utcnow
+from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, seal_auth, seal_headers
 
+INVOICE_PAID = {
+    "name": "invoice.paid",
+    "description": "An invoice was paid.",
+    "example": {"number": "A-1", "total": 12.5},
+    "schema": '{"required": ["number"], "properties": {"number": {"type": "string"}}}',
+    "check": "refuse",
+}
 CUSTOMERS = 26  # one more than a page has rows
 
 
@@ -49,6 +57,8 @@ def _make_webhooks() -> None:
             in_order=number == 0,
             throttled_until=now + timedelta(minutes=5) if number == 0 else None,
         )
+    _set_options(db.session.get_one(Webhook, 5))
+    db.session.add(OwnEventType(**INVOICE_PAID))
     hour = now.replace(minute=0, second=0, microsecond=0)
     for webhook_id in db.session.scalars(db.select(Webhook.id).where(Webhook.id != 4)).all():
         for ago in range(24):
@@ -56,6 +66,22 @@ def _make_webhooks() -> None:
                 key = {"webhook_id": webhook_id, "hour": hour - timedelta(hours=ago), "succeeded": succeeded}
                 db.session.add(Stats(**key, duration_bucket_ms=100 if ago % 2 else 250, count=count))
     db.session.commit()
+
+
+def _set_options(webhook: Webhook) -> None:
+    condition = {"field": "product.name", "operator": "one_of", "value": "Atlas Studio, Atlas Cloud"}
+    other = {"field": "activation_limit", "operator": "greater", "value": "3"}
+    options = {
+        "headers": seal_headers([OwnHeader("X-Tenant", "emea")], ()),
+        "auth": seal_auth(Auth(AuthKind.BASIC, "ada", "a password"), None),
+        "filter": {"match": "any", "conditions": [condition, other]},
+        "fields": {"mode": "leave_out", "paths": ["customer.email"], "extra": {"tenant": "emea"}},
+        "timeout_seconds": 5,
+        "retry_schedule": "own",
+        "retry_delays": [10, 60, 7_200],
+    }
+    for name, value in options.items():
+        setattr(webhook, name, value)
 
 
 def _make_deliveries() -> None:

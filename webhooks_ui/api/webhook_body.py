@@ -94,6 +94,7 @@ def read_rotation(body: Any) -> tuple[str, int]:
 def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | None) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
+    unreadable = set()
     for name, value in body.items():
         if name not in FIELDS:
             wrong[strict_json.shortened(name)] = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
@@ -101,9 +102,10 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
             wrong[name] = f"This field is {FIELDS[name]}."
         elif found := strict_json.unsendable_value(value):
             wrong[f"{name}{found[0]}"] = found[1]
+            unreadable.add(name)
     if body.get("environment", environment) != environment:
         wrong["environment"] = f"The API key is for {environment}. Leave this field out."
-    given = {name: value for name, value in body.items() if name in FIELDS and name not in wrong}
+    given = {name: value for name, value in body.items() if name in FIELDS.keys() - wrong.keys() - unreadable}
     chosen = {name: value for name, value in given.items() if FIELDS[name] == OPTION}
     values, messages = _check_with_form({name: value for name, value in given.items() if name not in chosen})
     types = values.get("event_types", stored.event_types if stored else [])
@@ -119,13 +121,19 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
 
 
 def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str, str]:
-    """Return an error if the schedule is the webhook's own and has no delays. Forget delays of another schedule."""
-    if "retry_schedule" not in values:
+    """Return an error if the schedule and the delays don't fit each other. Delays alone make the schedule ``OWN``.
+
+    With another schedule, the stored delays are forgotten.
+    """
+    if not values.keys() & {"retry_schedule", "retry_delays"}:
         return {}
-    if values["retry_schedule"] != OWN:
-        values["retry_delays"] = None
-    elif not values.get("retry_delays", stored.retry_delays if stored else None):
+    delays = values.get("retry_delays", stored.retry_delays if stored else None)
+    schedule = values.get("retry_schedule", OWN if delays else stored.retry_schedule if stored else None)
+    if schedule == OWN and not delays:
         return {"retry_delays": f"With the schedule {OWN}, send the delays in seconds, such as [10, 60, 300]."}
+    if schedule != OWN and values.get("retry_delays"):
+        return {"retry_delays": f"Delays need the schedule {OWN}. Leave one of the two fields out."}
+    values |= {"retry_schedule": schedule, "retry_delays": delays if schedule == OWN else None}
     return {}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from webhooks_ui.deliveries.schedules import WrongDelays, check_delays
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
+from webhooks_ui.events.conditions import Condition, Filter, Match, Operator, split_values
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.models import Webhook
 from webhooks_ui.webhooks import options
@@ -44,8 +44,6 @@ def read_options(body: Mapping[str, Any], stored: Webhook | None, event_types: I
                 wrong[name] = str(error)
     if wrong:
         raise WrongOptions(wrong)
-    if read.get("retry_delays"):
-        read["retry_schedule"] = "own"
     return read
 
 
@@ -110,6 +108,8 @@ def _filter(value: Any, _stored: Webhook | None, types: list[str]) -> dict[str, 
         {"field": item["field"], "operator": item["operator"], "value": _typed(item.get("value", ""))}
         for item in conditions
     ]
+    for item in conditions:
+        _raise_if(_wrong_list(item))
     _raise_if(options.wrong_conditions(match, typed, types))
     checked = tuple(Condition(item["field"], Operator(item["operator"]), item["value"]) for item in typed)
     return Filter(Match(match), checked).as_json() if checked else None
@@ -154,6 +154,18 @@ def _is_condition(item: Any) -> bool:
     value = item.get("value", "")
     values = value if isinstance(value, list) else [value]
     return all(isinstance(part, str | int | float) or part is None for part in values)
+
+
+def _wrong_list(condition: Mapping[str, Any]) -> str:
+    """Return what is wrong with a condition whose value is a list, or an empty text."""
+    value, field = condition.get("value"), condition["field"]
+    if not isinstance(value, list):
+        return ""
+    if condition["operator"] != Operator.ONE_OF:
+        return f"The condition on {field} takes one value. For several values, use {Operator.ONE_OF}."
+    if any(isinstance(part, str) and split_values(part) != [part] for part in value):
+        return f"The values for {field} can't be empty, contain commas, or begin or end with spaces."
+    return ""
 
 
 def _typed(value: Any) -> str:

@@ -21,6 +21,7 @@ from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.options import warnings_of
 
 
 def index() -> Response:
@@ -155,6 +156,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         else None,
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
+        "warnings": warnings_of(webhook),
         "older_secrets": _older_secrets(webhook),
         "created_at": webhook.created_at.isoformat(),
         "updated_at": webhook.updated_at.isoformat(),

@@ -13,6 +13,7 @@ from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Filter
+from webhooks_ui.events.operational import OPERATIONAL, is_about
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.webhook import IS_LIVE
@@ -65,7 +66,7 @@ def next_missed(missed: Missed, place: int, end: int, limit: int) -> tuple[list[
     """
     window = min(place + WINDOW_EVENTS, end)
     rows = db.session.execute(_query(missed, place, window).limit(limit)).all()
-    events = [(row.id, row.type) for row in rows if _passes(missed, row.id)]
+    events = [(row.id, row.type) for row in rows if _passes(missed, row.id, row.type)]
     if len(rows) == limit:
         return events, rows[-1].id
     return events, window if window < end else None
@@ -81,10 +82,11 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
             return total, False
         window = min(place + WINDOW_EVENTS, end)
         found = _query(missed, place, window).order_by(None).subquery()
-        if missed.filter is None:
+        if missed.filter is None and not OPERATIONAL.keys() & set(missed.event_types):
             total += db.session.scalar(select(func.count()).select_from(found)) or 0
         else:
-            total += sum(_passes(missed, id) for id in db.session.scalars(select(found.c.id)).all())
+            rows = db.session.execute(select(found.c.id, found.c.type)).all()
+            total += sum(_passes(missed, row.id, row.type) for row in rows)
         place = window
     return total, True
 
@@ -122,13 +124,18 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
     return len(rows)
 
 
-def _passes(missed: Missed, event_id: int) -> bool:
-    """Return True if the filter lets the event pass. Bodies are read one by one, because each may be large."""
+def _passes(missed: Missed, event_id: int, event_type: str) -> bool:
+    """Return True if the webhook would have got the event. Bodies are read one by one, because each may be large."""
     filter = Filter.parse(missed.filter)
-    if filter is None:
+    if filter is None and event_type not in OPERATIONAL:
         return True
     body = db.session.scalar(select(Event.body).where(Event.id == event_id))
-    return body is not None and filter.passes(strict_json.load_members(body)["data"].value)
+    if body is None:
+        return False
+    data = strict_json.load_members(body)["data"].value
+    if event_type in OPERATIONAL and is_about(data, missed.webhook_id):
+        return False
+    return filter is None or filter.passes(data)
 
 
 def _query(missed: Missed, place: int, window: int) -> Select[int, str]:

@@ -4,8 +4,9 @@ A condition compares the value at a dotted path, such as ``reason.code``. It is 
 operator, such as *greater* for a list.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -18,7 +19,12 @@ CONDITIONS_MAX = 10
 PATH_MAX_CHARACTERS = 200
 VALUE_MAX_CHARACTERS = 500
 VALUES_MAX = 50  # of one_of
+NUMBER_MAX_CHARACTERS = 1_001  # as many digits as strict_json takes, and a sign
+TIME_MIN_CHARACTERS, TIME_MAX_CHARACTERS = len("2026-11-23"), 40
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _MISSING = object()
+
+Test = Callable[[Mapping[str, Any]], bool]  # of the data of an event
 
 
 class Operator(StrEnum):
@@ -83,6 +89,10 @@ class Filter:
 
     match: Match
     conditions: tuple[Condition, ...]
+    _tests: tuple[Test, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tests", tuple(map(_test, self.conditions)))
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any] | None) -> "Filter | None":
@@ -103,8 +113,11 @@ class Filter:
         Args:
             data: as ``strict_json`` reads it with numbers as ``Number``, or as Python's plain values.
         """
-        tests = (_test(condition)(data) for condition in self.conditions)
-        return all(tests) if self.match is Match.ALL else any(tests)
+        decides = self.match is Match.ANY  # the result of a condition that makes the rest superfluous
+        for test in self._tests:  # a loop, because it runs for each event and each webhook
+            if test(data) is decides:
+                return decides
+        return not decides
 
     def remarks(self, data: Mapping[str, Any]) -> list[str]:
         """Return a sentence for each condition that has no sense for this data, and so is false."""
@@ -135,16 +148,23 @@ def is_there(data: Mapping[str, Any], field: str) -> bool:
     return value_at(data, field.split(".")) is not _MISSING
 
 
-@lru_cache(maxsize=4_096)
-def _test(condition: Condition) -> Callable[[Mapping[str, Any]], bool]:
+def _test(condition: Condition) -> Test:
     """Return the condition as a function of the data. Whatever can be computed once is computed here."""
     path, check = tuple(condition.field.split(".")), _check(condition)
     if condition.operator is Operator.EXISTS:
-        return lambda data: value_at(data, path) not in (_MISSING, None)
+        return lambda data: (value := value_at(data, path)) is not _MISSING and value is not None
     if condition.operator is Operator.MISSING:
-        return lambda data: value_at(data, path) in (_MISSING, None)
+        return lambda data: (value := value_at(data, path)) is _MISSING or value is None
     if condition.operator is Operator.DIFFERS:
         return lambda data: not check(value_at(data, path))
+    if len(path) == 1:  # this and the next are most conditions, and need no loop
+        (name,) = path
+        return lambda data: check(data.get(name, _MISSING))
+    if len(path) == 2:
+        outer, inner = path
+        return lambda data: check(
+            child.get(inner, _MISSING) if isinstance(child := data.get(outer), dict) else _MISSING
+        )
     return lambda data: check(value_at(data, path))
 
 
@@ -155,8 +175,9 @@ def _check(condition: Condition) -> Callable[[Any], bool]:
         case Operator.EQUALS | Operator.DIFFERS:
             return _equals(text)
         case Operator.ONE_OF:
-            checks = [_equals(part) for part in split_values(text)]
-            return lambda value: any(check(value) for check in checks)
+            parts = frozenset(split_values(text))
+            checks = [_equals(part) for part in parts]
+            return lambda value: value in parts if isinstance(value, str) else any(check(value) for check in checks)
         case Operator.CONTAINS:
             equals = _equals(text)
             return lambda value: (
@@ -216,20 +237,27 @@ def _number_in(value: Any) -> Decimal | None:
     return _number(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-@lru_cache(maxsize=4_096)
 def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    """Return the number, if the text is one as JSON writes it."""
+    return _read_number(text) if len(text) <= NUMBER_MAX_CHARACTERS and _NUMBER.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4_096)
+def _read_number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its exponent is too large
+        return None
+
+
 def _time(text: str) -> datetime | None:
     """Return an ISO 8601 time or date. Without a time zone it is UTC."""
-    if len(text) < len("2026-11-23") or text.isdigit():
-        return None
+    is_likely = TIME_MIN_CHARACTERS <= len(text) <= TIME_MAX_CHARACTERS and not text.isdigit()
+    return _read_time(text) if is_likely else None  # so that the cache holds no long texts
+
+
+@lru_cache(maxsize=4_096)
+def _read_time(text: str) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -3,11 +3,13 @@
 A webhook gets them about all webhooks of its environment but itself.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from webhooks_ui.events.new_event import render_time
+from webhooks_ui.events.strict_json import Number
 from webhooks_ui.events.types import Data, EventType
 
 CATEGORY = "operational"
@@ -86,6 +88,12 @@ class News(NamedTuple):
     type: str
     about: About
     data: dict[str, Any]
+
+
+def is_about(data: Mapping[str, Any], webhook_id: int) -> bool:
+    """Return True if an operational event with this data, as ``strict_json`` reads it, is about the webhook."""
+    id = data["webhook"]["id"]
+    return str(id.literal if isinstance(id, Number) else id) == str(webhook_id)
 
 
 def failing(about: About, since: datetime | None, failures: int, outcome: str, code: int | None) -> News:

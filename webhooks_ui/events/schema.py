@@ -1,14 +1,35 @@
-"""Checks data against the JSON Schema of its event type (draft 2020-12). No schema is fetched from elsewhere."""
+"""Checks data against the JSON Schema of its event type (draft 2020-12). No schema is fetched from elsewhere.
+
+A schema can be written so that a check takes hours. So each check has a deadline, and what ignores it is refused.
+"""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import lru_cache
+from itertools import islice
 from typing import Any
+
+import regex
 
 from webhooks_ui.events import strict_json
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_MAX_BYTES = 64 * 1024
 VIOLATIONS_MAX = 10
+FOUND_MAX = 100  # of which the first VIOLATIONS_MAX by path are told
+CHECK_SECONDS = 0.5
+# The library reads these outside of the functions that have the deadline.
+UNBOUNDED = ("patternProperties", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef")
+NO_END = "The schema refers to itself without end, or the data is nested too deeply for it."
+TOO_SLOW = f"Checking the data takes longer than {CHECK_SECONDS} s. Simplify the schema."
+
+_ends_at: ContextVar[float] = ContextVar("_ends_at")
+
+
+class _TooSlow(Exception):
+    """A check is past its deadline."""
 
 
 def wrong_schema(text: str) -> str:
@@ -25,15 +46,19 @@ def wrong_schema(text: str) -> str:
         return str(error).replace("The body", "The schema", 1)
     if not isinstance(schema, dict):
         return "The schema is a JSON object."
+    if found := strict_json.unsendable_value(schema):
+        return f"The schema is wrong at {found[0].removeprefix('.')}: {found[1]}"
+    if wrong := next(_unusable(schema), ""):
+        return wrong
     try:
         Draft202012Validator.check_schema(schema)
+        if missing := next(_missing_references(schema), ""):
+            return f"The schema refers to {strict_json.shortened(missing)!r}, which isn't in it."
     except SchemaError as error:
-        return (
-            f"The schema is wrong at {_path(error.absolute_path) or 'its top'}: {strict_json.shortened(error.message)}."
-        )
-    for reference in _references(schema):
-        if not isinstance(reference, str) or not reference.startswith("#"):
-            return f"The schema refers to {str(reference)[:100]!r}. Only references within it, like #/$defs/name, work."
+        where = _path(error.absolute_path) or "its top"
+        return f"The schema is wrong at {where}: {strict_json.shortened(error.message)}."
+    except RecursionError:
+        return "The schema is nested too deeply. Use fewer levels."
     return ""
 
 
@@ -44,34 +69,129 @@ def violations(schema: str, data: Any) -> list[tuple[str, str]]:
         schema: one in which ``wrong_schema`` finds nothing.
         data: as ``strict_json`` reads it with numbers as ``Number``.
     """
-    from referencing.exceptions import Unresolvable
-
+    _ends_at.set(time.monotonic() + CHECK_SECONDS)
     try:
-        errors = sorted(_validator(schema).iter_errors(_plain(data)), key=lambda error: list(map(str, error.path)))
-    except Unresolvable as error:
-        return [("", f"The schema of the type can't be used: {strict_json.shortened(str(error))}")]
+        found = list(islice(_validator(schema).iter_errors(_plain(data)), FOUND_MAX))
+    except (_TooSlow, TimeoutError):
+        return [("", TOO_SLOW)]
+    except RecursionError:
+        return [("", NO_END)]
+    found.sort(key=lambda error: list(map(str, error.path)))
     return [
-        (_path(error.absolute_path), f"{strict_json.shortened(error.message)}.") for error in errors[:VIOLATIONS_MAX]
+        (_path(error.absolute_path), f"{strict_json.shortened(error.message)}.") for error in found[:VIOLATIONS_MAX]
     ]
 
 
 @lru_cache(maxsize=256)
 def _validator(schema: str) -> Any:
-    from jsonschema.validators import Draft202012Validator
+    from jsonschema.validators import Draft202012Validator, extend
     from referencing import Registry
 
-    return Draft202012Validator(json.loads(schema), registry=Registry())
+    checks = dict(Draft202012Validator.VALIDATORS) | {"pattern": _pattern, "uniqueItems": _unique_items}
+    kind = extend(Draft202012Validator, {name: _timed(check) for name, check in checks.items()})
+    return kind(_without_dialect(json.loads(schema)), registry=Registry())
 
 
-def _references(schema: Any) -> Iterator[Any]:
+def _timed(check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    """Return the check of a keyword, which raises if the deadline is over."""
+
+    def checked(*arguments: Any) -> Iterator[Any]:
+        if time.monotonic() > _ends_at.get():
+            raise _TooSlow
+        yield from check(*arguments) or ()
+
+    return checked
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+    """Check ``pattern`` with a library that can stop."""
+    from jsonschema.exceptions import ValidationError
+
+    left = max(0.001, _ends_at.get() - time.monotonic())
+    if isinstance(instance, str) and not regex.search(pattern, instance, timeout=left):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) -> Iterator[Any]:
+    """Check ``uniqueItems`` in a time that is linear in the number of items."""
+    from jsonschema.exceptions import ValidationError
+
+    if unique and isinstance(instance, list) and len({_canonical(item) for item in instance}) < len(instance):
+        yield ValidationError(f"{strict_json.shortened(repr(instance))} has non-unique elements")
+
+
+def _canonical(value: Any) -> str:
+    """Return a text that is the same for equal values only. 1 and 1.0 are equal (JSON Schema Core, 4.2.2)."""
+    return json.dumps(_integers(value), sort_keys=True)
+
+
+def _integers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _integers(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_integers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _unusable(schema: Any) -> Iterator[str]:
+    """Yield a sentence for each part of a schema that is no use here."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _unusable(item)
+    if not isinstance(schema, dict):
+        return
+    for name, value in schema.items():
+        if name == "$ref" and isinstance(value, str) and not value.startswith("#"):
+            yield f"The schema refers to {value[:100]!r}. Only references within it, like #/$defs/name, work."
+        elif name == "$schema" and isinstance(value, str) and value.rstrip("#") != DIALECT:
+            yield f"The schema is written for {value[:100]!r}. Write it for draft 2020-12."
+        elif name == "$id" and isinstance(value, str):
+            yield "Remove $id from the schema. References work within it only."
+        elif name in UNBOUNDED:
+            yield f"{name} can't be used here, because checking it may take too long. Use properties or items."
+        elif name == "pattern" and isinstance(value, str):
+            yield from _wrong_pattern(value)
+        yield from _unusable(value)
+
+
+def _wrong_pattern(pattern: str) -> Iterator[str]:
+    try:
+        regex.compile(pattern)
+    except (regex.error, OverflowError, RecursionError) as error:
+        yield f"The pattern {strict_json.shortened(pattern, 60)!r} can't be read: {error}."
+
+
+def _missing_references(schema: Any) -> Iterator[str]:
+    """Yield the references to what isn't in the schema."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver("")
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            yield reference
+
+
+def _references(schema: Any) -> Iterator[str]:
     if isinstance(schema, dict):
         for name, value in schema.items():
-            if name in ("$ref", "$dynamicRef"):
+            if name == "$ref" and isinstance(value, str):
                 yield value
             yield from _references(value)
     elif isinstance(schema, list):
         for item in schema:
             yield from _references(item)
+
+
+def _without_dialect(schema: Any) -> Any:
+    """Return the schema without ``$schema``, by which the library would choose checks without a deadline."""
+    if isinstance(schema, dict):
+        kept = {name: value for name, value in schema.items() if name != "$schema" or not isinstance(value, str)}
+        return {name: _without_dialect(value) for name, value in kept.items()}
+    return [_without_dialect(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _plain(value: Any) -> Any:
@@ -83,4 +203,5 @@ def _plain(value: Any) -> Any:
 
 
 def _path(parts: Any) -> str:
-    return ".".join(map(str, parts))
+    """Return a path as people read it. PostgreSQL can't store the character NUL in a text."""
+    return strict_json.shortened(".".join(map(str, parts)).replace("\0", "\N{SYMBOL FOR NULL}"))

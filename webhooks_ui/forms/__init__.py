@@ -6,6 +6,8 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, IntegerField, PasswordField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation
 
+from webhooks_ui.parsing import ID_MAX
+
 
 class Form(FlaskForm):  # type: ignore[misc]
     """A form without a CSRF field of its own: ``extensions.csrf`` checks the token of every request."""
@@ -42,6 +44,9 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
             super().process_formdata(values)
         except ValueError:
             raise ValueError(self.message) from None
+        if self.data and abs(self.data) > ID_MAX:  # the validator can't compare any number
+            self.data = None
+            raise ValueError(self.message)
 
     def pre_validate(self, form: object) -> None:
         """Skip the validators if the input was no number, because they would repeat the message."""

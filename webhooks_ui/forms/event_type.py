@@ -73,6 +73,10 @@ class EventTypeForm(Form):
         if field.data.startswith(PREFIXES):
             raise ValidationError(f"The groups {' and '.join(PREFIXES)} are for operational events. Choose another.")
 
+    def validate_description(self, field: Field) -> None:
+        if not field.data.isprintable():
+            raise ValidationError("The description can't contain line ends or other control characters. Remove them.")
+
     def validate_example(self, field: Field) -> None:
         try:
             read = strict_json.load_raw((field.data or "").encode("utf-8", "replace"))

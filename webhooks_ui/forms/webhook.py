@@ -21,7 +21,7 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
 from webhooks_ui.forms import Form, WholeNumberField
-from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
+from webhooks_ui.forms.webhook_options import OptionFields, is_typed, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.targets import TargetError, check_url
@@ -186,6 +186,8 @@ class WebhookForm(OptionFields):
     def validate_retry_delays(self, field: Field) -> None:
         if self.retry_schedule.data == OWN and (wrong := wrong_delays(field.data or "")):
             raise ValidationError(wrong)
+        if self.retry_schedule.data != OWN and is_typed(field):
+            raise ValidationError("Choose Its own delays as the retry schedule, or empty this field.")
 
     def validate_rate_period(self, field: Field) -> None:
         if field.data not in tuple(RatePeriod):

@@ -6,6 +6,7 @@ from typing import Any
 from wtforms import Field, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
+from wtforms.widgets import PasswordInput
 
 from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.events import strict_json
@@ -96,7 +97,8 @@ class OptionFields(Form):
         validate_choice=False,
     )
     auth_username = StringField("User name")
-    auth_secret = PasswordField("Password or token")
+    # What was typed stays in the form. A stored secret is never in it.
+    auth_secret = PasswordField("Password or token", widget=PasswordInput(hide_value=False))
     filter_match = SelectField(
         "Which of them must hold",
         choices=[SelectChoice(Match.ALL, "All of these must hold"), SelectChoice(Match.ANY, "Any of these must hold")],
@@ -132,6 +134,8 @@ class OptionFields(Form):
     def validate_auth_kind(self, field: Field) -> None:
         if field.data not in ("", *AuthKind):
             raise ValidationError(f"The authentication must be {' or '.join(AuthKind)}, or empty.")
+        if not field.data and (is_typed(self.auth_username) or is_typed(self.auth_secret)):
+            raise ValidationError("Choose Basic or Bearer, or empty the user name and the password.")
 
     def validate_auth_secret(self, field: Field) -> None:
         if self.auth_kind.data in tuple(AuthKind) and (wrong := wrong_auth(self.auth, self.stored_auth)):
@@ -144,6 +148,8 @@ class OptionFields(Form):
     def validate_fields_paths(self, field: Field) -> None:
         if self.fields_mode.data not in ("", *Mode):
             raise ValidationError(f"The choice must be {' or '.join(Mode)}, or empty.")
+        if not self.fields_mode.data and is_typed(field):
+            raise ValidationError("Choose whether these fields are left out or sent, or empty this field.")
         if wrong := options.wrong_paths(self.fields_mode.data, self._paths):
             raise ValidationError(wrong)
 
@@ -151,7 +157,8 @@ class OptionFields(Form):
         try:
             extra = self._extra
         except strict_json.BrokenJson as error:
-            raise ValidationError(f'{error} Write it like {{"tenant": "emea"}}.') from None
+            sentence = str(error).replace("The body is", "The fields to add are", 1)
+            raise ValidationError(f'{sentence} Write them like {{"tenant": "emea"}}.') from None
         if wrong := options.wrong_extra(extra):
             raise ValidationError(wrong)
 
@@ -231,6 +238,11 @@ class OptionFields(Form):
     def _extra(self) -> Any:
         text = (self.fields_extra.data or "").strip()
         return strict_json.loads(text.encode("utf-8", "replace")) if text else {}
+
+
+def is_typed(field: Field) -> bool:
+    """Return True if somebody typed something into a text field that was empty or different before."""
+    return bool((field.data or "").split()) and (field.data or "").split() != (field.object_data or "").split()
 
 
 def values_of(webhook: Any) -> dict[str, Any]:

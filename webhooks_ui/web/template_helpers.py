@@ -59,6 +59,7 @@ def register(app: Flask) -> None:
         typed_time=typed_time,
         is_recent=is_recent,
         pretty_json=pretty_json,
+        pretty_text=pretty_text,
         words=words,
         format_name=format_name,
         choice=choice,
@@ -127,6 +128,11 @@ def relative(value: datetime) -> str:
 
 def pretty_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def pretty_text(text: str) -> str:
+    """Return a JSON text with a line for each member."""
+    return pretty_json(json.loads(text))
 
 
 def words(name: str) -> str:

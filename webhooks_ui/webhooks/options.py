@@ -15,6 +15,7 @@ from webhooks_ui.events.conditions import (
     VALUE_MAX_CHARACTERS,
     VALUES_MAX,
     Condition,
+    Filter,
     Match,
     Operator,
     is_comparable,
@@ -23,6 +24,7 @@ from webhooks_ui.events.conditions import (
     split_values,
 )
 from webhooks_ui.events.selection import EXTRA_MAX_BYTES, PATHS_MAX
+from webhooks_ui.models import Webhook
 
 TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
@@ -75,6 +77,12 @@ def warnings(conditions: Iterable[Condition], event_types: Iterable[str]) -> lis
         for condition in conditions
         if examples and not any(is_there(example, condition.field) for example in examples)
     ]
+
+
+def warnings_of(webhook: Webhook) -> list[str]:
+    """Return the ``warnings`` about the filter of a webhook."""
+    filter = Filter.parse(webhook.filter)
+    return warnings(filter.conditions, webhook.event_types) if filter else []
 
 
 def examples_of(event_types: Iterable[str]) -> list[dict[str, Any]]:

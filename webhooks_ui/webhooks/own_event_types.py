@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 
 from webhooks_ui import audit
@@ -32,11 +33,12 @@ def get(name: str) -> OwnEventType:
 
 def add(fields: dict[str, Any]) -> bool:
     """Add a type. Return False if there is one with this name."""
-    if db.session.scalar(select(OwnEventType.id).where(OwnEventType.name == fields["name"])):
-        return False
     type = OwnEventType(**fields)
-    db.session.add(type)
-    db.session.flush()
+    try:
+        with db.session.begin_nested():
+            db.session.add(type)
+    except IntegrityError:
+        return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
     return True
 

@@ -108,14 +108,22 @@ def seal_auth(auth: Auth | None, stored: Mapping[str, str] | None) -> dict[str, 
     """Return the authentication as ``Webhook.auth`` holds it. A secret that is ``MASK`` is that of ``stored``.
 
     Raises:
-        werkzeug.exceptions.Conflict: ``stored`` has none any more, since somebody else changed the webhook.
+        werkzeug.exceptions.Conflict: ``stored`` is another one, since somebody else changed the webhook.
     """
     if auth is None:
         return None
-    if auth.secret == MASK and not stored:
-        raise Conflict("Somebody removed the authentication meanwhile. Load the webhook again.")
-    secret = stored["secret_encrypted"] if stored and auth.secret == MASK else secret_box.encrypt(auth.secret)
+    if auth.secret != MASK:
+        secret = secret_box.encrypt(auth.secret)
+    elif stored and is_alike(auth, stored):
+        secret = stored["secret_encrypted"]
+    else:
+        raise Conflict("Somebody changed the authentication meanwhile. Load the webhook again.")
     return {"kind": str(auth.kind), "username": auth.username, "secret_encrypted": secret}
+
+
+def is_alike(auth: Auth, stored: Mapping[str, str] | None) -> bool:
+    """Return True if the stored secret belongs to this authentication, so that it can be kept."""
+    return stored is not None and (stored["kind"], stored["username"]) == (auth.kind, auth.username)
 
 
 def open_headers(headers: Iterable[Mapping[str, str]], auth: Mapping[str, str] | None) -> tuple[OwnHeader, ...]:
@@ -153,8 +161,7 @@ def wrong_auth(auth: Auth | None, stored: Mapping[str, str] | None = None) -> st
     if auth is None:
         return ""
     if auth.secret == MASK:
-        is_known = stored and (stored["kind"], stored["username"]) == (auth.kind, auth.username)
-        return "" if is_known else "Type the password or token. There is none yet that could be kept."
+        return "" if is_alike(auth, stored) else "Type the password or token. There is none yet that could be kept."
     if auth.kind is AuthKind.BASIC:
         if not auth.username:
             return "Basic authentication needs a user name."

@@ -44,6 +44,11 @@ def test_an_event_that_goes_to_nobody_says_why(run: Run) -> None:
     assert why() == "No webhook in staging is subscribed to product.created.\n"
     make_webhook(environment="staging", event_types=["product.created"], active=False)
     assert why() == "The only subscribed webhook is inactive.\n"
+    condition = {"field": "name", "operator": "equals", "value": "Nothing"}
+    make_webhook(
+        environment="staging", event_types=["product.created"], filter={"match": "all", "conditions": [condition]}
+    )
+    assert why() == "The only active subscribed webhook is filtering it out.\n"
     make_webhook(environment="staging", event_types=["product.created"])
     assert why() == ""
 

@@ -10,8 +10,10 @@ from flask import Flask
 from tests.support.factories import make_webhook, older_secret
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, open_headers
 
 
 def webhooks() -> Sequence[Webhook]:
@@ -33,6 +35,32 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(
     app.config["ENCRYPTION_KEYS"] = [new]
     assert [webhook.secret for webhook in webhooks()] == texts
     assert secret_box.decrypt(webhooks()[0].older_secrets[0]["secret_encrypted"]) == "whsec_before"
+
+
+def test_header_values_and_credentials_are_re_encrypted_too(run: Run, app: Flask) -> None:
+    headers = [OwnHeader("X-Tenant", "emea"), OwnHeader("X-Two", "two")]
+    with writing():
+        changes.edit(make_webhook(), {"headers": headers, "auth": Auth(AuthKind.BASIC, "ada", "word")})
+    before = open_headers(webhooks()[0].headers, webhooks()[0].auth)
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 4 secrets.\n"
+    app.config["ENCRYPTION_KEYS"] = [new]
+    (webhook,) = webhooks()
+    assert open_headers(webhook.headers, webhook.auth) == before
+    assert [header["name"] for header in webhook.headers] == ["X-Tenant", "X-Two"]
+    assert webhook.auth is not None
+    assert (webhook.auth["kind"], webhook.auth["username"]) == ("basic", "ada")
+
+
+def test_a_header_that_no_key_can_decrypt_is_named_and_nothing_changes(run: Run, app: Flask) -> None:
+    lost = Fernet(Fernet.generate_key()).encrypt(b"emea").decode()
+    webhook = make_webhook(name="Orders", headers=[{"name": "X-Tenant", "value_encrypted": lost}])
+    encrypted = webhook.secret_encrypted
+    result = run("secrets", "rotate-key")
+    assert result.exit_code == 1
+    assert f"webhook {webhook.id} (Orders)" in result.output
+    assert webhooks()[0].secret_encrypted == encrypted
 
 
 def test_a_secret_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:

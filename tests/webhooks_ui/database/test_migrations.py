@@ -11,10 +11,13 @@ from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import Connection, column, insert, table
 
 from config import load
+from jobs.compose import DEFAULTS
+from jobs.look import targets_of
+from tests.support.factories import make_event
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect
-from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.models import Delivery, OwnEventType, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks.search import text_matches
 
 
@@ -78,8 +81,64 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
         assert connection.execute(older_secret).scalars().all() == ["old", None]
 
 
-def _insert(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a webhook to a table that is older than the model."""
+def test_a_webhook_of_the_time_before_has_no_options_and_works_as_before(empty: Flask) -> None:
+    """Migration 0006, up and down, with rows in the tables."""
+    upgrade(revision="0005")
+    with db.engine.begin() as connection:
+        _fill_0005(connection)
+    upgrade()
+    webhook = db.session.scalars(db.select(Webhook)).one()
+    assert (webhook.headers, webhook.auth, webhook.filter, webhook.fields) == ([], None, None, None)
+    assert (webhook.retry_delays, webhook.timeout_seconds, webhook.format) == (None, None, "json")
+    assert webhook.event_types == ["license.activated"]
+    assert make_event().deliveries_count == 1
+    (target,) = targets_of(db.session.connection(), utcnow(), [1]).values()
+    assert (target.options, target.timeout_seconds, target.retry_delays) == (DEFAULTS, None, None)
+    db.session.rollback()
+    old = db.session.get_one(Delivery, 1)
+    assert (old.fields, old.event.note, old.attempts[0].request_body) == (None, None, None)
+    webhook.event_types = ["license.activated", "webhook.failing", "invoice.paid"]
+    webhook.retry_schedule, webhook.retry_delays, webhook.format = "own", [10], "slack"
+    webhook.headers = [{"name": "X-A", "value_encrypted": "x"}]
+    db.session.add(OwnEventType(name="invoice.paid", description="Paid", example={}))
+    db.session.commit()
+    db.session.remove()
+    downgrade(revision="0005")
+    with db.engine.connect() as connection:
+        assert connection.execute(db.text("SELECT event_type FROM subscriptions")).scalars().all() == [
+            "license.activated"
+        ]
+        rows = connection.execute(db.text("SELECT retry_schedule, format, name, url FROM webhooks")).all()
+        assert rows == [(None, "json", "Orders", "https://example.com/")]
+        assert connection.execute(db.text("SELECT count(*) FROM deliveries")).scalar_one() == 2
+    upgrade()
+    check()
+
+
+def _fill_0005(connection: Connection) -> None:
+    """Add a webhook with a subscription, and an event with a delivery and an attempt, as the product had them."""
+    now = utcnow()
+    webhook = {"id": 1, "name": "Orders", "url": "https://example.com/", "environment": "production", "active": True}
+    webhook |= {"version": 3, "secret_encrypted": secret_box.encrypt(secret_box.generate()), "consecutive_failures": 0}
+    webhook |= {"probes_failed": 0, "created_at": now, "updated_at": now, "name_key": "orders", "search_text": "orders"}
+    event = {"id": 1, "public_id": "evt_1", "type": "license.activated", "environment": "production"}
+    event |= {"body": b'{"id":"evt_1","data":{}}', "deliveries_count": 1, "created_at": now}
+    delivery = {"id": 1, "event_id": 1, "webhook_id": 1, "event_type": "license.activated", "status": "delivered"}
+    delivery |= {"environment": "production", "trigger": "event", "forced": False, "attempts_count": 1}
+    attempt = {"id": 1, "delivery_id": 1, "number": 1, "started_at": now, "duration_ms": 5, "outcome": "delivered"}
+    attempt |= {"detail": "", "url": "https://example.com/", "request_headers": "{}", "response_headers": "[]"}
+    _insert(connection, webhook)
+    _insert(connection, {"webhook_id": 1, "event_type": "license.activated"}, "subscriptions")
+    _insert(connection, event, "events")
+    _insert(connection, delivery | {"created_at": now}, "deliveries")
+    _insert(connection, attempt | {"response_code": 200, "response_truncated": False}, "attempts")
+    if connection.dialect.name == "postgresql":
+        for name in ("webhooks", "events", "deliveries", "attempts"):
+            connection.execute(db.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1)"))
+
+
+def _insert(connection: Connection, row: dict[str, Any], name: str = "webhooks") -> None:
+    """Add a row to a table that is older than the model."""
     as_time = dialect(connection).time_value
     values = {name: as_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    connection.execute(insert(table("webhooks", *map(column, values))).values(values))
+    connection.execute(insert(table(name, *map(column, values))).values(values))

@@ -42,6 +42,13 @@ def upgrade():
 
 
 def downgrade():
+    # The product of that time knows neither these subscriptions nor this schedule.
+    op.execute("""
+        DELETE FROM subscriptions WHERE event_type IN (SELECT name FROM event_types)
+        OR event_type LIKE 'webhook.%' OR event_type LIKE 'delivery.%'
+    """)
+    op.execute("UPDATE webhooks SET retry_schedule = NULL WHERE retry_schedule = 'own'")
+    op.execute("UPDATE webhooks SET format = 'json' WHERE format <> 'json'")
     op.drop_table('event_types')
     op.drop_column('events', 'note')
     for name in COLUMNS:

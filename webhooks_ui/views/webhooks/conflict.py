@@ -1,6 +1,6 @@
 """A conflict of two people who edit one webhook: what differs, and who saved first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
 from webhooks_ui.webhooks.changes import fields_of, sealed
 from webhooks_ui.webhooks.option_words import shown
+from webhooks_ui.webhooks.own_headers import MASK, is_alike
 
 LABELS = {
     "name": "Name",
@@ -42,12 +43,25 @@ class Difference:
 def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
     """Return the fields whose sent value differs from the stored one."""
     before = fields_of(webhook)
-    stored, sent = shown(before), shown(sealed(form.columns, webhook), before)
+    stored, sent = shown(before), shown(sealed(_sealable(form.columns, webhook), webhook), before)
     return [
         Difference(label, _text(stored[name]), _text(sent[name]))
         for name, label in LABELS.items()
         if stored[name] != sent[name]
     ]
+
+
+def _sealable(columns: dict[str, Any], webhook: Webhook) -> dict[str, Any]:
+    """Return the columns without the wish to keep a secret that somebody has removed meanwhile."""
+    stored = {header["name"].lower() for header in webhook.headers}
+    headers = [
+        header._replace(value="") if header.value == MASK and header.name.lower() not in stored else header
+        for header in columns["headers"]
+    ]
+    auth = columns["auth"]
+    if auth and auth.secret == MASK and not is_alike(auth, webhook.auth):
+        auth = replace(auth, secret="")
+    return columns | {"headers": headers, "auth": auth}
 
 
 def last_change(webhook: Webhook) -> AuditEntry | None:

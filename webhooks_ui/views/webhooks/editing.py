@@ -14,6 +14,7 @@ from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
 from webhooks_ui.web.preferences import current_environment
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.options import warnings_of
 
 
 @blueprint.get("/new")
@@ -38,7 +39,7 @@ def create() -> BaseResponse:
         form_tokens.finish(address)
     session["secret_shown_once"] = webhook.id
     flash(f"{webhook.name} was created.")
-    _warn(form)
+    _warn(form, webhook)
     return go(address)
 
 
@@ -61,7 +62,7 @@ def update(webhook_id: int) -> BaseResponse:
     if not is_current:
         return _conflict(form, webhook)
     flash(f"{webhook.name} was saved.")
-    _warn(form)
+    _warn(form, webhook)
     return go(url_for("webhooks.show", webhook_id=webhook.id))
 
 
@@ -73,10 +74,13 @@ def _checked(form: WebhookForm) -> WebhookForm:
     return form
 
 
-def _warn(form: WebhookForm) -> None:
-    """Warn the person who saved the form if the receiver can't read its format. It may be meant so."""
-    if form.misread:
-        flash(form.misread, "error")
+def _warn(form: WebhookForm, webhook: Webhook) -> None:
+    """Warn the person who saved the form if the receiver can't read its format, or a condition can't hold.
+
+    It may be meant so.
+    """
+    for warning in filter(None, [form.misread, *warnings_of(webhook)]):
+        flash(warning, "error")
 
 
 def _conflict(form: WebhookForm, webhook: Webhook) -> Response:

@@ -1,0 +1,70 @@
+"""``flask event-types`` lists the catalogue, and adds types to it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.factories import make_webhook
+from tests.webhooks_ui.cli.conftest import Run
+from webhooks_ui.database import db
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import Event, OwnEventType, Subscription
+
+
+def added(run: Run, folder: Path, *more: str, name: str = "invoice.paid", example: str = '{"number": "A-1"}') -> str:
+    """Run ``flask event-types add``. Return what it printed."""
+    (folder / "example.json").write_text(example)
+    arguments = ("--description", "An invoice was paid.", "--example", str(folder / "example.json"), *more)
+    return run("event-types", "add", name, *arguments).output
+
+
+def test_an_added_type_can_be_published_and_is_listed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"required": ["number"]}')
+    more = ("--schema", str(tmp_path / "schema.json"), "--check", "refuse")
+    assert added(run, tmp_path, *more) == "invoice.paid was added.\n"
+    listed = run("event-types", "list").output
+    assert "invoice.paid" in listed
+    assert all(name in listed for name in [*EVENT_TYPES, "webhook.failing"])
+    publish = ("events", "publish", "invoice.paid", "--environment", "staging", "--data", "-")
+    assert "number' is a required property" in run(*publish, input="{}").output
+    assert run(*publish, input='{"number": "A-2"}').exit_code == 0
+    db.session.rollback()
+    assert db.session.scalars(db.select(Event.type)).all() == ["invoice.paid"]
+
+
+@pytest.mark.parametrize(
+    ("name", "example", "sentence"),
+    [
+        ("license.activated", "{}", "is an event type of the portal"),
+        ("webhook.x", "{}", "for operational events"),
+        ("Paid", "{}", "Write the name like invoice.paid"),
+        ("invoice.paid", "[]", "The example is a JSON object."),
+        ("invoice.paid", "{", "The example is not JSON"),
+    ],
+)
+def test_a_mistake_is_named(run: Run, tmp_path: Path, name: str, example: str, sentence: str) -> None:
+    assert sentence in added(run, tmp_path, name=name, example=example)
+    assert db.session.scalars(db.select(OwnEventType)).all() == []
+
+
+def test_bytes_that_are_no_text_are_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_bytes(b"\xff")
+    result = run("event-types", "add", "a.b", "--description", "x", "--example", str(tmp_path / "bad"))
+    assert result.exit_code == 1
+    assert "is not UTF-8" in result.output
+
+
+def test_a_type_is_added_once(run: Run, tmp_path: Path) -> None:
+    added(run, tmp_path)
+    assert "There is a type invoice.paid already" in added(run, tmp_path)
+
+
+def test_deleting_ends_subscriptions(run: Run, tmp_path: Path) -> None:
+    added(run, tmp_path)
+    make_webhook(event_types=["invoice.paid", "license.created"])
+    assert run("event-types", "delete", "invoice.paid").output == "invoice.paid was deleted. 1 subscription ended.\n"
+    db.session.rollback()
+    assert db.session.scalars(db.select(Subscription.event_type)).all() == ["license.created"]
+    for name in ("invoice.paid", "license.created"):
+        result = run("event-types", "delete", name)
+        assert (result.exit_code, "no event type" in result.output) == (1, True)

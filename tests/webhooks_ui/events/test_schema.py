@@ -1,0 +1,124 @@
+"""Data is checked against the schema of its type, in a time that no schema can stretch."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from webhooks_ui.events import strict_json
+from webhooks_ui.events.schema import CHECK_SECONDS, violations, wrong_schema
+
+INVOICE = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "required": ["number"],
+    "properties": {
+        "number": {"type": "string", "pattern": "^[A-Z]+-[0-9]+$"},
+        "total": {"$ref": "#/$defs/amount"},
+        "lines": {"type": "array", "uniqueItems": True, "items": {"$ref": "#/$defs/amount"}},
+    },
+    "$defs": {"amount": {"type": "number", "minimum": 0}},
+}
+
+
+def found(schema: object, data: object) -> list[tuple[str, str]]:
+    assert wrong_schema(json.dumps(schema)) == ""
+    return violations(json.dumps(schema), strict_json.load_raw(json.dumps(data).encode()).value)
+
+
+def test_data_that_fits_is_fine() -> None:
+    assert found(INVOICE, {"number": "A-1", "total": 12.5, "lines": [1, 2]}) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "message"),
+    [
+        ({}, "", "'number' is a required property."),
+        ({"number": 5}, "number", "5 is not of type 'string'."),
+        ({"number": "a"}, "number", "'a' does not match '^[A-Z]+-[0-9]+$'."),
+        ({"number": "A-1", "total": -1}, "total", "-1 is less than the minimum of 0."),
+        ({"number": "A-1", "lines": [1, "x"]}, "lines.1", "'x' is not of type 'number'."),
+        ({"number": "A-1", "lines": [1, 1.0]}, "lines", "[1, 1.0] has non-unique elements."),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_path(data: object, path: str, message: str) -> None:
+    assert found(INVOICE, data) == [(path, message)]
+
+
+def test_different_kinds_of_values_are_unique() -> None:
+    assert found({"properties": {"x": {"uniqueItems": True}}}, {"x": [1, True, "1", 0, False, None, {}, []]}) == []
+
+
+def test_at_most_ten_places_are_told() -> None:
+    schema = {"additionalProperties": {"type": "string"}}
+    assert len(found(schema, {str(number): number for number in range(500)})) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[]", "The schema is a JSON object."),
+        ("{", "The schema is not JSON"),
+        ('{"type": "objekt"}', "The schema is wrong at type"),
+        ('{"$ref": "https://example.com/schema"}', "Only references within it"),
+        ('{"allOf": [{"$ref": "other.json"}]}', "Only references within it"),
+        ('{"$ref": "#/$defs/nothing"}', "refers to '#/$defs/nothing', which isn't in it."),
+        ('{"$schema": "http://json-schema.org/draft-07/schema#"}', "Write it for draft 2020-12."),
+        ('{"$id": "https://example.com/"}', "Remove $id"),
+        ('{"pattern": "("}', "The pattern '(' can't be read"),
+        ('{"patternProperties": {"^a": {}}}', "patternProperties can't be used here"),
+        ('{"allOf": [{"unevaluatedProperties": false}]}', "unevaluatedProperties can't be used here"),
+        ('{"properties":' * 300 + "{}" + "}" * 300, "nested too deeply"),
+        ('{"not":' * 90 + "{}" + "}" * 90, "nested too deeply"),
+        ('{"not":' * 5_000 + "{}" + "}" * 5_000, "nested too deeply"),
+        ('{"description": "' + "x" * 70_000 + '"}', "The schema is too large. Use up to 65,536 bytes."),
+        ('{"maximum": 1e400}', "The schema is wrong at maximum: The number is too large"),
+        ('{"title": "\\ud800"}', "half of a surrogate pair"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_has_its_sentence(text: str, sentence: str) -> None:
+    assert sentence in wrong_schema(text)
+
+
+def test_a_field_may_be_named_like_a_keyword() -> None:
+    schema = {"properties": {"$ref": {"type": "string"}, "$id": {"type": "string"}, "pattern": {"type": "string"}}}
+    assert found(schema, {"$ref": "x", "$id": "y", "pattern": "("}) == []
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """Return a schema of a few kilobytes that asks for two to the power of ``levels`` checks."""
+    twice = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": twice | {f"a{levels}": {}}, "$ref": "#/$defs/a0"}
+
+
+def tree(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("schema", "data"),
+    [
+        ({"$ref": "#"}, {}),
+        (doubling(40), {}),
+        (doubling(40) | {"$schema": "https://json-schema.org/draft/2020-12/schema"}, {}),
+        ({"properties": {"a": {"allOf": [{"$ref": "#"}] * 2}}}, tree(60)),
+        ({"properties": {"x": {"pattern": r"^(\w+\s?)*$"}}}, {"x": "aaaa " * 10_000 + "!"}),
+        ({"properties": {"x": {"pattern": "^(a|a)*$"}}}, {"x": "a" * 200 + "b"}),
+        ({"properties": {"x": {"uniqueItems": True}}}, {"x": [{"n": n} for n in range(20_000)] + [{"n": 0}]}),
+        ({"properties": {"x": {"items": {"anyOf": [{"const": n} for n in range(2_000)]}}}}, {"x": ["a"] * 50_000}),
+    ],
+    ids=["itself", "doubling", "with $schema", "doubling down", "words", "regex", "unique", "many choices"],
+)
+def test_no_schema_keeps_a_check_busy(schema: dict[str, Any], data: dict[str, Any]) -> None:
+    started = time.monotonic()
+    assert found(schema, data)
+    assert time.monotonic() - started < 10 * CHECK_SECONDS
+
+
+def test_what_is_told_can_be_stored_in_any_database() -> None:
+    ((path, message),) = found({"additionalProperties": {"type": "string"}}, {"\0": 1})
+    assert "\0" not in path + message
