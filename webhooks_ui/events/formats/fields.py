@@ -51,6 +51,16 @@ def _expiry(data: Data) -> str:
     return "Never" if value is None else moment_words(value)
 
 
+def _moment(path: str) -> Callable[[Data], str]:
+    """Return a function that tells a time in words."""
+    return lambda data: moment_words(at(data, path))
+
+
+def _last_answer(data: Data) -> str:
+    """Return how the last attempt ended: the status code, or the outcome in words if there was no answer."""
+    return told(at(data, "last_attempt.response_code")) or told(at(data, "last_attempt.outcome"), words)
+
+
 _LICENSE_KEY, _DEVICE, _PRODUCT, _STATUS = _plain(*KEY), _plain(*DEVICE), _plain("product.name"), _code("status")
 _MAIN: dict[str, dict[str, Callable[[Data], str]]] = {
     "license": {
@@ -87,5 +97,22 @@ _MAIN: dict[str, dict[str, Callable[[Data], str]]] = {
         "Flags": _code("flags"),
         "Data group": _plain("data_group"),
         "Data": _plain("data"),
+    },
+    "webhook": {
+        "Webhook": _plain("webhook.name"),
+        "Endpoint": _plain("webhook.host"),
+        "Failing since": _moment("failing_since"),
+        "Failures in a row": _plain("failures_in_a_row"),
+        "Last answer": _last_answer,
+        "Waits until": _moment("until"),
+        "Reason": _plain("reason"),
+    },
+    "delivery": {
+        "Webhook": _plain("webhook.name"),
+        "Endpoint": _plain("webhook.host"),
+        "Event type": _plain("event.type"),
+        "Event": _plain("event.id"),
+        "Attempts": _plain("delivery.attempts"),
+        "Last answer": _last_answer,
     },
 }

@@ -32,6 +32,11 @@ SENTENCES = {
     "contract.suspended": "Contract{name} was suspended",
     "telemetry.received": "Telemetry arrived{from_}",
     "telemetry.flagged": "Telemetry{from_} was flagged{flags}",
+    "webhook.failing": "Webhook{webhook} is failing, and its deliveries wait",
+    "webhook.recovered": "Webhook{webhook} works again",
+    "webhook.throttled": "The endpoint of webhook{webhook} asked to slow down, and its deliveries wait",
+    "webhook.disabled": "Webhook{webhook} was made inactive{because}",
+    "delivery.failed": "A delivery{event} to webhook{webhook} was given up",
 }
 
 
@@ -53,7 +58,7 @@ def sentence_of(event_type: str, data: Data, names: Writer) -> str:
     key, own_name = first_text(data, *KEY), first_text(data, "name")
     if event_type not in SENTENCES:
         return title_of(event_type) + name(own_name or key or first_text(data, "id"), ": ")
-    reason = first_text(data, "reason.message") or told(at(data, "reason.code"), words).lower()
+    reason = first_text(data, "reason.message", "reason") or told(at(data, "reason.code"), words).lower()
     return SENTENCES[event_type].format(
         License=name(key, "License ", "A license"),
         license=name(key, "license ", "a license"),
@@ -64,4 +69,6 @@ def sentence_of(event_type: str, data: Data, names: Writer) -> str:
         because=name(reason.rstrip("."), ": "),
         changes=name(", ".join(changes(data)).lower(), ": "),
         flags=name(told(data.get("flags"), words).lower(), ": "),
+        webhook=name(first_text(data, "webhook.name")),
+        event=name(first_text(data, "event.type"), " of "),
     )
