@@ -99,6 +99,7 @@ def test_an_end_is_told_in_our_words(
         *(b'{"code": 10015.5, "message": null}', b'{"code": true}', b'{"error": 1e999}', b"[" * 9_000),
         *(b'{"code": %s}' % (b"9" * 5_000), b'{"message": "\\ud800", "code": 7}', b'{"retry_after": NaN}'),
     ],
+    ids=lambda body: repr(body[:20]),
 )
 @pytest.mark.parametrize("code", [200, 400, 404, 429, 500])
 def test_any_other_answer_says_what_its_status_says(format: str, code: int, body: bytes) -> None:

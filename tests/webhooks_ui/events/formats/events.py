@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from webhooks_ui.events import strict_json
@@ -15,6 +16,9 @@ from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import WebhookFormat
 from webhooks_ui.run.services import SERVICES
 
+MANY = settings(
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 LINK = "https://portal.example.com/admin/webhook-deliveries/42"
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 EXAMPLES = {name: type.example for name, type in (EVENT_TYPES | OPERATIONAL).items()}

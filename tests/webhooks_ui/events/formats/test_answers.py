@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.webhooks_ui.events.formats.events import MANY
 from webhooks_ui.events.formats.answers import NOTHING, QUOTED_MAX_CHARACTERS, said
 from webhooks_ui.models import WebhookFormat
 
@@ -19,6 +20,7 @@ json_values = st.recursive(
 @given(
     code=st.integers(100, 599), body=st.one_of(st.binary(), json_values.map(lambda value: json.dumps(value).encode()))
 )
+@MANY
 def test_no_answer_is_an_error_or_has_a_sentence_that_cant_be_shown(
     service: WebhookFormat, code: int, body: bytes
 ) -> None:

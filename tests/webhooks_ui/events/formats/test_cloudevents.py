@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
-from tests.webhooks_ui.events.formats.events import EXAMPLES, events, outgoing
+from tests.webhooks_ui.events.formats.events import EXAMPLES, MANY, events, outgoing
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.models import WebhookFormat
@@ -60,7 +60,7 @@ def test_the_library_of_the_standard_reads_each_type(event_type: str) -> None:
 
 
 @given(event=events())
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 def test_whatever_is_in_it_the_library_of_the_standard_reads_it(event: Outgoing) -> None:
     read = from_http_event(HTTPMessage({"Content-Type": FORMAT.content_type}, FORMAT.render(event)))
     assert read.get_data() == json.loads(event.body)["data"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.webhooks_ui.events.formats.events import NASTY, outgoing, rendered, texts
+from tests.webhooks_ui.events.formats.events import MANY, NASTY, outgoing, rendered, texts
 from webhooks_ui.events.formats.discord import ALL_MAX_CHARACTERS, VALUE_MAX_CHARACTERS, escaped
 from webhooks_ui.events.formats.message import SHORTENED
 from webhooks_ui.events.formats.text import one_line, units
@@ -43,6 +43,7 @@ def plain(written: str) -> str:
 
 
 @given(text=texts)
+@MANY
 def test_what_is_escaped_has_no_markup_and_reads_as_it_was(text: str) -> None:
     written = "".join(escaped(one_line(text)))
     assert plain(written) == one_line(text)
@@ -96,7 +97,7 @@ def test_a_time_before_1970_is_told_in_words() -> None:
     assert shown["fields"][-1] == {"name": "Time", "value": "2 Jan 1950, 03:04 UTC", "inline": True}
 
 
-@pytest.mark.parametrize("value", NASTY)
+@pytest.mark.parametrize("value", NASTY, ids=range(len(NASTY)))
 def test_the_title_and_the_names_of_fields_have_no_markup(value: str) -> None:
     shown = embed("own.type", {value: "1", "name": value})
     assert not any(MARKUP.search(field["name"]) for field in shown["fields"])

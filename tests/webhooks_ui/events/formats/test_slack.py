@@ -1,11 +1,12 @@
 import html
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from slack_sdk.models.blocks import Block
 
-from tests.webhooks_ui.events.formats.events import EXAMPLES, outgoing, rendered, texts
+from tests.webhooks_ui.events.formats.events import EXAMPLES, MANY, outgoing, rendered, texts
 from webhooks_ui.events.formats.message import SHORTENED
 from webhooks_ui.events.formats.slack import FIELD_MAX_CHARACTERS, escaped
 
@@ -41,6 +42,7 @@ def test_mentions_links_and_markup_in_names_are_text() -> None:
 
 
 @given(text=texts)
+@MANY
 def test_what_is_escaped_reads_as_it_was(text: str) -> None:
     written = "".join(escaped(text))
     assert "<" not in written
@@ -58,8 +60,6 @@ def test_a_long_value_is_cut_between_entities_and_the_message_says_so() -> None:
 
 
 def test_a_time_before_1970_is_told_in_words() -> None:
-    from datetime import UTC, datetime
-
     message = slack("license.created", at=datetime(1950, 1, 2, 3, 4, tzinfo=UTC))
     assert message["blocks"][-1]["elements"][1]["text"] == "2 Jan 1950, 03:04 UTC"
 

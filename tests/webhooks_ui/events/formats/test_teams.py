@@ -4,9 +4,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
-from tests.webhooks_ui.events.formats.events import EXAMPLES, events, outgoing, rendered
+from tests.webhooks_ui.events.formats.events import EXAMPLES, MANY, events, outgoing, rendered
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.message import SHORTENED
 from webhooks_ui.events.formats.outgoing import Outgoing
@@ -80,7 +80,7 @@ def test_that_schema_refuses_a_card_with_an_unknown_action() -> None:
 
 
 @given(event=events())
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@MANY
 def test_whatever_is_in_it_a_card_fits_the_schema_and_its_size(event: Outgoing) -> None:
     body = FORMATS["teams"].render(event)
     assert len(body) <= MESSAGE_MAX_BYTES

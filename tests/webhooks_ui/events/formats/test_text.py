@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.webhooks_ui.events.formats.events import MANY
 from webhooks_ui.events.formats.text import ELLIPSIS, Writer, one_line, units
 
 
@@ -23,6 +24,7 @@ def test_a_text_is_on_one_line_and_can_be_seen(text: str, shown: str) -> None:
 
 
 @given(text=st.text(), most=st.integers(1, 50), left=st.integers(0, 60))
+@MANY
 def test_a_written_text_fits_into_its_place_and_into_what_is_left(text: str, most: int, left: int) -> None:
     writer = Writer(left)
     written = writer.write(text, most)
@@ -33,6 +35,7 @@ def test_a_written_text_fits_into_its_place_and_into_what_is_left(text: str, mos
 
 
 @given(text=st.text("a*", max_size=30), most=st.integers(1, 30))
+@MANY
 def test_a_text_is_cut_between_pieces_only(text: str, most: int) -> None:
     written = Writer(1_000, lambda text: ("<*>" if character == "*" else character for character in text)).write(
         text, most
