@@ -173,10 +173,10 @@ class OptionFields(Form):
         return ""
 
     @property
-    def own_headers(self) -> tuple[OwnHeader, ...]:
-        """The headers of each request, with that of the authentication. ``MASK`` stands for what is kept."""
-        auth = self.auth
-        return (*self.headers.data, *([auth.masked_header] if auth else []))
+    def masked_headers(self) -> tuple[OwnHeader, ...]:
+        """The headers of each request, with that of the authentication, as people may see them."""
+        own, auth = (OwnHeader(header.name, MASK) for header in self.headers.data), self.auth
+        return (*own, *([auth.masked_header] if auth else []))
 
     @property
     def auth(self) -> Auth | None:

@@ -81,23 +81,25 @@ def _slack(code: int, text: str) -> Said:
 
 _DISCORD = {
     50006: "Discord found no message in the request.",
-    50027: "Discord doesn't know the URL's token. Copy the URL from Discord again.",
     220001: "The channel is a forum. Add ?thread_id= and the id of a thread to the URL.",
 }
 _DISCORD_GONE = {
     10003: "The channel was deleted.",
     10015: "The webhook was deleted in Discord.",
+    50027: "Discord doesn't know the URL's token. Copy the URL from Discord again.",
 }
 
 
 def _discord(code: int, text: str) -> Said:
     answer = _object(text)
-    number, message = answer.get("code"), answer.get("message")
-    seconds = _seconds(answer.get("retry_after")) if code == 429 else None
+    number = answer.get("code")
+    if not isinstance(number, int):
+        number = 0  # Discord's number for an error without one of its own
+    if code == 429:
+        return Said("Discord asked for fewer messages.", retry_after_seconds=_seconds(answer.get("retry_after")))
     if number in _DISCORD_GONE:
         return Said(_DISCORD_GONE[number], is_gone=True)
-    sentence = _DISCORD.get(number, _quoted("Discord", message)) if isinstance(number, int) else ""
-    return Said("" if seconds is not None else sentence, retry_after_seconds=seconds)
+    return Said(_DISCORD.get(number, _quoted("Discord", answer.get("message"))))
 
 
 _TEAMS = {
@@ -120,9 +122,11 @@ def _teams(code: int, text: str) -> Said:
         return Said("The connector was removed or retired. Make a workflow in Teams, and use its URL.", is_gone=True)
     error = _object(text).get("error")
     name, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
+    if not isinstance(name, str):
+        return NOTHING
     if name in _TEAMS_GONE:
         return Said(_TEAMS_GONE[name], is_gone=True)
-    return Said(_TEAMS.get(name, _quoted("Microsoft Teams", message)) if isinstance(name, str) else "")
+    return Said(_TEAMS.get(name, _quoted("Microsoft Teams", message)))
 
 
 def _posted(text: str) -> Said:

@@ -16,7 +16,7 @@ TITLE_MAX_CHARACTERS = 256
 DESCRIPTION_MAX_CHARACTERS = 2_000
 VALUE_MAX_CHARACTERS = 1_024
 ALL_MAX_CHARACTERS = 6_000
-RESERVED_CHARACTERS = 1_000  # of all, for the title, the labels and the footer
+RESERVED_CHARACTERS = 1_300  # of all, for the title, the labels, environment, time and the footer
 FIRST_YEAR = 1970  # Discord shows earlier times as it likes
 INLINE_MAX_CHARACTERS = 40  # a longer value has a line of its own
 

@@ -34,11 +34,6 @@ def _code(path: str) -> Callable[[Data], str]:
     return lambda data: told(at(data, path), words)
 
 
-def _moment(path: str) -> Callable[[Data], str]:
-    """Return a function that tells a time."""
-    return lambda data: moment_words(at(data, path)) if at(data, path) else ""
-
-
 def _share(path: str, whole: str) -> Callable[[Data], str]:
     """Return a function that tells a count and its limit: ``1 of 3``."""
 
@@ -54,6 +49,16 @@ def _share(path: str, whole: str) -> Callable[[Data], str]:
 def _expiry(data: Data) -> str:
     value = data.get("expires_at", "")
     return "Never" if value is None else moment_words(value)
+
+
+def _moment(path: str) -> Callable[[Data], str]:
+    """Return a function that tells a time in words."""
+    return lambda data: moment_words(at(data, path))
+
+
+def _last_answer(data: Data) -> str:
+    """Return how the last attempt ended: the status code, or the outcome in words if there was no answer."""
+    return told(at(data, "last_attempt.response_code")) or told(at(data, "last_attempt.outcome"), words)
 
 
 _LICENSE_KEY, _DEVICE, _PRODUCT, _STATUS = _plain(*KEY), _plain(*DEVICE), _plain("product.name"), _code("status")
@@ -95,21 +100,19 @@ _MAIN: dict[str, dict[str, Callable[[Data], str]]] = {
     },
     "webhook": {
         "Webhook": _plain("webhook.name"),
-        "Host": _plain("webhook.host"),
+        "Endpoint": _plain("webhook.host"),
         "Failing since": _moment("failing_since"),
         "Failures in a row": _plain("failures_in_a_row"),
-        "Last outcome": _code("last_attempt.outcome"),
-        "Response code": _plain("last_attempt.response_code"),
+        "Last answer": _last_answer,
         "Waits until": _moment("until"),
         "Reason": _plain("reason"),
     },
     "delivery": {
         "Webhook": _plain("webhook.name"),
-        "Host": _plain("webhook.host"),
-        "Event": _plain("event.type"),
-        "Event ID": _plain("event.id"),
+        "Endpoint": _plain("webhook.host"),
+        "Event type": _plain("event.type"),
+        "Event": _plain("event.id"),
         "Attempts": _plain("delivery.attempts"),
-        "Last outcome": _code("last_attempt.outcome"),
-        "Response code": _plain("last_attempt.response_code"),
+        "Last answer": _last_answer,
     },
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.formats import values
@@ -65,7 +66,8 @@ def message_of(event: Outgoing) -> Message:
     members = strict_json.load_members(event.body)
     data = members["data"].value
     names = Writer(NAMES_MAX_CHARACTERS)
-    sentence, fields = sentence_of(event.type, data, names), tuple(fields_of(event.type, data))
+    sentence = sentence_of(event.type, data, names)
+    fields = tuple(islice(fields_of(event.type, data), FIELDS_MAX + 1))  # one more shows that some are left out
     return Message(
         title=("Test: " if event.is_test else "") + title_of(event.type),
         sentence=sentence,

@@ -32,11 +32,11 @@ SENTENCES = {
     "contract.suspended": "Contract{name} was suspended",
     "telemetry.received": "Telemetry arrived{from_}",
     "telemetry.flagged": "Telemetry{from_} was flagged{flags}",
-    "webhook.failing": "Webhook{webhook} is failing",
-    "webhook.recovered": "Webhook{webhook} has recovered",
-    "webhook.throttled": "Webhook{webhook} was asked to slow down",
+    "webhook.failing": "Webhook{webhook} is failing, and its deliveries wait",
+    "webhook.recovered": "Webhook{webhook} works again",
+    "webhook.throttled": "The endpoint of webhook{webhook} asked to slow down, and its deliveries wait",
     "webhook.disabled": "Webhook{webhook} was made inactive{because}",
-    "delivery.failed": "A delivery{of} to webhook{webhook} failed",
+    "delivery.failed": "A delivery{event} to webhook{webhook} was given up",
 }
 
 
@@ -66,9 +66,9 @@ def sentence_of(event_type: str, data: Data, names: Writer) -> str:
         from_=name(first_text(data, *DEVICE), " from "),
         to=name(first_text(data, "customer.name"), " to "),
         name=name(own_name),
-        webhook=name(first_text(data, "webhook.name")),
-        of=name(first_text(data, "event.type"), " of "),
         because=name(reason.rstrip("."), ": "),
         changes=name(", ".join(changes(data)).lower(), ": "),
         flags=name(told(data.get("flags"), words).lower(), ": "),
+        webhook=name(first_text(data, "webhook.name")),
+        event=name(first_text(data, "event.type"), " of "),
     )

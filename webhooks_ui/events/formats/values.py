@@ -1,12 +1,12 @@
 """Values of an event's data in words. The data may be any JSON."""
 
-import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.formats.text import one_line
+from webhooks_ui.events.formats.text import ELLIPSIS, one_line
 
 TEXT_MAX_CHARACTERS = 4_000  # no service takes more
 LABEL_MAX_CHARACTERS = 40
@@ -53,8 +53,8 @@ def told(value: Any, words: Callable[[str], str] = str, depth: int = 2) -> str:
 
 
 def beginning(text: str) -> str:
-    """Return the beginning of a text, on one line."""
-    return one_line(text[:TEXT_MAX_CHARACTERS])
+    """Return the beginning of a text, on one line. A text that goes on after it ends with ``…``."""
+    return one_line(text[:TEXT_MAX_CHARACTERS]) + (ELLIPSIS if len(text) > TEXT_MAX_CHARACTERS else "")
 
 
 def words(name: str) -> str:
@@ -63,9 +63,9 @@ def words(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """Return a name of the data as a label: letters, digits and spaces, which are markup nowhere."""
-    letters = re.sub(r"[\W_]+", " ", name[:TEXT_MAX_CHARACTERS]).strip()
-    return letters[:LABEL_MAX_CHARACTERS].strip().capitalize() or "Field"
+    """Return a name of the data as a label: letters with their accents, digits and spaces, which are markup nowhere."""
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in name[:TEXT_MAX_CHARACTERS])
+    return " ".join(kept.split())[:LABEL_MAX_CHARACTERS].strip().capitalize() or "Field"
 
 
 def time(value: Any) -> datetime | None:

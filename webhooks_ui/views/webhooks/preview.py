@@ -109,7 +109,7 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
         if form.wrong_option:
             raise Uncomposable(form.wrong_option)
         event = replace(event, body=selected(event.body, fields_text(form.fields)))
-        options = Options(form.format.data, form.own_headers)
+        options = Options(form.format.data, form.masked_headers)
         made = request_of(options, event, Try(1, int(time.time()), (b"",) * signatures))
     except Uncomposable as error:
         return replace(preview, error=str(error))
