@@ -19,6 +19,9 @@ def make_rows() -> None:
     make_api_key()
     revoked, _ = make_api_key(name="Old platform")
     revoked.last_used_at = revoked.revoked_at = utcnow()
+    rolled, _ = make_api_key(name="License server", scopes=["events:write"], expires_at=utcnow() + timedelta(days=90))
+    rolled.last_used_at, rolled.last_used_from = utcnow() - timedelta(minutes=4), "203.0.113.7"
+    rolled.roll(timedelta(days=7))
     audit.record("webhook.updated", "webhook", 1, "Orders", {"url": "a", "active": True}, {"url": "b", "active": False})
     for status in ("stopped", "running", "finished"):
         action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)

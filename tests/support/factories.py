@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from jobs.publish import publish
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import ApiKey, Delivery, Event, User, Webhook, secret_box, utcnow
+from webhooks_ui.models import ApiKey, Delivery, Event, Scope, User, Webhook, secret_box, utcnow
 
 Row = TypeVar("Row")
 
@@ -38,8 +38,8 @@ def older_secret(left: timedelta, secret: str = "") -> dict[str, str]:
 
 
 def make_api_key(name: str = "Platform", environment: str = "production", **fields: Any) -> tuple[ApiKey, str]:
-    """Make a key. Return the key and its text."""
-    key, text = ApiKey.make(name, environment, **fields)
+    """Make a key that may do everything, unless ``fields`` say otherwise. Return the key and its text."""
+    key, text = ApiKey.make(name, environment, **{"scopes": tuple(Scope)} | fields)
     return _commit(key), text
 
 

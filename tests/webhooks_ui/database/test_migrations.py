@@ -11,10 +11,11 @@ from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import Connection, column, insert, table
 
 from config import load
+from tests.support.factories import make_api_key
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect
-from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.models import ApiKey, Scope, Webhook, utcnow
 from webhooks_ui.webhooks.search import text_matches
 
 
@@ -78,8 +79,29 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
         assert connection.execute(older_secret).scalars().all() == ["old", None]
 
 
-def _insert(connection: Connection, row: dict[str, Any]) -> None:
-    """Add a webhook to a table that is older than the model."""
+def test_keys_from_before_scopes_keep_what_they_could(empty: Flask) -> None:
+    """Migration 0008. After a step back, a key whose end is over must not work again."""
+    upgrade(revision="0005")
+    row = {"id": 1, "name": "Platform", "prefix": "km_a", "digest": "a", "environment": "production"}
+    row |= {"rate_per_minute": 60, "created_at": utcnow()}
+    with db.engine.begin() as connection:
+        _insert(connection, row, "api_keys")
+    upgrade(revision="0008")
+    key = db.session.scalars(db.select(ApiKey)).one()
+    assert key.scopes == list(Scope)
+    assert (key.expires_at, key.status) == (None, "active")
+    ended, _ = make_api_key(expires_at=utcnow() - timedelta(minutes=1))
+    assert ended.revoked_at is None
+    db.session.remove()
+    downgrade(revision="0005")
+    with db.engine.connect() as connection:
+        revoked = connection.execute(db.text("SELECT revoked_at FROM api_keys ORDER BY id")).scalars().all()
+    assert revoked[0] is None
+    assert revoked[1]
+
+
+def _insert(connection: Connection, row: dict[str, Any], name: str = "webhooks") -> None:
+    """Add a row to a table that is older than the model."""
     as_time = dialect(connection).time_value
     values = {name: as_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
-    connection.execute(insert(table("webhooks", *map(column, values))).values(values))
+    connection.execute(insert(table(name, *map(column, values))).values(values))

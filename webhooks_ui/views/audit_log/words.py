@@ -38,17 +38,24 @@ ACTIONS = {
     "bulk_action.stopped": "Stopped",
     "bulk_action.continued": "Continued",
     "api_key.created": "Created",
+    "api_key.updated": "Edited",
+    "api_key.rolled": "Rolled",
+    "api_key.older_ended": "Old text ended",
     "api_key.revoked": "Revoked",
     "settings.updated": "Saved",
     "user.created": "Created",
 }
 LABELS = {"url": "URL", "event_types": "Events", "type": "Event type", "in_order": "Keep the order"}
-UNSET = {"retry_schedule": "same as in Settings", "rate_limit": "none"}  # what an empty field means
+UNSET = {
+    "retry_schedule": "same as in Settings",
+    "rate_limit": "none",
+    "expires_at": "never",
+}  # what an empty field means
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
     "bulk_action": lambda id: url_for("bulk_actions.show", action_id=id),
-    "api_key": lambda id: url_for("api_keys.index", _anchor=f"api-key-{id}"),
+    "api_key": lambda id: url_for("api_keys.show", key_id=id),
 }
 ROWS = {
     "webhook": select(Webhook.id).where(IS_LIVE),
