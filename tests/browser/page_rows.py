@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.factories import make_api_key, make_webhook, older_secret
+from tests.support.factories import make_api_key, make_unreadable_webhook, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
@@ -52,6 +52,7 @@ def _make_webhooks() -> None:
             in_order=number == 0,
             throttled_until=now + timedelta(minutes=5) if number == 0 else None,
         )
+    make_unreadable_webhook(name="Lost", unreadable_at=now)
     hour = now.replace(minute=0, second=0, microsecond=0)
     for webhook_id in db.session.scalars(db.select(Webhook.id).where(Webhook.id != 4)).all():
         for ago in range(24):

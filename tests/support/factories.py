@@ -4,6 +4,8 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Any, TypeVar
 
+from cryptography.fernet import Fernet
+
 from jobs.publish import publish
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
@@ -29,6 +31,18 @@ def make_webhook(**fields: Any) -> Webhook:
         "event_types": ["license.activated"],
     } | fields
     return _commit(Webhook(**values))
+
+
+def lost_secret() -> str:
+    """Return an encrypted secret whose key nobody has."""
+    return Fernet(Fernet.generate_key()).encrypt(secret_box.generate().encode()).decode()
+
+
+def make_unreadable_webhook(**fields: Any) -> Webhook:
+    """Make a webhook whose secret can't be decrypted. It isn't marked yet."""
+    webhook = make_webhook(**fields)
+    webhook.secret_encrypted = lost_secret()
+    return _commit(webhook)
 
 
 def older_secret(left: timedelta, secret: str = "") -> dict[str, str]:

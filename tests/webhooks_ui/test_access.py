@@ -140,7 +140,7 @@ def was_sent_to_sign_in(answer: TestResponse) -> bool:
 
 def gets(client: FlaskClient, status: int, headers: dict[str, str] | None = None) -> Callable[[Route], bool]:
     """Return a function that asks for a route, and is true if the answer has ``status``."""
-    return lambda route: client.open(route.path, method=route.method, headers=headers).status_code == status
+    return lambda route: client.open(route.path, method=route.method, headers=headers, data="{}").status_code == status
 
 
 def bearer(text: str) -> dict[str, str]:
@@ -187,7 +187,8 @@ def test_a_visitor_is_sent_to_the_sign_in_page(app: Flask, client: FlaskClient) 
 def test_what_is_open_asks_nobody(app: Flask, client: FlaskClient) -> None:
     def is_right(route: Route) -> bool:
         answer = client.open(route.path, method=route.method)
-        return answer.status_code < 500 and answer.status_code not in (401, 403)
+        is_working = answer.status_code < 500 or route.endpoint == "ops.readyz"  # no migration ran in this test
+        return is_working and answer.status_code not in (401, 403)
 
     assert holes(app, lambda route: route.endpoint in OPEN.split(), is_right) == []
 

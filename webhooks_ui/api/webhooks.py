@@ -21,6 +21,7 @@ from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.unreadable import EXPLANATION
 
 
 def index() -> Response:
@@ -89,9 +90,12 @@ def rotate_secret(webhook_id: int) -> Response:
 
 def show_secret(webhook_id: int) -> Response:
     """Return the secret. The audit log records who read it."""
-    with writing():
-        webhook = _get(webhook_id)
-        secret = changes.reveal_secret(webhook)
+    try:
+        with writing():
+            webhook = _get(webhook_id)
+            secret = changes.reveal_secret(webhook)
+    except secret_box.Undecryptable:
+        raise Problem(409, f"{EXPLANATION} Replace it: POST to this address.") from None
     return jsonify(secret=secret, older_secrets=_older_secrets(webhook))
 
 

@@ -128,11 +128,13 @@ def prepare(settings: dict[str, Any]) -> str | None:
     from webhooks_ui import create_app
     from webhooks_ui.database import db, writing
     from webhooks_ui.models import User
+    from webhooks_ui.models.key_check import check_keys
     from webhooks_ui.models.user import Role
 
     app = create_app(settings)
     with app.app_context():
         upgrade()
+        check_keys()
         if db.session.scalar(db.select(User.id).limit(1)) is not None:
             return None
         password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)

@@ -1,4 +1,4 @@
-"""scopes, ends and older texts of API keys
+"""scopes, ends and older texts of API keys, and webhooks whose secret was lost
 
 Revision: 0008, after 0005, made 2026-11-26 13:10:00
 """
@@ -18,6 +18,8 @@ TIME = types.UtcDateTime(timezone=True)
 EVERYTHING = [
     'events:write', 'webhooks:read', 'webhooks:write', 'secrets:read', 'deliveries:read', 'deliveries:retry',
 ]
+NOTICED_BEFORE = sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)')
+NOTICED = sa.text('(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL OR unreadable_at IS NOT NULL)')
 
 
 def upgrade():
@@ -34,6 +36,8 @@ def upgrade():
     with op.batch_alter_table('api_keys') as batch:
         batch.alter_column('scopes', existing_type=sa.JSON(), nullable=False)
         batch.create_unique_constraint(batch.f('uq_api_keys_older_digest'), ['older_digest'])
+    op.add_column('webhooks', sa.Column('unreadable_at', TIME, nullable=True))
+    _index_noticed(NOTICED)
 
 
 def downgrade():
@@ -48,3 +52,10 @@ def downgrade():
             'older_expires_at',
         ):
             batch.drop_column(column)
+    _index_noticed(NOTICED_BEFORE)
+    op.drop_column('webhooks', 'unreadable_at')
+
+
+def _index_noticed(condition):
+    op.drop_index('ix_webhooks_noticed', 'webhooks')
+    op.create_index('ix_webhooks_noticed', 'webhooks', ['id'], sqlite_where=condition, postgresql_where=condition)
