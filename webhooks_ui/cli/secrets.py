@@ -3,6 +3,7 @@
 import click
 from flask import current_app
 
+from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook, key_check, secret_box
@@ -57,11 +58,13 @@ def accept_keys() -> None:
     The product then starts again. The webhooks whose secrets can't be decrypted say so on their pages. Their deliveries
     wait until they get new secrets.
     """
+    unreadable.mark()
+    lost = len(unreadable.unreadable_ids())
     with writing():
         key_check.keep_anew()
-    unreadable.mark()
-    lost = plural(len(unreadable.unreadable_ids()), "webhook")
-    click.echo(f"The present ENCRYPTION_KEYS are kept from now on. Secrets that they can't decrypt: {lost}.")
+        audit.record("secrets.keys_accepted", "secrets", None, after={"webhooks_to_repair": lost})
+    click.echo("The product starts with the present ENCRYPTION_KEYS from now on.")
+    click.echo(f"Webhooks with secrets that they can't decrypt: {lost:,}.")
 
 
 def _rotate_webhooks() -> tuple[int, list[str]]:

@@ -12,7 +12,7 @@ from tests.support.factories import make_unreadable_webhook, make_webhook, older
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db
-from webhooks_ui.models import Webhook, key_check, secret_box, utcnow
+from webhooks_ui.models import AuditEntry, Webhook, key_check, secret_box, utcnow
 
 
 def webhooks() -> Sequence[Webhook]:
@@ -78,7 +78,9 @@ def test_after_a_loss_the_present_keys_are_accepted_and_the_lost_secrets_are_cou
     make_webhook()
     with pytest.raises(ConfigError, match="ENCRYPTION_KEYS are not those"):
         key_check.check_keys()
-    assert "can't decrypt: 1 webhook." in run("secrets", "accept-keys").output
+    assert "can't decrypt: 1." in run("secrets", "accept-keys").output
+    entry = db.session.scalars(db.select(AuditEntry)).one()
+    assert (entry.action, entry.after) == ("secrets.keys_accepted", {"webhooks_to_repair": 1})
     key_check.check_keys()
     assert [webhook.unreadable_at is not None for webhook in webhooks()] == [True, False]
 

@@ -18,6 +18,7 @@ OBJECTS = {
     "bulk_action": "Bulk action",
     "api_key": "API key",
     "settings": "Settings",
+    "secrets": "Secrets",
     "user": "User",
 }
 ACTIONS = {
@@ -43,6 +44,7 @@ ACTIONS = {
     "api_key.older_ended": "Old text ended",
     "api_key.revoked": "Revoked",
     "settings.updated": "Saved",
+    "secrets.keys_accepted": "Keys accepted after a loss",
     "user.created": "Created",
 }
 LABELS = {"url": "URL", "event_types": "Events", "type": "Event type", "in_order": "Keep the order"}
