@@ -32,7 +32,7 @@ def make_folder(folder: Path) -> None:
 def tighten(folder: Path) -> None:
     """Take the rights of other users off ``folder`` and everything in it, if it exists.
 
-    A file of another owner can't be changed. It is named in a warning, because a mounted volume may be like that.
+    A file of another owner can't be changed. A warning names the first one, because a mounted volume may be like that.
 
     Raises:
         NotPrivate: Other programs use the folder, too. Taking rights off it could break them.
@@ -41,6 +41,7 @@ def tighten(folder: Path) -> None:
         return
     if folder.stat().st_mode & stat.S_ISVTX or folder == Path(folder.anchor):
         raise NotPrivate(f"{folder} is a folder that other programs use, too.")
+    refused = ""
     for path in _all_in(folder):
         try:
             mode = stat.S_IMODE(path.lstat().st_mode)
@@ -49,8 +50,9 @@ def tighten(folder: Path) -> None:
         except FileNotFoundError:
             continue  # another process removed it meanwhile
         except OSError as error:
-            logger.warning("Other users may read %s: its mode can't be changed (%s).", path, error.strerror)
-            return
+            refused = refused or f"{path}: its mode can't be changed ({error.strerror})"
+    if refused:
+        logger.warning("Other users may read %s.", refused)
 
 
 def _all_in(folder: Path) -> Iterator[Path]:
