@@ -12,7 +12,7 @@ from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, Scope, Webhook
 from webhooks_ui.models.scope import MEANINGS
 
-NEW: dict[str, Any] = {"name": "Orders", "url": "https://example.com/", "events": ["license.activated"]}
+NEW: dict[str, Any] = {"name": "Orders", "url": "https://93.184.215.14/", "events": ["license.activated"]}
 
 
 def api_with(app: Flask, *scopes: str) -> Api:

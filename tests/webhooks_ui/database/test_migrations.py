@@ -82,8 +82,8 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
 def test_keys_from_before_scopes_keep_what_they_could(empty: Flask) -> None:
     """Migration 0008. After a step back, a key whose end is over must not work again."""
     upgrade(revision="0005")
-    row = {"id": 1, "name": "Platform", "prefix": "km_a", "digest": "a", "environment": "production"}
-    row |= {"rate_per_minute": 60, "created_at": utcnow()}
+    row = {"name": "Platform", "prefix": "km_a", "digest": "a", "environment": "production", "rate_per_minute": 60}
+    row |= {"created_at": utcnow()}
     with db.engine.begin() as connection:
         _insert(connection, row, "api_keys")
     upgrade(revision="0008")
