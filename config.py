@@ -1,17 +1,18 @@
 """Reads the settings from environment variables and checks them."""
 
 import base64
-import hashlib
 import ipaddress
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from webhooks_ui import private_files
 
 ROOT = Path(__file__).resolve().parent
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
@@ -47,16 +48,18 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     env = os.environ if environ is None else environ
     production = env.get("APP_ENV") == "production"
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
+    _tighten(instance)
+    database = database_url(env.get("DATABASE_URL"), instance)
     redis_url = env.get("REDIS_URL") or f"unix://{redis_socket(instance)}"
     host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
         "PRODUCTION": production,
         "INSTANCE_PATH": instance,
-        "SQLALCHEMY_DATABASE_URI": database_url(env.get("DATABASE_URL"), instance),
+        "SQLALCHEMY_DATABASE_URI": database,
         "REDIS_URL": redis_url,
         "REDIS_EMBEDDED": not env.get("REDIS_URL"),
         "SECRET_KEY": _kept(env, "SECRET_KEY", instance, production, lambda: secrets.token_urlsafe(48)),
-        "ENCRYPTION_KEYS": _encryption_keys(env, instance, production),
+        "ENCRYPTION_KEYS": _encryption_keys(env, instance, production, database),
         "ADMIN_EMAIL": env.get("ADMIN_EMAIL") or "admin@example.com",
         "ADMIN_PASSWORD": env.get("ADMIN_PASSWORD"),
         "HOST": host,
@@ -169,22 +172,52 @@ def _mail_from(env: Mapping[str, str]) -> str:
 def redis_socket(instance: Path) -> Path:
     """Return the socket of the embedded Redis.
 
-    It is in ``instance``, or in the temporary folder if that path is too long for a socket.
+    It is in ``instance``. If that path is too long for a socket, it is in a folder of its own in the temporary folder,
+    whose random name is kept in ``instance``.
+
+    Raises:
+        ConfigError: Somebody else made that folder, or its path is too long, too.
     """
     socket = instance / "redis.sock"
     if len(os.fsencode(socket)) <= UNIX_SOCKET_PATH_MAX_BYTES:
         return socket
-    digest = hashlib.sha256(os.fsencode(instance)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"webhooks-{digest}.sock"
+    name = f"webhooks-{secrets.token_hex(8)}"
+    folder = Path(_stored(instance, "redis_folder", lambda: str(Path(tempfile.gettempdir()) / name)))
+    socket = folder / socket.name
+    if len(os.fsencode(socket)) > UNIX_SOCKET_PATH_MAX_BYTES:
+        raise ConfigError(f"INSTANCE_PATH and TMPDIR are too long for a socket: {socket}. Make one of them shorter.")
+    try:
+        private_files.make_short_folder(folder, instance.stat().st_uid)
+    except (private_files.NotPrivate, OSError) as error:
+        raise ConfigError(
+            f"the socket of Redis can't be in {folder}: {error} Remove {instance}/redis_folder."
+        ) from None
+    return socket
 
 
-def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Any) -> str:
+def _tighten(instance: Path) -> None:
+    try:
+        private_files.tighten(instance)
+    except private_files.NotPrivate as error:
+        raise ConfigError(f"INSTANCE_PATH must name a folder of its own: {error}") from None
+
+
+def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Callable[[], str]) -> str:
     """Return a key from the environment, or from ``instance``, where the first run stores a new one."""
     if value := env.get(name):
         return value
     if production:
         raise ConfigError(f"{name} is not set. APP_ENV=production requires it: see Settings in the README.")
-    path = instance / name.lower()
+    return _stored(instance, name.lower(), make)
+
+
+def _stored(instance: Path, name: str, make: Callable[[], str]) -> str:
+    """Return the text in a file of ``instance``. The first process stores what ``make`` returns.
+
+    Raises:
+        ConfigError: The file is empty, or the folder can't be written to.
+    """
+    path = instance / name
     try:
         make_folder(instance)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -193,17 +226,20 @@ def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, m
         pass
     except OSError as error:
         raise _unwritable(instance, error) from error
-    return path.read_text().strip()
+    text = path.read_text().strip()
+    if not text:
+        raise ConfigError(f"The file {path} is empty. Put its content back.")
+    return text
 
 
 def make_folder(folder: Path) -> None:
-    """Create ``folder`` unless it exists.
+    """Create ``folder`` for us alone, unless it exists.
 
     Raises:
         ConfigError: The folder can't be created, for example because a file has its name.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(folder)
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -214,7 +250,22 @@ def _unwritable(folder: Path, error: OSError) -> ConfigError:
     )
 
 
-def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool) -> list[str]:
+def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool, database: str) -> list[str]:
+    """Return the keys, newest first. Make one for a new instance, but never for a database that exists.
+
+    A database on a server isn't looked at here. ``models.key_check`` does that when the product starts.
+
+    Raises:
+        ConfigError: A key is invalid, or the keys were lost.
+    """
+    kept, file = instance / "encryption_keys", Path(database.removeprefix("sqlite:///").partition("?")[0])
+    is_old = database.startswith("sqlite:///") and file.is_file() and file.stat().st_size > 0
+    if is_old and not kept.exists() and not production and not env.get("ENCRYPTION_KEYS"):
+        raise ConfigError(
+            f"ENCRYPTION_KEYS were lost: {kept} is missing, but there is a database in {file}. Put the file back, or "
+            "set ENCRYPTION_KEYS. If no copy exists, docs/security.md says what to do."
+        )
+
     def make() -> str:
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 

@@ -21,6 +21,7 @@ UNREADABLE = "The headers or credentials can't be decrypted: their key is not in
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
+_reported: set[str] = set()  # encrypted secrets that the log names already, because each look meets them again
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,20 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
 
 
 def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int, Target]:
-    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted."""
+    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted.
+
+    An older secret that can't be decrypted is left out.
+    """
     older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
     try:
-        keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in (row.secret_encrypted, *older))
-    except secret_box.InvalidToken:
-        logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
+        newest = secret_box.decrypt(row.secret_encrypted)
+    except secret_box.Undecryptable:
+        if row.secret_encrypted not in _reported:
+            logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
+            _reported.add(row.secret_encrypted)
         return {}
+    secrets = (newest, *(secret_box.decrypt(secret) for secret in older if secret_box.is_readable(secret)))
+    keys = tuple(map(secret_box.key_bytes, secrets))
     return {
         row.id: Target(
             row.id,
@@ -169,7 +177,7 @@ def _waiting(
 def _options(row: TargetRow) -> Options:
     try:
         return Options(row.format, open_headers(json.loads(row.headers), json.loads(row.auth or "null")))
-    except secret_box.InvalidToken:
+    except secret_box.Undecryptable:
         return Options(row.format, unusable=UNREADABLE)
 
 

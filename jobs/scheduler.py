@@ -14,6 +14,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
+from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
@@ -22,6 +23,7 @@ from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import create_app
 from webhooks_ui.database.redis import wait_for_redis
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import CHORES
 
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
@@ -55,6 +57,8 @@ def make_cron(redis: Redis) -> Cron:
     cron = Cron(redis, logging_level="WARNING")
     cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
+    every = CHECK_SECRETS_SECONDS
+    cron.register(check_secrets, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
@@ -78,6 +82,7 @@ def main() -> None:
     time.tzset()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(web=False)
+    check_keys_or_exit(app)
     redis = Redis.from_url(app.config["REDIS_URL"])
     threading.Thread(target=ask_for_chores, args=(redis,), name="cron", daemon=True).start()
     with app.app_context():

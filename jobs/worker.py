@@ -14,6 +14,7 @@ from jobs.rq_worker import Worker, work
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import QUEUE
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
@@ -36,6 +37,7 @@ def main() -> None:
     _allow_open_files()
     _return_memory()
     app = create_app(web=False)
+    check_keys_or_exit(app)
     with app.app_context():
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)

@@ -29,6 +29,7 @@ WALLS = (
     ("webhooks_ui.models",),
     ("webhooks_ui.database",),
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
+    ("webhooks_ui.private_files",),
 )
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}

@@ -7,8 +7,15 @@ import pytest
 from config import ROOT
 
 DOCUMENTS = (
-    *("README.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *("docs/architecture.md", "docs/api.md", "docs/options.md", "docs/formats.md", "docs/verifying.md"),
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "docs/api.md",
+    "docs/architecture.md",
+    "docs/formats.md",
+    "docs/options.md",
+    "docs/security.md",
+    "docs/verifying.md",
 )
 FILE = re.compile(
     r"(?<![\w/.<])((?:webhooks_ui|jobs|templates|static|tests|docs)/[\w./*-]*\w\.(?:py|html|css|js|md))(?![\w>])"

@@ -17,6 +17,7 @@ ID_MAX = 2**63 - 1  # the largest row id on every database
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _ID = re.compile(r"[0-9]{1,19}")
+_DAYS = re.compile(r"([0-9]{1,5})d")
 
 
 def clean(text: str) -> str:
@@ -48,6 +49,19 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
         return min(max(at, EARLIEST), LATEST)
     except (ValueError, OverflowError):
         return None
+
+
+def parse_end(text: str) -> datetime | None:
+    """Return the end that ``text`` means, in UTC, or ``None`` if it means none, or one in the past.
+
+    The text is a number of days from now (``90d``), a date, which lasts until its last moment, or an ISO 8601 time.
+    """
+    now, text = utcnow(), text.strip()
+    if found := _DAYS.fullmatch(text) if text.isascii() else None:
+        at = now + timedelta(days=int(found[1]))
+    else:
+        at = (parse_time(text, end_of_day=True) if text not in PRESETS else None) or now
+    return at if at > now else None
 
 
 def one_of(choices: object, text: str) -> str:

@@ -21,6 +21,7 @@ COLUMNS = (
     Webhook.probe_at,
     Webhook.disabled_at,
     Webhook.disabled_reason,
+    Webhook.unreadable_at,
 )
 
 
@@ -28,7 +29,10 @@ def subject(webhooks: Sequence[Any]) -> str:
     """Return the subject: the name and state of a single webhook, or how many webhooks there are."""
     if len(webhooks) > 1:
         return f"{len(webhooks):,} webhooks need attention"
-    state = "was disabled automatically" if _is_disabled(webhooks[0]) else "is failing"
+    if _is_disabled(webhooks[0]):
+        state = "was disabled automatically"
+    else:
+        state = "is failing" if _is_failing(webhooks[0]) else "has a secret that can't be decrypted"
     return f"{_one_line(webhooks[0].name)} {state}"
 
 
@@ -51,11 +55,14 @@ def _paragraph(webhook: Any, public_url: str) -> str:
     if _is_disabled(webhook):
         lines.append(f"Status: disabled since {_utc(_since(webhook))}")
         lines.append(f"Reason: {_one_line(webhook.disabled_reason or 'It failed too long.')}")
-    else:
+    elif _is_failing(webhook):
         lines.append(f"Status: failing since {_utc(_since(webhook))}")
         lines.append(f"Failures: {webhook.consecutive_failures:,} in a row, so its deliveries wait")
         if webhook.probe_at:
             lines.append(f"Next probe: {_utc(webhook.probe_at)}")
+    if webhook.unreadable_at:
+        lines.append(f"Secret: can't be decrypted since {_utc(webhook.unreadable_at)}, so its deliveries wait.")
+        lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
     lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
     return "\n  ".join(lines)
 
@@ -64,8 +71,13 @@ def _is_disabled(webhook: Any) -> bool:
     return status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at) == WebhookStatus.DISABLED
 
 
+def _is_failing(webhook: Any) -> bool:
+    return status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at) == WebhookStatus.FAILING
+
+
 def _since(webhook: Any) -> datetime:
-    since: datetime = webhook.failing_since or webhook.breaker_opened_at
+    failing_since = (webhook.failing_since or webhook.breaker_opened_at) if _is_failing(webhook) else None
+    since: datetime = failing_since or webhook.unreadable_at
     return webhook.disabled_at if _is_disabled(webhook) else since
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.support.factories import make_api_key, make_webhook, older_secret
+from tests.support.factories import make_api_key, make_unreadable_webhook, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
@@ -27,6 +27,9 @@ def make_rows() -> None:
     make_api_key()
     revoked, _ = make_api_key(name="Old platform")
     revoked.last_used_at = revoked.revoked_at = utcnow()
+    rolled, _ = make_api_key(name="License server", scopes=["events:write"], expires_at=utcnow() + timedelta(days=90))
+    rolled.last_used_at, rolled.last_used_from = utcnow() - timedelta(minutes=4), "203.0.113.7"
+    rolled.roll(timedelta(days=7))
     audit.record("webhook.updated", "webhook", 1, "Orders", {"url": "a", "active": True}, {"url": "b", "active": False})
     for status in ("stopped", "running", "finished"):
         action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
@@ -59,6 +62,7 @@ def _make_webhooks() -> None:
         )
     _set_options(db.session.get_one(Webhook, 5))
     db.session.add(OwnEventType(**INVOICE_PAID))
+    make_unreadable_webhook(name="Lost", unreadable_at=now)
     hour = now.replace(minute=0, second=0, microsecond=0)
     for webhook_id in db.session.scalars(db.select(Webhook.id).where(Webhook.id != 4)).all():
         for ago in range(24):

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from tests.browser.conftest import open_context, sign_in
 
 HOOKS, LOG = "/admin/webhooks", "/admin/webhook-deliveries"
+LOST = 31  # the webhook whose secret can't be decrypted, after those of page_rows
 ONE_ROW = f"{HOOKS}?q=orders"  # for places that are not about the list, because axe-core is slow with 25 rows
 NARROW = ViewportSize(width=360, height=900)
 Reach = Callable[[Page], object]
@@ -132,6 +133,7 @@ PLACES = (
     Place("webhook, failing", f"{HOOKS}/2"),
     Place("webhook, disabled", f"{HOOKS}/3"),
     Place("webhook, never used", f"{HOOKS}/4"),
+    Place("webhook, its secret lost", f"{HOOKS}/{LOST}"),
     Place("edit a webhook", f"{HOOKS}/1/edit"),
     Place("webhook, with options", f"{HOOKS}/5"),
     Place("edit a webhook, with options", f"{HOOKS}/5/edit", unfold),
@@ -168,7 +170,12 @@ PLACES = (
     Place("audit log", "/admin/audit-log"),
     Place("audit log, unfolded", "/admin/audit-log", unfold),
     Place("API keys", "/admin/api-keys"),
-    Place("API key, created", "/admin/api-keys", create_key),
+    Place("API key", "/admin/api-keys/1"),
+    Place("API key, rolled", "/admin/api-keys/3"),
+    Place("create an API key", "/admin/api-keys/new"),
+    Place("create an API key, refused", "/admin/api-keys/new", press("main form .primary", ".error"), status=422),
+    Place("API key, created", "/admin/api-keys/new", create_key),
+    Place("edit an API key", "/admin/api-keys/1/edit"),
     Place("revoke an API key", "/admin/api-keys/1/revoke"),
     Place("settings", "/admin/settings/webhooks"),
     Place("purge count", "/admin/settings/webhooks/purge"),

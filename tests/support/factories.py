@@ -4,10 +4,12 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Any, TypeVar
 
+from cryptography.fernet import Fernet
+
 from jobs.publish import publish
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import ApiKey, Delivery, Event, User, Webhook, secret_box, utcnow
+from webhooks_ui.models import ApiKey, Delivery, Event, Scope, User, Webhook, secret_box, utcnow
 
 Row = TypeVar("Row")
 
@@ -31,6 +33,18 @@ def make_webhook(**fields: Any) -> Webhook:
     return _commit(Webhook(**values))
 
 
+def lost_secret() -> str:
+    """Return an encrypted secret whose key nobody has."""
+    return Fernet(Fernet.generate_key()).encrypt(secret_box.generate().encode()).decode()
+
+
+def make_unreadable_webhook(**fields: Any) -> Webhook:
+    """Make a webhook whose secret can't be decrypted. It isn't marked yet."""
+    webhook = make_webhook(**fields)
+    webhook.secret_encrypted = lost_secret()
+    return _commit(webhook)
+
+
 def older_secret(left: timedelta, secret: str = "") -> dict[str, str]:
     """Return a secret that signs for that long, as ``Webhook.older_secrets`` holds it."""
     encrypted = secret_box.encrypt(secret or secret_box.generate())
@@ -38,8 +52,8 @@ def older_secret(left: timedelta, secret: str = "") -> dict[str, str]:
 
 
 def make_api_key(name: str = "Platform", environment: str = "production", **fields: Any) -> tuple[ApiKey, str]:
-    """Make a key. Return the key and its text."""
-    key, text = ApiKey.make(name, environment, **fields)
+    """Make a key that may do everything, unless ``fields`` say otherwise. Return the key and its text."""
+    key, text = ApiKey.make(name, environment, **{"scopes": tuple(Scope)} | fields)
     return _commit(key), text
 
 

@@ -1,5 +1,6 @@
 """GET /api/v1/openapi.json: the description of the API (OpenAPI 3.1)."""
 
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -9,23 +10,29 @@ from flask import Response, jsonify
 from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX
+from webhooks_ui.api.routes import ROUTES
 from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
 from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import OPERATIONAL
+from webhooks_ui.models.scope import MEANINGS
 from webhooks_ui.parsing import ID_MAX, PRESETS
 
 DESCRIPTION = """Publish events, manage webhooks, and look at deliveries.
 
 Each request needs an API key: `Authorization: Bearer km_…`. A key belongs to one environment and sees nothing of the
-others. All errors are application/problem+json (RFC 9457), with one entry in `errors` per wrong field."""
+others. All errors are application/problem+json (RFC 9457), with one entry in `errors` per wrong field.
+
+A key does only what its scopes say. `security` names the scope that each operation needs. Without it the answer is 403:
+
+"""
 ALWAYS = (401, 429, 503)
 BODY = (400, 413, 415, 422)
 HEADERS: dict[str, Schema] = {
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
-    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "How to send a key, or the scope that it lacks.", "schema": {"type": "string"}},
 }
-PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
 def show_document() -> Response:
@@ -46,17 +53,37 @@ def document() -> dict[str, Any]:
 
 @cache
 def _document() -> dict[str, Any]:
+    scopes = "\n".join(f"- `{scope}`: {meaning}" for scope, meaning in MEANINGS.items())
     return {
         "openapi": "3.1.0",
-        "info": {"title": "KeyManager Webhooks", "version": __version__, "description": DESCRIPTION},
+        "info": {"title": "KeyManager Webhooks", "version": __version__, "description": DESCRIPTION + scopes},
         "servers": [{"url": "/"}],
         "security": [{"apiKey": []}],
-        "paths": PATHS,
+        "paths": _paths(),
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "km_…"}},
         },
     }
+
+
+def _paths() -> Schema:
+    """Return ``PATHS`` with the scope that each operation needs.
+
+    Source: OpenAPI 3.1, "Security Requirement Object". For a bearer token, the list names the roles that are required.
+    """
+    paths = dict(PATHS)
+    for path, _, views in ROUTES:
+        described = "/api/v1" + re.sub(r"<(?:int:)?(\w+)>", r"{\1}", path)
+        item = dict(paths[described])
+        for method, (scope, _) in views.items():
+            if scope is not None:
+                operation = item[method.lower()]
+                responses = operation["responses"] | {"403": _problem(403)}
+                needed = {"security": [{"apiKey": [scope]}], "responses": dict(sorted(responses.items()))}
+                item[method.lower()] = operation | needed
+        paths[described] = item
+    return paths
 
 
 def _operation(
@@ -170,6 +197,7 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/webhooks/{webhook_id}/secret": {
         "parameters": [_id("webhook_id")],
+        "get": _operation("Get the secret. The audit log records it", 200, "Secrets", problems=(404, 409)),
         "post": _operation(
             "Sign with a new secret, and for some hours with the present one, too",
             200,

@@ -225,7 +225,8 @@ WEBHOOK = closed(
         "updated_at": TIME,
     }
 )
-CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": STRING | {"description": "Shown only this once."}})
+NEW_SECRET: Schema = STRING | {"description": "Left out if the key doesn't have the scope secrets:read."}
+CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": NEW_SECRET}, WEBHOOK["required"])
 TEST_EVENT = closed({"type": EVENT_TYPE, "data": {"type": "object"}}, [])
 
 ROTATION = closed(
@@ -240,7 +241,8 @@ ROTATION = closed(
     },
     [],
 )
-ROTATED = closed({"secret": STRING, "older_secrets": OLDER_SECRETS})
+SECRETS = closed({"secret": STRING, "older_secrets": OLDER_SECRETS})
+ROTATED = closed({"secret": NEW_SECRET, "older_secrets": OLDER_SECRETS}, ["older_secrets"])
 
 DELIVERY = closed(
     {
@@ -334,6 +336,7 @@ SCHEMAS: dict[str, Schema] = {
     "CreatedWebhook": CREATED_WEBHOOK,
     "SecretRotation": ROTATION,
     "RotatedSecret": ROTATED,
+    "Secrets": SECRETS,
     "TestEvent": TEST_EVENT,
     "TestSent": closed({"delivery_id": INTEGER}),
     "Webhooks": page(ref("Webhook")),

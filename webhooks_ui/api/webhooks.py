@@ -9,19 +9,20 @@ from sqlalchemy.orm import selectinload
 from jobs.publish import send_test
 from webhooks_ui.api import webhook_options
 from webhooks_ui.api.body import read_json, read_members, read_object
-from webhooks_ui.api.keys import caller
+from webhooks_ui.api.keys import caller, may
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
 from webhooks_ui.api.webhook_body import read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.models import Scope, Webhook, secret_box
 from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.options import warnings_of
+from webhooks_ui.webhooks.unreadable import EXPLANATION
 
 
 def index() -> Response:
@@ -45,13 +46,13 @@ def show(webhook_id: int) -> Response:
 
 
 def create() -> tuple[Response, int, dict[str, str]]:
-    """Create a webhook. Only this answer shows its secret."""
+    """Create a webhook. The answer has its secret if the key may read secrets."""
     fields = read_new(read_json(), caller().environment)
     secret = fields.pop("secret")
     with writing():
         webhook = changes.create(fields, secret)
     address = url_for("api.webhook", webhook_id=webhook.id)
-    return jsonify(as_json(webhook) | {"secret": webhook.secret}), 201, {"Location": address}
+    return jsonify(as_json(webhook) | _new_secret(webhook)), 201, {"Location": address}
 
 
 def update(webhook_id: int) -> Response:
@@ -87,7 +88,18 @@ def rotate_secret(webhook_id: int) -> Response:
             changes.replace_secret(webhook, secret or secret_box.generate(), grace_hours)
         except changes.TooManySecrets as error:
             raise Problem(409, str(error), [field_error("grace_hours", str(error))]) from None
-    return jsonify(secret=webhook.secret, older_secrets=_older_secrets(webhook))
+    return jsonify(_new_secret(webhook) | {"older_secrets": _older_secrets(webhook)})
+
+
+def show_secret(webhook_id: int) -> Response:
+    """Return the secret. The audit log records who read it."""
+    try:
+        with writing():
+            webhook = _get(webhook_id)
+            secret = changes.reveal_secret(webhook)
+    except secret_box.Undecryptable:
+        raise Problem(409, f"{EXPLANATION} Replace it: POST to this address.") from None
+    return jsonify(secret=secret, older_secrets=_older_secrets(webhook))
 
 
 def end_secret(webhook_id: int, secret_id: str) -> tuple[str, int]:
@@ -96,6 +108,11 @@ def end_secret(webhook_id: int, secret_id: str) -> tuple[str, int]:
         if not changes.end_secret(_get(webhook_id, lock=True), secret_id):
             raise Problem(404)
     return "", 204
+
+
+def _new_secret(webhook: Webhook) -> dict[str, str]:
+    """Return the part of an answer that shows a new secret. It is empty for a key that may not read secrets."""
+    return {"secret": webhook.secret} if may(Scope.SECRETS_READ) else {}
 
 
 def _older_secrets(webhook: Webhook) -> list[dict[str, str]]:

@@ -1,13 +1,16 @@
-"""``flask secrets``: re-encrypts the signing secrets after a change of key."""
+"""``flask secrets``: re-encrypts the signing secrets after a change of key, and goes on after a loss of keys."""
 
 from collections.abc import Mapping
 
 import click
 from flask import current_app
 
+from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.models import Webhook, key_check, secret_box
+from webhooks_ui.models.webhook import ENCRYPTED
+from webhooks_ui.webhooks import unreadable
 
 BATCH_WEBHOOKS = 200
 
@@ -37,39 +40,77 @@ def rotate_key() -> None:
             f"ENCRYPTION_KEYS has only one key. To add one, see: {command('secrets rotate-key --help')}",
             err=True,
         )
-    rotated = last_id = 0
+    if not key_check.are_keys_right():
+        raise click.ClickException(key_check.WRONG_KEYS)
+    rotated, lost = _rotate_webhooks()
+    with writing():
+        key_check.keep_anew()
+    click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
+    if lost:
+        raise click.ClickException(
+            f"None of ENCRYPTION_KEYS can decrypt the secrets of {', '.join(lost)}. Add the key that encrypted them, "
+            "and run this command again, or give these webhooks new secrets."
+        )
+
+
+@secrets.command("accept-keys")
+def accept_keys() -> None:
+    """Go on with the present ENCRYPTION_KEYS, although others were lost for good.
+
+    The product then starts again. The webhooks whose secrets can't be decrypted say so on their pages. Their deliveries
+    wait until they get new secrets.
+    """
+    unreadable.mark()
+    lost = len(unreadable.unreadable_ids())
+    with writing():
+        key_check.keep_anew()
+        audit.record("secrets.keys_accepted", "secrets", None, after={"webhooks_to_repair": lost})
+    click.echo("The product starts with the present ENCRYPTION_KEYS from now on.")
+    click.echo(f"Webhooks with secrets that they can't decrypt: {lost:,}.")
+
+
+def _rotate_webhooks() -> tuple[int, list[str]]:
+    """Encrypt all secrets with the newest key. Return how many, and the webhooks with one that can't be decrypted.
+
+    Deleted webhooks don't need theirs any more, so that they aren't named.
+    """
+    rotated, last_id, lost = 0, 0, []
     while True:
         with writing():
-            batch = _rotate_batch(last_id)
-            rotated += sum(map(_count, batch))
+            query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
+            batch = list(db.session.scalars(query.with_for_update()))
+            for webhook in batch:
+                count, is_whole = _rotate(webhook)
+                rotated += count
+                if not is_whole and not webhook.is_deleted:
+                    lost.append(f"webhook {webhook.id} ({webhook.name})")
             last_id = batch[-1].id if batch else last_id
         if not batch:
-            break
-    click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
+            return rotated, lost
 
 
-def _count(webhook: Webhook) -> int:
-    return 1 + len(webhook.older_secrets) + len(webhook.headers) + bool(webhook.auth)
+def _rotate(webhook: Webhook) -> tuple[int, bool]:
+    """Encrypt what can be decrypted of a webhook with the newest key. Return how much, and True if that was all."""
+    count, is_whole = 0, True
 
-
-def _rotate_batch(last_id: int) -> list[Webhook]:
-    """Encrypt the secrets of the next webhooks with the newest key. Return these webhooks."""
-    query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
-    batch = list(db.session.scalars(query.with_for_update()))
-    for webhook in batch:
+    def rotate(encrypted: str) -> str:
+        nonlocal count, is_whole
         try:
-            webhook.secret_encrypted = secret_box.rotate(webhook.secret_encrypted)
-            webhook.older_secrets = [_rotated(older) for older in webhook.older_secrets]
-            webhook.headers = [_rotated(header) for header in webhook.headers]
-            webhook.auth = _rotated(webhook.auth) if webhook.auth else None
-        except secret_box.InvalidToken:
-            raise click.ClickException(
-                f"None of ENCRYPTION_KEYS can decrypt the secrets of webhook {webhook.id} ({webhook.name}). "
-                "Add the key that encrypted them, and run this command again. Keep all other keys until then."
-            ) from None
-    return batch
+            again = secret_box.rotate(encrypted)
+        except secret_box.Undecryptable:
+            is_whole = False
+            return encrypted
+        count += 1
+        return again
 
+    def rotated(entry: Mapping[str, str]) -> dict[str, str]:
+        """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
+        return {name: rotate(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
 
-def _rotated(entry: Mapping[str, str]) -> dict[str, str]:
-    """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
-    return {name: secret_box.rotate(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
+    for column in ENCRYPTED:
+        if (encrypted := getattr(webhook, column)) is not None:
+            setattr(webhook, column, rotate(encrypted))
+    webhook.older_secrets = [rotated(older) for older in webhook.older_secrets]
+    webhook.headers = [rotated(header) for header in webhook.headers]
+    webhook.auth = rotated(webhook.auth) if webhook.auth else None
+    return count, is_whole

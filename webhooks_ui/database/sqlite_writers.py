@@ -11,6 +11,8 @@ import threading
 import time
 from typing import Any
 
+from webhooks_ui.private_files import create_file
+
 PATIENCE_SECONDS = 5.0
 PAUSE_SECONDS = 0.001
 
@@ -21,9 +23,12 @@ class QueueingConnection(sqlite3.Connection):
     """A connection that queues before it begins to write."""
 
     def __init__(self, database: Any, *args: Any, **kwargs: Any) -> None:
+        name = os.fsdecode(database)
+        if name not in ("", ":memory:") and not name.startswith("file:"):
+            create_file(name)  # SQLite would let all users read a new one
         super().__init__(database, *args, **kwargs)
         self._queue: int | None = None
-        path = os.fsdecode(database).removeprefix("file:").partition("?")[0]
+        path = name.removeprefix("file:").partition("?")[0]
         self._path = None if path in ("", ":memory:") else f"{path}-writers"
 
     def begin_writing(self) -> None:

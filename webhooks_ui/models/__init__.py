@@ -1,6 +1,6 @@
 """The tables. Each file holds one noun."""
 
-from webhooks_ui.models.api_key import ApiKey
+from webhooks_ui.models.api_key import ApiKey, ApiKeyStatus
 from webhooks_ui.models.attempt import Attempt
 from webhooks_ui.models.audit_entry import AuditEntry
 from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
@@ -8,6 +8,7 @@ from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, Deli
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.types import utcnow
@@ -17,6 +18,7 @@ from webhooks_ui.models.webhook import Environment, Subscription, Webhook, Webho
 __all__ = [
     "RETRYING",
     "ApiKey",
+    "ApiKeyStatus",
     "Attempt",
     "AuditEntry",
     "BulkAction",
@@ -30,6 +32,7 @@ __all__ = [
     "FormToken",
     "OwnEventType",
     "SchemaCheck",
+    "Scope",
     "Setting",
     "Stats",
     "Subscription",

@@ -1,4 +1,7 @@
-"""Makes, checks and encrypts signing secrets. They are stored encrypted (Fernet) with the newest key."""
+"""Makes, checks and encrypts signing secrets. They are stored encrypted (Fernet) with the newest key.
+
+Every value that must not be readable in the database goes through ``encrypt`` and ``decrypt``.
+"""
 
 import base64
 import binascii
@@ -11,6 +14,10 @@ from flask import current_app
 PREFIX = "whsec_"
 NEW_SECRET_BYTES = 32
 SECRET_MIN_BYTES, SECRET_MAX_BYTES = 24, 64  # Standard Webhooks, "Signature scheme": 24 to 64 bytes
+
+
+class Undecryptable(InvalidToken):
+    """None of ENCRYPTION_KEYS encrypted the value. It can only be replaced, or its key put back."""
 
 
 def generate() -> str:
@@ -43,24 +50,40 @@ def decrypt(encrypted: str) -> str:
     """Return the decrypted secret.
 
     Raises:
-        cryptography.fernet.InvalidToken: None of ``ENCRYPTION_KEYS`` encrypted it.
+        Undecryptable: None of ``ENCRYPTION_KEYS`` encrypted it.
     """
     return _decrypt(encrypted, tuple(current_app.config["ENCRYPTION_KEYS"]))
 
 
+def is_readable(encrypted: str) -> bool:
+    """Return True if one of ``ENCRYPTION_KEYS`` encrypted the value."""
+    try:
+        decrypt(encrypted)
+    except Undecryptable:
+        return False
+    return True
+
+
 def rotate(encrypted: str) -> str:
-    """Return the same secret, encrypted with the newest key."""
-    return _box(tuple(current_app.config["ENCRYPTION_KEYS"])).rotate(encrypted.encode()).decode()
+    """Return the same secret, encrypted with the newest key.
+
+    Raises:
+        Undecryptable: None of ``ENCRYPTION_KEYS`` encrypted it.
+    """
+    try:
+        return _box(tuple(current_app.config["ENCRYPTION_KEYS"])).rotate(encrypted.encode()).decode()
+    except InvalidToken:
+        raise Undecryptable from None
 
 
 @lru_cache(maxsize=4_096)
 def _decrypt(encrypted: str, keys: tuple[str, ...]) -> str:
-    return _box(keys).decrypt(encrypted.encode()).decode()
+    try:
+        return _box(keys).decrypt(encrypted.encode()).decode()
+    except InvalidToken:
+        raise Undecryptable from None
 
 
 @lru_cache(maxsize=8)
 def _box(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
-
-
-__all__ = ["InvalidToken", "decrypt", "encrypt", "generate", "key_bytes", "rotate"]

@@ -21,13 +21,14 @@ SEARCH_MAX_CHARACTERS = 200  # of a text that somebody searches for
 RATE_LIMIT_MAX = 10_000
 OLDER_SECRETS_MAX = 3
 PACED_LATELY = timedelta(seconds=5)
+ENCRYPTED = ("secret_encrypted",)  # the columns whose values went through ``secret_box``. None is no value
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
 # Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_BE_NOTICED below, which mean the same.
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 _LONG = text("search_rest IS NOT NULL")
-_MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL)")
+_MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL OR unreadable_at IS NOT NULL)")
 
 
 class Environment(StrEnum):
@@ -84,6 +85,7 @@ class OlderSecret(NamedTuple):
 
     id: str
     expires_at: datetime
+    is_readable: bool = True  # else none of ENCRYPTION_KEYS can decrypt it, and deliveries aren't signed with it
 
 
 def _name_key(name: str, url: str) -> str:
@@ -155,6 +157,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     probes_failed: Mapped[int] = mapped_column(default=0)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set if a worker disabled it, not a person
     disabled_reason: Mapped[str | None] = mapped_column(Text)
+    unreadable_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # see webhooks/unreadable
     notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when admins last got mail about it
 
     name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
@@ -204,7 +207,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def secret(self) -> str:
-        """The decrypted signing secret, ``whsec_…``."""
+        """The decrypted signing secret, ``whsec_…``. It raises ``secret_box.Undecryptable``: see ``is_readable``."""
         return secret_box.decrypt(self.secret_encrypted)
 
     @secret.setter
@@ -212,10 +215,16 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.secret_encrypted = secret_box.encrypt(value)
 
     @property
+    def is_readable(self) -> bool:
+        """Whether ENCRYPTION_KEYS can decrypt all that is encrypted of it, apart from older secrets."""
+        values = (getattr(self, name) for name in ENCRYPTED)
+        return all(secret_box.is_readable(value) for value in values if value is not None)
+
+    @property
     def secrets_in_grace(self) -> list[OlderSecret]:
         """The older secrets that still sign, the newest first."""
         return [
-            OlderSecret(older["id"], expires_at)
+            OlderSecret(older["id"], expires_at, secret_box.is_readable(older["secret_encrypted"]))
             for older in self.older_secrets
             if (expires_at := datetime.fromisoformat(older["expires_at"])) > utcnow()
         ]
@@ -268,9 +277,12 @@ STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # the same as status_of
     WebhookStatus.DISABLED: and_(~Webhook.active, Webhook.disabled_at.is_not(None)),
 }
 # The condition of ix_webhooks_noticed
-MAY_BE_NOTICED = or_(Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None))
+MAY_BE_NOTICED = or_(
+    Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None), Webhook.unreadable_at.is_not(None)
+)
+IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
 IS_NOTICED = and_(  # pages show a notice about it
-    IS_LIVE, MAY_BE_NOTICED, or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED])
+    IS_LIVE, MAY_BE_NOTICED, or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED], IS_UNREADABLE)
 )
 
 

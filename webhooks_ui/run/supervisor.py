@@ -17,12 +17,14 @@ from typing import Any
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from config import OWN_TIMEOUT_MAX_SECONDS, ROOT, ConfigError, http_address, load, make_folder, redis_socket
+from webhooks_ui import private_files
 from webhooks_ui.run import redis_server
 
 HEAD = """
 [supervisord]
 nodaemon=true
 silent=true
+umask=077
 logfile={folder}/supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
@@ -51,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
     parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
     demo = parser.parse_args().demo
+    os.umask(private_files.UMASK)  # for all files that we and our processes make
     if demo:
         os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
     try:
@@ -125,11 +128,13 @@ def prepare(settings: dict[str, Any]) -> str | None:
     from webhooks_ui import create_app
     from webhooks_ui.database import db, writing
     from webhooks_ui.models import User
+    from webhooks_ui.models.key_check import check_keys
     from webhooks_ui.models.user import Role
 
     app = create_app(settings)
     with app.app_context():
         upgrade()
+        check_keys()
         if db.session.scalar(db.select(User.id).limit(1)) is not None:
             return None
         password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)

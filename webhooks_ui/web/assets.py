@@ -31,6 +31,7 @@ LAYERS = (  # a later one wins over an earlier one
     "notices",
     "event_types",
     "audit_log",
+    "api_keys",
     "settings",
     "session",
     "utilities",

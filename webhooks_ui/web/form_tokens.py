@@ -72,4 +72,4 @@ def unseal(handle: str) -> str | None:
     """Return what was kept under ``handle``, or ``None`` if there is nothing, or its time is over."""
     fresh = FormToken.token == handle[:TOKEN_MAX_CHARACTERS], FormToken.created_at > utcnow() - SEALED_FOR
     sealed = db.session.scalar(select(FormToken.sealed).where(*fresh))
-    return secret_box.decrypt(sealed) if sealed else None
+    return secret_box.decrypt(sealed) if sealed and secret_box.is_readable(sealed) else None

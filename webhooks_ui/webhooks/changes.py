@@ -118,7 +118,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
         _record("updated", webhook, before, after)
     if webhook.in_order != before["in_order"]:
         _keep_order(webhook)
-    if secret and secret != webhook.secret:
+    if secret and not (secret_box.is_readable(webhook.secret_encrypted) and secret == webhook.secret):
         replace_secret(webhook, secret, grace_hours=0)
     if webhook.active and not before["active"]:
         _resume(webhook)
@@ -136,13 +136,19 @@ def set_active(webhook: Webhook, active: bool) -> bool:
     return True
 
 
-def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
+def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
     """Sign with ``secret`` from now on. For ``grace_hours``, also sign with the old secret.
+
+    Secrets that can't be decrypted end, because nothing can be signed with them. Return True if the old secret still
+    signs.
 
     Raises:
         TooManySecrets: three older ones are in their grace periods already.
     """
-    older = _in_grace(webhook)
+    older = [kept for kept in _in_grace(webhook) if secret_box.is_readable(kept["secret_encrypted"])]
+    was_readable = webhook.is_readable
+    if not secret_box.is_readable(webhook.secret_encrypted):
+        grace_hours = 0
     if grace_hours and len(older) >= OLDER_SECRETS_MAX:
         raise TooManySecrets(
             f"Deliveries are signed with {OLDER_SECRETS_MAX} older secrets already. End one of them first, or give the "
@@ -158,8 +164,12 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
         older = [present, *older]
     webhook.older_secrets = older
     webhook.secret = secret
+    if not was_readable and webhook.is_readable:
+        webhook.unreadable_at = None
+        after_commit(wake)
     _touch(webhook)
     _record("secret_replaced", webhook, after={"grace_hours": grace_hours})
+    return grace_hours > 0
 
 
 def end_secret(webhook: Webhook, id: str) -> bool:
@@ -184,9 +194,14 @@ def delete(webhook: Webhook) -> None:
 
 
 def reveal_secret(webhook: Webhook) -> str:
-    """Return the decrypted secret, and record in the audit log who saw it."""
+    """Return the decrypted secret, and record in the audit log who saw it.
+
+    Raises:
+        secret_box.Undecryptable: None of ENCRYPTION_KEYS can decrypt it.
+    """
+    secret = webhook.secret
     _record("secret_revealed", webhook)
-    return webhook.secret
+    return secret
 
 
 def _with_rate(fields: dict[str, Any], format: str, rate: Rate) -> dict[str, Any]:

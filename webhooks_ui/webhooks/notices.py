@@ -1,4 +1,7 @@
-"""Notices about webhooks that fail or were disabled automatically. A notice goes away together with its reason."""
+"""Notices about webhooks that fail, were disabled automatically, or have a secret that can't be decrypted.
+
+A notice goes away together with its reason.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,13 +17,14 @@ SHOWN_MAX = 200
 
 
 class Noticed(NamedTuple):
-    """A webhook that fails, or was disabled automatically because it failed too long."""
+    """A webhook that fails, was disabled automatically because it failed too long, or has a secret that was lost."""
 
     id: int
     environment: str
     active: bool
     breaker_opened_at: datetime | None
     disabled_at: datetime | None
+    unreadable_at: datetime | None
 
     @property
     def status(self) -> WebhookStatus:
@@ -28,7 +32,7 @@ class Noticed(NamedTuple):
 
     @property
     def since(self) -> datetime | None:
-        return self.disabled_at or self.breaker_opened_at
+        return self.disabled_at or self.breaker_opened_at or self.unreadable_at
 
 
 # The hint forces the index, which holds few of many thousand rows. SQLite's statistics may be too old to show that.
@@ -53,6 +57,6 @@ def count_notices(environment: str) -> int:
 def noticed_webhooks(environment: str) -> Sequence[Webhook]:
     """Return up to 200 webhooks of ``environment`` (empty for all) that have a notice, the latest notice first."""
     latest = noticed(environment)[-SHOWN_MAX:]
-    since = func.coalesce(Webhook.disabled_at, Webhook.breaker_opened_at)
+    since = func.coalesce(Webhook.disabled_at, Webhook.breaker_opened_at, Webhook.unreadable_at)
     query = select(Webhook).where(Webhook.id.in_([row.id for row in latest]))
     return db.session.scalars(query.order_by(since.desc(), Webhook.id.desc())).all()

@@ -130,7 +130,7 @@ def open_headers(headers: Iterable[Mapping[str, str]], auth: Mapping[str, str] |
     """Return the headers that a webhook adds to its requests, decrypted.
 
     Raises:
-        cryptography.fernet.InvalidToken: None of ``ENCRYPTION_KEYS`` encrypted one of them.
+        Undecryptable: None of ``ENCRYPTION_KEYS`` encrypted one of them.
     """
     own = tuple(OwnHeader(header["name"], secret_box.decrypt(header["value_encrypted"])) for header in headers)
     if not auth:

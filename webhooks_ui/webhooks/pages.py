@@ -32,6 +32,7 @@ COLUMNS = (
     Webhook.throttled_until,
     Webhook.disabled_at,
     Webhook.disabled_reason,
+    Webhook.unreadable_at,
 )
 
 Kind = tuple[str, str]  # environment and status

@@ -8,10 +8,11 @@ import time_machine
 from flask import Flask
 from redis import Redis
 
-from tests.support.factories import make_api_key
+from tests.support.factories import make_api_key, make_webhook
 from tests.webhooks_ui.api.conftest import Api
+from webhooks_ui import api_keys
 from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, utcnow
+from webhooks_ui.models import ApiKey, AuditEntry, utcnow
 from webhooks_ui.web.extensions import limiter
 
 EVENT = {"type": "license.activated", "data": {"id": "1"}}
@@ -51,6 +52,63 @@ def test_the_last_use_is_stored_at_most_once_a_minute(app: Flask, api: Api) -> N
         clock.shift(1)
         api.post("/events", json=EVENT)
         assert last_used_at() == start + timedelta(minutes=1)
+
+
+def key_row() -> ApiKey:
+    db.session.rollback()
+    found: ApiKey = db.session.scalars(db.select(ApiKey)).one()
+    return found
+
+
+def test_the_address_of_the_last_use_is_stored(app: Flask, api: Api) -> None:
+    api.post("/events", json=EVENT, environ_base={"REMOTE_ADDR": "2001:db8::7"})
+    assert key_row().last_used_from == "2001:db8::7"
+
+
+def test_a_key_is_refused_after_its_end(app: Flask) -> None:
+    end = utcnow() + timedelta(hours=1)
+    api = Api(app.test_client(), make_api_key(expires_at=end)[1])
+    with time_machine.travel(end - timedelta(seconds=1), tick=False):
+        assert api.post("/events", json=EVENT).status_code == 202
+    with time_machine.travel(end, tick=False):
+        answer = api.post("/events", json=EVENT)
+    assert answer.status_code == 401
+    assert f"expired on {end:%Y-%m-%d %H:%M} UTC" in answer.get_json()["detail"]
+
+
+def test_after_rolling_both_texts_work_until_the_overlap_ends(app: Flask) -> None:
+    key, old = make_api_key()
+    new = key.roll(timedelta(hours=2))
+    db.session.commit()
+    before, after = Api(app.test_client(), old), Api(app.test_client(), new)
+    assert before.post("/events", json=EVENT).status_code == 202
+    used_at = key_row().older_used_at
+    assert used_at
+    assert after.post("/events", json=EVENT).status_code == 202
+    assert key_row().older_used_at == used_at
+    with time_machine.travel(utcnow() + timedelta(hours=2), tick=False):
+        answers = [api.post("/events", json=EVENT) for api in (before, after)]
+    assert [answer.status_code for answer in answers] == [401, 202]
+    assert "was rolled, and its old text has ended" in answers[0].get_json()["detail"]
+
+
+def test_revoking_a_rolled_key_ends_both_texts(app: Flask) -> None:
+    key, old = make_api_key()
+    new = key.roll(timedelta(hours=2))
+    api_keys.revoke(key)
+    db.session.commit()
+    assert [Api(app.test_client(), text).post("/events", json=EVENT).status_code for text in (old, new)] == [401, 401]
+
+
+def test_the_text_that_was_used_stands_in_the_audit_log(app: Flask) -> None:
+    key, old = make_api_key()
+    new = key.roll(timedelta(hours=2))
+    db.session.commit()
+    webhook = make_webhook()
+    for text in (old, new):
+        Api(app.test_client(), text).get(f"/webhooks/{webhook.id}/secret")
+    actors = db.session.scalars(db.select(AuditEntry.actor).order_by(AuditEntry.id)).all()
+    assert actors == [f"key {old[:11]}…", f"key {new[:11]}…"]
 
 
 def test_a_key_over_its_rate_gets_429_and_the_time_to_wait(app: Flask) -> None:

@@ -7,11 +7,12 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 
-from tests.support.factories import make_webhook, older_secret
+from config import ConfigError
+from tests.support.factories import make_unreadable_webhook, make_webhook, older_secret
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.models import AuditEntry, Webhook, key_check, secret_box, utcnow
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, open_headers
 
@@ -53,24 +54,62 @@ def test_header_values_and_credentials_are_re_encrypted_too(run: Run, app: Flask
     assert (webhook.auth["kind"], webhook.auth["username"]) == ("basic", "ada")
 
 
-def test_a_header_that_no_key_can_decrypt_is_named_and_nothing_changes(run: Run, app: Flask) -> None:
+def test_a_header_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:
     lost = Fernet(Fernet.generate_key()).encrypt(b"emea").decode()
     webhook = make_webhook(name="Orders", headers=[{"name": "X-Tenant", "value_encrypted": lost}])
-    encrypted = webhook.secret_encrypted
     result = run("secrets", "rotate-key")
     assert result.exit_code == 1
     assert f"webhook {webhook.id} (Orders)" in result.output
-    assert webhooks()[0].secret_encrypted == encrypted
+    assert webhooks()[0].headers == [{"name": "X-Tenant", "value_encrypted": lost}]
 
 
-def test_a_secret_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:
-    webhook = make_webhook(name="Orders")
-    encrypted = webhook.secret_encrypted
+def test_a_secret_that_no_key_can_decrypt_is_named_and_kept_while_the_others_are_rotated(run: Run, app: Flask) -> None:
+    lost = make_unreadable_webhook().secret_encrypted
+    make_unreadable_webhook(name="Deleted", deleted_at=utcnow())
+    text = make_webhook().secret
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    result = run("secrets", "rotate-key")
+    assert (result.exit_code, result.stdout) == (1, "Encrypted with the newest key: 1 secret.\n")
+    assert "webhook 1 (Orders)." in result.stderr
+    app.config["ENCRYPTION_KEYS"] = [new]
+    assert webhooks()[0].secret_encrypted == lost
+    assert webhooks()[2].secret == text
+
+
+def test_after_rotation_the_product_starts_with_the_new_key_alone(run: Run, app: Flask) -> None:
+    key_check.check_keys()
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    run("secrets", "rotate-key")
+    app.config["ENCRYPTION_KEYS"] = [new]
+    key_check.check_keys()
+
+
+def test_wrong_keys_rotate_nothing(run: Run, app: Flask) -> None:
+    webhook, right = make_webhook(), app.config["ENCRYPTION_KEYS"]
+    key_check.check_keys()
     app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
     result = run("secrets", "rotate-key")
     assert result.exit_code == 1
-    assert f"webhook {webhook.id} (Orders)" in result.output
-    assert webhooks()[0].secret_encrypted == encrypted
+    assert "not those that this database was encrypted with" in result.output
+    app.config["ENCRYPTION_KEYS"] = right
+    key_check.check_keys()
+    assert secret_box.is_readable(webhook.secret_encrypted)
+
+
+def test_after_a_loss_the_present_keys_are_accepted_and_the_lost_secrets_are_counted(run: Run, app: Flask) -> None:
+    make_webhook()
+    key_check.check_keys()
+    app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    make_webhook()
+    with pytest.raises(ConfigError, match="ENCRYPTION_KEYS are not those"):
+        key_check.check_keys()
+    assert "can't decrypt: 1." in run("secrets", "accept-keys").output
+    entry = db.session.scalars(db.select(AuditEntry)).one()
+    assert (entry.action, entry.after) == ("secrets.keys_accepted", {"webhooks_to_repair": 1})
+    key_check.check_keys()
+    assert [webhook.unreadable_at is not None for webhook in webhooks()] == [True, False]
 
 
 def test_with_one_key_the_command_says_how_to_add_one(run: Run) -> None:

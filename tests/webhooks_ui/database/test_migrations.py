@@ -13,11 +13,11 @@ from sqlalchemy import Connection, column, insert, table
 from config import load
 from jobs.compose import DEFAULTS
 from jobs.look import targets_of
-from tests.support.factories import make_event
+from tests.support.factories import make_api_key, make_event
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect
-from webhooks_ui.models import Delivery, OwnEventType, Webhook, secret_box, utcnow
+from webhooks_ui.models import ApiKey, Delivery, OwnEventType, Scope, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks.search import text_matches
 
 
@@ -135,6 +135,27 @@ def _fill_0005(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         for name in ("webhooks", "events", "deliveries", "attempts"):
             connection.execute(db.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1)"))
+
+
+def test_keys_from_before_scopes_keep_what_they_could(empty: Flask) -> None:
+    """Migration 0008. After a step back, a key whose end is over must not work again."""
+    upgrade(revision="0005")
+    row = {"name": "Platform", "prefix": "km_a", "digest": "a", "environment": "production", "rate_per_minute": 60}
+    row |= {"created_at": utcnow()}
+    with db.engine.begin() as connection:
+        _insert(connection, row, "api_keys")
+    upgrade(revision="0008")
+    key = db.session.scalars(db.select(ApiKey)).one()
+    assert key.scopes == list(Scope)
+    assert (key.expires_at, key.status) == (None, "active")
+    ended, _ = make_api_key(expires_at=utcnow() - timedelta(minutes=1))
+    assert ended.revoked_at is None
+    db.session.remove()
+    downgrade(revision="0005")
+    with db.engine.connect() as connection:
+        revoked = connection.execute(db.text("SELECT revoked_at FROM api_keys ORDER BY id")).scalars().all()
+    assert revoked[0] is None
+    assert revoked[1]
 
 
 def _insert(connection: Connection, row: dict[str, Any], name: str = "webhooks") -> None:

@@ -102,6 +102,8 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
         for words in ("jobs.worker", "jobs.scheduler", "valkey-server", "gunicorn", "supervisord"):
             check_that_it_is_restarted(keeper, words)
         wait_for(lambda: answers(environ["PORT"]), 30, "the web server answers again")
+        kept = [path for path in Path(environ["INSTANCE_PATH"]).iterdir() if path.lstat().st_mode & 0o077]
+        assert kept == [], "other users may read these files"
         family = keeper.children(recursive=True)
         run.send_signal(signal.SIGINT)
         run.wait(40)

@@ -112,6 +112,18 @@ def test_any_form_gives_an_answer(log: FlaskClient, path: str, form: dict[str, s
 
 
 @UNHURRIED
+@given(
+    path=st.sampled_from(["", "/1/edit", "/1/roll"]),
+    form=st.dictionaries(
+        st.sampled_from(["name", "environment", "scopes", "last_day", "rate_per_minute", "overlap_hours"]),
+        VALUES | st.sampled_from(["production", "events:write", "2090-01-31", "60", "24"]),
+    ),
+)
+def test_any_form_of_an_api_key_gives_an_answer(log: FlaskClient, path: str, form: dict[str, str]) -> None:
+    assert log.post(f"/admin/api-keys{path}", data=form).status_code in (303, 422)
+
+
+@UNHURRIED
 @given(ids=st.lists(st.integers(1, 2**63 - 1), max_size=20))
 def test_resending_any_ids_changes_no_more_than_there_are(log: FlaskClient, ids: list[int]) -> None:
     with writing():

@@ -100,7 +100,7 @@ def test_an_object_is_a_link_while_it_exists(admin: FlaskClient) -> None:
     assert [row(admin, number)[1] for number in range(1, 8)] == [
         [f"/admin/webhooks/{webhook.id}"],
         [f"/admin/webhook-deliveries/{delivery.id}"],
-        [f"/admin/api-keys#api-key-{key.id}"],
+        [f"/admin/api-keys/{key.id}"],
         [f"/admin/bulk-actions/{action.id}"],
         ["/admin/settings/webhooks"],
         [],
@@ -120,10 +120,14 @@ def test_each_action_that_is_recorded_has_words(admin: FlaskClient) -> None:
     admin.get(f"/admin/webhooks/{webhook.id}/secret")
     admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "license.created"})
     admin.post(f"/admin/webhooks/{webhook.id}/delete")
-    admin.post("/admin/api-keys", data={"name": "Platform", "environment": "production"})
+    key = {"name": "Platform", "environment": "production", "scopes": "events:write"}
+    admin.post("/admin/api-keys", data=key)
+    admin.post("/admin/api-keys/1/edit", data=key | {"name": "Portal", "rate_per_minute": "60"})
+    admin.post("/admin/api-keys/1/roll", data={"overlap_hours": "24"})
+    admin.post("/admin/api-keys/1/older/end")
     admin.post("/admin/api-keys/1/revoke")
     recorded = set(db.session.scalars(db.select(AuditEntry.action)))
-    assert len(recorded) == 8
+    assert len(recorded) == 11
     assert recorded <= ACTIONS.keys()
 
 

@@ -56,7 +56,7 @@ def test_an_environment_chosen_in_a_filter_is_the_current_one_from_then_on(
 
 def test_forms_begin_with_the_current_environment(admin: FlaskClient) -> None:
     admin.post("/environment", data={"environment": "staging"})
-    for page in ("/admin/webhooks/new", "/admin/api-keys"):
+    for page in ("/admin/webhooks/new", "/admin/api-keys/new"):
         assert '<option selected value="staging">' in admin.get(page).text
 
 

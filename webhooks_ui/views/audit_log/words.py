@@ -18,6 +18,7 @@ OBJECTS = {
     "bulk_action": "Bulk action",
     "api_key": "API key",
     "settings": "Settings",
+    "secrets": "Secrets",
     "user": "User",
     "event_type": "Event type",
 }
@@ -39,8 +40,12 @@ ACTIONS = {
     "bulk_action.stopped": "Stopped",
     "bulk_action.continued": "Continued",
     "api_key.created": "Created",
+    "api_key.updated": "Edited",
+    "api_key.rolled": "Rolled",
+    "api_key.older_ended": "Old text ended",
     "api_key.revoked": "Revoked",
     "settings.updated": "Saved",
+    "secrets.keys_accepted": "Keys accepted after a loss",
     "event_type.created": "Added",
     "event_type.updated": "Edited",
     "event_type.deleted": "Deleted",
@@ -60,13 +65,14 @@ UNSET = {  # what an empty field means
     "retry_schedule": "same as in Settings",
     "rate_limit": "none",
     "auth": "none",
+    "expires_at": "never",
     "timeout_seconds": "the usual one",
 }
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
     "bulk_action": lambda id: url_for("bulk_actions.show", action_id=id),
-    "api_key": lambda id: url_for("api_keys.index", _anchor=f"api-key-{id}"),
+    "api_key": lambda id: url_for("api_keys.show", key_id=id),
 }
 ROWS = {
     "webhook": select(Webhook.id).where(IS_LIVE),

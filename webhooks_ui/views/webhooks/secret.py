@@ -1,5 +1,7 @@
 """The Webhook Secret: revealing it, and replacing it."""
 
+from contextlib import suppress
+
 from flask import Response, flash, make_response, render_template, request, session, url_for
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,9 +20,10 @@ MESSAGES = {
 
 @blueprint.get("/<int:webhook_id>/secret")
 def secret(webhook_id: int) -> Response:
-    with writing():  # the audit entry
-        webhook = changes.get(webhook_id)
-        shown = changes.reveal_secret(webhook)
+    shown = None
+    with suppress(secret_box.Undecryptable), writing():  # the audit entry
+        shown = changes.reveal_secret(changes.get(webhook_id))
+    webhook = changes.get(webhook_id)
     return render("webhooks/secret.html", "webhooks/_secret.html", webhook=webhook, secret=shown)
 
 
@@ -32,10 +35,10 @@ def replace_secret(webhook_id: int) -> BaseResponse:
     try:
         with writing():
             webhook = changes.get(webhook_id, lock=True)
-            changes.replace_secret(webhook, secret_box.generate(), int(hours))
+            still_signs = changes.replace_secret(webhook, secret_box.generate(), int(hours))
     except changes.TooManySecrets as error:
         return _answer(changes.get(webhook_id), str(error), "error")
-    return _answer(webhook, MESSAGES[int(hours)], is_new=True)
+    return _answer(webhook, MESSAGES[int(hours) if still_signs else 0], is_new=True)
 
 
 @blueprint.post("/<int:webhook_id>/older-secrets/<secret_id>/end")

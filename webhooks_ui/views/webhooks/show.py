@@ -37,6 +37,6 @@ def show(webhook_id: int) -> Response:
         series=series(webhook_id, RANGES[chosen]),
         snippets=snippets.snippets(),
         outgoing_addresses=get_settings()["outgoing_addresses"],
-        secret=webhook.secret if is_new else None,
+        secret=webhook.secret if is_new and webhook.is_readable else None,
         is_new=is_new,
     )

@@ -1,0 +1,85 @@
+"""Checks ENCRYPTION_KEYS against the database, which keeps a known text that was encrypted with them."""
+
+import logging
+import sys
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import ConfigError
+from webhooks_ui.database import db, dialect, release, writing
+from webhooks_ui.models import secret_box
+from webhooks_ui.models.setting import Setting
+from webhooks_ui.models.webhook import Webhook
+
+NAME = "key_check"  # of the row in the table of settings
+TEXT = "KeyManager Webhooks"
+SAMPLE_WEBHOOKS = 100
+WRONG_KEYS = (
+    "ENCRYPTION_KEYS are not those that this database was encrypted with. Set them, or put the file encryption_keys "
+    "back into the instance folder. If they are gone for good, docs/security.md says what to do."
+)
+
+logger = logging.getLogger(__name__)
+
+
+def are_keys_right() -> bool:
+    """Return True if ENCRYPTION_KEYS can decrypt what the database keeps, or if it keeps nothing yet."""
+    kept = db.session.scalar(select(Setting.value).where(Setting.name == NAME))
+    return _opens(kept) if kept is not None else _opens_a_secret()
+
+
+def check_keys() -> None:
+    """Refuse wrong keys. With right ones, keep the known text unless there is one.
+
+    A database that doesn't answer, or has no tables yet, can't be checked. A warning says so.
+
+    Raises:
+        config.ConfigError: ENCRYPTION_KEYS can't decrypt what the database keeps.
+    """
+    try:
+        if not are_keys_right():
+            raise ConfigError(WRONG_KEYS)
+        if db.session.get(Setting, NAME) is None:
+            with writing():
+                row = {"name": NAME, "value": secret_box.encrypt(TEXT)}
+                connection = db.session.connection()
+                connection.execute(dialect(connection).insert(Setting.__table__).values(row).on_conflict_do_nothing())
+    except SQLAlchemyError as error:
+        logger.warning("ENCRYPTION_KEYS can't be checked, because the database fails: %s", str(error).splitlines()[0])
+    finally:
+        release()
+
+
+def check_keys_or_exit(app: Flask) -> None:
+    """Do ``check_keys`` at the start of a process. End the process with one line if the keys are wrong.
+
+    No connection stays open, because the process may fork.
+    """
+    with app.app_context():
+        try:
+            check_keys()
+        except ConfigError as error:
+            sys.exit(f"Can't start: {error}")
+        finally:
+            db.engine.dispose()
+
+
+def keep_anew() -> None:
+    """Encrypt the known text with the newest key. The caller commits."""
+    db.session.merge(Setting(name=NAME, value=secret_box.encrypt(TEXT)))
+
+
+def _opens(encrypted: object) -> bool:
+    try:
+        return secret_box.decrypt(str(encrypted)) == TEXT
+    except secret_box.Undecryptable:
+        return False
+
+
+def _opens_a_secret() -> bool:
+    """Return True if the keys open the secret of a webhook, or if there is none. An older database keeps no text."""
+    newest = select(Webhook.secret_encrypted).order_by(Webhook.id.desc()).limit(SAMPLE_WEBHOOKS)
+    secrets = db.session.scalars(newest).all()
+    return not secrets or any(map(secret_box.is_readable, secrets))

@@ -1,0 +1,79 @@
+"""Creating an API key, and changing what it may do."""
+
+from flask import Response, flash, make_response, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from webhooks_ui import api_keys
+from webhooks_ui.database import writing
+from webhooks_ui.forms.api_key import ApiKeyForm
+from webhooks_ui.models import ApiKey, ApiKeyStatus, Environment, utcnow
+from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
+from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, ready_choice
+from webhooks_ui.views.api_keys.blueprint import blueprint, load
+from webhooks_ui.views.api_keys.rolling import keep_text
+from webhooks_ui.web import form_tokens
+from webhooks_ui.web.answers import go, wants_fragment
+from webhooks_ui.web.preferences import current_environment
+
+
+@blueprint.get("/new")
+def new() -> Response:
+    """Show the form. ``?ready=`` names a ready choice of scopes. HTMX gets only the scopes."""
+    scopes = READY_CHOICES.get(request.args.get("ready", ""), READY_CHOICES["publisher"])
+    environment = current_environment() or Environment.PRODUCTION
+    return _page(ApiKeyForm(formdata=None, data={"environment": environment, "scopes": list(scopes)}))
+
+
+@blueprint.post("")
+def create() -> BaseResponse:
+    """Create a key, and lead to the page that shows its text."""
+    given = MultiDict(request.form)
+    given.setdefault("rate_per_minute", str(RATE_PER_MINUTE_DEFAULT))
+    form = ApiKeyForm(given)
+    if not form.validate():
+        return _page(form, status=422)
+    with writing():
+        if address := form_tokens.begin():
+            return go(address)
+        key, text = api_keys.create(form.fields)
+        address = keep_text(key, text)
+    return go(address)
+
+
+@blueprint.get("/<int:key_id>/edit")
+def edit(key_id: int) -> BaseResponse:
+    key = load(key_id)
+    if key.status is ApiKeyStatus.REVOKED:
+        return _refuse(key)
+    form = ApiKeyForm.of(key)
+    if ready := READY_CHOICES.get(request.args.get("ready", "")):
+        form.scopes.data = list(ready)
+    return _page(form, key)
+
+
+@blueprint.post("/<int:key_id>/edit")
+def update(key_id: int) -> BaseResponse:
+    form = ApiKeyForm.of(load(key_id))
+    if not form.validate():
+        return _page(form, load(key_id), 422)
+    with writing():
+        key = load(key_id, lock=True)
+        if key.status is ApiKeyStatus.REVOKED:
+            return _refuse(key)
+        api_keys.edit(key, form.fields)
+    flash(f"{key.name} was saved.")
+    return go(url_for(".show", key_id=key_id))
+
+
+def _refuse(key: ApiKey) -> BaseResponse:
+    flash(f"{key.name} was revoked, so it can't be changed.", "error")
+    return go(url_for(".show", key_id=key.id))
+
+
+def _page(form: ApiKeyForm, key: ApiKey | None = None, status: int = 200) -> Response:
+    template = "api_keys/_scopes.html" if wants_fragment() else "api_keys/form.html"
+    context = {"form": form, "key": key, "meanings": MEANINGS, "ready_choices": READY_CHOICES, "today": utcnow().date()}
+    response = make_response(render_template(template, chosen=ready_choice(form.scopes.data or []), **context), status)
+    response.vary.update(["HX-Request", "HX-History-Restore-Request"])
+    return response

@@ -1,0 +1,53 @@
+"""Webhooks whose encrypted values none of ENCRYPTION_KEYS can decrypt. Their deliveries wait until that is repaired.
+
+A chore marks them, so that pages don't have to decrypt all secrets. Replacing the secret takes the mark off.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select, update
+
+from webhooks_ui.database import db, release, write_transaction
+from webhooks_ui.models import Webhook, secret_box, utcnow
+from webhooks_ui.models.webhook import ENCRYPTED, IS_LIVE, IS_UNREADABLE, MAY_BE_NOTICED
+
+EXPLANATION = "The secret can't be decrypted: the key that encrypted it is not in ENCRYPTION_KEYS."
+
+BATCH_ROWS = 1_000
+
+_readable: frozenset[str] = frozenset()  # what was decrypted before needn't be decrypted again in this process
+
+
+def unreadable_ids() -> list[int]:
+    """Return the ids of the live webhooks that ``mark`` found unreadable. This is quick for any number of webhooks."""
+    query = select(Webhook.id).where(IS_LIVE, MAY_BE_NOTICED, IS_UNREADABLE).order_by(Webhook.id)
+    return list(db.session.scalars(query.with_hint(Webhook, "INDEXED BY ix_webhooks_noticed", "sqlite")))
+
+
+def mark() -> None:
+    """Try to decrypt what is encrypted of each live webhook. Mark those that have become unreadable, or readable again.
+
+    It opens its own transactions.
+    """
+    global _readable
+    columns = [getattr(Webhook, name) for name in ENCRYPTED]
+    rows = db.session.execute(select(Webhook.id, IS_UNREADABLE, *columns).where(IS_LIVE)).all()
+    release()  # hold no transaction open while decrypting
+    values = {value for _, _, *encrypted in rows for value in encrypted if value is not None}
+    _readable = frozenset(value for value in values if value in _readable or secret_box.is_readable(value))
+    lost: list[int] = []
+    found: list[int] = []
+    for id, was_lost, *encrypted in rows:
+        is_lost = any(value is not None and value not in _readable for value in encrypted)
+        if is_lost != was_lost:
+            (lost if is_lost else found).append(id)
+    if lost or found:
+        _mark(lost, ~IS_UNREADABLE, {"unreadable_at": utcnow(), "notified_at": None})
+        _mark(found, IS_UNREADABLE, {"unreadable_at": None})
+
+
+def _mark(ids: Sequence[int], condition: ColumnElement[bool], values: dict[str, object]) -> None:
+    for start in range(0, len(ids), BATCH_ROWS):
+        batch = Webhook.id.in_(ids[start : start + BATCH_ROWS])
+        with write_transaction() as connection:
+            connection.execute(update(Webhook).where(batch, condition).values(values))
