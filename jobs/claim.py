@@ -17,6 +17,7 @@ from jobs.retry import NEVER
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
+from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 7
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
@@ -40,6 +41,7 @@ class Claimed:
     created_at: datetime = NEVER
     give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
     is_test: bool = False
+    trace: Trace = NO_TRACE
 
 
 class Leased(NamedTuple):
@@ -63,6 +65,7 @@ class EventRow(NamedTuple):
     type: str
     environment: str
     body: str
+    traceparent: str | None
 
 
 @dataclass(slots=True)
@@ -243,7 +246,7 @@ def _claimed(
         Claimed(
             row.id,
             targets[row.webhook_id],
-            *events[row.event_id],
+            *events[row.event_id][:4],
             row.attempts_count + 1,
             row.attempts_allowed,
             token,
@@ -251,24 +254,26 @@ def _claimed(
             now + timedelta(seconds=row.created_seconds),
             None if row.give_up_seconds is None else now + timedelta(seconds=row.give_up_seconds),
             row.trigger == DeliveryTrigger.TEST,
+            events[row.event_id][4],
         )
         for row in sorted(leased)
         if row.webhook_id in targets
     ]
 
 
-def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes]]:
-    """Return the public id, type, environment and body of each event, by its id.
+def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes, Trace]]:
+    """Return the public id, type, environment, body and trace of each event, by its id.
 
     Large events are read a few at a time, because JSON takes four times their size in memory.
     """
     database = dialect(connection)
-    events: dict[int, tuple[str, str, str, bytes]] = {}
-    columns = f"id, public_id, type, environment, {database.text_of('body')}"
+    events: dict[int, tuple[str, str, str, bytes, Trace]] = {}
+    columns = f"id, public_id, type, environment, {database.text_of('body')}, traceparent"
     source = f"events WHERE id IN {database.JSON_IDS}"
     for ids in _portions(sizes):
         for row in database.select_rows(connection, EventRow, columns, source, {"ids": json.dumps(ids)}):
-            events[row.id] = row.public_id, row.type, row.environment, row.body.encode()
+            trace = Trace(row.traceparent) if row.traceparent else NO_TRACE
+            events[row.id] = row.public_id, row.type, row.environment, row.body.encode(), trace
     return events
 
 

@@ -3,17 +3,17 @@
 import json
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from jobs.claim import Claimed
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, decide, gives_up_at
+from jobs.retry import Attempted, Decision, decide, gives_up_at
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -22,6 +22,15 @@ from webhooks_ui.models import Attempt, Delivery
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result
 Time = Callable[[datetime | None], Any]
+
+
+class Recorded(NamedTuple):
+    """A result that was written, and what follows from it."""
+
+    claimed: Claimed
+    result: Result
+    decision: Decision
+
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +41,8 @@ def record(
     finished: Sequence[Finished],
     settings: Mapping[str, Any],
     jitter: Callable[[], float] = random.random,
-) -> None:
-    """Write the results of those deliveries in ``finished`` that ``token`` still holds.
+) -> list[Recorded]:
+    """Write the results of those deliveries in ``finished`` that ``token`` still holds. Return what was written.
 
     A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result.
 
@@ -46,37 +55,42 @@ def record(
     if len(written) < len(finished):
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
-        return
+        return []
     database = dialect(connection)
     time = database.time_value
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
-    decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
-    database.update_many(connection, Delivery.__table__, _DELIVERY, decided)
+    recorded = [
+        Recorded(claimed, result, _decide(claimed, result, settings["retry_schedule"], jitter))
+        for claimed, _, result in written
+    ]
+    database.update_many(connection, Delivery.__table__, _DELIVERY, [_delivery_row(*item, time) for item in recorded])
     counted = [
         Counted(claimed.target.id, _attempted(claimed, result), result.started_at, result.duration_ms)
         for claimed, _, result in written
     ]
     count(connection, counted)
     judge_webhooks(connection, counted, settings["alert_threshold"])
+    return recorded
 
 
-def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
-    """Write each result in a transaction of its own, and remove it from ``finished``.
+def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
+    """Write each result in a transaction of its own, and remove it from ``finished``. Yield what was written.
 
     If a result can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
     """
     while finished:
         try:
-            _record_alone(token, finished[-1], settings)
+            recorded = _record_alone(token, finished[-1], settings)
         except (DataError, IntegrityError, ValueError):
             logger.exception("The answer of the endpoint of delivery %d can't be stored", finished[-1][0].id)
-            _record_alone(token, _without_answer(finished[-1]), settings)
+            recorded = _record_alone(token, _without_answer(finished[-1]), settings)
         finished.pop()
+        yield from recorded
 
 
-def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> None:
+def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     with write_transaction() as connection:
-        record(connection, token, [item], settings)
+        return record(connection, token, [item], settings)
 
 
 def _without_answer(item: Finished) -> Finished:
@@ -142,12 +156,13 @@ _DELIVERY = (
 )
 
 
-def _delivery_row(
-    claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
-) -> tuple[Any, ...]:
-    attempt = _attempted(claimed, result)
+def _decide(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Decision:
     delays = SCHEDULES_SECONDS[claimed.target.retry_schedule or schedule]
-    decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    attempt = _attempted(claimed, result)
+    return decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+
+
+def _delivery_row(claimed: Claimed, result: Result, decision: Decision, time: Time) -> tuple[Any, ...]:
     return (
         decision.status,
         time(decision.due_at),
@@ -158,7 +173,7 @@ def _delivery_row(
         time(result.started_at),
         None,
         False,
-        claimed.throttled_count + attempt.slows_down,
+        claimed.throttled_count + result.slows_down,
         claimed.id,
     )
 

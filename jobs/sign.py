@@ -33,8 +33,13 @@ def headers(
     attempt: int,
     keys: Sequence[bytes],
     is_test: bool = False,
+    traceparent: str | None = None,
 ) -> dict[str, str]:
-    """Return all headers of attempt number ``attempt`` (from 1) of an event."""
+    """Return all headers of attempt number ``attempt`` (from 1) of an event.
+
+    Args:
+        traceparent: sent on to the endpoint (W3C Trace Context), if there is one.
+    """
     signature = sign(event_id, timestamp, body, keys)
     sent = {
         "Content-Type": "application/json",
@@ -49,4 +54,8 @@ def headers(
         "X-Webhook-Environment": environment,
         "X-Webhook-Attempt": str(attempt),
     }
-    return sent | {"X-Webhook-Test": "true"} if is_test else sent
+    if is_test:
+        sent["X-Webhook-Test"] = "true"
+    if traceparent:
+        sent["traceparent"] = traceparent
+    return sent

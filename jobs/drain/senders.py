@@ -96,6 +96,7 @@ class Senders:
                 attempt=delivery.attempt,
                 keys=delivery.target.keys,
                 is_test=delivery.is_test,
+                traceparent=delivery.trace.sent_on,
             )
             return delivery, sent, self._sender.send(delivery.target.url, sent, delivery.body)
         except Exception as error:  # a thread that dies would never free its slot and its delivery

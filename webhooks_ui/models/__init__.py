@@ -4,9 +4,11 @@ from webhooks_ui.models.api_key import ApiKey
 from webhooks_ui.models.attempt import Attempt
 from webhooks_ui.models.audit_entry import AuditEntry
 from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
+from webhooks_ui.models.counter import Counter
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.process import Process, ProcessKind
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.types import utcnow
@@ -21,12 +23,15 @@ __all__ = [
     "BulkAction",
     "BulkActionKind",
     "BulkActionStatus",
+    "Counter",
     "Delivery",
     "DeliveryStatus",
     "DeliveryTrigger",
     "Environment",
     "Event",
     "FormToken",
+    "Process",
+    "ProcessKind",
     "Setting",
     "Stats",
     "Subscription",
