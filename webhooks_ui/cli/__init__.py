@@ -4,9 +4,17 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from webhooks_ui.cli import api_keys, deliveries, events, listen, secrets, users
+from webhooks_ui.cli import api_keys, deliveries, doctor, events, listen, secrets, users
 
-OURS = (users.users, api_keys.api_keys, deliveries.deliveries, events.events, listen.listen, secrets.secrets)
+OURS = (
+    users.users,
+    api_keys.api_keys,
+    deliveries.deliveries,
+    events.events,
+    listen.listen,
+    secrets.secrets,
+    doctor.doctor,
+)
 
 
 def register(app: Flask) -> None:
