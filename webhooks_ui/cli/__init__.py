@@ -4,7 +4,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from webhooks_ui.cli import api_keys, deliveries, doctor, events, listen, secrets, users
+from webhooks_ui.cli import api_keys, backup, deliveries, doctor, events, listen, secrets, users
 
 OURS = (
     users.users,
@@ -13,6 +13,8 @@ OURS = (
     events.events,
     listen.listen,
     secrets.secrets,
+    backup.backup,
+    backup.restore,
     doctor.doctor,
 )
 

@@ -1,6 +1,6 @@
 """The differences between SQLite and PostgreSQL. Each has a module with the same names, which ``dialect`` returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,36 @@ class Dialect(Protocol):
 
     JSON_IDS: str
     """A subquery that returns the numbers in the JSON array bound as ``ids``."""
+
+    COPY_ENDING: str
+    """How the names of copies of the database end."""
+
+    def make_copy(self, engine: Engine, path: Path) -> None:
+        """Copy the database to the new file ``path``, which only its owner may read. The database stays in use.
+
+        The copy is complete and checked, or there is none.
+
+        Raises:
+            CopyError: The copy can't be made.
+        """
+
+    def check_copy(self, path: Path) -> None:
+        """Check that ``path`` is a whole copy of a database of this kind.
+
+        Raises:
+            CopyError: It isn't.
+        """
+
+    def put_back(self, engine: Engine, path: Path, before: Path | None, tables: Collection[str]) -> None:
+        """Replace everything in the database by the copy ``path``. If that fails, the database stays as it was.
+
+        Args:
+            before: A copy of the database as it is, if it holds anything.
+            tables: The names of all tables of ours.
+
+        Raises:
+            CopyError: The copy can't be put back.
+        """
 
     def insert(self, table: Table) -> Any:
         """Return an INSERT that supports ``on_conflict_do_nothing``."""

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
+from webhooks_ui.database import postgresql_copies
 from webhooks_ui.database.statements import statement_of
 
 Row = TypeVar("Row")
@@ -48,6 +49,9 @@ OUTAGES = {  # the longest beginning of a code counts
     "42703": "The database has no tables of this version.",
     "XX001": "The data of the database is damaged.",
 }
+
+COPY_ENDING = postgresql_copies.COPY_ENDING
+make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 
 
 def insert(table: Table) -> Any:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
 
+from webhooks_ui.database import sqlite_copies
 from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
 from webhooks_ui.database.statements import statement_of
 
@@ -47,6 +48,9 @@ OUTAGES = {
     sqlite3.SQLITE_CANTOPEN: "The file of the database can't be opened.",
 }
 PRIMARY_CODE = 0xFF  # of an extended code (SQLite, "Result and Error Codes")
+
+COPY_ENDING = sqlite_copies.COPY_ENDING
+make_copy, check_copy, put_back = sqlite_copies.make_copy, sqlite_copies.check_copy, sqlite_copies.put_back
 
 
 def insert(table: Table) -> Any:
