@@ -46,13 +46,14 @@ faults: $(READY_DEV) ## the long fault test: kills, flushes and restarts under l
 screenshots: $(READY_DEV) ## pictures of every page, light, dark and narrow, into screenshots/, and those of the README
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
-requirements: $(READY_DEV) ## pin the newest versions of requirements.in and requirements-dev.in, with hashes
+requirements: $(READY_DEV) ## pin the newest versions of all requirements*.in, with hashes
 	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-otel.in --output-file requirements-otel.txt
 	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
 
 platforms: $(READY_DEV) ## check that all requirements are wheels for each Python and platform that we name
 	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do \
-		for file in requirements.txt requirements-dev.txt; do \
+		for file in requirements.txt requirements-otel.txt requirements-dev.txt; do \
 			$(BIN)/uv pip compile --quiet --only-binary :all: --no-deps --python-version $$python \
 				--python-platform $$platform $$file --output-file /dev/null || exit 1; \
 		done; echo "Python $$python on $$platform: wheels only"; \

@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
 SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # the default port of each scheme
 OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("json", "text")
 MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -50,7 +53,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     _tighten(instance)
     database = database_url(env.get("DATABASE_URL"), instance)
-    redis_url = env.get("REDIS_URL") or f"unix://{redis_socket(instance)}"
+    redis_url = _redis_url(env.get("REDIS_URL")) or f"unix://{redis_socket(instance)}"
     host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
         "PRODUCTION": production,
@@ -73,6 +76,9 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),
+        "LOG_LEVEL": _one_of(env, "LOG_LEVEL", "info" if production else "warning", LOG_LEVELS),
+        "LOG_FORMAT": _one_of(env, "LOG_FORMAT", "json" if production else "text", LOG_FORMATS),
+        "OTLP_ENDPOINT": _otlp_endpoint(env.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
         "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
         "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # requests succeed even while Redis is down
@@ -96,6 +102,7 @@ def database_url(url: str | None, instance: Path) -> str:
         return f"sqlite:///{instance / 'webhooks.db'}"
     scheme, separator, rest = url.partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        _port("DATABASE_URL", _split("DATABASE_URL", url))
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite":
         return url
@@ -167,6 +174,32 @@ def _mail_from(env: Mapping[str, str]) -> str:
     if (env.get("MAIL_FROM") or env.get("SMTP_URL")) and not MAIL_ADDRESS.fullmatch(address):
         raise ConfigError(f"MAIL_FROM must be a mail address, such as webhooks@example.com, not {address!r}.")
     return address
+
+
+def _redis_url(url: str | None) -> str | None:
+    if not url:
+        return None
+    parts = _split("REDIS_URL", url)
+    if parts.scheme not in REDIS_SCHEMES:
+        raise ConfigError("REDIS_URL must start with redis://, rediss:// or unix://.")
+    _port("REDIS_URL", parts)
+    if parts.scheme == "unix" and not parts.path:
+        raise ConfigError("REDIS_URL has no socket. Write it as unix:///path/of/the/socket.")
+    if parts.scheme != "unix" and (not parts.hostname or not re.fullmatch(r"/?[0-9]*", parts.path)):
+        raise ConfigError("REDIS_URL must be written as redis://host:6379/0, with the number of a database at the end.")
+    return url.strip()
+
+
+def _otlp_endpoint(url: str | None) -> str | None:
+    if not url:
+        return None
+    parts = _split("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+    _port("OTEL_EXPORTER_OTLP_ENDPOINT", parts)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector, such as http://localhost:4318."
+        )
+    return url.strip()
 
 
 def redis_socket(instance: Path) -> Path:
@@ -286,6 +319,13 @@ def _integer(env: Mapping[str, str], name: str, default: int, least: int, most: 
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise ConfigError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, default: str, values: Sequence[str]) -> str:
+    value = (env.get(name) or default).lower()
+    if value not in values:
+        raise ConfigError(f"{name} must be one of {', '.join(values)}, not {value!r}.")
+    return value
 
 
 def _networks(env: Mapping[str, str], name: str, default: str) -> tuple[Network, ...]:

@@ -1,15 +1,25 @@
-"""The WSGI entry point for ``gunicorn wsgi:app`` and for the ``flask`` command."""
+"""The WSGI entry point for web servers, ``wsgi:app``, and for the ``flask`` command."""
 
+import atexit
 import os
 import sys
 
-from config import ConfigError
-from webhooks_ui import create_app
+import config
+from webhooks_ui import create_app, logs, tracing
+from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
+from webhooks_ui.pulse import Pulse
 
 try:
-    app = create_app()
-except ConfigError as error:
+    settings = config.load()
+    logs.configure(settings, ProcessKind.WEB)
+    tracing.configure(settings)
+    app = create_app(settings)
+except config.ConfigError as error:
     sys.exit(f"Error: {error}")
 if os.environ.get("FLASK_RUN_FROM_CLI") != "true":  # commands must work, because some of them repair
     check_keys_or_exit(app)
+
+# A web server forks after this, so the heartbeats begin with the first request. A command never begins.
+app.extensions["pulse"] = Pulse(app, ProcessKind.WEB)
+atexit.register(app.extensions["pulse"].stop)

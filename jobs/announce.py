@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from sqlalchemy import Connection
 
 from jobs.publish import store
+from webhooks_ui.database import after_write
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.operational import OPERATIONAL, News
+from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.subscribers import subscribers
 
 
@@ -20,20 +22,19 @@ def is_announced(event_type: str, *, is_test: bool = False) -> bool:
     return not is_test and event_type not in OPERATIONAL
 
 
-def announce(connection: Connection, news: Iterable[News]) -> bool:
-    """Publish ``news`` to the webhooks that want it. Return True if there is a delivery to make.
+def announce(connection: Connection, news: Iterable[News]) -> None:
+    """Publish ``news`` to the webhooks that want it. After the commit, wake the workers for it.
 
     News that nobody wants is not stored.
     """
     by_environment: dict[str, list[News]] = defaultdict(list)
     for item in news:
         by_environment[item.about.environment].append(item)
-    has_deliveries = False
     for environment, items in by_environment.items():
         wanted = subscribers(connection, environment, {item.type for item in items})
         heard = [item for item in items if any(webhook.webhook_id != item.about.id for webhook in wanted[item.type])]
         if heard:
             events = [NewEvent(item.type, item.data) for item in heard]
-            published = store(connection, environment, events, [item.about.id for item in heard])
-            has_deliveries |= any(result.deliveries for result in published)
-    return has_deliveries
+            stored = store(connection, environment, events, [item.about.id for item in heard])
+            if any(result.deliveries for result in stored.results):
+                after_write(connection, wake)

@@ -20,6 +20,7 @@ from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.selection import selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
+from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 7
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
@@ -44,6 +45,7 @@ class Claimed:
     give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
     is_test: bool = False
     fields: str | None = None  # what is sent of the event's data (see events.selection)
+    trace: Trace = NO_TRACE
 
     def outgoing(self, portal: str | None) -> Outgoing:
         """Return the event with what its format needs to know about this delivery (see ``compose.link_of``)."""
@@ -73,6 +75,7 @@ class EventRow(NamedTuple):
     type: str
     environment: str
     body: str
+    traceparent: str | None
 
 
 @dataclass(slots=True)
@@ -256,7 +259,7 @@ def _claimed(
         Claimed(
             row.id,
             targets[row.webhook_id],
-            *events[row.event_id],
+            *events[row.event_id][:4],
             row.attempts_count + 1,
             row.attempts_allowed,
             token,
@@ -265,24 +268,26 @@ def _claimed(
             None if row.give_up_seconds is None else now + timedelta(seconds=row.give_up_seconds),
             row.trigger == DeliveryTrigger.TEST,
             row.fields,
+            events[row.event_id][4],
         )
         for row in sorted(leased)
         if row.webhook_id in targets
     ]
 
 
-def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes]]:
-    """Return the public id, type, environment and body of each event, by its id.
+def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes, Trace]]:
+    """Return the public id, type, environment, body and trace of each event, by its id.
 
     Large events are read a few at a time, because JSON takes four times their size in memory.
     """
     database = dialect(connection)
-    events: dict[int, tuple[str, str, str, bytes]] = {}
-    columns = f"id, public_id, type, environment, {database.text_of('body')}"
+    events: dict[int, tuple[str, str, str, bytes, Trace]] = {}
+    columns = f"id, public_id, type, environment, {database.text_of('body')}, traceparent"
     source = f"events WHERE id IN {database.JSON_IDS}"
     for ids in _portions(sizes):
         for row in database.select_rows(connection, EventRow, columns, source, {"ids": json.dumps(ids)}):
-            events[row.id] = row.public_id, row.type, row.environment, row.body.encode()
+            trace = Trace(row.traceparent) if row.traceparent else NO_TRACE
+            events[row.id] = row.public_id, row.type, row.environment, row.body.encode(), trace
     return events
 
 

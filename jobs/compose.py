@@ -37,6 +37,7 @@ class Try(NamedTuple):
     number: int  # from 1
     timestamp: int  # Unix seconds
     keys: tuple[bytes, ...]  # that sign, the newest first
+    traceparent: str | None = None  # sent on to the endpoint, if there is one
 
 
 def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
@@ -63,6 +64,7 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
         keys=attempt.keys,
         is_test=event.is_test,
         content_type=format.content_type,
+        traceparent=attempt.traceparent,
     )
     return Request(headers | dict(options.own_headers), body)
 

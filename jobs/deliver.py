@@ -21,8 +21,11 @@ from jobs.drain.listener import Listener
 from jobs.drain.senders import senders_of
 from jobs.drain.throughput import Throughput
 from jobs.look import Target, look
-from jobs.record import Finished, record, record_one_by_one
-from webhooks_ui.database import release, write_transaction
+from jobs.record import Finished, Recorded, record, record_one_by_one
+from jobs.tally import tally
+from jobs.trace import trace_attempts, trace_claims
+from webhooks_ui import counting, logs
+from webhooks_ui.database import outage, reason, release, write_transaction
 from webhooks_ui.models import get_settings, utcnow
 from webhooks_ui.wake import call_help, wake
 
@@ -62,6 +65,9 @@ class Drain:
         self._slots = self._senders.slots
         self._listener = Listener(app.extensions["redis"], self._senders.inbox)
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
+        self._progress = app.extensions.get("progress", lambda in_flight: None)
+        self._counters = counting.of(app)
+        self._trouble = logs.Seldom(logger)
         self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
         self._leases = Leases(self._senders)
         self._finished: list[Finished] = []  # not yet written
@@ -86,6 +92,7 @@ class Drain:
             self._leases.drop()  # something is queued only after an error, and its leases run out
             if self._receive(0) or called or self._look:
                 wake()  # another worker or the next job goes on
+            self._progress(self._slots.in_flight)
 
     def _step(self) -> bool:
         """Write results, lease deliveries, and wait for more results. Return True if there may be more to do."""
@@ -191,20 +198,33 @@ class Drain:
                 return
             except (DBAPIError, InvalidRequestError, ValueError) as error:
                 if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
-                    record_one_by_one(self._leases.token, self._finished, self._settings)
+                    for item in record_one_by_one(self._leases.token, self._finished, self._settings):
+                        self._tell_of([item])
                     continue
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
-                logger.warning("The database can't be written to, trying again", exc_info=True)
+                self._tell(error)
                 time.sleep(DATABASE_PAUSE_SECONDS)
+
+    def _tell_of(self, recorded: list[Recorded]) -> None:
+        """Count, log and trace the results that were written."""
+        tally(self._counters, recorded)
+        trace_attempts(recorded)
+
+    def _tell(self, error: Exception) -> None:
+        """Log why the database can't be written to. A cause that we don't know gets a traceback."""
+        if outage(error):
+            self._trouble.say("Results and leases can't be written, trying again: %s", reason(error))
+        else:
+            logger.warning("Results and leases can't be written, trying again", exc_info=error)
 
     def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
-        is_heard = False
+        recorded: list[Recorded] = []
         with write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
-                is_heard = record(connection, self._leases.token, self._finished, self._settings)
+                recorded = record(connection, self._leases.token, self._finished, self._settings)
             if self._slowed_down:
                 self._leases.release_of(connection, now, self._slowed_down)
             renews = self._leases.must_be_renewed
@@ -214,15 +234,16 @@ class Drain:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
-        if is_heard:
-            wake()
+        self._trouble.over("Results and leases are written again.")
+        self._tell_of(recorded)
         self._throughput.note(len(self._finished))
         self._finished = []
         self._slowed_down = set()
         if renews or not self._leases.held:
             self._leases.note_renewal(began, now)
         self._leases.held.update(delivery.id for delivery in claimed)
-        self._senders.add(claimed)
+        self._senders.add(trace_claims(claimed, time.monotonic() - began))
+        self._progress(self._slots.in_flight)
         if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
             call_help()
 

@@ -1,5 +1,6 @@
 """Publish: store events and their deliveries in one transaction, then wake the workers."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
-from webhooks_ui import audit
+from webhooks_ui import audit, logs, tracing
+from webhooks_ui.counting import count
 from webhooks_ui.database import after_commit, db, dialect, write_transaction
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.deliveries.changes import new_delivery
@@ -18,6 +20,8 @@ from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.subscribers import subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
+
+logger = logging.getLogger(__name__)
 
 # These statements are built once, because building a statement costs as much as running it.
 _events = Event.__table__
@@ -47,30 +51,59 @@ class OtherContent(ValueError):
         self.index = index
 
 
-def publish(environment: str, events: Sequence[NewEvent]) -> list[Published]:
+def publish(environment: str, events: Sequence[NewEvent], traceparent: str | None = None) -> list[Published]:
     """Commit ``events`` and a pending delivery for each subscribed active webhook, all or nothing.
 
     Return the results in the order of ``events``. An event whose id already exists in ``environment`` is not
     stored again, and gets the result of the first one. Events without a time of their own get rising ones, and made
     ids sort in the same way.
 
+    Args:
+        traceparent: the publisher's header (W3C Trace Context). Endpoints get it, or one of the same trace.
+
     Raises:
         OtherContent: an id came again with other content.
     """
-    with write_transaction() as connection:
-        results = store(connection, environment, events)
-    if any(result.deliveries for result in results):
-        wake()
+    with tracing.publishing(traceparent, {"webhooks.environment": environment, "webhooks.events": len(events)}) as kept:
+        with write_transaction() as connection:
+            results, new = store(connection, environment, events, traceparent=kept)
+        _tell(environment, results, new, kept)
+        if any(result.deliveries for result in results):
+            wake()
     return results
 
 
+def _tell(environment: str, results: Sequence[Published], stored: set[str], traceparent: str | None) -> None:
+    """Count what was stored, and log the ids of all events."""
+    wanted = {result.id: result.deliveries for result in results}
+    count("webhooks_events_published", environment, amount=len(stored))
+    count("webhooks_deliveries_created", environment, amount=sum(wanted[id] for id in stored))
+    if logger.isEnabledFor(logging.INFO):
+        about: dict[str, Any] = {"event": results[0].id} if len(results) == 1 else {"events": [*wanted]}
+        about |= {"environment": environment, "trace": tracing.trace_id(traceparent)}
+        counts = len(stored), len(wanted) - len(stored), sum(wanted.values())
+        logger.info("Published. New events: %d, known ones: %d, deliveries: %d.", *counts, extra=logs.ids(**about))
+
+
+class Stored(NamedTuple):
+    """What ``store`` did."""
+
+    results: list[Published]  # in the order of the events
+    new: set[str]  # the ids of those that were not known
+
+
 def store(
-    connection: Connection, environment: str, events: Sequence[NewEvent], but: Sequence[int | None] = ()
-) -> list[Published]:
+    connection: Connection,
+    environment: str,
+    events: Sequence[NewEvent],
+    but: Sequence[int | None] = (),
+    traceparent: str | None = None,
+) -> Stored:
     """Store events and their deliveries as ``publish`` does, in the caller's transaction. Wake nobody.
 
     Args:
         but: for each event, the id of a webhook that doesn't get it.
+        traceparent: kept with the events (see webhooks_ui.tracing).
 
     Raises:
         OtherContent: an id came again with other content.
@@ -93,6 +126,7 @@ def store(
     }
     rows = [
         _event_row(public_id, environment, events[place], times[place], now, len(receivers[public_id]))
+        | {"traceparent": traceparent}
         for public_id, place in first.items()
     ]
     stored = connection.execute(_insert_new(connection), rows).all()
@@ -120,7 +154,7 @@ def store(
         is_first = public_id in stored_ids and first[public_id] == place
         if not is_first and not event.is_told_by(bodies[public_id]):
             raise OtherContent(public_id, place)
-    return [Published(public_id, counts[public_id]) for public_id in ids]
+    return Stored([Published(public_id, counts[public_id]) for public_id in ids], stored_ids)
 
 
 def send_test(webhook: Webhook, event: NewEvent) -> int:
@@ -131,6 +165,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     """
     now, connection = utcnow(), db.session.connection()
     row = _event_row(event.id or new_event_id(now), webhook.environment, event, now, now, 1, is_test=True)
+    logger.info("A test is sent.", extra=logs.ids(event=row["public_id"], webhook=webhook.id))
     event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
     delivery = new_delivery(
         event_id,

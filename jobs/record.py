@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
@@ -15,18 +15,26 @@ from jobs.announce import announce, is_announced
 from jobs.claim import Claimed
 from jobs.compose import Request
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, decide, gives_up_at
+from jobs.retry import Attempted, Decision, decide, gives_up_at
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
-from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.own_headers import MASK
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
 Time = Callable[[datetime | None], Any]
+
+
+class Recorded(NamedTuple):
+    """A result that was written, and what follows from it."""
+
+    claimed: Claimed
+    result: Result
+    decision: Decision
+
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +45,10 @@ def record(
     finished: Sequence[Finished],
     settings: Mapping[str, Any],
     jitter: Callable[[], float] = random.random,
-) -> bool:
-    """Write the results of those deliveries in ``finished`` that ``token`` still holds.
+) -> list[Recorded]:
+    """Write the results of those deliveries in ``finished`` that ``token`` still holds. Return what was written.
 
     A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result.
-    Return True if webhooks that want to know of it have new deliveries.
 
     Args:
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
@@ -52,12 +59,15 @@ def record(
     if len(written) < len(finished):
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
-        return False
+        return []
     database = dialect(connection)
     time = database.time_value
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
-    decided = [_delivery_row(item[0], item[2], settings["retry_schedule"], jitter, time) for item in written]
-    database.update_many(connection, Delivery.__table__, _DELIVERY, decided)
+    recorded = [
+        Recorded(claimed, result, _decide(claimed, result, settings["retry_schedule"], jitter))
+        for claimed, _, result in written
+    ]
+    database.update_many(connection, Delivery.__table__, _DELIVERY, [_delivery_row(*item, time) for item in recorded])
     counted = [
         Counted(
             claimed.target.id,
@@ -71,35 +81,34 @@ def record(
     ]
     count(connection, counted)
     news = judge_webhooks(connection, counted, settings["alert_threshold"])
-    return announce(connection, [*news, *_given_up(written, decided)])
+    announce(connection, [*news, *_given_up(recorded)])
+    return recorded
 
 
-def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> None:
-    """Write each result in a transaction of its own, and remove it from ``finished``.
+def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
+    """Write each result in a transaction of its own, and remove it from ``finished``. Yield what was written.
 
     If a result can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
     """
     while finished:
         try:
-            _record_alone(token, finished[-1], settings)
+            recorded = _record_alone(token, finished[-1], settings)
         except (DataError, IntegrityError, ValueError):
             logger.exception("The answer of the endpoint of delivery %d can't be stored", finished[-1][0].id)
-            _record_alone(token, _without_answer(finished[-1]), settings)
+            recorded = _record_alone(token, _without_answer(finished[-1]), settings)
         finished.pop()
+        yield from recorded
 
 
-def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> None:
+def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     with write_transaction() as connection:
-        is_heard = record(connection, token, [item], settings)
-    if is_heard:
-        wake()
+        return record(connection, token, [item], settings)
 
 
-def _given_up(written: Sequence[Finished], decided: Sequence[tuple[Any, ...]]) -> Iterator[News]:
+def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
     """Yield the deliveries that failed for good."""
-    status = _DELIVERY.index("status")
-    for (claimed, _, result), row in zip(written, decided, strict=True):
-        if row[status] == DeliveryStatus.FAILED and is_announced(claimed.event_type, is_test=claimed.is_test):
+    for claimed, result, decision in recorded:
+        if decision.status == DeliveryStatus.FAILED and is_announced(claimed.event_type, is_test=claimed.is_test):
             about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.environment)
             event = claimed.event_id, claimed.event_type
             yield delivery_failed(about, claimed.id, claimed.attempt, event, result.outcome, result.response_code)
@@ -170,12 +179,13 @@ _DELIVERY = (
 )
 
 
-def _delivery_row(
-    claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float], time: Time
-) -> tuple[Any, ...]:
-    attempt = _attempted(claimed, result)
+def _decide(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Decision:
     delays = delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
-    decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    attempt = _attempted(claimed, result)
+    return decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+
+
+def _delivery_row(claimed: Claimed, result: Result, decision: Decision, time: Time) -> tuple[Any, ...]:
     return (
         decision.status,
         time(decision.due_at),
@@ -186,7 +196,7 @@ def _delivery_row(
         time(result.started_at),
         None,
         False,
-        claimed.throttled_count + attempt.slows_down,
+        claimed.throttled_count + result.slows_down,
         claimed.id,
     )
 

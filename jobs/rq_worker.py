@@ -1,6 +1,8 @@
-"""What our RQ workers share: they don't fork, leave no transaction open, and survive an outage of Redis."""
+"""What our RQ workers share: they don't fork, leave no transaction open, and survive outages of Redis and database."""
 
 import logging
+import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -9,12 +11,35 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from webhooks_ui.database import db
-from webhooks_ui.database.redis import wait_for_redis
+from config import ConfigError, load
+from webhooks_ui import create_app, logs, tracing
+from webhooks_ui.database import db, outage, reason
+from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
+from webhooks_ui.models import ProcessKind
+from webhooks_ui.pulse import Pulse
 
 HEARTBEAT_TTL_SECONDS = 90
 
 logger = logging.getLogger(__name__)
+_outages = logs.Seldom(logger)
+
+
+def make_app(kind: ProcessKind) -> Flask:
+    """Return the app of a worker or scheduler, with its log and its heartbeats. End the process if a setting is wrong.
+
+    Its ``extensions`` have ``pulse``, the heartbeats.
+    """
+    try:
+        settings = load()
+        tracing.configure(settings)
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
+    logs.configure(settings, kind)
+    app = create_app(settings, web=False)
+    pulse = app.extensions["pulse"] = Pulse(app, kind)
+    app.extensions["progress"] = pulse.progress
+    pulse.start()
+    return app
 
 
 class Worker(SimpleWorker):
@@ -34,6 +59,15 @@ class Worker(SimpleWorker):
         finally:
             db.session.remove()
 
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Log the failure of a job. An outage gets one line a minute, because each of many jobs fails with it."""
+        error = exc_info[1]
+        if outage(error) or isinstance(error, RedisError):
+            why = reason(error) if outage(error) else f"Redis is unreachable. ({error})"
+            _outages.say("Jobs fail, such as %s: %s", job.func_name, why)
+        else:
+            super().handle_exception(job, *exc_info)
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Return for how many seconds a heartbeat counts. A job that lasts longer sends more of them."""
         return HEARTBEAT_TTL_SECONDS
@@ -51,17 +85,19 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     """Run an RQ worker on ``queue`` until SIGTERM or SIGINT. Start a new one after each outage of Redis."""
     connection: Any = Redis.from_url(app.config["REDIS_URL"])
     logging.getLogger("rq.worker").addFilter(_in_one_line)
+    trouble = logs.Seldom(logger)
     stopped = False
     while not stopped:
         wait_for_redis(connection)
         worker = worker_class([Queue(queue, connection=connection)], connection=connection)
         app.extensions["heartbeat"] = lambda worker=worker: _beat(worker)
         try:
-            worker.work(logging_level="WARNING")
-            stopped = True
+            worker.work(logging_level="WARNING")  # also returns after an error, which it has logged
         except RedisError as error:
-            logger.warning("The connection to Redis was lost: %s", error)
-            stopped = worker.stopping
+            trouble.say("Redis can't be used, trying again: %s", error)
+        stopped = worker.stopping
+        if not stopped:
+            time.sleep(PAUSE_SECONDS)  # Redis may answer, and yet refuse to write
 
 
 def _beat(worker: Worker) -> None:

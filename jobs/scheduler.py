@@ -18,11 +18,12 @@ from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
-from jobs.rq_worker import Worker, work
+from jobs.rq_worker import Worker, make_app, work
 from jobs.sweep import SWEEP_SECONDS, sweep
-from webhooks_ui import create_app
-from webhooks_ui.database.redis import wait_for_redis
+from webhooks_ui import logs
+from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import CHORES
 
@@ -67,12 +68,14 @@ def make_cron(redis: Redis) -> Cron:
 
 def ask_for_chores(redis: Redis) -> None:
     """Run the schedule for ever. Start it again after each outage of Redis."""
+    trouble = logs.Seldom(logger)
     while True:
         wait_for_redis(redis)
         try:
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
-            logger.warning("The connection to Redis was lost: %s", error)
+            trouble.say("Chores can't be scheduled, trying again: %s", error)
+            time.sleep(PAUSE_SECONDS)
 
 
 def main() -> None:
@@ -80,13 +83,13 @@ def main() -> None:
     die_with_parent()
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    app = create_app(web=False)
+    app = make_app(ProcessKind.SCHEDULER)
     check_keys_or_exit(app)
     redis = Redis.from_url(app.config["REDIS_URL"])
     threading.Thread(target=ask_for_chores, args=(redis,), name="cron", daemon=True).start()
     with app.app_context():
         work(app, Worker, CHORES)
+    app.extensions["pulse"].stop()
 
 
 if __name__ == "__main__":

@@ -34,8 +34,13 @@ def headers(
     keys: Sequence[bytes],
     is_test: bool = False,
     content_type: str = "application/json",
+    traceparent: str | None = None,
 ) -> dict[str, str]:
-    """Return all headers of attempt number ``attempt`` (from 1) of an event."""
+    """Return all headers of attempt number ``attempt`` (from 1) of an event.
+
+    Args:
+        traceparent: sent on to the endpoint (W3C Trace Context), if there is one.
+    """
     signature = sign(event_id, timestamp, body, keys)
     sent = {
         **unsigned_headers(event_id, body, content_type),
@@ -46,7 +51,11 @@ def headers(
         "X-Webhook-Environment": environment,
         "X-Webhook-Attempt": str(attempt),
     }
-    return sent | {"X-Webhook-Test": "true"} if is_test else sent
+    if is_test:
+        sent["X-Webhook-Test"] = "true"
+    if traceparent:
+        sent["traceparent"] = traceparent
+    return sent
 
 
 def unsigned_headers(event_id: str, body: bytes, content_type: str) -> dict[str, str]:

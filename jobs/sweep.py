@@ -5,6 +5,7 @@ It also corrects times that lie too far in the future because the clock was set 
 
 from datetime import datetime, timedelta
 
+from flask import current_app
 from sqlalchemy import Connection, and_, or_, select, update
 
 from jobs.claim import LEASE_SECONDS
@@ -37,6 +38,8 @@ def sweep() -> None:
             connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))
     if due or strays:
         wake()
+    if progress := current_app.extensions.get("progress"):
+        progress()
 
 
 def _anything_due(connection: Connection, now: datetime) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from jobs import deliver
-from jobs.rq_worker import Worker, work
-from webhooks_ui import create_app
+from jobs.rq_worker import Worker, make_app, work
+from webhooks_ui import tracing
 from webhooks_ui.database import db, dialect
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import QUEUE
 
@@ -33,14 +34,15 @@ class DeliveryWorker(Worker):
 def main() -> None:
     """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
     die_with_parent()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _allow_open_files()
     _return_memory()
-    app = create_app(web=False)
+    app = make_app(ProcessKind.WORKER)
     check_keys_or_exit(app)
     with app.app_context():
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)
+    app.extensions["pulse"].stop()
+    tracing.stop()
     logging.shutdown()
     os._exit(0)  # don't wait for the threads: nobody needs their work any more
 

@@ -18,6 +18,7 @@ WALLS = (
     ("webhooks_ui.views", "webhooks_ui.api", "webhooks_ui.cli"),
     ("webhooks_ui.forms",),
     ("webhooks_ui.web",),
+    ("webhooks_ui.checks",),
     ("jobs.deliver", "jobs.bulk_actions", "jobs.chores"),
     ("jobs.drain",),
     ("jobs",),  # the stages
@@ -25,9 +26,11 @@ WALLS = (
     ("webhooks_ui.deliveries",),
     ("webhooks_ui.webhooks",),
     ("webhooks_ui.events", "webhooks_ui.api_keys", "webhooks_ui.parsing"),
-    ("webhooks_ui.audit", "webhooks_ui.wake"),
+    ("webhooks_ui.audit", "webhooks_ui.wake", "webhooks_ui.pulse"),
+    ("webhooks_ui.counting",),
     ("webhooks_ui.models",),
     ("webhooks_ui.database",),
+    ("webhooks_ui.logs", "webhooks_ui.tracing"),
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
     ("webhooks_ui.private_files",),
 )

@@ -120,3 +120,70 @@ def test_an_address_that_no_link_can_begin_with_is_refused(settings: Load, url: 
     with pytest.raises(ConfigError, match="PUBLIC_URL") as error:
         settings(PUBLIC_URL=url)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://eva:secret@redis.example.com:6379/0",
+        "rediss://redis.example.com:6380/1?ssl_cert_reqs=none",
+        "redis://[::1]:6379",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_a_redis_is_named_by_its_url(settings: Load, url: str) -> None:
+    assert settings(REDIS_URL=f"{url}\n")["REDIS_URL"] == url
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("foo://x", "must start with redis://, rediss:// or unix://"),
+        ("localhost:6379", "must start with redis://, rediss:// or unix://"),
+        ("redis://", "must be written as redis://host:6379/0"),
+        ("redis://eva:secret@redis/first", "must be written as redis://host:6379/0"),
+        ("redis://eva:secret@redis:0", "a port from 1 to 65535"),
+        ("redis://eva:secret@redis:port", "a port from 1 to 65535"),
+        ("redis://eva:secret@[redis", "percent-encode"),
+        ("unix://", "has no socket"),
+    ],
+)
+def test_a_redis_that_nobody_can_reach_is_refused_in_one_line(settings: Load, url: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        settings(REDIS_URL=url)
+    assert str(error.value).startswith("REDIS_URL ")
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_wrong_port_in_the_address_of_the_database_is_refused(settings: Load) -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL") as error:
+        settings(DATABASE_URL="postgresql://eva:secret@db:99999/webhooks")
+    assert "secret" not in str(error.value)
+
+
+def test_production_logs_json_and_more(settings: Load) -> None:
+    production = {"APP_ENV": "production", "SECRET_KEY": "s" * 48, "ENCRYPTION_KEYS": "x" * 43 + "="}
+    for environ, level, format in (
+        ({}, "warning", "text"),
+        (production, "info", "json"),
+        (production | {"LOG_LEVEL": "DEBUG", "LOG_FORMAT": "text"}, "debug", "text"),
+        ({"LOG_LEVEL": "", "LOG_FORMAT": ""}, "warning", "text"),
+    ):
+        loaded = settings(**environ)
+        assert (loaded["LOG_LEVEL"], loaded["LOG_FORMAT"]) == (level, format)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("LOG_LEVEL", "LOG_LEVEL must be one of debug, info, warning, error, not 'loud'."),
+        ("LOG_FORMAT", "LOG_FORMAT must be one of json, text, not 'loud'."),
+    ],
+)
+def test_a_log_that_does_not_exist_is_refused(settings: Load, name: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        settings(**{name: "loud"})
+    assert str(error.value) == sentence

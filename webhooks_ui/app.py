@@ -7,6 +7,7 @@ from flask import Flask
 
 import config
 from webhooks_ui import (
+    counting,
     models,  # noqa: F401 (migrations and create_all need the tables)
 )
 from webhooks_ui.database import db
@@ -25,6 +26,7 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     app.config.from_mapping(values)
     db.init_app(app)
     app.extensions["redis"] = connect(app.config["REDIS_URL"])
+    app.extensions["counters"] = counting.Counters()
     if web:
         _add_web(app)
     return app
@@ -34,7 +36,7 @@ def _add_web(app: Flask) -> None:
     """Add pages, API and commands to the app."""
     # Imported here, so that a worker doesn't load forms, templates and blueprints.
     from webhooks_ui import api, cli, views
-    from webhooks_ui.web import compression, extensions, headers, template_helpers
+    from webhooks_ui.web import compression, extensions, headers, request_log, template_helpers
 
     extensions.register(app)
     views.register(app)
@@ -43,3 +45,4 @@ def _add_web(app: Flask) -> None:
     headers.register(app)
     compression.register(app)
     template_helpers.register(app)
+    request_log.register(app)  # last, because its hooks come first

@@ -60,6 +60,18 @@ def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subjec
         logger.warning("%s takes no mail for %s", server.host, ", ".join(sorted(refused)))
 
 
+def try_server(server: SmtpServer) -> None:
+    """Connect to the server and log in, but send nothing.
+
+    Raises:
+        OSError: the server is away, its certificate is wrong, or it refuses the user or the password.
+    """
+    deadline.start(MAIL_TIMEOUT_SECONDS)
+    with contextlib.closing(_connect(server)) as client:
+        _log_in(client, server)
+        client.noop()
+
+
 def _message(sender: str, subject: str, text: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = f"KeyManager Webhooks <{sender}>"

@@ -91,7 +91,7 @@ class Senders:
     def _send(self, delivery: Claimed) -> Finished:
         request, target = Request({}, delivery.body), delivery.target
         try:
-            attempt = Try(delivery.attempt, int(time.time()), target.keys)
+            attempt = Try(delivery.attempt, int(time.time()), target.keys, delivery.trace.sent_on)
             request = request_of(target.options, delivery.outgoing(self._portal), attempt)
             result = self._sender.send(target.url, request.headers, request.body, target.timeout_seconds)
             understood = understand(target.url, target.options.format, result)

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from cryptography.fernet import Fernet
 
 from jobs.publish import publish
+from webhooks_ui import __version__
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import ApiKey, Delivery, Event, Scope, User, Webhook, secret_box, utcnow
+from webhooks_ui.models import ApiKey, Delivery, Event, Process, Scope, User, Webhook, secret_box, utcnow
 
 Row = TypeVar("Row")
 
@@ -65,6 +66,14 @@ def make_event(type: str = "license.activated", environment: str = "production",
     query = db.select(Event).filter_by(environment=environment, public_id=published.id)
     event: Event = db.session.scalars(query).one()
     return event
+
+
+def make_process(kind: str = "worker", **fields: Any) -> Process:
+    """Make the row of a process that has just sent a heartbeat and done a part of its work."""
+    now = utcnow()
+    values = {"id": token_hex(4), "kind": kind, "host": "here.example.com", "pid": 4_711, "version": __version__}
+    values |= {"started_at": now, "beat_at": now, "progressed_at": now, "in_flight": 0}
+    return _commit(Process(**values | fields))
 
 
 def make_delivery(webhook: Webhook | None = None, **fields: Any) -> Delivery:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from jobs.publish import OtherContent, publish
 from webhooks_ui.api.body import read_members
@@ -21,7 +21,7 @@ def create() -> Response:
     body = read_members()
     environment = caller().environment
     try:
-        published = publish(environment, _checked(body, environment))
+        published = publish(environment, _checked(body, environment), request.headers.get("traceparent"))
     except OtherContent as error:
         index = error.index if isinstance(body, list) else None
         raise Problem(409, f"Nothing was published. {error}", [field_error("id", str(error), index)]) from None

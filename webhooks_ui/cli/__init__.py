@@ -4,7 +4,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from webhooks_ui.cli import api_keys, deliveries, event_types, events, listen, secrets, users
+from webhooks_ui.cli import api_keys, backup, deliveries, doctor, event_types, events, listen, secrets, users
 
 OURS = (
     users.users,
@@ -14,6 +14,9 @@ OURS = (
     event_types.event_types,
     listen.listen,
     secrets.secrets,
+    backup.backup,
+    backup.restore,
+    doctor.doctor,
 )
 
 

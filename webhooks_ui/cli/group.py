@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
@@ -24,6 +24,16 @@ class Group(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except DatabaseError as error:
+            raise click.ClickException(_explanation(error)) from error
+
+
+class OneLine(click.Command):
+    """A command of its own that uses the app and the database. A database error becomes a message on one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return with_appcontext(super().invoke)(ctx)
         except DatabaseError as error:
             raise click.ClickException(_explanation(error)) from error
 

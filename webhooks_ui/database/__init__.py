@@ -1,7 +1,25 @@
 """The database: the base of the tables, transactions, and the differences between SQLite and PostgreSQL."""
 
-from webhooks_ui.database.dialect import dialect
+from webhooks_ui.database.dialect import dialect, outage, reason
 from webhooks_ui.database.tables import db
-from webhooks_ui.database.transactions import after_commit, release, single_query, write_transaction, writing
+from webhooks_ui.database.transactions import (
+    after_commit,
+    after_write,
+    release,
+    single_query,
+    write_transaction,
+    writing,
+)
 
-__all__ = ["after_commit", "db", "dialect", "release", "single_query", "write_transaction", "writing"]
+__all__ = [
+    "after_commit",
+    "after_write",
+    "db",
+    "dialect",
+    "outage",
+    "reason",
+    "release",
+    "single_query",
+    "write_transaction",
+    "writing",
+]

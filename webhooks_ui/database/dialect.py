@@ -1,10 +1,14 @@
 """The differences between SQLite and PostgreSQL. Each has a module with the same names, which ``dialect`` returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from webhooks_ui.database import postgresql, sqlite
 
@@ -25,6 +29,36 @@ class Dialect(Protocol):
 
     JSON_IDS: str
     """A subquery that returns the numbers in the JSON array bound as ``ids``."""
+
+    COPY_ENDING: str
+    """How the names of copies of the database end."""
+
+    def make_copy(self, engine: Engine, path: Path) -> None:
+        """Copy the database to the new file ``path``, which only its owner may read. The database stays in use.
+
+        The copy is complete and checked, or there is none.
+
+        Raises:
+            CopyError: The copy can't be made.
+        """
+
+    def check_copy(self, path: Path) -> None:
+        """Check that ``path`` is a whole copy of a database of this kind.
+
+        Raises:
+            CopyError: It isn't.
+        """
+
+    def put_back(self, engine: Engine, path: Path, before: Path | None, tables: Collection[str]) -> None:
+        """Replace everything in the database by the copy ``path``. If that fails, the database stays as it was.
+
+        Args:
+            before: A copy of the database as it is, if it holds anything.
+            tables: The names of all tables of ours.
+
+        Raises:
+            CopyError: The copy can't be put back.
+        """
 
     def insert(self, table: Table) -> Any:
         """Return an INSERT that supports ``on_conflict_do_nothing``."""
@@ -50,6 +84,24 @@ class Dialect(Protocol):
         Raises:
             sqlalchemy.exc.DisconnectionError: The server closed the connection.
         """
+
+    def note_error(self, context: ExceptionContext) -> None:
+        """Tell SQLAlchemy to replace the connections if ``context`` has the error of a server that only reads."""
+
+    def outage(self, error: BaseException) -> str | None:
+        """Return a sentence about why the database can't be used, or ``None`` if an error of the driver isn't such."""
+
+    def brief_write(self, engine: Engine, seconds: float) -> AbstractContextManager[Connection]:
+        """Return a writing transaction that waits for locks at most so many ``seconds``."""
+
+    def data_file(self, engine: Engine) -> Path | None:
+        """Return the file of the data, or ``None`` if a server keeps it."""
+
+    def log_bytes(self, engine: Engine) -> int | None:
+        """Return the size of the write-ahead log, or ``None`` if a server takes care of it."""
+
+    def server_time(self, connection: Connection) -> datetime | None:
+        """Return what the server's clock says, or ``None`` without a server."""
 
     def time_value(self, at: datetime | None) -> Any:
         """Return a time in the form that the driver takes."""
@@ -139,6 +191,20 @@ _DIALECTS: dict[str, Dialect] = {"sqlite": sqlite, "postgresql": postgresql}
 def dialect(bind: Connection | Engine) -> Dialect:
     """Return the module for the database of ``bind``."""
     return _DIALECTS[bind.dialect.name]
+
+
+def outage(error: BaseException) -> str | None:
+    """Return a sentence about why the database can't be used, or ``None`` if ``error`` has another cause."""
+    if isinstance(error, TimeoutError):
+        return "All connections to the database are in use."
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return next((words for own in _DIALECTS.values() if (words := own.outage(cause))), None)
+
+
+def reason(error: BaseException) -> str:
+    """Return the cause of an error of the database in one line, for the log."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return f"{outage(error) or 'The database failed.'} ({' '.join(str(cause).split())})"
 
 
 def dialect_of_url(database_url: str) -> Dialect:

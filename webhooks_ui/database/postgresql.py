@@ -1,23 +1,57 @@
 """The PostgreSQL side of the differences. ``dialect.Dialect`` describes each name."""
 
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func
+import psycopg
+from sqlalchemy import ColumnElement, Connection, Engine, Table, func, text
+from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
+from webhooks_ui.database import postgresql_copies
 from webhooks_ui.database.statements import statement_of
 
 Row = TypeVar("Row")
 
-CONNECT_ARGUMENTS: dict[str, Any] = {}
+# So that a server that is gone is noticed within seconds (PostgreSQL, "Parameter Key Words" of libpq).
+CONNECT_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
 ROW_LOCK = "FOR UPDATE"
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
+
+
+READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
+OUTAGES = {  # the longest beginning of a code counts
+    READ_ONLY: "The database is read-only.",
+    "53": "The database server is out of resources.",
+    "53100": "The disk of the database is full.",
+    "53300": "The database server accepts no more connections.",
+    "55P03": "The database is locked: something else has been changing it for too long.",
+    "57": "The database server is starting or stopping.",
+    "57014": "The database takes too long.",
+    "58": "The database server has trouble with its disk.",
+    "28": "The database server refuses the user or the password of DATABASE_URL.",
+    "3D": "The database server has no database of the name in DATABASE_URL.",
+    "42P01": "The database has no tables of this version.",
+    "42703": "The database has no tables of this version.",
+    "XX001": "The data of the database is damaged.",
+}
+
+COPY_ENDING = postgresql_copies.COPY_ENDING
+make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 
 
 def insert(table: Table) -> Any:
@@ -54,6 +88,49 @@ def check_alive(connection: Any) -> None:
         raise DisconnectionError  # data on an idle connection means that the server closed it
 
 
+def note_error(context: ExceptionContext) -> None:
+    """Replace all connections after a write to a server that only reads.
+
+    After a failover the address leads to another server, but open connections still lead to the old one.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
+def outage(error: BaseException) -> str | None:
+    if not isinstance(error, psycopg.Error):
+        return None
+    code = error.sqlstate or ""
+    for length in (5, 2):
+        if sentence := OUTAGES.get(code[:length]):
+            return sentence
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return "The database server doesn't answer."
+    return None
+
+
+@contextmanager
+def brief_write(engine: Engine, seconds: float) -> Iterator[Connection]:
+    milliseconds = round(seconds * 1_000)
+    with engine.begin() as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
+        connection.execute(text(f"SET LOCAL statement_timeout = {2 * milliseconds}"))
+        yield connection
+
+
+def data_file(engine: Engine) -> Path | None:
+    return None
+
+
+def log_bytes(engine: Engine) -> int | None:
+    return None
+
+
+def server_time(connection: Connection) -> datetime | None:
+    at: datetime = connection.execute(sql_select(func.clock_timestamp())).scalar_one()
+    return at
+
+
 def time_value(at: datetime | None) -> datetime | None:
     return at
 
@@ -85,9 +162,13 @@ def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> Co
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     cursor: Any = connection.connection.cursor()
-    with cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
+    try:
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:  # SQLAlchemy wraps only the errors of its own calls
+        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -7,16 +7,20 @@ functions write many rows in one statement, and read many rows as one JSON value
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, UnaryExpression, and_
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
 
-from webhooks_ui.database.sqlite_writers import QueueingConnection
+from webhooks_ui.database import sqlite_copies
+from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
 from webhooks_ui.database.statements import statement_of
 
 Row = TypeVar("Row")
@@ -31,6 +35,22 @@ CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
 ROW_LOCK = ""
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
+
+
+OUTAGES = {
+    sqlite3.SQLITE_BUSY: "The database is locked: something else has been writing to it for too long.",
+    sqlite3.SQLITE_LOCKED: "The database is locked: something else has been writing to it for too long.",
+    sqlite3.SQLITE_READONLY: "The database is read-only.",
+    sqlite3.SQLITE_IOERR: "The disk of the database has trouble.",
+    sqlite3.SQLITE_CORRUPT: "The file of the database is damaged.",
+    sqlite3.SQLITE_NOTADB: "The file of the database is damaged.",
+    sqlite3.SQLITE_FULL: "The disk of the database is full.",
+    sqlite3.SQLITE_CANTOPEN: "The file of the database can't be opened.",
+}
+PRIMARY_CODE = 0xFF  # of an extended code (SQLite, "Result and Error Codes")
+
+COPY_ENDING = sqlite_copies.COPY_ENDING
+make_copy, check_copy, put_back = sqlite_copies.make_copy, sqlite_copies.check_copy, sqlite_copies.put_back
 
 
 def insert(table: Table) -> Any:
@@ -104,6 +124,53 @@ def begin(connection: Connection, writes: bool) -> None:
 
 def check_alive(connection: Any) -> None:
     """Do nothing. There is no server that could close the connection."""
+
+
+def note_error(context: ExceptionContext) -> None:
+    """Do nothing. There is no other server."""
+
+
+def outage(error: BaseException) -> str | None:
+    if not isinstance(error, sqlite3.Error):
+        return None
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return None
+    if "no such table" in str(error) or "no such column" in str(error):
+        return "The database has no tables of this version."
+    return OUTAGES.get(code & PRIMARY_CODE)
+
+
+@contextmanager
+def brief_write(engine: Engine, seconds: float) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(f"PRAGMA busy_timeout={round(seconds * 1_000)}")
+        driver.patience_seconds = seconds / 2  # not more, because whoever is first in the queue may be stopped
+        connection = connection.execution_options(writes=True)
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.patience_seconds = PATIENCE_SECONDS
+            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def data_file(engine: Engine) -> Path | None:
+    name = engine.url.database
+    return Path(name.removeprefix("file:").partition("?")[0]) if name and name != ":memory:" else None
+
+
+def log_bytes(engine: Engine) -> int | None:
+    path = data_file(engine)
+    if path is None:
+        return None
+    log = path.with_name(f"{path.name}-wal")
+    return log.stat().st_size if log.exists() else 0
+
+
+def server_time(connection: Connection) -> datetime | None:
+    return None
 
 
 def time_value(at: datetime | None) -> str | None:

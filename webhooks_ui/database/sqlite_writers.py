@@ -27,6 +27,7 @@ class QueueingConnection(sqlite3.Connection):
         if name not in ("", ":memory:") and not name.startswith("file:"):
             create_file(name)  # SQLite would let all users read a new one
         super().__init__(database, *args, **kwargs)
+        self.patience_seconds = PATIENCE_SECONDS
         self._queue: int | None = None
         path = name.removeprefix("file:").partition("?")[0]
         self._path = None if path in ("", ":memory:") else f"{path}-writers"
@@ -68,8 +69,8 @@ class QueueingConnection(sqlite3.Connection):
             self._queue = None
 
     def _enter(self) -> None:
-        """Wait for the lock, at most ``PATIENCE_SECONDS``, because a stopped process may hold it."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        """Wait for the lock, but not for ever, because a stopped process may hold it."""
+        until = time.monotonic() + self.patience_seconds
         while self._queue is not None and time.monotonic() < until:
             try:
                 fcntl.flock(self._queue, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,6 +33,7 @@ class Database(SQLAlchemy):
         event.listen(engine, "connect", lambda connection, _record: own.prepare(connection))
         event.listen(engine, "checkout", lambda connection, _record, _proxy: own.check_alive(connection))
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "handle_error", own.note_error)
         return engine
 
 

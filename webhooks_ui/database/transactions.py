@@ -54,8 +54,21 @@ def single_query() -> Iterator[Connection]:
 
 @contextmanager
 def write_transaction() -> Iterator[Connection]:
-    """Yield a separate connection in a writing transaction. Commit it at the end, or roll it back on an error."""
+    """Yield a separate connection in a writing transaction. Commit it at the end, or roll it back on an error.
+
+    After the commit, the callbacks given to ``after_write`` run.
+    """
     with db.engine.connect() as connection:
         connection = connection.execution_options(writes=True)
-        with connection.begin():
-            yield connection
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            callbacks = connection.info.pop(_AFTER_COMMIT, ())
+    for callback in callbacks:  # not after an error, which leaves this function above
+        callback()
+
+
+def after_write(connection: Connection, callback: Callable[[], object]) -> None:
+    """Call ``callback`` after the commit of this ``write_transaction``, once even if it is given repeatedly."""
+    connection.info.setdefault(_AFTER_COMMIT, {})[callback] = None

@@ -4,10 +4,12 @@ from webhooks_ui.models.api_key import ApiKey, ApiKeyStatus
 from webhooks_ui.models.attempt import Attempt
 from webhooks_ui.models.audit_entry import AuditEntry
 from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActionStatus
+from webhooks_ui.models.counter import Counter
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.process import Process, ProcessKind
 from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
@@ -24,6 +26,7 @@ __all__ = [
     "BulkAction",
     "BulkActionKind",
     "BulkActionStatus",
+    "Counter",
     "Delivery",
     "DeliveryStatus",
     "DeliveryTrigger",
@@ -31,6 +34,8 @@ __all__ = [
     "Event",
     "FormToken",
     "OwnEventType",
+    "Process",
+    "ProcessKind",
     "SchemaCheck",
     "Scope",
     "Setting",

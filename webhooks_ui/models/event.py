@@ -22,6 +22,7 @@ class Event(db.Model):  # type: ignore[name-defined,misc]
     body: Mapped[bytes] = mapped_column(LargeBinary)  # the exact bytes that every attempt sends
     note: Mapped[str | None] = mapped_column(Text)  # where its data doesn't fit the schema of its type
     deliveries_count: Mapped[int] = mapped_column(default=0)
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # of the publisher, see webhooks_ui/tracing
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
 
     __table_args__ = (UniqueConstraint("environment", "public_id", name="uq_events_environment_public_id"),)

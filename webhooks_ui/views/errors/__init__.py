@@ -1,20 +1,25 @@
 """Error pages with advice, and problem documents (RFC 9457) for the JSON API."""
 
-from flask import Flask, Response, current_app, make_response, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+import logging
+
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from webhooks_ui.database import release
+from webhooks_ui import logs
+from webhooks_ui.database import outage, reason, release
 from webhooks_ui.views.errors.help import Help, help_for
 from webhooks_ui.web import problem
 from webhooks_ui.web.answers import wants_fragment
 
 RETRY_AFTER_SECONDS = 5
 
+_outage = logs.Seldom(logging.getLogger(__name__), logging.ERROR)
+
 
 def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
-    for error in (OperationalError, InterfaceError, TimeoutError):
+    for error in (DBAPIError, TimeoutError):
         app.register_error_handler(error, show_database_error)
 
 
@@ -35,10 +40,16 @@ def show(error: HTTPException) -> Response:
 
 
 def show_database_error(error: Exception) -> Response:
-    """Answer with 503 if the database is locked or can't be reached. Roll back what was not committed."""
-    current_app.logger.error("The database failed: %s", error)
+    """Answer with 503 if the database is locked, read-only or full, or can't be reached. Roll back what was begun.
+
+    Raises:
+        Exception: the same error, if it has another cause. Flask then logs it, and answers with 500.
+    """
+    if not (outage(error) or isinstance(error, OperationalError | InterfaceError)):
+        raise error
+    _outage.say("Requests are answered with 503: %s", reason(error))
     release()
-    return show(ServiceUnavailable("The database can't be reached right now.", retry_after=RETRY_AFTER_SECONDS))
+    return show(ServiceUnavailable("The database can't be used right now.", retry_after=RETRY_AFTER_SECONDS))
 
 
 def _render(template: str, status: int, help: Help) -> str:
@@ -46,4 +57,4 @@ def _render(template: str, status: int, help: Help) -> str:
         return render_template(template, status=status, help=help)
     # Flask's context would read the user from the database, which may be the cause of the error.
     page = current_app.jinja_env.get_template(template.replace("error.html", "failure.html"))
-    return page.render(status=status, help=help)
+    return page.render(status=status, help=help, request_id=g.get("request_id") if status == 500 else None)

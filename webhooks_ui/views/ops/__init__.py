@@ -2,16 +2,11 @@
 
 import hmac
 import ipaddress
-from functools import cache
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
-from webhooks_ui.database import db
+from webhooks_ui.checks import Level, Part, Watch, ready
 from webhooks_ui.views.ops.metrics import Metrics
 
 blueprint = Blueprint("ops", __name__)
@@ -27,14 +22,27 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Answer with 200 while events can be published, else with 503.
+    """Answer with 200 while events can be published and delivered, else with 503 and the reasons in words.
 
-    Without Redis the status is ``degraded``: events are accepted, but deliveries wait.
+    With ``?for=publishing`` only what publishing needs counts, and with ``?for=delivering`` what delivering needs. The
+    status is ``degraded`` while something is wrong that stops neither, such as Redis being away.
     """
-    database, redis = _database_state(), _redis_state()
-    if database != "ok":
-        return jsonify(status="unavailable", database=database, redis=redis), 503
-    return jsonify(status="ok" if redis == "ok" else "degraded", database=database, redis=redis), 200
+    wanted = request.args.get("for")
+    part = Part(wanted) if wanted in list(Part) else None
+    found = watch().look()
+    counted = {
+        check.name: found[check.name]
+        for check in ready.CHECKS
+        if check.name in found and (part is None or part in check.parts)
+    }
+    troubles = [trouble for trouble in counted.values() if trouble]
+    failed = any(trouble.level is Level.FAILED for trouble in troubles)
+    answer = jsonify(
+        status="unavailable" if failed else "degraded" if troubles else "ok",
+        reasons=[trouble.sentence for trouble in troubles],
+        checks={name: str(trouble.level) if trouble else "ok" for name, trouble in counted.items()},
+    )
+    return answer, 503 if failed else 200
 
 
 @blueprint.get("/metrics")
@@ -46,32 +54,15 @@ def metrics() -> Response:
     if not _may_read_metrics():
         abort(403)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Metrics())
+    registry.register(Metrics(watch().look()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _database_state() -> str:
-    """Return ``ok``, ``not migrated`` or ``down``."""
-    try:
-        with db.engine.connect() as connection:
-            revision = MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as error:
-        current_app.logger.warning("Not ready, the database doesn't answer: %s", error)
-        return "down"
-    return "ok" if revision == _newest_revision(str(current_app.extensions["migrate"].directory)) else "not migrated"
-
-
-@cache
-def _newest_revision(directory: str) -> str | None:
-    return ScriptDirectory(directory).get_current_head()
-
-
-def _redis_state() -> str:
-    try:
-        current_app.extensions["redis"].ping()
-    except RedisError:
-        return "down"
-    return "ok"
+def watch() -> Watch:
+    """Return the checks of this process."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    found: Watch = app.extensions.setdefault("watch", Watch(app, ready.CHECKS))
+    return found
 
 
 def _may_read_metrics() -> bool:

@@ -1,0 +1,80 @@
+"""What each attempt adds to the metrics and to the log."""
+
+import json
+import logging
+
+import pytest
+from flask import Flask
+
+from jobs.deliver import deliver
+from tests.support.factories import make_event, make_webhook
+from tests.support.receivers import Receiver
+from webhooks_ui import counting
+from webhooks_ui.database import db
+from webhooks_ui.models import Delivery, utcnow
+
+
+def counts(app: Flask) -> dict[tuple[str, ...], float]:
+    """Return the counts by the metric's name and its labels."""
+    counting.flush(app)
+    with db.engine.connect() as connection:
+        found = counting.stored(connection)
+    return {(name, *json.loads(labels)): value for (name, labels), value in found.items()}
+
+
+def test_attempts_are_counted_by_environment_and_outcome(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(500, {}, b""), (200, {}, b"")]
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    found = counts(app)
+    assert found["webhooks_attempts", "production", "bad_status"] == 1
+    assert ("webhooks_deliveries_settled", "production", "delivered") not in found
+    db.session.execute(db.update(Delivery).values(due_at=utcnow()))
+    db.session.commit()
+    deliver()
+    found = counts(app)
+    assert found["webhooks_attempts", "production", "delivered"] == 1
+    assert found["webhooks_deliveries_settled", "production", "delivered"] == 1
+    took = found["webhooks_delivery_duration_seconds_sum", "production"]
+    assert 0 < took < 60
+    durations = {
+        labels: value for labels, value in found.items() if labels[0].endswith("attempt_duration_seconds_bucket")
+    }
+    assert sum(durations.values()) == 2
+
+
+def test_an_endpoint_that_wants_less_counts_as_throttled(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(429, {"Retry-After": "60"}, b"")]
+    make_webhook(url=receiver.url, environment="staging")
+    make_event(environment="staging")
+    deliver()
+    assert counts(app)["webhooks_attempts_throttled", "staging"] == 1
+
+
+def test_a_delivery_that_is_given_up_counts_as_failed(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(410, {}, b"")]
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    found = counts(app)
+    assert found["webhooks_deliveries_settled", "production", "failed"] == 1
+    assert ("webhooks_delivery_duration_seconds_sum", "production") not in found
+
+
+def test_one_event_id_tells_the_whole_story(app: Flask, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    receiver.answers = [(500, {}, b""), (200, {}, b"")]
+    make_webhook(url=receiver.url)
+    with caplog.at_level(logging.INFO):
+        event = make_event()
+        deliver()
+        db.session.execute(db.update(Delivery).values(due_at=utcnow()))
+        db.session.commit()
+        deliver()
+    story = [record for record in caplog.records if getattr(record, "ids", {}).get("event") == event.public_id]
+    told = [(record.ids.get("attempt"), record.ids.get("outcome"), record.ids.get("code")) for record in story]  # type: ignore[attr-defined]
+    assert told == [(None, None, None), (1, "bad_status", 500), (2, "delivered", 200)]
+    assert story[0].message.startswith("Published.")
+    assert story[1].message.startswith("Not delivered. The next attempt is due at")
+    assert story[2].message == "Delivered."
+    assert receiver.url not in caplog.text  # a URL may hold a token

@@ -1,0 +1,255 @@
+"""The examples in docs/deploy run what exists: commands, settings, files, addresses and metrics."""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import stamp
+from prometheus_client.parser import text_string_to_metric_families
+
+from config import ROOT, load
+from tests.support.factories import make_process, make_webhook
+from webhooks_ui import counting
+
+DEPLOY = ROOT / "docs" / "deploy"
+OPERATIONS = ROOT / "docs" / "operations.md"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+COMMANDS = (
+    "flask db upgrade",
+    "flask backup",
+    "gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app",
+    "python -m jobs.worker",
+    "python -m jobs.scheduler",
+)
+METRIC = re.compile(r"\bwebhooks_[a-z0-9_]+")
+# The settings of PostgreSQL's own image, those that the app gets from the system, and an argument of the build
+FOREIGN_SETTINGS = {
+    "OTEL",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_USER",
+    "POSTGRES_DB",
+    "PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+}
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = list(yaml.safe_load_all(path.read_text()))
+    return found
+
+
+def settings_that_are_read() -> set[str]:
+    """Return the environment variables that config.py reads, with those that libraries read and the README names."""
+    named = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', (ROOT / "config.py").read_text()))
+    return named | set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", (ROOT / "README.md").read_text())) | {"HOST", "PORT"}
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Yield where each command stands, and the command."""
+    for line in (DEPLOY / "Procfile").read_text().splitlines():
+        name, _, command = line.partition(": ")
+        yield f"Procfile {name}", command.replace(".venv/bin/", "")
+    for unit in UNITS:
+        text = re.search(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
+        assert text, unit
+        yield unit.name, text.group(1).replace("/opt/webhooks/.venv/bin/", "")
+    for name, service in documents(DEPLOY / "compose.yaml")[0]["services"].items():
+        if service["image"] == "keymanager-webhooks" and "command" in service:
+            yield f"compose.yaml {name}", " ".join(service["command"])
+    for path in MANIFESTS:
+        for container in containers(path):
+            yield path.name, " ".join(container["command"])
+    image = re.search(r"^CMD (.*)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+    assert image
+    yield "Containerfile", " ".join(json.loads(image.group(1)))
+
+
+def containers(path: Path) -> list[dict[str, Any]]:
+    """Return the containers of the deployments and jobs in a manifest."""
+    pods = [
+        document["spec"]["template"]["spec"] for document in documents(path) if "template" in document.get("spec", {})
+    ]
+    return [container for pod in pods for container in pod["containers"]]
+
+
+@pytest.mark.parametrize(("where", "command"), list(commands()))
+def test_every_example_runs_a_command_that_exists(where: str, command: str) -> None:
+    assert command.startswith(COMMANDS), where
+    module = re.search(r"python -m ([\w.]+)|python:([\w.]+)", command)
+    if module:
+        path = (module.group(1) or module.group(2)).replace(".", "/")
+        assert (ROOT / f"{path}.py").exists()
+
+
+def test_every_process_is_in_every_kind_of_example() -> None:
+    found = list(commands())
+    for kind in ("Procfile", ".service", "compose.yaml", ".yaml"):
+        told = {command for where, command in found if kind in where}
+        for needed in ("flask db upgrade", "python -m jobs.worker", "python -m jobs.scheduler"):
+            assert needed in told, kind
+
+
+def test_the_examples_set_only_settings_that_are_read(tmp_path: Path) -> None:
+    lines = (DEPLOY / "systemd" / "webhooks.env").read_text().splitlines()
+    of_units = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    of_compose = documents(DEPLOY / "compose.yaml")[0]["x-app"]["environment"]
+    of_cluster = {name for document in documents(DEPLOY / "kubernetes" / "settings.yaml") for name in _data(document)}
+    of_image = set(re.findall(r"\b([A-Z][A-Z_]+)=", (DEPLOY / "Containerfile").read_text()))
+    for names in (set(of_units), set(of_compose), of_cluster, of_image):
+        assert names - FOREIGN_SETTINGS <= settings_that_are_read()
+    key = "x" * 43 + "="
+    loaded = load(of_units | {"ENCRYPTION_KEYS": key, "SECRET_KEY": "s" * 48, "INSTANCE_PATH": str(tmp_path)})
+    assert loaded["PRODUCTION"]
+
+
+def _data(document: dict[str, Any]) -> list[str]:
+    return [*document.get("data", {}), *document.get("stringData", {})]
+
+
+def test_probes_ask_addresses_that_exist(app: Flask) -> None:
+    known = {rule.rule for rule in app.url_map.iter_rules()}
+    text = "".join(path.read_text() for path in (*MANIFESTS, DEPLOY / "compose.yaml"))
+    asked = set(re.findall(r"(/(?:healthz|readyz)[^\"', }:]*)", text))
+    assert asked == {"/healthz", "/readyz?for=publishing", "/readyz"}  # the last one in a comment
+    assert {address.partition("?")[0] for address in asked} <= known
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+def test_containers_have_no_rights_and_a_root_that_is_read_only(path: Path) -> None:
+    for container in containers(path):
+        rights = container["securityContext"]
+        assert rights["readOnlyRootFilesystem"]
+        assert not rights["allowPrivilegeEscalation"]
+        assert rights["capabilities"] == {"drop": ["ALL"]}
+    for document in documents(path):
+        if "template" in document.get("spec", {}):
+            assert document["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    units = [path for path in (DEPLOY / "systemd").iterdir() if path.suffix != ".env"]
+    for unit in units:
+        text = unit.read_text().replace("/opt/webhooks/.venv/bin/flask", "/bin/true")
+        text = re.sub(r"^ExecStart=/opt/\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE)
+        (tmp_path / unit.name).write_text(text)
+        configparser.ConfigParser(strict=False, interpolation=None).read_string(text)
+    names = [str(tmp_path / unit.name.replace("@.", "@1.")) for unit in units]
+    (tmp_path / "webhooks-worker@1.service").write_text((tmp_path / "webhooks-worker@.service").read_text())
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )
+    complaints = [line for line in done.stderr.splitlines() if "webhooks" in line]
+    assert complaints == []
+
+
+def test_the_image_holds_all_that_the_processes_need(tmp_path: Path) -> None:
+    """Copy what the Containerfile copies, and load each process from there, on folders that nobody may write to."""
+    text = (DEPLOY / "Containerfile").read_text()
+    for line in re.findall(r"^COPY (?!--)(.*)$", text, re.MULTILINE):
+        *sources, target = line.split()
+        for source in sources:
+            place = tmp_path / (source if target == "./" else target)
+            if target.startswith("/"):
+                assert (ROOT / source).is_file()
+            elif (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, place)
+    code = (
+        "import wsgi, jobs.worker, jobs.scheduler, webhooks_ui.run.redis_server\n"
+        "print(wsgi.app.test_client().get('/login').status_code)"
+    )
+    environment = {"PATH": os.environ["PATH"], "INSTANCE_PATH": str(tmp_path / "instance"), "APP_ENV": "production"}
+    environment |= {"SECRET_KEY": "s" * 48, "ENCRYPTION_KEYS": "x" * 43 + "=", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PUBLIC_URL": "https://portal.example.com", "REDIS_URL": "redis://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "200\n", done.stderr
+    assert not (tmp_path / "instance").exists()
+
+
+@pytest.fixture
+def metrics(app: Flask, client: FlaskClient) -> set[str]:
+    """The names of all series that /metrics gives."""
+    stamp()
+    make_process("worker")
+    make_webhook()
+    client.get("/healthz")
+    counting.flush(app)
+    return {
+        sample.name
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+
+
+def test_rules_and_dashboard_ask_for_metrics_that_exist(metrics: set[str]) -> None:
+    folder = DEPLOY / "prometheus"
+    rules = [rule["expr"] for group in documents(folder / "alerts.yaml")[0]["groups"] for rule in group["rules"]]
+    panels = json.loads((folder / "grafana-dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    for expression in (*rules, *asked):
+        named = METRIC.findall(expression)
+        assert named, expression
+        assert set(named) <= metrics, expression
+
+
+def test_every_metric_is_in_the_documents(metrics: set[str]) -> None:
+    told = set(METRIC.findall(OPERATIONS.read_text()))
+    plain = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in metrics}
+    assert {name for name in plain if name not in told} == set()
+
+
+def test_every_alert_has_a_paragraph_and_a_severity() -> None:
+    heads = {
+        line.removeprefix("### ").lower() for line in OPERATIONS.read_text().splitlines() if line.startswith("### ")
+    }
+    rules = [rule for group in documents(DEPLOY / "prometheus" / "alerts.yaml")[0]["groups"] for rule in group["rules"]]
+    for rule in rules:
+        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["alert"].lower() in heads, rule["alert"]
+        assert rule["labels"]["severity"] in ("critical", "warning")
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+@pytest.mark.parametrize("command", [("check", "rules", "alerts.yaml"), ("test", "rules", "alerts.test.yaml")])
+def test_promtool_accepts_the_rules(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        ["promtool", *command], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_panel_of_the_dashboard_lies_over_another() -> None:
+    panels = json.loads((DEPLOY / "prometheus" / "grafana-dashboard.json").read_text())["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels}) == len(panels)

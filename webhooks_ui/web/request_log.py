@@ -1,0 +1,83 @@
+"""One line in the log and one count in the metrics for each request, and the id that tells its lines apart.
+
+A caller may name its request with ``X-Request-Id``. Otherwise it gets a new id. The answer has it in the same header.
+"""
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request
+
+from webhooks_ui import audit, counting, logs
+
+HEADER = "X-Request-Id"
+GIVEN_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,64}")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are counted together
+QUIET = ("static", "asset", "ops.healthz", "ops.readyz", "ops.metrics")  # endpoints that are asked all the time
+NO_ROUTE = "(none)"
+FIRST_SEGMENT = re.compile(r"/[^/]{0,40}")
+
+logger = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Add the hooks, so that they see the request first and its answer last."""
+    app.before_request_funcs.setdefault(None, []).insert(0, begin)
+    app.after_request_funcs.setdefault(None, []).insert(0, end)  # Flask calls them from the last to the first
+    app.teardown_request(forget)
+
+
+def begin() -> None:
+    """Name the request, and start its clock."""
+    g.request_began = time.perf_counter()
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
+    logs.bind(request=g.request_id)
+    if pulse := current_app.extensions.get("pulse"):
+        pulse.start()
+
+
+def end(response: Response) -> Response:
+    """Count and log the request."""
+    seconds = time.perf_counter() - g.get("request_began", time.perf_counter())
+    if "request_id" in g:
+        response.headers[HEADER] = g.request_id
+    route = request.url_rule.rule if request.url_rule else NO_ROUTE
+    method = request.method if request.method in METHODS else "other"
+    counting.count("webhooks_http_requests", method, route, str(response.status_code))
+    counting.observe("webhooks_http_request_duration_seconds", route, seconds=seconds)
+    level = logging.DEBUG if request.endpoint in QUIET and response.status_code < 500 else logging.INFO
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s %s %d", method, shown_path(), response.status_code, extra=_about(response, seconds))
+    return response
+
+
+def forget(_error: BaseException | None) -> None:
+    """End the use of the request's id."""
+    logs.unbind()
+
+
+def shown_path() -> str:
+    """Return the path for the log. Parts that may be secret, such as tokens in links, are left out."""
+    if request.url_rule is None:
+        first = FIRST_SEGMENT.match(request.path)
+        return f"{first.group()}…" if first else "…"
+    path = request.url_rule.rule
+    for name, value in (request.view_args or {}).items():
+        if isinstance(value, int):
+            path = re.sub(rf"<(?:[^<>:]*:)?{re.escape(name)}>", str(value), path)
+    return path
+
+
+def _about(response: Response, seconds: float) -> dict[str, Any]:
+    return logs.ids(
+        route=request.url_rule.rule if request.url_rule else NO_ROUTE,
+        status=response.status_code,
+        duration_ms=round(seconds * 1_000, 1),
+        bytes=response.calculate_content_length(),
+        client=request.remote_addr,
+        actor=audit.present_actor() if "actor" in g else None,
+    )
