@@ -10,12 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from redis import Redis, RedisError
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_user
 from tests.support.receivers import Receiver, receiving
@@ -139,10 +141,23 @@ def web() -> bool:
     return True
 
 
+class Client(FlaskClient):
+    """A client whose requests know nothing of each other, as in a server.
+
+    Flask takes the application context of the ``app`` fixture for all of them, and what they keep in ``g`` with it.
+    """
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        for name in list(g):
+            g.pop(name)
+        return super().open(*args, **options)
+
+
 @pytest.fixture
 def app(settings: dict[str, object], web: bool) -> Iterator[Flask]:
     """The app on an empty database and a flushed Redis, inside its app context."""
     app = create_app(settings, web=web)
+    app.test_client_class = Client
     redis: Redis = app.extensions["redis"]
     redis.flushall()
     with app.app_context():

@@ -1,23 +1,24 @@
-"""``flask secrets``: re-encrypts the signing secrets after a change of key."""
+"""``flask secrets``: re-encrypts the stored secrets after a change of key."""
 
 import click
 from flask import current_app
 
+from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.models import User, Webhook, secret_box
 
 BATCH_WEBHOOKS = 200
 
 
 @click.group(cls=Group)
 def secrets() -> None:
-    """Manage the encryption of the stored signing secrets."""
+    """Manage the encryption of the stored secrets."""
 
 
 @secrets.command("rotate-key")
 def rotate_key() -> None:
-    """Encrypt all signing secrets with the first of ENCRYPTION_KEYS. The secrets themselves don't change.
+    """Encrypt all signing and authenticator secrets with the first of ENCRYPTION_KEYS. The secrets don't change.
 
     To change the key:
 
@@ -43,7 +44,25 @@ def rotate_key() -> None:
             last_id = batch[-1].id if batch else last_id
         if not batch:
             break
+    with writing():
+        rotated += _rotate_authenticators()
+        audit.record("secrets.rotated", "secrets", None, after={"secrets": rotated})
     click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
+
+
+def _rotate_authenticators() -> int:
+    """Encrypt the secrets of authenticator apps with the newest key. Return how many there are."""
+    query = db.select(User).where(User.totp_secret_encrypted.is_not(None)).order_by(User.id)
+    users = list(db.session.scalars(query.with_for_update()))
+    for user in users:
+        try:
+            user.totp_secret_encrypted = secret_box.rotate(user.totp_secret_encrypted or "")
+        except secret_box.InvalidToken:
+            raise click.ClickException(
+                f"None of ENCRYPTION_KEYS can decrypt the authenticator secret of {user.email}. "
+                f"Add the key that encrypted it, or remove it: {command(f'users reset-2fa {user.email}')}"
+            ) from None
+    return len(users)
 
 
 def _rotate_batch(last_id: int) -> list[Webhook]:

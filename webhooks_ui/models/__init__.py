@@ -7,13 +7,18 @@ from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActio
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
+from webhooks_ui.models.passkey import Passkey
+from webhooks_ui.models.recovery_code import RecoveryCode
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.types import utcnow
-from webhooks_ui.models.user import User
+from webhooks_ui.models.user import IS_MEMBER, Role, User, UserStatus
+from webhooks_ui.models.user_session import SignInMethod, UserSession
 from webhooks_ui.models.webhook import Environment, Subscription, Webhook, WebhookFormat, WebhookStatus
 
 __all__ = [
+    "IS_MEMBER",
     "RETRYING",
     "ApiKey",
     "Attempt",
@@ -27,10 +32,18 @@ __all__ = [
     "Environment",
     "Event",
     "FormToken",
+    "OneTimeToken",
+    "Passkey",
+    "RecoveryCode",
+    "Role",
     "Setting",
+    "SignInMethod",
     "Stats",
     "Subscription",
+    "TokenPurpose",
     "User",
+    "UserSession",
+    "UserStatus",
     "Webhook",
     "WebhookFormat",
     "WebhookStatus",

@@ -33,6 +33,7 @@ LAYERS = (  # a later one wins over an earlier one
     "audit_log",
     "settings",
     "session",
+    "account",
     "utilities",
 )
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -83,6 +84,7 @@ def _htmx() -> bytes:
 SOURCES: dict[str, Callable[[], bytes]] = {
     "app.css": _style_sheet,
     "app.js": lambda: (FOLDER / "js" / "app.js").read_bytes(),
+    "passkeys.js": lambda: (FOLDER / "js" / "passkeys.js").read_bytes(),
     "htmx.js": _htmx,
     "icons.svg": lambda: (FOLDER / "icons.svg").read_bytes(),
     "favicon.svg": lambda: (FOLDER / "favicon.svg").read_bytes(),

@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, Webhook
+from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
 
 OBJECTS = {
@@ -19,6 +19,7 @@ OBJECTS = {
     "api_key": "API key",
     "settings": "Settings",
     "user": "User",
+    "secrets": "Secrets",
 }
 ACTIONS = {
     "webhook.created": "Created",
@@ -32,6 +33,8 @@ ACTIONS = {
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
     "delivery.retried": "Retried",
+    "delivery.exported": "Exported",
+    "delivery.purged": "Purged",
     "bulk_action.retry": "Bulk retry started",
     "bulk_action.cancel": "Bulk cancellation started",
     "bulk_action.send_missed": "Sending missed events started",
@@ -41,20 +44,53 @@ ACTIONS = {
     "api_key.revoked": "Revoked",
     "settings.updated": "Saved",
     "user.created": "Created",
+    "user.invited": "Invited",
+    "user.joined": "Joined",
+    "user.renamed": "Renamed",
+    "user.role_changed": "Role changed",
+    "user.deactivated": "Deactivated",
+    "user.activated": "Activated",
+    "user.signed_in": "Signed in",
+    "user.sign_in_failed": "Failed to sign in",
+    "user.signed_out": "Signed out",
+    "user.session_ended": "Session ended",
+    "user.sessions_ended": "Sessions ended",
+    "user.password_changed": "Password changed",
+    "user.password_removed": "Password removed",
+    "user.password_reset": "Password reset",
+    "user.password_link_sent": "Link for a new password mailed",
+    "user.authenticator_enabled": "Authenticator app set up",
+    "user.authenticator_removed": "Authenticator app removed",
+    "user.passkey_added": "Passkey added",
+    "user.passkey_removed": "Passkey removed",
+    "user.recovery_codes_made": "Recovery codes made",
+    "user.recovery_code_used": "Recovery code used",
+    "user.second_factor_reset": "Second factor reset",
+    "user.sso_linked": "Linked to single sign-on",
+    "user.sso_unlinked": "Unlinked from single sign-on",
+    "secrets.rotated": "Encrypted with a new key",
 }
-LABELS = {"url": "URL", "event_types": "Events", "type": "Event type", "in_order": "Keep the order"}
+LABELS = {
+    "url": "URL",
+    "event_types": "Events",
+    "type": "Event type",
+    "in_order": "Keep the order",
+    "second_factor_roles": "Roles that need a second factor",
+}
 UNSET = {"retry_schedule": "same as in Settings", "rate_limit": "none"}  # what an empty field means
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
     "bulk_action": lambda id: url_for("bulk_actions.show", action_id=id),
     "api_key": lambda id: url_for("api_keys.index", _anchor=f"api-key-{id}"),
+    "user": lambda id: url_for("team.show", user_id=id),
 }
 ROWS = {
     "webhook": select(Webhook.id).where(IS_LIVE),
     "delivery": select(Delivery.id),
     "bulk_action": select(BulkAction.id),
     "api_key": select(ApiKey.id),
+    "user": select(User.id),
 }
 
 
