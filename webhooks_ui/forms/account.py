@@ -69,7 +69,8 @@ class NewPasswordForm(Form):
     )
     password = PasswordField("New password", [InputRequired("Enter a password.")])
     repeated = PasswordField(
-        "Repeat the new password", [EqualTo("password", "This is not the same password. Enter both again.")]
+        "Repeat the new password",
+        [InputRequired("Enter the password again."), EqualTo("password", "This is not the same password.")],
     )
 
     def __init__(self, *args: Any, about: Iterable[str] = (), asks_present: bool = False, **options: Any) -> None:

@@ -14,7 +14,7 @@ WHAT_ROLES_MAY = {
     Role.SUPER_ADMIN: "Everything, also settings and the team",
     Role.ADMIN: "Webhooks, deliveries, secrets, API keys and the audit log",
     Role.OPERATOR: "See the list of webhooks, and switch them on and off",
-    Role.VIEWER: "Nothing but the own account",
+    Role.VIEWER: "Nothing but their own account",
 }
 _ROLES = [SelectChoice(role, role.replace("_", " ").capitalize()) for role in Role]
 

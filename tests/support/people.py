@@ -1,0 +1,62 @@
+"""People with a second factor, and what their apps show."""
+
+from datetime import datetime
+
+import pyotp
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import AuditEntry, User, UserSession, utcnow
+from webhooks_ui.people import recovery_codes, totp
+
+PASSWORD = "correct horse battery"
+
+
+def with_app(user: User) -> User:
+    """Set up an authenticator app for ``user``."""
+    totp.set_up(user)
+    user.totp_enabled_at = utcnow()
+    db.session.commit()
+    return user
+
+
+def code_of(user: User, at: datetime | None = None) -> str:
+    """Return what the app of ``user`` shows, now or at another time."""
+    return pyotp.TOTP(totp.secret_of(user)).at(at or utcnow())
+
+
+def make_codes(user: User) -> list[str]:
+    """Give ``user`` recovery codes."""
+    with writing():
+        return recovery_codes.replace(db.session.get_one(User, user.id))
+
+
+def sign_in(client: FlaskClient, email: str = "admin@example.com", password: str = PASSWORD) -> TestResponse:
+    return client.post("/login", data={"email": email, "password": password})
+
+
+def again(user: User) -> User:
+    """Read ``user`` again, in a new transaction."""
+    db.session.rollback()
+    return db.session.get_one(User, user.id, populate_existing=True)
+
+
+def session_count(user: User) -> int:
+    db.session.rollback()
+    return int(db.session.scalar(db.select(db.func.count()).where(UserSession.user_id == user.id)) or 0)
+
+
+def actions(object_type: str = "user") -> list[str]:
+    """Return the actions in the audit log, oldest first."""
+    db.session.rollback()
+    query = db.select(AuditEntry.action).where(AuditEntry.object_type == object_type).order_by(AuditEntry.id)
+    return list(db.session.scalars(query))
+
+
+def last_entry(action: str) -> AuditEntry:
+    """Return the newest entry for ``action``."""
+    db.session.rollback()
+    query = db.select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id.desc()).limit(1)
+    entry: AuditEntry = db.session.scalars(query).one()
+    return entry
