@@ -7,8 +7,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import AuditEntry, User, UserSession, utcnow
-from webhooks_ui.people import recovery_codes, totp
+from webhooks_ui.models import AuditEntry, SignInMethod, User, UserSession, utcnow
+from webhooks_ui.people import recovery_codes, sessions, totp
+from webhooks_ui.web.access import TOKEN
 
 PASSWORD = "correct horse battery"
 
@@ -30,6 +31,15 @@ def make_codes(user: User) -> list[str]:
     """Give ``user`` recovery codes."""
     with writing():
         return recovery_codes.replace(db.session.get_one(User, user.id))
+
+
+def start_session(client: FlaskClient, user: User) -> None:
+    """Sign ``client`` in as ``user``, without the form."""
+    with writing():
+        user = db.session.get_one(User, user.id)
+        token = sessions.start(user, SignInMethod.PASSWORD, two_factors=False, address="127.0.0.1", user_agent="Test")
+    with client.session_transaction() as cookie:
+        cookie[TOKEN] = token
 
 
 def sign_in(client: FlaskClient, email: str = "admin@example.com", password: str = PASSWORD) -> TestResponse:

@@ -1,10 +1,11 @@
 """Judges new passwords: 12 characters or more, and none that is easy to guess.
 
 The estimate is zxcvbn's, which knows common passwords, names, dates and patterns of the keyboard. Length and estimate
-follow NIST SP 800-63B, 5.1.1.2: no rules about kinds of characters.
+follow NIST SP 800-63B, 5.1.1.2: no rules about kinds of characters. Words about the person and the product count for
+nothing.
 """
 
-import threading
+import re
 from collections.abc import Iterable
 
 PASSWORD_MIN_CHARACTERS = 12
@@ -12,8 +13,6 @@ PASSWORD_MAX_CHARACTERS = 1_000
 JUDGED_CHARACTERS = 32  # zxcvbn takes seconds for longer texts that are made for it
 LEAST_SCORE = 3  # of 0 to 4: "safely unguessable", at least 10^8 guesses
 OF_THE_PRODUCT = ("keymanager", "webhooks", "webhook", "license", "portal")
-
-_judging = threading.Lock()  # zxcvbn keeps the words of a call in a variable of its module
 
 
 def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
@@ -29,8 +28,7 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
         )
     from zxcvbn import zxcvbn  # imported only if needed, because its word lists take memory
 
-    with _judging:
-        judged = zxcvbn(password[:JUDGED_CHARACTERS], user_inputs=[*OF_THE_PRODUCT, *_words(about)])
+    judged = zxcvbn(_without(_words([*OF_THE_PRODUCT, *about]), password)[:JUDGED_CHARACTERS])
     if judged["score"] >= LEAST_SCORE:
         return None
     warning = str(judged["feedback"]["warning"]).rstrip(".")
@@ -38,8 +36,14 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
     return f"{reason} Take several words that don't belong together, or let a password manager make one."
 
 
-def _words(about: Iterable[str]) -> set[str]:
-    """Return each text, and the words that it is made of."""
-    texts = {text.lower() for text in about if text}
-    apart = {word for text in texts for word in "".join(c if c.isalnum() else " " for c in text).split()}
-    return texts | {word for word in apart if len(word) > 2}
+def _words(texts: Iterable[str]) -> set[str]:
+    """Return the words that ``texts`` are made of, but short ones."""
+    apart = "".join(character if character.isalnum() else " " for text in texts for character in f"{text.lower()} ")
+    return {word for word in apart.split() if len(word) > 2}
+
+
+def _without(words: set[str], password: str) -> str:
+    """Return ``password`` without ``words``, whatever their case. The longest goes first."""
+    for word in sorted(words, key=len, reverse=True):
+        password = re.sub(re.escape(word), "", password, flags=re.IGNORECASE)
+    return password

@@ -55,7 +55,8 @@ def second_factor_of(claims: Mapping[str, Any]) -> Factor | None:
 
 
 def _verified_email(provider: OidcProvider, claims: Mapping[str, Any]) -> str:
-    email = accounts.normal_email(str(claims.get("email") or ""))
+    given = claims.get("email")
+    email = accounts.normal_email(given if isinstance(given, str) else "")
     if not accounts.is_email(email):
         raise Refused("The provider didn't tell your email address. Ask its administrators to send it.")
     if claims.get("email_verified") is not True:

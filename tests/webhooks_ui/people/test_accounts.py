@@ -1,7 +1,7 @@
 """What may be done to a user, on both databases."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import time_machine
@@ -21,11 +21,16 @@ def start_session(user: User) -> str:
         return sessions.start(user, SignInMethod.PASSWORD, two_factors=False, address="192.0.2.1", user_agent="Test")
 
 
+def locked(user_id: int) -> User:
+    user = accounts.lock_among_super_admins(user_id)
+    assert user
+    return user
+
+
 def do(change: str, user: User, *arguments: object) -> object:
     """Do ``accounts.<change>`` to ``user``, as pages and commands do."""
     with writing():
-        locked = accounts.lock_among_super_admins(user.id)
-        return getattr(accounts, change)(locked, *arguments)
+        return getattr(accounts, change)(locked(user.id), *arguments)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +51,7 @@ def test_a_password_that_somebody_changes_keeps_the_session_of_the_change(app: F
     user = make_user()
     own, other = start_session(user), start_session(user)
     with writing():
-        locked = accounts.lock(user.id)
-        assert locked
-        accounts.set_password(locked, "a new password 9", keep=own)
+        accounts.set_password(locked(user.id), "a new password 9", keep=own)
     assert sessions.find(own) is not None
     assert sessions.find(other) is None
 
@@ -76,7 +79,8 @@ def test_the_last_super_admin_stays(app: Flask, change: str, arguments: tuple[st
 def test_two_super_admins_can_not_demote_each_other_at_the_same_time(app: Flask) -> None:
     for _ in range(5):
         one, other = make_user(role="super_admin"), make_user("eva@example.com", "super_admin")
-        ids, results, barrier = (one.id, other.id), [], threading.Barrier(2)
+        ids, barrier = (one.id, other.id), threading.Barrier(2)
+        results: list[str] = []
         db.session.rollback()
 
         def demote(user_id: int, results: list[str] = results, barrier: threading.Barrier = barrier) -> None:
@@ -84,7 +88,7 @@ def test_two_super_admins_can_not_demote_each_other_at_the_same_time(app: Flask)
                 barrier.wait()
                 try:
                     with writing():
-                        accounts.set_role(accounts.lock_among_super_admins(user_id) or pytest.fail(), "admin")
+                        accounts.set_role(locked(user_id), "admin")
                     results.append("demoted")
                 except Refused:
                     results.append("refused")
@@ -178,9 +182,9 @@ def test_inviting_again_ends_the_older_invitation_and_may_change_the_role(app: F
     assert tokens.find(TokenPurpose.INVITATION, new) is not None
 
 
-@pytest.mark.parametrize("fields", [{}, {"deactivated_at": utcnow()}])
-def test_who_has_an_account_can_not_be_invited(app: Flask, fields: dict[str, object]) -> None:
-    make_user("eva@example.com", **fields)
+@pytest.mark.parametrize("deactivated_at", [None, utcnow()])
+def test_who_has_an_account_can_not_be_invited(app: Flask, deactivated_at: datetime | None) -> None:
+    make_user("eva@example.com", deactivated_at=deactivated_at)
     with pytest.raises(Refused, match="exists already"), writing():
         accounts.invite("eva@example.com", "admin")
 

@@ -1,6 +1,5 @@
 """Which new passwords are good."""
 
-import threading
 import time
 
 import pytest
@@ -31,7 +30,7 @@ def test_common_passwords_and_patterns_are_refused_with_a_way_out(password: str)
     assert "Take several words" in (problem_of(password) or "")
 
 
-@pytest.mark.parametrize("password", ["eva.muster2026", "EvaMuster2026!", "webhooks2026", "KeyManager2026!"])
+@pytest.mark.parametrize("password", ["eva.muster2026", "EvaMuster2026!", "webhooks2026", "KeyManager2026!", "Muster1985-05-12Eva"])
 def test_what_is_easy_to_guess_for_this_person_or_product_is_refused(password: str) -> None:
     assert "easy to guess" in (problem_of(password, ["eva.muster@example.com", "Eva Muster"]) or "")
 
@@ -45,19 +44,3 @@ def test_a_password_made_to_take_long_is_judged_in_little_time() -> None:
     begun = time.monotonic()
     problem_of("4@8({[<369&#!1|0$5+7%2" * 45)
     assert time.monotonic() - begun < 5
-
-
-def test_threads_that_judge_at_once_do_not_mix_up_their_words() -> None:
-    wrong: list[str] = []
-
-    def judge(number: int) -> None:
-        for _ in range(20):
-            if problem_of("zanzibar-quokka", ["zanzibar", "quokka"] if number % 2 else []) is None == bool(number % 2):
-                wrong.append("mixed up")
-
-    threads = [threading.Thread(target=judge, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []

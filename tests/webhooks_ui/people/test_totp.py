@@ -76,7 +76,12 @@ def test_the_qr_code_is_an_svg_that_the_policy_of_the_pages_allows(app: Flask) -
 
 def test_the_qr_code_names_the_product_and_the_person(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr("segno.make", lambda uri, **_: made.append(uri) or _Nothing())
+
+    def make(uri: str, **_: object) -> _Nothing:
+        made.append(uri)
+        return _Nothing()
+
+    monkeypatch.setattr("segno.make", make)
     user = with_app(make_user())
     totp.qr_code(user)
     assert unquote(made[0]) == (

@@ -20,6 +20,7 @@ OBJECTS = {
     "settings": "Settings",
     "user": "User",
     "secrets": "Secrets",
+    "team": "Team",
 }
 ACTIONS = {
     "webhook.created": "Created",
@@ -69,6 +70,7 @@ ACTIONS = {
     "user.sso_linked": "Linked to single sign-on",
     "user.sso_unlinked": "Unlinked from single sign-on",
     "secrets.rotated": "Encrypted with a new key",
+    "team.updated": "Rules saved",
 }
 LABELS = {
     "url": "URL",
@@ -85,6 +87,7 @@ PAGES = {
     "api_key": lambda id: url_for("api_keys.index", _anchor=f"api-key-{id}"),
     "user": lambda id: url_for("team.show", user_id=id),
 }
+WITHOUT_NUMBER = {"settings": "settings.edit", "team": "team.index"}
 ROWS = {
     "webhook": select(Webhook.id).where(IS_LIVE),
     "delivery": select(Delivery.id),
@@ -132,7 +135,9 @@ def links(entries: Iterable[AuditEntry]) -> dict[int, str]:
     entries = list(entries)
     there = {type: _there(type, entries) for type in ROWS}
     found = {entry.id: PAGES[entry.object_type](entry.object_id) for entry in entries if _is_there(entry, there)}
-    return found | {entry.id: url_for("settings.edit") for entry in entries if entry.object_type == "settings"}
+    return found | {
+        entry.id: url_for(WITHOUT_NUMBER[entry.object_type]) for entry in entries if entry.object_type in WITHOUT_NUMBER
+    }
 
 
 def _there(type: str, entries: list[AuditEntry]) -> set[int]:

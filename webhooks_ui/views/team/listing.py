@@ -39,6 +39,6 @@ def update_rules() -> BaseResponse:
     with writing():
         before = {RULE: get_settings()[RULE]}
         set_settings({RULE: form.values})
-        audit.record("settings.updated", "settings", None, "Team", before=before, after={RULE: form.values})
+        audit.record("team.updated", "team", None, before=before, after={RULE: form.values})
     flash("The rules were saved.")
     return go(url_for(".index"))
