@@ -42,6 +42,18 @@ def start_session(client: FlaskClient, user: User) -> None:
         cookie[TOKEN] = token
 
 
+def copy_of(client: FlaskClient) -> FlaskClient:
+    """Return a client with a copy of the cookie, as somebody has who stole it."""
+    copy, cookie = client.application.test_client(), client.get_cookie("session")
+    assert cookie
+    copy.set_cookie("session", cookie.value)
+    return copy
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/account").status_code == 200
+
+
 def sign_in(client: FlaskClient, email: str = "admin@example.com", password: str = PASSWORD) -> TestResponse:
     return client.post("/login", data={"email": email, "password": password})
 

@@ -30,7 +30,9 @@ def test_common_passwords_and_patterns_are_refused_with_a_way_out(password: str)
     assert "Take several words" in (problem_of(password) or "")
 
 
-@pytest.mark.parametrize("password", ["eva.muster2026", "EvaMuster2026!", "webhooks2026", "KeyManager2026!", "Muster1985-05-12Eva"])
+@pytest.mark.parametrize(
+    "password", ["eva.muster2026", "EvaMuster2026!", "webhooks2026", "KeyManager2026!", "Muster1985-05-12Eva"]
+)
 def test_what_is_easy_to_guess_for_this_person_or_product_is_refused(password: str) -> None:
     assert "easy to guess" in (problem_of(password, ["eva.muster@example.com", "Eva Muster"]) or "")
 
