@@ -116,6 +116,25 @@ def reset_2fa(email: str) -> None:
     click.echo(f"The second factor of {_checked_email(email)} was removed.")
 
 
+@users.command("end-sessions")
+@click.argument("email")
+def end_sessions(email: str) -> None:
+    """End all sessions of the user EMAIL, who may sign in again."""
+    _change(email, accounts.end_sessions)
+    click.echo(f"All sessions of {_checked_email(email)} were ended.")
+
+
+@users.command()
+@click.argument("email")
+def unlink(email: str) -> None:
+    """Forget the account of the user EMAIL at the provider of single sign-on. All sessions of the user end.
+
+    The next sign-in there links the account again, by its address.
+    """
+    _change(email, accounts.unlink)
+    click.echo(f"{_checked_email(email)} is no longer linked to single sign-on.")
+
+
 def _set_password(user: User, password: str) -> None:
     accounts.set_password(user, password)
     accounts.join(user)  # somebody who was invited may now sign in, too

@@ -7,11 +7,13 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 
-from tests.support.factories import make_webhook, older_secret
+from tests.support.factories import make_user, make_webhook, older_secret
+from tests.support.people import again, last_entry, with_app
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.people import totp
 
 
 def webhooks() -> Sequence[Webhook]:
@@ -29,8 +31,12 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(
     db.session.commit()
     new = Fernet.generate_key().decode()
     app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
-    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 6 secrets.\n"
+    user = with_app(make_user())
+    seed = totp.secret_of(user)
+    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 7 secrets.\n"
     app.config["ENCRYPTION_KEYS"] = [new]
+    assert totp.secret_of(again(user)) == seed
+    assert last_entry("secrets.rotated").after == {"secrets": 7}
     assert [webhook.secret for webhook in webhooks()] == texts
     assert secret_box.decrypt(webhooks()[0].older_secrets[0]["secret_encrypted"]) == "whsec_before"
 
@@ -43,6 +49,15 @@ def test_a_secret_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask
     assert result.exit_code == 1
     assert f"webhook {webhook.id} (Orders)" in result.output
     assert webhooks()[0].secret_encrypted == encrypted
+
+
+def test_an_authenticator_secret_that_no_key_can_decrypt_is_named_with_the_way_out(run: Run, app: Flask) -> None:
+    with_app(make_user("eva@example.com"))
+    app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    result = run("secrets", "rotate-key")
+    assert result.exit_code == 1
+    assert "the authenticator secret of eva@example.com" in result.output
+    assert "users reset-2fa eva@example.com" in result.output
 
 
 def test_with_one_key_the_command_says_how_to_add_one(run: Run) -> None:

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
 from webhooks_ui.forms.account import CodeForm
+from webhooks_ui.models.secret_box import InvalidToken
 from webhooks_ui.people import accounts, second_factor, totp
 from webhooks_ui.views.account.added import note_added
 from webhooks_ui.web.access import TOKEN
@@ -14,6 +15,7 @@ from webhooks_ui.web.answers import go
 WRONG = "This code is wrong. Enter the one that the app shows now. If that fails, check the clock of your phone."
 PAUSED = "Too many codes were wrong. Try again in 15 minutes."
 REMOVED = "The authenticator app was removed."
+UNREADABLE = "The secret of the app can't be decrypted: its encryption key is gone. Set up the app again."
 
 blueprint = Blueprint("authenticator", __name__, url_prefix="/account/authenticator")
 
@@ -71,5 +73,9 @@ def _page(form: CodeForm, status: int = 200) -> BaseResponse:
     """Show the QR code, or go back to the account if no app is being set up."""
     if current_user.has_totp or current_user.totp_secret_encrypted is None:
         return go(url_for("account.index"))
-    context = {"form": form, "qr_code": totp.qr_code(current_user), "secret": totp.secret_of(current_user)}
+    try:
+        context = {"form": form, "qr_code": totp.qr_code(current_user), "secret": totp.secret_of(current_user)}
+    except InvalidToken:
+        flash(UNREADABLE, "error")
+        return go(url_for("account.index"))
     return make_response(render_template("account/authenticator.html", **context), status)

@@ -19,7 +19,8 @@ PAGE = "/account/passkeys"
 
 @pytest.fixture
 def user(admin: FlaskClient) -> User:
-    return db.session.scalars(db.select(User)).one()
+    user: User = db.session.scalars(db.select(User)).one()
+    return user
 
 
 def create(client: FlaskClient, passkey: SoftwarePasskey, name: str = "Phone") -> TestResponse:

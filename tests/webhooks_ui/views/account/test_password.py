@@ -16,7 +16,8 @@ FORM = {"present": PASSWORD, "password": NEW, "repeated": NEW}
 
 @pytest.fixture
 def user(admin: FlaskClient) -> User:
-    return db.session.scalars(db.select(User)).one()
+    user: User = db.session.scalars(db.select(User)).one()
+    return user
 
 
 def test_a_new_password_keeps_this_session_and_ends_the_others(app: Flask, admin: FlaskClient, user: User) -> None:
