@@ -84,4 +84,5 @@ def _send(email: str, subject: str, text: str) -> None:
     try:
         send_mail(server, current_app.config["MAIL_FROM"], [email], subject, text)
     except (OSError, Unanswered) as error:
-        raise NotSent(" ".join(str(error).split()) or type(error).__name__) from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise NotSent(" ".join(reason.split()) or type(error).__name__) from error

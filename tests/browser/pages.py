@@ -129,7 +129,7 @@ def show_password(page: Page) -> None:
 def sign_in_as_eva(page: Page) -> None:
     show_password(page)
     page.locator("#code").fill(EVAS_CODE)
-    press(f"form[action*='{SECOND_STEP}'] button", "#sidebar")(page)
+    press(f"form[action*='{SECOND_STEP}'] button", ".user-button")(page)
     page.goto("/account")
 
 
