@@ -68,4 +68,4 @@ def _callback_url() -> str:
 
 def _failed(error: oidc.Failed) -> Response:
     logger.warning("Single sign-on failed: %s Cause: %s", error, " ".join(str(error.__cause__).split()))
-    return page(LoginForm(formdata=None), 502, str(error))
+    return page(LoginForm(formdata=None), error.status, str(error))

@@ -22,18 +22,29 @@ UNFINISHED_MAX = 3
 class Failed(Exception):
     """Signing in at the provider failed. The message is for people, and the cause for the log."""
 
+    status = 400  # of the answer
+
+
+class Unusable(Failed):
+    """The provider can't be reached, or its answer makes no sense."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The provider can't be used right now. Try again in a minute, or use another way to sign in.")
+
 
 def redirect_to(provider: OidcProvider, callback: str, **parameters: str) -> Response:
     """Send the browser to the provider, which sends it back to ``callback``.
 
     Raises:
-        Failed: The provider can't be reached, or its answer makes no sense.
+        Unusable: The provider can't be reached, or its answer makes no sense.
     """
     try:
         _forget_old_states()
         answer: Response = _client(provider).authorize_redirect(callback, **parameters)
     except (requests.RequestException, OAuthError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise _unusable() from error
+        raise Unusable from error
     return answer
 
 
@@ -41,7 +52,8 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
     """Return what the provider says of the person, from the checked ID token and the userinfo endpoint.
 
     Raises:
-        Failed: The person gave up, or the provider's answer is wrong.
+        Failed: The person gave up, or the answer is none to this browser's question.
+        Unusable: The provider can't be reached, or its answer makes no sense.
     """
     client = _client(provider)
     try:
@@ -62,7 +74,7 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
             raise Failed("The provider didn't sign you in: access was denied.") from error
         raise Failed("The provider didn't sign you in. Try again, or ask its administrators.") from error
     except (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise _unusable() from error
+        raise Unusable from error
     return claims
 
 
@@ -71,10 +83,6 @@ def _forget_old_states() -> None:
     states = [key for key in session if key.startswith(f"_state_{NAME}_")]
     for key in sorted(states, key=lambda key: float(session[key].get("exp", 0)))[: -UNFINISHED_MAX + 1]:
         session.pop(key)
-
-
-def _unusable() -> Failed:
-    return Failed("The provider can't be used right now. Try again in a minute, or use another way to sign in.")
 
 
 def _client(provider: OidcProvider) -> Any:

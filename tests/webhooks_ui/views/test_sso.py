@@ -113,7 +113,7 @@ def test_who_may_not_come_in_is_told_why(
 
 def test_who_gives_up_at_the_provider_comes_back_to_the_sign_in_page(client: FlaskClient, provider: Provider) -> None:
     answer = client.get(provider.way_back(client, {"action": "deny"}))
-    assert answer.status_code == 502
+    assert answer.status_code == 400
     assert "access was denied" in answer.text
     assert 'href="/login/sso"' in answer.text
 
@@ -124,18 +124,18 @@ def test_an_answer_works_once_and_only_in_the_browser_that_asked(
     user = make_user("eva@example.com")
     back = provider.way_back(client, {"sub": "eva"})
     victim = app.test_client()
-    assert victim.get(back).status_code == 502
+    assert victim.get(back).status_code == 400
     assert not is_signed_in(victim)
     thief = copy_of(client)
     assert client.get(back).status_code in (302, 303)
-    assert thief.get(back).status_code == 502
+    assert thief.get(back).status_code == 400
     assert session_count(user) == 1
 
 
 @pytest.mark.parametrize("query", ["", "?code=x", "?state=x&code=x", "?error=x", "?error=server_error&state=%00"])
 def test_an_answer_that_nobody_asked_for_is_refused(client: FlaskClient, provider: Provider, query: str) -> None:
     answer = client.get(f"{CALLBACK}{query}")
-    assert answer.status_code == 502
+    assert answer.status_code == 400
     assert "start again" in answer.text or "The provider" in answer.text
 
 
@@ -145,7 +145,7 @@ def test_a_provider_that_can_not_be_used_is_told_and_logged(
 ) -> None:
     app.config["OIDC"] = Provider(issuer.format(issuer=provider.issuer)).settings()
     answer = client.get("/login/sso")
-    assert answer.status_code == 502
+    assert answer.status_code == 503
     assert "The provider can&#39;t be used right now" in answer.text
     assert 'name="password"' in answer.text
     assert "Single sign-on failed" in caplog.text
@@ -158,7 +158,7 @@ def test_a_provider_that_calls_itself_otherwise_is_refused(app: Flask, client: F
     # The discovered issuer follows the name in the request, so the mock can't lie. This changes what was asked for.
     app.extensions["oidc_clients"][provider.settings()] = app.extensions["oidc_clients"][app.config["OIDC"]]
     app.config["OIDC"] = provider.settings()
-    assert client.get(back).status_code == 502
+    assert client.get(back).status_code == 503
     assert not is_signed_in(client)
 
 

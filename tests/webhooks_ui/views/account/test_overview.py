@@ -97,6 +97,7 @@ def test_a_session_from_before_the_second_factor_is_not_enough(client: FlaskClie
     start_session(client, user)
     assert again(user).has_second_factor
     assert client.get("/admin/webhooks").headers["Location"] == "/account"
+    assert '<a href="/login?again=1">Sign in again</a> with yours' in client.get("/account").text
 
 
 @pytest.mark.parametrize(
