@@ -28,7 +28,9 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
         )
     from zxcvbn import zxcvbn  # imported only if needed, because its word lists take memory
 
-    judged = zxcvbn(_without(_words([*OF_THE_PRODUCT, *about]), password)[:JUDGED_CHARACTERS])
+    # Both count, because the rest of a common word can look random.
+    texts = (password, _without(_words([*OF_THE_PRODUCT, *about]), password))
+    judged = min((zxcvbn(text[:JUDGED_CHARACTERS]) for text in texts), key=lambda judged: int(judged["score"]))
     if judged["score"] >= LEAST_SCORE:
         return None
     warning = str(judged["feedback"]["warning"]).rstrip(".")
