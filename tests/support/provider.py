@@ -1,7 +1,8 @@
 """A real provider of single sign-on on loopback (oidc-provider-mock), and the way of a browser through it."""
 
 import contextlib
-import warnings
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config import OidcProvider
+from tests.support.rig import free_port
+from tests.support.waiting import wait_for
 
 CLIENT_ID, CLIENT_SECRET = "portal", "the secret of the portal"
 
@@ -28,6 +31,11 @@ class Provider:
     def settings(self, **fields: Any) -> OidcProvider:
         """Return the settings that config.py would read for this provider."""
         return OidcProvider(self.issuer, CLIENT_ID, CLIENT_SECRET, **fields)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(self.issuer, timeout=10).ok
+        return False
 
     def describe(self, subject: str, **claims: Any) -> None:
         """Say what the provider knows of a person."""
@@ -47,10 +55,14 @@ class Provider:
 
 @contextlib.contextmanager
 def providing() -> Iterator[Provider]:
-    """Run a provider."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the provider imports a module that Authlib calls deprecated
-        from oidc_provider_mock import run_server_in_thread
-
-        with run_server_in_thread() as server:
-            yield Provider(f"http://localhost:{server.server_port}")
+    """Run a provider, in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "oidc_provider_mock", "--host", "localhost", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        provider = Provider(f"http://localhost:{port}")
+        wait_for(provider.answers, what="the provider answers")
+        yield provider
+    finally:
+        process.kill()
+        process.wait()

@@ -92,7 +92,7 @@ def test_each_address_answers_403_to_who_is_below_its_role_and_to_nobody_else(
             answer, checked = client.open(path[1], method=method, buffered=True), checked + 1
             is_allowed = RANK[role] >= RANK[least_role(rule.endpoint)]
             assert (answer.status_code == 403) != is_allowed, (rule, method, answer.status_code)
-    assert checked > 80
+    assert checked > 70
 
 
 def test_each_name_in_the_tables_is_an_endpoint_or_a_blueprint(app: Flask) -> None:
