@@ -29,8 +29,8 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
     from zxcvbn import zxcvbn  # imported only if needed, because its word lists take memory
 
     # Both count, because the rest of a common word can look random.
-    texts = (password, _without(_words([*OF_THE_PRODUCT, *about]), password))
-    judged = min((zxcvbn(text[:JUDGED_CHARACTERS]) for text in texts), key=lambda judged: int(judged["score"]))
+    texts = {text[:JUDGED_CHARACTERS] for text in (password, _without(_words([*OF_THE_PRODUCT, *about]), password))}
+    judged = min((zxcvbn(text) for text in sorted(texts)), key=lambda judged: int(judged["score"]))
     if judged["score"] >= LEAST_SCORE:
         return None
     warning = str(judged["feedback"]["warning"]).rstrip(".")

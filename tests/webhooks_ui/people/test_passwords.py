@@ -43,6 +43,6 @@ def test_the_words_of_one_person_do_not_count_for_the_next() -> None:
 
 
 def test_a_password_made_to_take_long_is_judged_in_little_time() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     problem_of("4@8({[<369&#!1|0$5+7%2" * 45)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 3
