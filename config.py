@@ -21,6 +21,7 @@ OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("json", "text")
+ROLES = ("super_admin", "admin", "operator", "viewer")  # highest first, as in webhooks_ui/models/user
 MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -40,6 +41,20 @@ class SmtpServer:
     port: int
     user: str = ""  # empty means no login
     password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class OidcProvider:
+    """The provider of single sign-on (OpenID Connect), and who may sign in through it."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str = "single sign-on"
+    allowed_domains: tuple[str, ...] = ()  # of email addresses. Empty: all of people who have an account
+    scopes: str = "openid email profile"
+    role_claim: str = "groups"
+    roles: tuple[tuple[str, str], ...] = ()  # values of the claim with their roles. Empty: roles are given here
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -71,6 +86,8 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "LINKED_PORTAL": _public_url(env.get("PUBLIC_URL")),  # messages in chats link to it, unless nobody said it
         "SMTP": smtp_server(env.get("SMTP_URL")),
         "MAIL_FROM": _mail_from(env),
+        "OIDC": oidc_provider(env),
+        "PASSWORD_SIGN_IN": _password_sign_in(env),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
@@ -85,7 +102,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": production,
-        "PERMANENT_SESSION_LIFETIME": 12 * 3600,
+        "PERMANENT_SESSION_LIFETIME": 7 * 24 * 3600,  # of the cookie. people/sessions ends sessions, also earlier
         "WTF_CSRF_TIME_LIMIT": None,  # the token is valid as long as the session: a form left open still saves
         "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
@@ -167,6 +184,58 @@ def _port(name: str, parts: SplitResult) -> int | None:
     except ValueError:
         raise ConfigError(f"{name} must have a port from 1 to 65535, or no port.") from None
     return parts.port
+
+
+def oidc_provider(env: Mapping[str, str]) -> OidcProvider | None:
+    """Return the provider of single sign-on that the settings ``OIDC_…`` name, or ``None`` without ``OIDC_ISSUER``.
+
+    Raises:
+        ConfigError: A setting is missing or invalid.
+    """
+    if not env.get("OIDC_ISSUER"):
+        return None
+    issuer = _split("OIDC_ISSUER", env["OIDC_ISSUER"])
+    is_local = issuer.hostname in ("localhost", "127.0.0.1", "::1")
+    if not issuer.hostname or (issuer.scheme != "https" and not (issuer.scheme == "http" and is_local)):
+        raise ConfigError("OIDC_ISSUER must start with https://, such as https://login.example.com.")
+    for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+        if not env.get(name):
+            raise ConfigError(f"{name} is not set. OIDC_ISSUER requires it: the provider gives it to you.")
+    domains = tuple(env.get("OIDC_ALLOWED_DOMAINS", "").lower().replace(",", " ").split())
+    if wrong := [domain for domain in domains if not MAIL_ADDRESS.fullmatch(f"a@{domain}")]:
+        raise ConfigError(f"OIDC_ALLOWED_DOMAINS must be domains separated by commas, but {wrong[0]!r} is none.")
+    roles = tuple(_oidc_role(pair) for pair in env.get("OIDC_ROLES", "").split(",") if pair.strip())
+    if roles and not domains:
+        raise ConfigError("OIDC_ROLES lets new people sign in. Set OIDC_ALLOWED_DOMAINS to say whose addresses.")
+    return OidcProvider(
+        env["OIDC_ISSUER"].strip(),
+        env["OIDC_CLIENT_ID"],
+        env["OIDC_CLIENT_SECRET"],
+        env.get("OIDC_NAME") or OidcProvider.name,
+        domains,
+        " ".join(dict.fromkeys(["openid", *(env.get("OIDC_SCOPES") or OidcProvider.scopes).split()])),
+        env.get("OIDC_ROLE_CLAIM") or OidcProvider.role_claim,
+        roles,
+    )
+
+
+def _oidc_role(pair: str) -> tuple[str, str]:
+    value, separator, role = (part.strip() for part in pair.rpartition("="))
+    if not (value and separator) or role not in ROLES:
+        raise ConfigError(
+            f"OIDC_ROLES must be pairs such as portal-admins=admin, separated by commas, but one is {pair.strip()!r}. "
+            f"The roles are {', '.join(ROLES)}."
+        )
+    return value, role
+
+
+def _password_sign_in(env: Mapping[str, str]) -> bool:
+    text = env.get("PASSWORD_SIGN_IN") or "on"
+    if text not in ("on", "off"):
+        raise ConfigError(f"PASSWORD_SIGN_IN must be on or off, not {text!r}.")
+    if text == "off" and not env.get("OIDC_ISSUER"):
+        raise ConfigError("PASSWORD_SIGN_IN=off needs another way to sign in. Set OIDC_ISSUER, or leave it on.")
+    return text == "on"
 
 
 def _mail_from(env: Mapping[str, str]) -> str:

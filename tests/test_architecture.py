@@ -25,7 +25,7 @@ WALLS = (
     ("jobs.transport",),
     ("webhooks_ui.deliveries",),
     ("webhooks_ui.webhooks",),
-    ("webhooks_ui.events", "webhooks_ui.api_keys", "webhooks_ui.parsing"),
+    ("webhooks_ui.events", "webhooks_ui.people", "webhooks_ui.api_keys", "webhooks_ui.parsing"),
     ("webhooks_ui.audit", "webhooks_ui.wake", "webhooks_ui.pulse"),
     ("webhooks_ui.counting",),
     ("webhooks_ui.models",),

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from config import ConfigError, SmtpServer, load, smtp_server
+from config import ROLES, ConfigError, OidcProvider, SmtpServer, load, smtp_server
+from webhooks_ui.models import Role
 
 
 class Load(Protocol):
@@ -187,3 +188,67 @@ def test_a_log_that_does_not_exist_is_refused(settings: Load, name: str, sentenc
     with pytest.raises(ConfigError) as error:
         settings(**{name: "loud"})
     assert str(error.value) == sentence
+
+
+OIDC = {"OIDC_ISSUER": "https://login.example.com/", "OIDC_CLIENT_ID": "portal", "OIDC_CLIENT_SECRET": "hush"}
+
+
+def test_without_an_issuer_there_is_no_single_sign_on(settings: Load) -> None:
+    assert settings()["OIDC"] is None
+    assert settings(OIDC_ISSUER="")["OIDC"] is None
+    assert settings()["PASSWORD_SIGN_IN"] is True
+
+
+def test_single_sign_on_is_read_with_its_defaults(settings: Load) -> None:
+    provider = settings(**OIDC)["OIDC"]
+    assert provider == OidcProvider("https://login.example.com/", "portal", "hush")
+    assert (provider.name, provider.scopes, provider.role_claim) == ("single sign-on", "openid email profile", "groups")
+    assert "hush" not in repr(provider)
+
+
+def test_domains_roles_and_scopes_are_lists(settings: Load) -> None:
+    provider = settings(
+        **OIDC,
+        OIDC_NAME="Example Login",
+        OIDC_ALLOWED_DOMAINS="Example.com, example.org",
+        OIDC_ROLE_CLAIM="roles",
+        OIDC_ROLES=" portal=owners =super_admin, *=viewer,",
+        OIDC_SCOPES="email groups",
+    )["OIDC"]
+    assert provider.name == "Example Login"
+    assert provider.allowed_domains == ("example.com", "example.org")
+    assert (provider.role_claim, provider.roles) == ("roles", (("portal=owners", "super_admin"), ("*", "viewer")))
+    assert provider.scopes == "openid email groups"
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"OIDC_ISSUER": "login.example.com"}, "OIDC_ISSUER must start with https://"),
+        ({"OIDC_ISSUER": "http://login.example.com"}, "OIDC_ISSUER must start with https://"),
+        ({"OIDC_ISSUER": "https://[x"}, "OIDC_ISSUER"),
+        ({"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID is not set"),
+        ({"OIDC_CLIENT_SECRET": ""}, "OIDC_CLIENT_SECRET is not set"),
+        ({"OIDC_ALLOWED_DOMAINS": "exa mple.com, @x"}, "must be domains separated by commas, but '@x' is none"),
+        ({"OIDC_ROLES": "admins=king", "OIDC_ALLOWED_DOMAINS": "a.b"}, "The roles are super_admin, admin, operator"),
+        ({"OIDC_ROLES": "admins", "OIDC_ALLOWED_DOMAINS": "a.b"}, "must be pairs such as portal-admins=admin"),
+        ({"OIDC_ROLES": "=admin", "OIDC_ALLOWED_DOMAINS": "a.b"}, "must be pairs such as portal-admins=admin"),
+        ({"OIDC_ROLES": "admins=admin"}, "Set OIDC_ALLOWED_DOMAINS to say whose addresses."),
+        ({"PASSWORD_SIGN_IN": "no"}, "PASSWORD_SIGN_IN must be on or off, not 'no'."),
+    ],
+)
+def test_a_wrong_setting_of_single_sign_on_is_named(settings: Load, environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        settings(**OIDC | environ)
+    assert sentence in str(error.value)
+    assert "hush" not in str(error.value)
+
+
+def test_passwords_are_switched_off_only_if_there_is_another_way_in(settings: Load) -> None:
+    assert settings(**OIDC, PASSWORD_SIGN_IN="off")["PASSWORD_SIGN_IN"] is False
+    with pytest.raises(ConfigError, match="needs another way to sign in"):
+        settings(PASSWORD_SIGN_IN="off")
+
+
+def test_the_roles_of_the_settings_are_those_of_the_users() -> None:
+    assert tuple(Role) == ROLES

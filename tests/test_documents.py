@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/formats.md",
     "docs/operations.md",
     "docs/options.md",
+    "docs/people.md",
     "docs/security.md",
     "docs/verifying.md",
 )

@@ -7,8 +7,12 @@ from flask import g, has_app_context, has_request_context, request
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
 
-SECRET_FIELDS = frozenset({"secret", "secret_encrypted", "older_secrets", "password_hash", "digest"})
+SECRET_FIELDS = frozenset(
+    {"secret", "secret_encrypted", "older_secrets", "password_hash", "digest", "totp_secret_encrypted"}
+)
 SYSTEM = "system"
+ANONYMOUS = "anonymous"  # somebody who has not signed in
+PROVIDER = "single sign-on"
 
 
 def act_as(actor: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 
 from jobs.chores.notice_mail import COLUMNS, subject, text
 from webhooks_ui.database import db, release, write_transaction
-from webhooks_ui.models import User, Webhook, utcnow
+from webhooks_ui.models import IS_MEMBER, User, Webhook, utcnow
 from webhooks_ui.models.user import RANK, Role
 from webhooks_ui.models.webhook import IS_NOTICED
 from webhooks_ui.webhooks.notices import noticed
@@ -51,9 +51,9 @@ def notify() -> None:
 
 
 def admin_addresses() -> list[str]:
-    """Return the addresses of all users who may see the notices."""
+    """Return the addresses of all users who may sign in and see the notices."""
     roles = [role for role in Role if RANK[role] >= RANK[Role.ADMIN]]
-    return list(db.session.scalars(select(User.email).where(User.role.in_(roles)).order_by(User.id)))
+    return list(db.session.scalars(select(User.email).where(IS_MEMBER, User.role.in_(roles)).order_by(User.id)))
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

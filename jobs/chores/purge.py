@@ -5,14 +5,15 @@ Deliveries are deleted with their attempts, and events once they have no deliver
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime, timedelta
 
 from flask import current_app
 from rq import Queue
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
 
-from webhooks_ui.database import db, release, write_transaction
+from webhooks_ui import audit
+from webhooks_ui.database import db, release, write_transaction, writing
 from webhooks_ui.deliveries.changes import cancel_orphans
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, get_settings, utcnow
 from webhooks_ui.wake import CHORES
@@ -43,22 +44,35 @@ def purge(older_than_days: int | None = None) -> Purged:
     return sum((purged for purged, _ in _batches(cutoff(older_than_days))), Purged(0, 0))
 
 
-def purge_daily(place: Place | None = None) -> None:
+def purge_daily(place: Place | None = None, before: tuple[int, int] = (0, 0)) -> None:
     """Do the daily job: purge for some seconds from ``place`` on, then enqueue another turn if there is more.
 
     A single long run would delay the other chores.
+
+    Args:
+        before: how many deliveries and events the turns before this one deleted.
     """
     if place is None:
         with write_transaction() as connection:
             cancel_orphans(connection)
-    until = time.monotonic() + TURN_SECONDS
-    for _, reached in _batches(cutoff(), place):
+    until, total = time.monotonic() + TURN_SECONDS, Purged(*before)
+    for purged, reached in _batches(cutoff(), place):
+        total += purged
         if reached and time.monotonic() > until:
             redis = current_app.extensions["redis"]
             Queue(CHORES, connection=redis).enqueue(
-                "jobs.chores.purge.purge_daily", reached, result_ttl=0, failure_ttl=3_600
+                "jobs.chores.purge.purge_daily", reached, astuple(total), result_ttl=0, failure_ttl=3_600
             )
             return
+    record_purge(total, get_settings()["retention_days"])
+
+
+def record_purge(purged: Purged, older_than_days: int) -> None:
+    """Write to the audit log what a purge deleted, unless it deleted nothing. The call owns the transaction."""
+    if purged == Purged(0, 0):
+        return
+    with writing():
+        audit.record("delivery.purged", "delivery", None, after=asdict(purged) | {"older_than_days": older_than_days})
 
 
 def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Purged, Place | None]]:

@@ -2,12 +2,26 @@
 
 from datetime import timedelta
 
-from tests.support.factories import make_api_key, make_unreadable_webhook, make_webhook, older_secret
+from tests.support.factories import make_api_key, make_unreadable_webhook, make_user, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
+from tests.support.people import with_app
 from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import BulkAction, Environment, OwnEventType, Stats, Webhook, utcnow
+from webhooks_ui.models import (
+    BulkAction,
+    Environment,
+    OneTimeToken,
+    OwnEventType,
+    Passkey,
+    RecoveryCode,
+    Stats,
+    TokenPurpose,
+    UserSession,
+    Webhook,
+    utcnow,
+)
+from webhooks_ui.models.api_key import digest
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, seal_auth, seal_headers
 
 INVOICE_PAID = {
@@ -17,6 +31,8 @@ INVOICE_PAID = {
     "schema": '{"required": ["number"], "properties": {"number": {"type": "string"}}}',
     "check": "refuse",
 }
+INVITATION, NEW_PASSWORD = "invitation", "new-password"  # the tokens of links
+EVAS_CODE = "abcdefgh23456777"  # a recovery code
 CUSTOMERS = 26  # one more than a page has rows
 
 
@@ -35,6 +51,27 @@ def make_rows() -> None:
         action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
         action.status, action.updated_at = status, utcnow() - timedelta(minutes=5)
         db.session.add(action)
+    db.session.commit()
+    _make_people()
+
+
+def _make_people() -> None:
+    """Make Eva, who has every way to sign in, and people in each other state, with links and a code that are known."""
+    linked = {"oidc_issuer": "https://login.example.com", "oidc_subject": "1"}
+    eva = with_app(make_user("eva@example.com", "super_admin", name="Eva Muster", last_seen_at=utcnow(), **linked))
+    for name, verifies in (("Eva's phone", True), ("Security key", False)):
+        fields = {"name": name, "credential_id": name.encode().hex(), "public_key": b"key", "verifies": verifies}
+        eva.passkeys.append(Passkey(**fields, sign_count=0, transports=["internal"], last_used_at=utcnow()))
+    chrome = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36"
+    session = {"digest": "phone", "method": "passkey", "user_agent": chrome, "address": "2001:db8::17"}
+    db.session.add(UserSession(user_id=eva.id, **session))
+    db.session.add(RecoveryCode(user_id=eva.id, digest=digest(EVAS_CODE)))
+    invited = make_user("new@example.com", "operator", joined_at=None)
+    make_user("a.very.long.address.of.somebody@subsidiary.of.an.example.com", "viewer", deactivated_at=utcnow())
+    for token, purpose in ((INVITATION, TokenPurpose.INVITATION), (NEW_PASSWORD, TokenPurpose.NEW_PASSWORD)):
+        row = OneTimeToken(digest=digest(token), purpose=purpose, expires_at=utcnow() + timedelta(days=1))
+        row.user_id = invited.id if purpose == TokenPurpose.INVITATION else eva.id
+        db.session.add(row)
     db.session.commit()
 
 

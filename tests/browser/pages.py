@@ -7,9 +7,20 @@ from itertools import groupby
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.conftest import open_context, sign_in
+from tests.browser.page_rows import EVAS_CODE, INVITATION, NEW_PASSWORD
+from tests.conftest import PASSWORD
 
 HOOKS, LOG = "/admin/webhooks", "/admin/webhook-deliveries"
 LOST = 31  # the webhook whose secret can't be decrypted, after those of page_rows
+PEOPLE = ("/admin/team", "/account", "/login", "/invitations", "/new-passwords")
+SECOND_STEP, NEW_PASSWORD_LINK = "/login/second-factor", f"/new-passwords/{NEW_PASSWORD}"
+SETTINGS = {  # of a product that shows all places
+    "SMTP_URL": "smtp://127.0.0.1:9",
+    "OIDC_ISSUER": "https://login.example.com",
+    "OIDC_CLIENT_ID": "portal",
+    "OIDC_CLIENT_SECRET": "secret",
+    "OIDC_NAME": "Example Login",
+}
 ONE_ROW = f"{HOOKS}?q=orders"  # for places that are not about the list, because axe-core is slow with 25 rows
 NARROW = ViewportSize(width=360, height=900)
 Reach = Callable[[Page], object]
@@ -109,10 +120,44 @@ def create_key(page: Page) -> None:
     press("main form .primary", "#api-key-text")(page)
 
 
+def show_password(page: Page) -> None:
+    """Sign in as Eva, up to her second factor."""
+    page.get_by_label("Email address").fill("eva@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    press("main form .primary", "#code")(page)
+
+
+def sign_in_as_eva(page: Page) -> None:
+    show_password(page)
+    page.locator("#code").fill(EVAS_CODE)
+    press(f"form[action*='{SECOND_STEP}'] button", ".user-button")(page)
+    page.goto("/account")
+
+
+def invite(page: Page) -> None:
+    page.locator("#email").fill("somebody@example.com")
+    press("main form .primary", "#link-text")(page)
+
+
 PLACES = (
     Place("sign-in", "/login", role=""),
-    Place("sign-in, refused", "/login", press(".primary", ".error"), role="", status=422),
+    Place("sign-in, refused", "/login", press("main form .primary", ".error"), role="", status=422),
+    Place("second step", "/login", show_password, role=""),
+    Place("forgotten password", "/new-passwords", role=""),
+    Place("new password", f"/new-passwords/{NEW_PASSWORD}", role=""),
+    Place(
+        "new password, refused", f"/new-passwords/{NEW_PASSWORD}", press("main .primary", ".error"), role="", status=422
+    ),
+    Place("invitation", f"/invitations/{INVITATION}", role=""),
+    Place("link, used up", "/invitations/nonsense", role="", status=404),
+    Place("account, with everything", "/login", sign_in_as_eva, role=""),  # the places below are Eva's, too
+    Place("remove the password", "/account/password/remove", role=""),
+    Place("remove the authenticator app", "/account/authenticator/remove", role=""),
+    Place("remove a passkey", "/account/passkeys/1/remove", role=""),
+    Place("new recovery codes", "/account/recovery-codes/new", role=""),
+    Place("recovery codes", "/account/recovery-codes/new", press("main form .primary", "#recovery-codes"), role=""),
     Place("not allowed", "/admin/audit-log", role="operator", status=403),
+    Place("team, to an admin", "/admin/team", role="admin"),
     Place("not allowed anywhere", "/admin/webhooks", role="viewer", status=403),
     Place("webhooks, to an operator", ONE_ROW, role="operator"),
     Place("webhooks", HOOKS),
@@ -177,6 +222,18 @@ PLACES = (
     Place("API key, created", "/admin/api-keys/new", create_key),
     Place("edit an API key", "/admin/api-keys/1/edit"),
     Place("revoke an API key", "/admin/api-keys/1/revoke"),
+    Place("team", "/admin/team"),
+    Place("invite", "/admin/team/new"),
+    Place("invite, refused", "/admin/team/new", press("main form .primary", ".error"), status=422),
+    Place("invite, a link to copy", "/admin/team/new", invite),
+    Place("person", "/admin/team/1"),
+    Place("person, invited", "/admin/team/2"),
+    Place("person, deactivated", "/admin/team/3"),
+    Place("deactivate a person", "/admin/team/1/deactivate"),
+    Place("account", "/account"),
+    Place("password", "/account/password"),
+    Place("authenticator app", "/account", press("form[action='/account/authenticator/new'] button", ".qr-code")),
+    Place("add a passkey", "/account/passkeys/new"),
     Place("settings", "/admin/settings/webhooks"),
     Place("purge count", "/admin/settings/webhooks/purge"),
     Place("not found", "/admin/nothing-here", status=404),

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, open_context, sign_in
 from tests.browser.page_rows import make_rows
+from tests.browser.pages import SETTINGS
 from tests.support.rig import rig
 
 
@@ -27,7 +28,7 @@ class Site:
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
     """Run gunicorn on a database with sample rows, and Chromium."""
-    with rig() as instance, instance.app.app_context(), sync_playwright() as playwright:
+    with rig(**SETTINGS) as instance, instance.app.app_context(), sync_playwright() as playwright:
         make_rows()
         instance.start_web()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -4,25 +4,34 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser
 
+from config import oidc_provider, smtp_server
 from tests.browser.axe import looks, violations
 from tests.browser.conftest import Watch
 from tests.browser.page_rows import make_rows
-from tests.browser.pages import HOOKS, LOG, PLACES, walk
+from tests.browser.pages import HOOKS, LOG, PEOPLE, PLACES, SETTINGS, walk
 
 PARTS = {
     "webhooks": [place for place in PLACES if place.path.startswith(HOOKS)],
     "deliveries": [place for place in PLACES if place.path.startswith(LOG)],
-    "others": [place for place in PLACES if not place.path.startswith((HOOKS, LOG))],
+    "people": [place for place in PLACES if place.path.startswith(PEOPLE)],
+    "others": [place for place in PLACES if not place.path.startswith((HOOKS, LOG, *PEOPLE))],
 }
 NO_PAGES = {  # fragments, downloads and redirects
     "admin",
     "api_keys.created",  # the place "API key, created" leads there
+    "authenticator.edit",  # the place "authenticator app" leads there
     "deliveries.attempt_body",
     "deliveries.body",
     "deliveries.newer",
     "deliveries.unfinished",
     "exports.csv",
     "exports.json",
+    "passkeys.new",
+    "recovery_codes.show",  # the place "recovery codes" leads there
+    "second_factor.new",  # the place "second step" leads there
+    "sso.callback",
+    "sso.start",
+    "team.link",  # the place "invite, a link to copy" leads there
     "webhooks.no_bulk",
     "webhooks.test_result",
 }
@@ -30,8 +39,9 @@ NO_PAGES = {  # fragments, downloads and redirects
 
 @pytest.mark.parametrize("part", PARTS)
 def test_no_page_has_a_violation_or_is_too_wide(
-    browser: Browser, base_url: str, watch: Watch, request: pytest.FixtureRequest, part: str
+    app: Flask, browser: Browser, base_url: str, watch: Watch, request: pytest.FixtureRequest, part: str
 ) -> None:
+    app.config |= {"SMTP": smtp_server(SETTINGS["SMTP_URL"]), "OIDC": oidc_provider(SETTINGS)}
     make_rows()
     watch.expect_status(*{place.status for place in PARTS[part]} - {200})
     found, too_wide, scans = [], [], 0
@@ -52,6 +62,6 @@ def test_every_page_is_looked_at(app: Flask) -> None:
     pages = {
         rule.endpoint
         for rule in app.url_map.iter_rules()
-        if "GET" in (rule.methods or ()) and rule.rule.startswith("/admin/")
+        if "GET" in (rule.methods or ()) and rule.rule.startswith(("/admin/", *PEOPLE))
     }
-    assert pages == seen - {"session.new"} | NO_PAGES
+    assert pages == seen | NO_PAGES

@@ -15,8 +15,11 @@ from webhooks_ui.models import ApiKey, Delivery, Event, Process, Scope, User, We
 Row = TypeVar("Row")
 
 
-def make_user(email: str = "admin@example.com", role: str = "admin", password: str = "correct horse battery") -> User:
-    user = User(email=email, role=role)
+def make_user(
+    email: str = "admin@example.com", role: str = "admin", password: str = "correct horse battery", **fields: Any
+) -> User:
+    """Make a user who has joined. ``fields`` set further columns."""
+    user = User(**{"email": email, "role": role, "joined_at": utcnow()} | fields)
     user.set_password(password)
     return _commit(user)
 

@@ -3,11 +3,11 @@
 import click
 from sqlalchemy import select
 
-from jobs.chores.purge import count, purge
+from jobs.chores.purge import count, purge, record_purge
 from webhooks_ui.cli.group import Group, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
-from webhooks_ui.deliveries.export import csv_lines, json_lines
+from webhooks_ui.deliveries.export import csv_lines, json_lines, record_export
 from webhooks_ui.deliveries.filters import STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import Delivery, Environment, get_settings
@@ -46,6 +46,8 @@ def purge_(days: int | None, dry_run: bool) -> None:
     """
     days = days or get_settings()["retention_days"]
     purged = count(days) if dry_run else purge(days)
+    if not dry_run:
+        record_purge(purged, days)
     verb = "Would delete" if dry_run else "Deleted"
     deleted = f"{plural(purged.deliveries, 'delivery', 'deliveries')} and {plural(purged.events, 'event')}"
     click.echo(f"{verb} {deleted} older than {plural(days, 'day')}.")
@@ -82,5 +84,7 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
 def export(format_: str, webhook: int | None, **filters: str | None) -> None:
     """Print the delivery log to standard output, newest first."""
     chosen = DeliveryFilters(webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()})
+    with writing():
+        record_export(format_, chosen)
     for piece in (csv_lines if format_ == "csv" else json_lines)(chosen):
         click.echo(piece, nl=False)

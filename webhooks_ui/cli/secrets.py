@@ -1,4 +1,4 @@
-"""``flask secrets``: re-encrypts the signing secrets after a change of key, and goes on after a loss of keys."""
+"""``flask secrets``: re-encrypts the stored secrets after a change of key, and goes on after a loss of keys."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from flask import current_app
 from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import Webhook, key_check, secret_box
+from webhooks_ui.models import User, Webhook, key_check, secret_box
 from webhooks_ui.models.webhook import ENCRYPTED
 from webhooks_ui.webhooks import unreadable
 
@@ -17,12 +17,12 @@ BATCH_WEBHOOKS = 200
 
 @click.group(cls=Group)
 def secrets() -> None:
-    """Manage the encryption of the stored signing secrets."""
+    """Manage the encryption of the stored secrets."""
 
 
 @secrets.command("rotate-key")
 def rotate_key() -> None:
-    """Encrypt all signing secrets with the first of ENCRYPTION_KEYS. The secrets themselves don't change.
+    """Encrypt all signing and authenticator secrets with the first of ENCRYPTION_KEYS. The secrets don't change.
 
     To change the key:
 
@@ -44,13 +44,18 @@ def rotate_key() -> None:
         raise click.ClickException(key_check.WRONG_KEYS)
     rotated, lost = _rotate_webhooks()
     with writing():
+        authenticators, problems = _rotate_authenticators()
+        rotated += authenticators
         key_check.keep_anew()
+        audit.record("secrets.rotated", "secrets", None, after={"secrets": rotated})
     click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
     if lost:
-        raise click.ClickException(
+        problems.append(
             f"None of ENCRYPTION_KEYS can decrypt the secrets of {', '.join(lost)}. Add the key that encrypted them, "
             "and run this command again, or give these webhooks new secrets."
         )
+    if problems:
+        raise click.ClickException("\n".join(problems))
 
 
 @secrets.command("accept-keys")
@@ -87,6 +92,25 @@ def _rotate_webhooks() -> tuple[int, list[str]]:
             last_id = batch[-1].id if batch else last_id
         if not batch:
             return rotated, lost
+
+
+def _rotate_authenticators() -> tuple[int, list[str]]:
+    """Encrypt the secrets of authenticator apps with the newest key. Return how many, and a sentence per other one.
+
+    The caller commits.
+    """
+    query = db.select(User).where(User.totp_secret_encrypted.is_not(None)).order_by(User.id)
+    lost = []
+    users = list(db.session.scalars(query.with_for_update()))
+    for user in users:
+        try:
+            user.totp_secret_encrypted = secret_box.rotate(user.totp_secret_encrypted or "")
+        except secret_box.Undecryptable:
+            lost.append(
+                f"None of ENCRYPTION_KEYS can decrypt the authenticator secret of {user.email}. "
+                f"Add the key that encrypted it, or remove it: {command(f'users reset-2fa {user.email}')}"
+            )
+    return len(users) - len(lost), lost
 
 
 def _rotate(webhook: Webhook) -> tuple[int, bool]:

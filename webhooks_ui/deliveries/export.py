@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, select
 
+from webhooks_ui import audit
 from webhooks_ui.database import db, release
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
@@ -40,6 +41,11 @@ COLUMNS: dict[str, Any] = {
     "last_attempt_at": Delivery.last_attempt_at,
     "next_attempt_at": case((and_(_IS_PENDING, Delivery.lease_token.is_(None)), Delivery.due_at)),
 }
+
+
+def record_export(format: str, filters: DeliveryFilters) -> None:
+    """Write to the audit log that somebody takes the deliveries that match ``filters``. The caller commits."""
+    audit.record("delivery.exported", "delivery", None, after={"format": format, **filters.args})
 
 
 def csv_lines(filters: DeliveryFilters) -> Iterator[str]:

@@ -9,15 +9,20 @@ from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, Deli
 from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
+from webhooks_ui.models.passkey import Passkey
 from webhooks_ui.models.process import Process, ProcessKind
+from webhooks_ui.models.recovery_code import RecoveryCode
 from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.types import utcnow
-from webhooks_ui.models.user import User
+from webhooks_ui.models.user import IS_MEMBER, Role, User, UserStatus
+from webhooks_ui.models.user_session import SignInMethod, UserSession
 from webhooks_ui.models.webhook import Environment, Subscription, Webhook, WebhookFormat, WebhookStatus
 
 __all__ = [
+    "IS_MEMBER",
     "RETRYING",
     "ApiKey",
     "ApiKeyStatus",
@@ -33,15 +38,23 @@ __all__ = [
     "Environment",
     "Event",
     "FormToken",
+    "OneTimeToken",
     "OwnEventType",
+    "Passkey",
     "Process",
     "ProcessKind",
+    "RecoveryCode",
+    "Role",
     "SchemaCheck",
     "Scope",
     "Setting",
+    "SignInMethod",
     "Stats",
     "Subscription",
+    "TokenPurpose",
     "User",
+    "UserSession",
+    "UserStatus",
     "Webhook",
     "WebhookFormat",
     "WebhookStatus",

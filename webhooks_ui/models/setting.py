@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_schedule": "default",
     "alert_threshold": 10,  # this many failures in a row open a webhook's breaker and show a notice
     "outgoing_addresses": [],
+    "second_factor_roles": [],  # people with these roles must have a second factor
 }
 
 

@@ -127,9 +127,9 @@ def prepare(settings: dict[str, Any]) -> str | None:
 
     from webhooks_ui import create_app
     from webhooks_ui.database import db, writing
-    from webhooks_ui.models import User
+    from webhooks_ui.models import Role, User
     from webhooks_ui.models.key_check import check_keys
-    from webhooks_ui.models.user import Role
+    from webhooks_ui.people import accounts
 
     app = create_app(settings)
     with app.app_context():
@@ -138,10 +138,8 @@ def prepare(settings: dict[str, Any]) -> str | None:
         if db.session.scalar(db.select(User.id).limit(1)) is not None:
             return None
         password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
-        admin = User(email=settings["ADMIN_EMAIL"].strip().lower(), role=Role.SUPER_ADMIN)
-        admin.set_password(password)
         with writing():
-            db.session.add(admin)
+            accounts.create(settings["ADMIN_EMAIL"], Role.SUPER_ADMIN, password)
     return None if settings["ADMIN_PASSWORD"] else password
 
 

@@ -10,6 +10,12 @@ from webhooks_ui.web import access, urls
 
 PAGES = (
     "session",
+    "second_factor",
+    "passkeys",
+    "sso",
+    "new_passwords",
+    "invitations",
+    "account",
     "preferences",
     "palette",
     "webhooks",
@@ -19,6 +25,7 @@ PAGES = (
     "event_types",
     "audit_log",
     "api_keys",
+    "team",
     "settings",
     "ops",
 )

@@ -16,7 +16,9 @@ PAGES = {
     "api_keys.index": "API Keys",
     "notices.index": "Notices",
     "audit_log.index": "Audit Log",
+    "team.index": "Team",
     "settings.edit": "Settings",
+    "account.index": "Account",
 }
 
 blueprint = Blueprint("palette", __name__, url_prefix="/admin/palette")

@@ -1,59 +1,77 @@
 """Signing in and out."""
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
-from flask_login import current_user, login_user, logout_user
-from werkzeug.security import generate_password_hash
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhooks_ui.database import db
 from webhooks_ui.forms import LoginForm
-from webhooks_ui.models import User
+from webhooks_ui.models import SignInMethod, User
+from webhooks_ui.people import accounts
+from webhooks_ui.people.passkeys import site
 from webhooks_ui.web.answers import safe_next
 from webhooks_ui.web.extensions import limiter
+from webhooks_ui.web.sign_in import begin_half, forget_half, refuse, sign_in, sign_out
 
 FAILURES_PER_MINUTE = 10
+WRONG = "The email address or the password is wrong. Check both and try again."
+DEACTIVATED = "This account is deactivated. Ask a super admin to activate it."
 
 blueprint = Blueprint("session", __name__)
-
-_nobody = User(email="", role="", password_hash=generate_password_hash("nobody"))
+_nobody = User(email="", role="")
 
 
 @blueprint.get("/login")
 def new() -> BaseResponse:
-    if current_user.is_authenticated:
+    """Show the page to sign in on. ``again`` shows it to people who have signed in, too."""
+    if current_user.is_authenticated and "again" not in request.args:
         return redirect(safe_next(request.args.get("next")))
-    return _page(LoginForm(formdata=None))
+    forget_half()
+    email = current_user.email if current_user.is_authenticated else None
+    return page(LoginForm(formdata=None, data={"email": email}))
 
 
 @blueprint.post("/login")
 @limiter.limit(f"{FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
 def create() -> BaseResponse:
+    if not current_app.config["PASSWORD_SIGN_IN"]:
+        return page(LoginForm(formdata=None), 422, "Passwords are switched off here. Use another way to sign in.")
     form = LoginForm()
     if not form.validate():
-        return _page(form, 422)
-    user = _find(form.email.data or "", form.password.data or "")
-    if user is None:
-        form.password.errors = ["The email address or the password is wrong. Check both and try again."]
-        return _page(form, 422)
-    session.clear()  # drops what was there before, against session fixation
-    session.permanent = True
-    login_user(user)
-    return redirect(safe_next(request.args.get("next")), 303)
+        return page(form, 422)
+    email = accounts.normal_email(form.email.data or "")
+    user = accounts.find(email)
+    # The check takes equally long for an address that nobody has, to hide that.
+    has_password = (user or _nobody).has_password(form.password.data or "")
+    if user is None or not has_password or not user.is_active:
+        is_deactivated = user is not None and has_password
+        refuse(email, user, "deactivated" if is_deactivated else "wrong password" if user else "unknown address")
+        form.password.errors = [DEACTIVATED if is_deactivated else WRONG]
+        return page(form, 422)
+    if user.has_second_factor:
+        begin_half(user, SignInMethod.PASSWORD)
+        return redirect(url_for("second_factor.new", next=request.args.get("next")), 303)
+    return sign_in(user, SignInMethod.PASSWORD)
 
 
 @blueprint.post("/logout")
 def destroy() -> BaseResponse:
-    logout_user()
-    session.clear()
+    sign_out()
     flash("You are signed out.")
     return redirect(url_for("session.new"), 303)
 
 
-def _find(email: str, password: str) -> User | None:
-    """Return the user with that password, or None. It takes equally long if the user doesn't exist, to hide that."""
-    user = db.session.scalar(db.select(User).filter_by(email=email.strip().lower()))
-    return user if (user or _nobody).has_password(password) and user else None
-
-
-def _page(form: LoginForm, status: int = 200) -> Response:
-    return make_response(render_template("session/new.html", form=form), status)
+def page(form: LoginForm, status: int = 200, error: str = "") -> Response:
+    """Return the page to sign in on."""
+    config = current_app.config
+    return make_response(
+        render_template(
+            "session/new.html",
+            form=form,
+            error=error,
+            provider=config["OIDC"],
+            has_passwords=config["PASSWORD_SIGN_IN"],
+            can_ask_for_password=config["PASSWORD_SIGN_IN"] and config["SMTP"] is not None,
+            passkey_site=site(config["PUBLIC_URL"]),
+        ),
+        status,
+    )

@@ -1,48 +1,91 @@
-"""Access: who is signed in, and the one check before everything under /admin/."""
+"""Access: who is signed in, and the one check before everything under /admin/ and /account."""
 
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, make_response, redirect, request, url_for
+from flask import Flask, abort, flash, g, make_response, redirect, request, session, url_for
 from flask_login import current_user
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from webhooks_ui import audit
-from webhooks_ui.database import db
-from webhooks_ui.models import User
-from webhooks_ui.web.answers import safe_next, wants_fragment
+from webhooks_ui.models import User, UserSession, utcnow
+from webhooks_ui.people import second_factor, sessions
+from webhooks_ui.web.answers import came_from, go, safe_next, wants_fragment
 from webhooks_ui.web.extensions import login
-from webhooks_ui.web.permissions import may
+from webhooks_ui.web.permissions import FRESH_FOR, may, needs_fresh, sets_up_second_factor
+
+TOKEN = "token"  # noqa: S105 (the name of the session's token in the browser's cookie)
+POLLED = frozenset(  # open pages ask for these by themselves, which keeps no session alive
+    {"deliveries.newer", "deliveries.unfinished", "deliveries.show", "bulk_actions.show", "webhooks.test_result"}
+)
 
 
 def register(app: Flask) -> None:
-    login.user_loader(load_user)
+    login.request_loader(load_user)
     # Before the CSRF check, so that people whose session ended get the sign-in page and no error about a token.
-    app.before_request_funcs.setdefault(None, []).insert(0, check_role)
+    app.before_request_funcs.setdefault(None, []).insert(0, check_access)
 
 
-def load_user(session_id: str) -> User | None:
-    """Return the user of a session, or None if the user was deleted or has a new password."""
-    user_id = session_id.partition(".")[0]
-    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
-    return user if user and user.get_id() == session_id else None
+def load_user(_request: Request) -> User | None:
+    """Return the user whose session the browser's cookie names, or None if there is none or it ended."""
+    found = sessions.find(session.get(TOKEN, ""))
+    if found is None:
+        return None
+    g.user_session = found
+    if not (wants_fragment() and request.endpoint in POLLED):
+        sessions.note_use(found)
+    return found.user
 
 
-def check_role() -> Response | None:
-    """Send visitors to the sign-in page, and answer with 403 if the role is too low."""
-    if not request.path.startswith("/admin/"):
+def current_session() -> UserSession:
+    """Return the session of the person who is signed in."""
+    found: UserSession = g.user_session
+    return found
+
+
+def check_access() -> Response | None:
+    """Send visitors to the sign-in page, and answer with 403 if the role is too low.
+
+    People who must set up a second factor are sent there. Some changes ask to sign in again.
+    """
+    if not request.path.startswith(("/admin/", "/account/")) and request.path != "/account":
         return None
     if not current_user.is_authenticated:
         return _to_login()
-    if not may(current_user.role, request.endpoint or ""):
+    endpoint = request.endpoint or ""
+    if not may(current_user.role, endpoint):
         abort(403)
     audit.act_as(current_user.email)
+    if lacks_second_factor() and not sets_up_second_factor(endpoint):
+        return go(url_for("account.index"))
+    if needs_fresh(endpoint) and not is_fresh():
+        flash("Please sign in again before you change this.")
+        return _to_login(again=1)
     return None
 
 
-def _to_login() -> Response:
+def is_fresh() -> bool:
+    """Return True if the person signed in a short time ago."""
+    return utcnow() - current_session().created_at < FRESH_FOR
+
+
+def lacks_second_factor() -> bool:
+    """Return True if the person signed in with one factor only, and a super admin requires two of the role."""
+    return not current_session().two_factors and second_factor.is_required(current_user.role)
+
+
+def _to_login(again: int | None = None) -> Response:
     if wants_fragment():
+        return make_response(
+            "", 401, {"HX-Redirect": url_for("session.new", next=safe_next(_seen_page()), again=again)}
+        )
+    back = request.full_path.rstrip("?") if request.method == "GET" else came_from()
+    return redirect(url_for("session.new", next=back, again=again))
+
+
+def _seen_page() -> str | None:
+    """Return the path of the page that HTMX sent the request from."""
+    try:
         seen = urlsplit(request.headers.get("HX-Current-URL", ""))
-        back = f"{seen.path}?{seen.query}" if seen.query else seen.path
-        return make_response("", 401, {"HX-Redirect": url_for("session.new", next=safe_next(back))})
-    came_from = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("session.new", next=came_from))
+    except ValueError:  # the header is not a URL
+        return None
+    return f"{seen.path}?{seen.query}" if seen.query else seen.path

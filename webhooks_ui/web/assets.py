@@ -34,6 +34,7 @@ LAYERS = (  # a later one wins over an earlier one
     "api_keys",
     "settings",
     "session",
+    "account",
     "utilities",
 )
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -84,6 +85,7 @@ def _htmx() -> bytes:
 SOURCES: dict[str, Callable[[], bytes]] = {
     "app.css": _style_sheet,
     "app.js": lambda: (FOLDER / "js" / "app.js").read_bytes(),
+    "passkeys.js": lambda: (FOLDER / "js" / "passkeys.js").read_bytes(),
     "htmx.js": _htmx,
     "icons.svg": lambda: (FOLDER / "icons.svg").read_bytes(),
     "favicon.svg": lambda: (FOLDER / "favicon.svg").read_bytes(),

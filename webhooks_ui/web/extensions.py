@@ -20,4 +20,5 @@ def register(app: Flask) -> None:
     migrate.init_app(app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
     csrf.init_app(app)
     login.init_app(app)
+    login.session_protection = None  # it would write into the cookie of every visitor. web/access has the sessions
     limiter.init_app(app)

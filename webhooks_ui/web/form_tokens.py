@@ -61,11 +61,17 @@ def seal(handle: str, text: str) -> None:
     Args:
         handle: the form's token, or a new one for a form that had none.
     """
-    connection, sealed = db.session.connection(), secret_box.encrypt(text)
     if token():
-        connection.execute(update(FormToken).where(FormToken.token == handle).values(sealed=sealed))
+        values = {"sealed": secret_box.encrypt(text)}
+        db.session.connection().execute(update(FormToken).where(FormToken.token == handle).values(values))
     else:
-        connection.execute(insert(FormToken).values(token=handle, address="", sealed=sealed, created_at=utcnow()))
+        seal_apart(handle, text)
+
+
+def seal_apart(handle: str, text: str) -> None:
+    """Keep a secret under a new handle, also if the form that was sent has a token."""
+    row = {"token": handle, "address": "", "sealed": secret_box.encrypt(text), "created_at": utcnow()}
+    db.session.connection().execute(insert(FormToken).values(row))
 
 
 def unseal(handle: str) -> str | None:

@@ -72,6 +72,8 @@ def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box: Mailbox) ->
 def test_admins_of_both_kinds_get_it_and_nobody_else(box: Mailbox) -> None:
     make_user("olga@example.com", "operator")
     make_user("viktor@example.com", "viewer")
+    make_user("gone@example.com", deactivated_at=utcnow())
+    make_user("invited@example.com", joined_at=None)
     make_disabled()
     notify()
     assert box.mails[0].recipients == ["root@example.com", "eva@example.com"]

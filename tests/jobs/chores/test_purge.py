@@ -8,6 +8,7 @@ from rq import Queue
 from jobs.chores import purge as purge_module
 from jobs.chores.purge import Purged, count, purge
 from tests.support.factories import make_delivery, make_event, make_webhook
+from tests.support.people import last_entry
 from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.models import Attempt, AuditEntry, Delivery, Event, Stats, set_settings, utcnow
@@ -132,6 +133,13 @@ def test_the_daily_purge_takes_turns_with_deliveries(app: Flask, monkeypatch: py
         turns += 1
     assert turns == 4
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 0
+    entry = last_entry("delivery.purged")
+    assert (entry.actor, entry.after) == ("system", {"deliveries": 3, "events": 3, "older_than_days": 30})
+
+
+def test_a_purge_of_nothing_leaves_no_audit_entry(app: Flask) -> None:
+    purge_module.purge_daily()
+    assert left(AuditEntry) == 0
 
 
 def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_deleted(app: Flask) -> None:

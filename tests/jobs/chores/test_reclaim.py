@@ -4,16 +4,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import delete, text
 
 from jobs.chores import reclaim as chore
 from jobs.chores.reclaim import reclaim
 from jobs.publish import publish
-from webhooks_ui.database import db, dialect, write_transaction
+from tests.support.factories import make_user
+from tests.support.people import session_count
+from tests.webhooks_ui.people.test_sessions import start
+from webhooks_ui.database import db, dialect, write_transaction, writing
 from webhooks_ui.database.sqlite import JOURNAL_MAX_BYTES
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Event, FormToken, utcnow
+from webhooks_ui.models import Event, FormToken, OneTimeToken, utcnow
+from webhooks_ui.people import accounts
 
 
 @pytest.fixture
@@ -72,3 +77,22 @@ def test_old_form_tokens_are_forgotten(app: Flask) -> None:
     db.session.commit()
     reclaim()
     assert db.session.scalars(db.select(FormToken.token)).all() == ["new"]
+
+
+def test_sessions_and_links_that_ended_by_time_are_forgotten(app: Flask) -> None:
+    user = make_user()
+    start(user)
+    with writing():
+        accounts.reset_password(accounts.lock(user.id) or user)
+    start(user)
+    with time_machine.travel(utcnow() + timedelta(hours=11)):
+        reclaim()
+        assert (session_count(user), left(OneTimeToken)) == (1, 1)
+    with time_machine.travel(utcnow() + timedelta(hours=25)):
+        reclaim()
+        assert (session_count(user), left(OneTimeToken)) == (0, 0)
+
+
+def left(model: type[object]) -> int:
+    db.session.rollback()
+    return int(db.session.scalars(db.select(db.func.count()).select_from(model)).one())

@@ -8,11 +8,13 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from config import ConfigError
-from tests.support.factories import make_unreadable_webhook, make_webhook, older_secret
+from tests.support.factories import make_unreadable_webhook, make_user, make_webhook, older_secret
+from tests.support.people import again, last_entry, with_app
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import AuditEntry, Webhook, key_check, secret_box, utcnow
+from webhooks_ui.people import totp
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, open_headers
 
@@ -32,8 +34,12 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(
     db.session.commit()
     new = Fernet.generate_key().decode()
     app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
-    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 6 secrets.\n"
+    user = with_app(make_user())
+    seed = totp.secret_of(user)
+    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 7 secrets.\n"
     app.config["ENCRYPTION_KEYS"] = [new]
+    assert totp.secret_of(again(user)) == seed
+    assert last_entry("secrets.rotated").after == {"secrets": 7}
     assert [webhook.secret for webhook in webhooks()] == texts
     assert secret_box.decrypt(webhooks()[0].older_secrets[0]["secret_encrypted"]) == "whsec_before"
 
@@ -110,6 +116,15 @@ def test_after_a_loss_the_present_keys_are_accepted_and_the_lost_secrets_are_cou
     assert (entry.action, entry.after) == ("secrets.keys_accepted", {"webhooks_to_repair": 1})
     key_check.check_keys()
     assert [webhook.unreadable_at is not None for webhook in webhooks()] == [True, False]
+
+
+def test_an_authenticator_secret_that_no_key_can_decrypt_is_named_with_the_way_out(run: Run, app: Flask) -> None:
+    with_app(make_user("eva@example.com"))
+    app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    result = run("secrets", "rotate-key")
+    assert result.exit_code == 1
+    assert "the authenticator secret of eva@example.com" in result.output
+    assert "users reset-2fa eva@example.com" in result.output
 
 
 def test_with_one_key_the_command_says_how_to_add_one(run: Run) -> None:

@@ -94,17 +94,19 @@ def test_an_object_is_a_link_while_it_exists(admin: FlaskClient) -> None:
     ):
         audit.record(f"{type}.touched", type, id)
     audit.record("settings.updated", "settings", None, "Webhooks")
-    audit.record("user.created", "user", 1, "eva@example.com")
+    audit.record("user.created", "user", 1, "admin@example.com")
     audit.record("delivery.retried", "delivery", 999)
+    audit.record("team.updated", "team", None)
     db.session.commit()
-    assert [row(admin, number)[1] for number in range(1, 8)] == [
+    assert [row(admin, number)[1] for number in range(1, 9)] == [
         [f"/admin/webhooks/{webhook.id}"],
         [f"/admin/webhook-deliveries/{delivery.id}"],
         [f"/admin/api-keys/{key.id}"],
         [f"/admin/bulk-actions/{action.id}"],
         ["/admin/settings/webhooks"],
+        ["/admin/team/1"],
         [],
-        [],
+        ["/admin/team"],
     ]
     changes.delete(webhook)
     db.session.commit()

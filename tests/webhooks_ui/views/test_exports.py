@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
+from tests.support.people import last_entry
 from webhooks_ui.deliveries import export as delivery_export
 
 SignIn = Callable[[str], FlaskClient]
@@ -66,6 +67,13 @@ def test_json_is_one_array(admin: FlaskClient) -> None:
 
 def test_an_empty_export_has_its_head(admin: FlaskClient) -> None:
     assert admin.get(f"{LOG}/export.csv").text.strip() == "\ufeff" + ",".join(delivery_export.COLUMNS)
+
+
+def test_an_export_stands_in_the_audit_log_with_its_filters(admin: FlaskClient) -> None:
+    admin.get(f"{LOG}/export.json?status=failed&category=license")
+    entry = last_entry("delivery.exported")
+    assert entry.actor == "admin@example.com"
+    assert entry.after == {"format": "json", "status": "failed", "category": "license"}
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])

@@ -1,16 +1,21 @@
 """Signing in and out."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from flask import Flask, g
+import time_machine
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
 from tests.support.http import HTMX
-from webhooks_ui.database import db
+from tests.support.people import actions, copy_of, is_signed_in, last_entry, session_count, start_session
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import User, utcnow
+from webhooks_ui.people import accounts
 from webhooks_ui.views.session import FAILURES_PER_MINUTE
 
 SignIn = Callable[[str], FlaskClient]
@@ -83,13 +88,110 @@ def test_signing_out_ends_the_session(admin: FlaskClient) -> None:
     assert admin.get("/admin/webhooks").status_code == 302
 
 
-def test_a_new_password_ends_old_sessions(client: FlaskClient) -> None:
+def test_a_cookie_that_was_copied_before_opens_nothing_after_the_logout(admin: FlaskClient) -> None:
+    copy = copy_of(admin)
+    assert is_signed_in(copy)
+    admin.post("/logout")
+    assert not is_signed_in(copy)
+    assert copy.get("/admin/webhooks").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments"), [("deactivate", ()), ("set_role", ("viewer",)), ("set_password", ("a new password 9",))]
+)
+def test_a_change_by_others_ends_the_session_at_once(
+    admin: FlaskClient, change: str, arguments: tuple[str, ...]
+) -> None:
+    assert is_signed_in(admin)
+    with writing():
+        getattr(accounts, change)(accounts.lock_among_super_admins(1), *arguments)
+    assert not is_signed_in(admin)
+
+
+def test_a_session_ends_after_12_hours_without_use_and_after_7_days(admin: FlaskClient) -> None:
+    now = utcnow()
+    for hours in range(11, 7 * 24, 11):
+        with time_machine.travel(now + timedelta(hours=hours)):
+            assert is_signed_in(admin)
+    with time_machine.travel(now + timedelta(days=7, seconds=1)):
+        assert not is_signed_in(admin)
+    start_session(admin, db.session.scalars(db.select(User)).one())
+    with time_machine.travel(utcnow() + timedelta(hours=12, seconds=1)):
+        assert not is_signed_in(admin)
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_alive(admin: FlaskClient) -> None:
+    """An open log polls for ever. Whoever left it open is gone."""
+    now = utcnow()
+    for hours in (4, 8, 11):
+        with time_machine.travel(now + timedelta(hours=hours)):
+            assert admin.get("/admin/webhook-deliveries/newer?than=0", headers=HTMX).status_code in (200, 204)
+    with time_machine.travel(now + timedelta(hours=13)):
+        assert not is_signed_in(admin)
+
+
+def test_signing_in_again_gives_another_session_and_ends_the_old_one(client: FlaskClient) -> None:
     user = make_user()
     sign_in(client)
-    user.set_password("another good password")
-    db.session.commit()
-    g.pop("_login_user")  # the app context of the fixture keeps the user that Flask-Login loaded
-    assert client.get("/admin/webhooks").status_code == 302
+    old = copy_of(client)
+    sign_in(client)
+    assert (is_signed_in(client), is_signed_in(old), session_count(user)) == (True, False, 1)
+
+
+def test_signing_in_and_out_and_failing_stand_in_the_audit_log(client: FlaskClient) -> None:
+    make_user()
+    sign_in(client, password="wrong")
+    sign_in(client)
+    client.post("/logout")
+    assert actions() == ["user.sign_in_failed", "user.signed_in", "user.signed_out"]
+    failed, entered = last_entry("user.sign_in_failed"), last_entry("user.signed_in")
+    assert (failed.actor, failed.object_name, failed.after) == (
+        "anonymous", "admin@example.com", {"reason": "wrong password"},
+    )  # fmt: skip
+    assert (entered.actor, entered.after, entered.address) == ("admin@example.com", {"by": "password"}, "127.0.0.1")
+
+
+def test_what_was_typed_as_an_unknown_address_is_not_written(client: FlaskClient) -> None:
+    """People type their password into that field."""
+    sign_in(client, email="hunter2-is-my-password")
+    entry = last_entry("user.sign_in_failed")
+    assert (entry.object_name, entry.after) == ("", {"reason": "unknown address"})
+
+
+def test_who_is_deactivated_is_told_so_only_with_the_right_password(client: FlaskClient) -> None:
+    make_user(deactivated_at=utcnow())
+    assert "This account is deactivated" in sign_in(client).text
+    assert "The email address or the password is wrong." in sign_in(client, password="wrong").text
+    assert not is_signed_in(client)
+
+
+def test_who_was_invited_and_did_not_come_can_not_sign_in(client: FlaskClient) -> None:
+    with writing():
+        accounts.invite("eva@example.com", "admin")
+    for password in ("", "None", PASSWORD):
+        assert sign_in(client, password=password, email="eva@example.com").status_code == 422
+
+
+def test_without_passwords_none_is_asked_for_or_taken(app: Flask, client: FlaskClient) -> None:
+    app.config["PASSWORD_SIGN_IN"] = False
+    make_user()
+    assert 'name="password"' not in client.get("/login").text
+    answer = sign_in(client)
+    assert answer.status_code == 422
+    assert "Passwords are switched off here" in answer.text
+
+
+def test_a_visitor_gets_no_cookie_before_a_form_needs_one(client: FlaskClient) -> None:
+    assert "Set-Cookie" not in client.get("/healthz").headers
+
+
+def test_the_name_of_the_browser_may_be_anything(client: FlaskClient) -> None:
+    make_user()
+    data = {"email": "admin@example.com", "password": PASSWORD}
+    assert client.post("/login", data=data, headers={"User-Agent": "\x01<b>" + "x" * 900}).status_code == 303
+    page = client.get("/account").text
+    assert "&lt;b&gt;xxx" in page
+    assert "<b>xxx" not in page
 
 
 def test_a_form_without_its_token_is_refused_with_advice(app: Flask) -> None:

@@ -1,6 +1,6 @@
 """scopes, ends and older texts of API keys, and webhooks whose secret was lost
 
-Revision: 0008, after 0006, made 2026-11-26 13:10:00
+Revision: 0008, after 0007, made 2026-11-26 13:10:00
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from webhooks_ui.models import types
 
 revision = '0008'
-down_revision = '0006'
+down_revision = '0007'
 branch_labels = None
 depends_on = None
 

@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, Webhook
+from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
 
 OBJECTS = {
@@ -21,6 +21,7 @@ OBJECTS = {
     "secrets": "Secrets",
     "user": "User",
     "event_type": "Event type",
+    "team": "Team",
 }
 ACTIONS = {
     "webhook.created": "Created",
@@ -34,6 +35,8 @@ ACTIONS = {
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
     "delivery.retried": "Retried",
+    "delivery.exported": "Exported",
+    "delivery.purged": "Purged",
     "bulk_action.retry": "Bulk retry started",
     "bulk_action.cancel": "Bulk cancellation started",
     "bulk_action.send_missed": "Sending missed events started",
@@ -50,6 +53,32 @@ ACTIONS = {
     "event_type.updated": "Edited",
     "event_type.deleted": "Deleted",
     "user.created": "Created",
+    "user.invited": "Invited",
+    "user.joined": "Joined",
+    "user.renamed": "Renamed",
+    "user.role_changed": "Role changed",
+    "user.deactivated": "Deactivated",
+    "user.activated": "Activated",
+    "user.signed_in": "Signed in",
+    "user.sign_in_failed": "Failed to sign in",
+    "user.signed_out": "Signed out",
+    "user.session_ended": "Session ended",
+    "user.sessions_ended": "Sessions ended",
+    "user.password_changed": "Password changed",
+    "user.password_removed": "Password removed",
+    "user.password_reset": "Password reset",
+    "user.password_link_sent": "Link for a new password mailed",
+    "user.authenticator_enabled": "Authenticator app set up",
+    "user.authenticator_removed": "Authenticator app removed",
+    "user.passkey_added": "Passkey added",
+    "user.passkey_removed": "Passkey removed",
+    "user.recovery_codes_made": "Recovery codes made",
+    "user.recovery_code_used": "Recovery code used",
+    "user.second_factor_reset": "Second factor reset",
+    "user.sso_linked": "Linked to single sign-on",
+    "user.sso_unlinked": "Unlinked from single sign-on",
+    "secrets.rotated": "Encrypted with a new key",
+    "team.updated": "Rules saved",
 }
 LABELS = {
     "url": "URL",
@@ -60,6 +89,7 @@ LABELS = {
     "fields": "Data",
     "retry_delays": "Delays of its own schedule",
     "timeout_seconds": "Timeout in seconds",
+    "second_factor_roles": "Roles that need a second factor",
 }
 UNSET = {  # what an empty field means
     "retry_schedule": "same as in Settings",
@@ -73,12 +103,15 @@ PAGES = {
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
     "bulk_action": lambda id: url_for("bulk_actions.show", action_id=id),
     "api_key": lambda id: url_for("api_keys.show", key_id=id),
+    "user": lambda id: url_for("team.show", user_id=id),
 }
+WITHOUT_NUMBER = {"settings": "settings.edit", "team": "team.index"}
 ROWS = {
     "webhook": select(Webhook.id).where(IS_LIVE),
     "delivery": select(Delivery.id),
     "bulk_action": select(BulkAction.id),
     "api_key": select(ApiKey.id),
+    "user": select(User.id),
 }
 
 
@@ -120,7 +153,9 @@ def links(entries: Iterable[AuditEntry]) -> dict[int, str]:
     entries = list(entries)
     there = {type: _there(type, entries) for type in ROWS}
     found = {entry.id: PAGES[entry.object_type](entry.object_id) for entry in entries if _is_there(entry, there)}
-    return found | {entry.id: url_for("settings.edit") for entry in entries if entry.object_type == "settings"}
+    return found | {
+        entry.id: url_for(WITHOUT_NUMBER[entry.object_type]) for entry in entries if entry.object_type in WITHOUT_NUMBER
+    }
 
 
 def _there(type: str, entries: list[AuditEntry]) -> set[int]:

@@ -8,15 +8,17 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, UnprocessableEntity
 
 from webhooks_ui.models import get_settings
+from webhooks_ui.people.accounts import super_admins
 from webhooks_ui.web.answers import came_from
 from webhooks_ui.web.permissions import least_role, may
 from webhooks_ui.web.template_helpers import words
 
 Link = tuple[str, str]  # text and address
+HELPERS_MAX = 3
 
 TEXTS = {
     400: ("Your request can't be read", "Part of it is damaged or missing. Go back, reload the page and try again."),
-    403: ("You don't have access to this page", "Sign in with an account that has access, or ask an admin."),
+    403: ("You don't have access to this page", "Sign in with an account that has access, or ask a super admin."),
     404: ("Page not found", "It may have been deleted, or the address may have a typo."),
     405: ("This address doesn't accept your request", "Go back to the page that you came from and use its buttons."),
     413: (
@@ -77,11 +79,28 @@ def _whose_role() -> str:
         return TEXTS[403][1]
     needed = words(least_role(request.endpoint or "")).lower()
     who = f"You are signed in as {current_user.email} with the role {words(current_user.role).lower()}."
-    return f"{who} This needs the role {needed} or higher. Ask an admin if you need it for your work."
+    return f"{who} This needs the role {needed} or higher. {_who_helps()}"
+
+
+def _who_helps() -> str:
+    """Return who can give somebody another role, by name, as far as there is room."""
+    others = [user for user in super_admins() if user.id != current_user.id]
+    names = [f"{user.name} ({user.email})" if user.name else user.email for user in others]
+    if not names:
+        return "Ask a super admin if you need it for your work."
+    shown = names[:HELPERS_MAX] + (["another super admin"] if len(names) > HELPERS_MAX else [])
+    who = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else shown[0]
+    return f"If you need it for your work, ask {who}."
 
 
 def _not_found() -> Help | None:
     wanted = request.view_args or {}
+    if "token" in wanted:
+        advice = (
+            "It was used already, its time is over, or a newer one was sent. Ask for a new one: "
+            "for a password on the sign-in page, for an invitation the person who invited you."
+        )
+        return Help("This link no longer works", advice, (("Go to the sign-in page", url_for("session.new")),))
     if "delivery_id" in wanted:
         days = get_settings()["retention_days"]
         advice = f"It may have been purged: deliveries are kept for {days} days. The log lists all that still exist."
@@ -101,7 +120,9 @@ def _home() -> tuple[Link, ...]:
     """Return a link to a page that the person may open, if there is one."""
     if not current_user.is_authenticated:
         return (("Go to the sign-in page", url_for("session.new")),)
-    return (("Go to Webhooks", url_for("webhooks.index")),) if _can("webhooks.index") else ()
+    if _can("webhooks.index"):
+        return (("Go to Webhooks", url_for("webhooks.index")),)
+    return (("Your account", url_for("account.index")),)
 
 
 def _can(endpoint: str) -> bool:

@@ -1,0 +1,13 @@
+"""Fixtures: an app without pages, on both kinds of database."""
+
+import pytest
+
+from tests.jobs.conftest import database_url, postgresql_url
+
+__all__ = ["database_url", "postgresql_url"]
+
+
+@pytest.fixture
+def web() -> bool:
+    """Make the app without pages, as a worker does."""
+    return False

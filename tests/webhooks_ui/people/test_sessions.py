@@ -1,0 +1,113 @@
+"""How long sessions last."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from tests.support.factories import make_user
+from tests.support.people import again, session_count
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import SignInMethod, User, UserSession, utcnow
+from webhooks_ui.people import sessions
+
+HOUR = timedelta(hours=1)
+
+
+def start(user: User, user_agent: str = "Test") -> str:
+    with writing():
+        user = db.session.get_one(User, user.id)
+        return sessions.start(user, SignInMethod.PASSWORD, two_factors=False, address="::1", user_agent=user_agent)
+
+
+def use(token: str) -> bool:
+    """Find and use a session, as a request does. Return True if it lasts."""
+    db.session.rollback()
+    found = sessions.find(token)
+    if found:
+        sessions.note_use(found)
+    return found is not None
+
+
+def test_a_session_ends_after_12_hours_without_use(app: Flask) -> None:
+    token, now = start(make_user()), utcnow()
+    with time_machine.travel(now + 11 * HOUR):
+        assert use(token)
+    with time_machine.travel(now + 22 * HOUR):
+        assert use(token)
+    with time_machine.travel(now + 35 * HOUR):
+        assert not use(token)
+
+
+def test_a_session_ends_after_7_days_however_much_it_is_used(app: Flask) -> None:
+    token, now = start(make_user()), utcnow()
+    for hours in range(10, 7 * 24, 10):
+        with time_machine.travel(now + hours * HOUR):
+            assert use(token)
+    with time_machine.travel(now + 7 * 24 * HOUR + timedelta(seconds=1)):
+        assert not use(token)
+
+
+def test_a_use_is_written_at_most_once_a_minute(app: Flask) -> None:
+    user = make_user()
+    token, now = start(user), utcnow()
+    with time_machine.travel(now + timedelta(seconds=50)):
+        use(token)
+    assert (again(user).last_seen_at or now) - now < timedelta(seconds=5)
+    with time_machine.travel(now + timedelta(seconds=70)):
+        use(token)
+    assert again(user).last_seen_at == db.session.scalar(db.select(UserSession.last_seen_at))
+    assert (user.last_seen_at or now) - now > timedelta(seconds=60)
+
+
+def test_a_page_is_shown_although_the_use_can_not_be_written(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = start(make_user())
+
+    def fail() -> None:
+        raise OperationalError("UPDATE", None, Exception("attempt to write a readonly database"))
+
+    monkeypatch.setattr(sessions, "write_transaction", fail)
+    with time_machine.travel(utcnow() + HOUR), caplog.at_level(logging.WARNING):
+        assert use(token)
+    assert "readonly" in caplog.text
+
+
+def test_the_token_is_stored_as_a_hash(app: Flask) -> None:
+    token = start(make_user())
+    assert token not in db.session.scalars(db.select(UserSession.digest)).one()
+    assert len(token) > 40
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "\0", "é"])
+def test_any_other_token_is_no_session(app: Flask, token: str) -> None:
+    start(make_user())
+    assert sessions.find(token) is None
+
+
+def test_a_deactivated_user_has_no_session_even_if_the_row_is_left(app: Flask) -> None:
+    user = make_user()
+    token = start(user)
+    db.session.execute(db.update(User).values(deactivated_at=utcnow()))
+    db.session.commit()
+    assert sessions.find(token) is None
+
+
+def test_a_user_agent_is_cut_and_has_no_control_characters(app: Flask) -> None:
+    start(make_user(), "Agent\0\r\n\x1b" + "x" * 1_000)
+    assert db.session.scalars(db.select(UserSession.user_agent)).one() == "Agent" + "x" * 295
+
+
+def test_sessions_that_ended_by_time_are_found_for_deletion(app: Flask) -> None:
+    user = make_user()
+    old, now = start(user), utcnow()
+    with time_machine.travel(now + 13 * HOUR):
+        start(user)
+        db.session.execute(db.delete(UserSession).where(sessions.have_ended()))
+        db.session.commit()
+        assert sessions.find(old) is None
+        assert session_count(user) == 1

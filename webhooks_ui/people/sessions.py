@@ -1,0 +1,88 @@
+"""Sessions: begun by a sign-in, and ended by signing out, by others, or by time. The caller owns the transaction."""
+
+import logging
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import contains_eager
+
+from webhooks_ui.database import db, write_transaction
+from webhooks_ui.models import SignInMethod, User, UserSession, utcnow
+from webhooks_ui.models.api_key import digest
+from webhooks_ui.models.user_session import USER_AGENT_MAX_CHARACTERS
+
+IDLE_FOR = timedelta(hours=12)
+LONGEST = timedelta(days=7)
+SEEN_PRECISION = timedelta(minutes=1)
+TOKEN_BYTES = 32
+
+logger = logging.getLogger(__name__)
+
+
+def start(user: User, method: SignInMethod, *, two_factors: bool, address: str | None, user_agent: str) -> str:
+    """Begin a session. Return its token, which only the browser keeps."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    agent = "".join(character for character in user_agent if character.isprintable())
+    row = UserSession(user_id=user.id, digest=digest(token), method=method, two_factors=two_factors, address=address)
+    row.user_agent = agent[:USER_AGENT_MAX_CHARACTERS]
+    user.last_seen_at = utcnow()
+    db.session.add(row)
+    return token
+
+
+def find(token: str) -> UserSession | None:
+    """Return the session with ``token``, with its user, or ``None`` if it ended."""
+    query = select(UserSession).join(User).options(contains_eager(UserSession.user))
+    found: UserSession | None = db.session.scalar(
+        query.where(UserSession.digest == digest(token), _lasts(), User.deactivated_at.is_(None))
+    )
+    return found
+
+
+def note_use(session: UserSession) -> None:
+    """Store when the session was last used, at most once a minute.
+
+    A failure is logged and not raised: pages can be read while nothing can be written to the database.
+    """
+    now = utcnow()
+    if now - session.last_seen_at < SEEN_PRECISION:
+        return
+    try:
+        with write_transaction() as connection:
+            # The user first, as all others lock them, so that no deadlock can occur.
+            connection.execute(update(User).where(User.id == session.user_id).values(last_seen_at=now))
+            connection.execute(update(UserSession).where(UserSession.id == session.id).values(last_seen_at=now))
+    except DBAPIError as error:
+        logger.warning("The last use of a session could not be stored: %s", error.orig)
+
+
+def of(user: User) -> list[UserSession]:
+    """Return the sessions of ``user`` that last, the last used one first."""
+    query = select(UserSession).where(UserSession.user_id == user.id, _lasts())
+    return list(db.session.scalars(query.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())))
+
+
+def end(token: str) -> None:
+    """End the session with ``token``, if there is one."""
+    db.session.execute(delete(UserSession).where(UserSession.digest == digest(token)))
+
+
+def end_all(user: User, *, but: str | None = None) -> int:
+    """End all sessions of ``user``, except the one with the token ``but``. Return how many there were."""
+    condition = UserSession.user_id == user.id
+    if but:
+        condition &= UserSession.digest != digest(but)
+    gone = db.session.execute(delete(UserSession).where(condition).returning(UserSession.id))
+    return len(gone.all())
+
+
+def have_ended() -> ColumnElement[bool]:
+    """Return the condition for sessions that ended by time, whose rows may go."""
+    return ~_lasts()
+
+
+def _lasts() -> ColumnElement[bool]:
+    now = utcnow()
+    return and_(UserSession.last_seen_at > now - IDLE_FOR, UserSession.created_at > now - LONGEST)

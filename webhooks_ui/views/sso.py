@@ -1,0 +1,71 @@
+"""Single sign-on: to the provider, and back."""
+
+import logging
+
+from flask import Blueprint, abort, current_app, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from config import OidcProvider
+from webhooks_ui import audit
+from webhooks_ui.database import writing
+from webhooks_ui.forms import LoginForm
+from webhooks_ui.models import SignInMethod
+from webhooks_ui.people import single_sign_on
+from webhooks_ui.people.accounts import Refused
+from webhooks_ui.views.session import page
+from webhooks_ui.web import oidc
+from webhooks_ui.web.sign_in import begin_half, refuse, sign_in
+
+BACK = "sso_next"
+
+blueprint = Blueprint("sso", __name__, url_prefix="/login/sso")
+logger = logging.getLogger(__name__)
+
+
+@blueprint.get("")
+def start() -> Response:
+    """Send the browser to the provider. ``again`` makes it ask who is there, although it may know."""
+    session[BACK] = request.args.get("next")
+    parameters = {"prompt": "login"} if "again" in request.args else {}
+    try:
+        return oidc.redirect_to(_provider(), _callback_url(), **parameters)
+    except oidc.Failed as error:
+        return _failed(error)
+
+
+@blueprint.get("/callback")
+def callback() -> Response:
+    """Take in what the provider says, and sign the person in."""
+    provider = _provider()
+    try:
+        claims = oidc.claims_of_answer(provider)
+    except oidc.Failed as error:
+        return _failed(error)
+    audit.act_as(audit.PROVIDER)
+    try:
+        with writing():
+            user = single_sign_on.admit(provider, claims)
+    except Refused as error:
+        refuse("", None, f"single sign-on: {error}")
+        return page(LoginForm(formdata=None), 403, str(error))
+    factor, back = single_sign_on.second_factor_of(claims), session.pop(BACK, None)
+    if factor is None and user.has_second_factor:
+        begin_half(user, SignInMethod.SSO)
+        return redirect(url_for("second_factor.new", next=back))
+    return sign_in(user, SignInMethod.SSO, factor, back)
+
+
+def _provider() -> OidcProvider:
+    """Return the provider. Answer with 404 if none is set."""
+    provider: OidcProvider | None = current_app.config["OIDC"]
+    return provider or abort(404)
+
+
+def _callback_url() -> str:
+    """Return the address at which the provider sends browsers back, which it must know."""
+    return str(current_app.config["PUBLIC_URL"]) + url_for("sso.callback")
+
+
+def _failed(error: oidc.Failed) -> Response:
+    logger.warning("Single sign-on failed: %s Cause: %s", error, " ".join(str(error.__cause__).split()))
+    return page(LoginForm(formdata=None), error.status, str(error))

@@ -1,0 +1,78 @@
+"""Inviting: a link that works once is mailed, or shown to copy."""
+
+from flask import Response, current_app, flash, make_response, render_template, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs.chores import account_mail
+from webhooks_ui.database import db, release, writing
+from webhooks_ui.forms.team import InviteForm
+from webhooks_ui.models import TokenPurpose, User
+from webhooks_ui.people import accounts, tokens
+from webhooks_ui.people.links import address_of
+from webhooks_ui.views.team.blueprint import blueprint
+from webhooks_ui.web import form_tokens
+from webhooks_ui.web.answers import go
+
+WHAT = {TokenPurpose.INVITATION: "invitation", TokenPurpose.NEW_PASSWORD: "link for a new password"}
+
+
+@blueprint.get("/new")
+def new() -> Response:
+    return _page(InviteForm(formdata=None))
+
+
+@blueprint.post("")
+def invite() -> BaseResponse:
+    form = InviteForm()
+    if not form.validate():
+        return _page(form, 422)
+    try:
+        with writing():
+            if address := form_tokens.begin():
+                return go(address)
+            user, token = accounts.invite(form.email.data or "", form.role.data, form.name.data or "")
+            form_tokens.finish(url_for(".show", user_id=user.id))
+    except accounts.Refused as error:
+        form.email.errors = [str(error)]
+        return _page(form, 422)
+    return hand_over(user, TokenPurpose.INVITATION, token)
+
+
+@blueprint.get("/<int:user_id>/link/<handle>")
+def link(user_id: int, handle: str) -> BaseResponse:
+    """Show a link to copy. After some minutes this is no longer possible."""
+    user, text = db.get_or_404(User, user_id), form_tokens.unseal(handle)
+    if text is None:
+        flash("A link is shown only once, right after it was made. Make another one.", "error")
+        return go(url_for(".show", user_id=user_id))
+    purpose = TokenPurpose.INVITATION if user.joined_at is None else TokenPurpose.NEW_PASSWORD
+    ends = tokens.expiry(purpose, user)
+    return make_response(render_template("team/link.html", person=user, link=text, what=WHAT[purpose], ends=ends))
+
+
+def hand_over(user: User, purpose: TokenPurpose, token: str) -> BaseResponse:
+    """Mail the link with ``token``. Without a mail server, or if that fails, lead to a page that shows it."""
+    address, email, role, user_id = address_of(purpose, token), user.email, user.role, user.id
+    if current_app.config["SMTP"] is not None:
+        by = current_user.shown_name
+        release()  # hold no transaction open while sending
+        try:
+            if purpose == TokenPurpose.INVITATION:
+                account_mail.mail_invitation(email, role, address, by)
+            else:
+                account_mail.mail_link(email, address)
+        except account_mail.NotSent as error:
+            flash(f"The mail to {email} could not be sent: {error}. Copy the link instead.", "error")
+        else:
+            flash(f"The {WHAT[purpose]} was mailed to {email}.")
+            return go(url_for(".show", user_id=user_id))
+    handle = form_tokens.new_token()
+    with writing():
+        form_tokens.seal_apart(handle, address)
+    return go(url_for(".link", user_id=user_id, handle=handle))
+
+
+def _page(form: InviteForm, status: int = 200) -> Response:
+    smtp = current_app.config["SMTP"]
+    return make_response(render_template("team/new.html", form=form, mail_host=smtp.host if smtp else None), status)

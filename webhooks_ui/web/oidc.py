@@ -1,0 +1,115 @@
+"""The client of the provider of single sign-on (OpenID Connect, by Authlib: code flow with PKCE, state and nonce)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
+from authlib.integrations.flask_client import OAuth
+from flask import current_app, session
+from joserfc.errors import JoseError
+from werkzeug.wrappers import Response
+
+from config import OidcProvider
+
+DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
+TIMEOUT_SECONDS = 10
+EXTENSION = "oidc_clients"
+NAME = "oidc"
+UNFINISHED_MAX = 3
+
+
+class Failed(Exception):
+    """Signing in at the provider failed. The message is for people, and the cause for the log."""
+
+    status = 400  # of the answer
+
+
+class Unusable(Failed):
+    """The provider can't be reached, or its answer makes no sense."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The provider can't be used right now. Try again in a minute, or use another way to sign in.")
+
+
+def redirect_to(provider: OidcProvider, callback: str, **parameters: str) -> Response:
+    """Send the browser to the provider, which sends it back to ``callback``.
+
+    Raises:
+        Unusable: The provider can't be reached, or its answer makes no sense.
+    """
+    try:
+        _forget_old_states()
+        answer: Response = _client(provider).authorize_redirect(callback, **parameters)
+    except (requests.RequestException, OAuthError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise Unusable from error
+    return answer
+
+
+def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
+    """Return what the provider says of the person, from the checked ID token and the userinfo endpoint.
+
+    Raises:
+        Failed: The person gave up, or the answer is none to this browser's question.
+        Unusable: The provider can't be reached, or its answer makes no sense.
+    """
+    client = _client(provider)
+    try:
+        issuer = _checked_issuer(provider, client.load_server_metadata())
+        token = client.authorize_access_token(claims_options={"iss": {"essential": True, "values": [issuer]}})
+        claims = dict(token["userinfo"])
+        if {"email", "email_verified", provider.role_claim} - claims.keys() and client.server_metadata.get(
+            "userinfo_endpoint"
+        ):
+            more = client.userinfo(token=token)
+            if more.get("sub") != claims["sub"]:  # OpenID Connect Core 1.0, 5.3.2
+                raise ValueError("The userinfo endpoint describes somebody else.")
+            claims = dict(more) | claims
+    except MismatchingStateError as error:
+        raise Failed("Signing in took too long, or was begun in another tab. Please start again.") from error
+    except OAuthError as error:
+        if error.error == "access_denied":
+            raise Failed("The provider didn't sign you in: access was denied.") from error
+        raise Failed("The provider didn't sign you in. Try again, or ask its administrators.") from error
+    except (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise Unusable from error
+    return claims
+
+
+def _forget_old_states() -> None:
+    """Keep only the newest of the sign-ins that were begun and not finished. A cookie has room for few of them."""
+    states = [key for key in session if key.startswith(f"_state_{NAME}_")]
+    for key in sorted(states, key=lambda key: float(session[key].get("exp", 0)))[: -UNFINISHED_MAX + 1]:
+        session.pop(key)
+
+
+def _client(provider: OidcProvider) -> Any:
+    """Return the client, which keeps the provider's description and keys."""
+    clients = current_app.extensions.setdefault(EXTENSION, {})
+    if provider not in clients:
+        clients[provider] = OAuth(current_app).register(
+            NAME,
+            client_id=provider.client_id,
+            client_secret=provider.client_secret,
+            server_metadata_url=provider.issuer.rstrip("/") + DISCOVERY,
+            client_kwargs={
+                "scope": provider.scopes,
+                "code_challenge_method": "S256",
+                "default_timeout": TIMEOUT_SECONDS,
+            },
+        )
+    return clients[provider]
+
+
+def _checked_issuer(provider: OidcProvider, metadata: Mapping[str, Any]) -> str:
+    """Return the issuer as the provider writes it (OpenID Connect Discovery 1.0, 4.3).
+
+    Raises:
+        ValueError: It is another one than ``OIDC_ISSUER``.
+    """
+    issuer = str(metadata.get("issuer"))
+    if issuer.rstrip("/") != provider.issuer.rstrip("/"):
+        raise ValueError(f"OIDC_ISSUER is {provider.issuer}, but the provider calls itself {issuer}.")
+    return issuer
