@@ -20,6 +20,7 @@ def row(**fields: object) -> SimpleNamespace:
         "probe_at": AT + timedelta(minutes=5),
         "disabled_at": None,
         "disabled_reason": None,
+        "unreadable_at": None,
     }
     return SimpleNamespace(**values | fields)
 
@@ -53,6 +54,19 @@ def test_the_mail_about_a_disabled_webhook() -> None:
         "  Reason: The endpoint answered 410 Gone.\n"
         "  https://portal.example.com/admin/webhooks/42\n"
     )
+
+
+def test_the_mail_about_a_webhook_whose_secret_was_lost() -> None:
+    healthy = {"failing_since": None, "breaker_opened_at": None, "probe_at": None}
+    assert subject([row(**healthy, unreadable_at=AT)]) == "Orders has a secret that can't be decrypted"
+    lost = (
+        "  Secret: can't be decrypted since 2026-11-23 10:00 UTC, so its deliveries wait.\n"
+        "  Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.\n"
+        "  https://portal.example.com/admin/webhooks/42\n"
+    )
+    assert text([row(**healthy, unreadable_at=AT)], URL).startswith(f"Orders\n  Environment: production\n{lost}")
+    assert lost in text([row(unreadable_at=AT)], URL)
+    assert "Status: failing since" in text([row(unreadable_at=AT)], URL)
 
 
 def test_of_many_the_latest_come_first_and_at_most_100() -> None:
