@@ -27,7 +27,7 @@ _outages = logs.Seldom(logger)
 def make_app(kind: ProcessKind) -> Flask:
     """Return the app of a worker or scheduler, with its log and its heartbeats. End the process if a setting is wrong.
 
-    Its ``extensions`` have ``pulse``, the heartbeats.
+    Its ``extensions`` have ``pulse``, the heartbeats, which ``work`` starts.
     """
     try:
         settings = load()
@@ -38,7 +38,6 @@ def make_app(kind: ProcessKind) -> Flask:
     app = create_app(settings, web=False)
     pulse = app.extensions["pulse"] = Pulse(app, kind)
     app.extensions["progress"] = pulse.progress
-    pulse.start()
     return app
 
 
@@ -82,7 +81,11 @@ class Worker(SimpleWorker):
 
 
 def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
-    """Run an RQ worker on ``queue`` until SIGTERM or SIGINT. Start a new one after each outage of Redis."""
+    """Run an RQ worker on ``queue`` until SIGTERM or SIGINT. Start a new one after each outage of Redis.
+
+    Call this when the engine has all its listeners, because the heartbeats connect to the database in their own thread.
+    """
+    app.extensions["pulse"].start()
     connection: Any = Redis.from_url(app.config["REDIS_URL"])
     logging.getLogger("rq.worker").addFilter(_in_one_line)
     trouble = logs.Seldom(logger)

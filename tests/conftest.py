@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from flask import Flask, g
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from redis import Redis, RedisError
 from werkzeug.test import TestResponse
@@ -149,8 +149,9 @@ class Client(FlaskClient):
     """
 
     def open(self, *args: Any, **options: Any) -> TestResponse:
-        for name in list(g):
-            g.pop(name)
+        if has_app_context():  # a thread of a test has none
+            for name in list(g):
+                g.pop(name)
         return super().open(*args, **options)
 
 

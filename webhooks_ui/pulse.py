@@ -96,6 +96,9 @@ class Pulse:
             except SQLAlchemyError as error:
                 self._wrote_at = -math.inf
                 self._trouble.say("No heartbeat can be written: %s", reason(error))
+            except Exception:  # without heartbeats this process would count as stopped, so the thread must go on
+                self._wrote_at = -math.inf
+                logger.exception("No heartbeat can be written")
             else:
                 self._wrote_at = time.monotonic()
                 self._trouble.over("Heartbeats are written again.")

@@ -103,6 +103,22 @@ def test_rows_of_killed_processes_of_this_machine_go_and_those_of_stopped_ones_s
     assert {process.id for process in processes()} == {"stopped", "elsewhere"}
 
 
+def test_the_heart_beats_on_after_an_error_that_nobody_expected(
+    app: Flask, quick: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(connection: object, counts: object) -> None:
+        raise RuntimeError("boom")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(counting, "store", fail)
+        beats = Pulse(app, ProcessKind.WORKER)
+        beats.start()
+        wait_for(lambda: "boom" in caplog.text)
+        assert processes() == []
+    wait_for(processes)
+    beats.stop()
+
+
 def test_an_outage_of_the_database_is_told_once_and_then_the_heart_beats_again(
     app: Flask, beating: Pulse, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,6 +22,8 @@ class Refused(Exception):
 
 def find(email: str) -> User | None:
     """Return the user with that address, in any case."""
+    if "\0" in email:  # PostgreSQL refuses it as a text
+        return None
     found: User | None = db.session.scalar(select(User).where(User.email == normal_email(email)))
     return found
 

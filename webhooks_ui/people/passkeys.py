@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -182,9 +182,10 @@ def _parsed(answer: str) -> dict[str, Any]:
         given = json.loads(answer)
     except (ValueError, RecursionError):
         raise Invalid("The answer of the browser is no JSON.") from None
-    if not isinstance(given, dict) or not CREDENTIAL_ID.fullmatch(str(given.get("id"))):
+    credential_id = given.get("id") if isinstance(given, dict) else None
+    if not isinstance(credential_id, str) or not CREDENTIAL_ID.fullmatch(credential_id):
         raise Invalid("The answer of the browser has no id.")
-    return given
+    return cast("dict[str, Any]", given)
 
 
 def _checked(verify: Any, challenge: str, **arguments: Any) -> Any:

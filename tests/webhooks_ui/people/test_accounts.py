@@ -238,6 +238,13 @@ def test_what_an_email_address_looks_like(text: str, is_right: bool) -> None:
     assert accounts.is_email(text) == is_right
 
 
+def test_somebody_is_found_by_the_address_in_any_case_and_by_nothing_else(app: Flask) -> None:
+    user = make_user("eva@example.com")
+    assert accounts.find(" Eva@Example.com ") == user
+    for other in ("", "eva", "eva@example.com\0", "\0", "%", "eva@example.com" * 50):
+        assert accounts.find(other) is None
+
+
 def test_the_audit_log_says_what_a_role_was_and_became(app: Flask) -> None:
     user = make_user()
     do("set_role", user, "viewer")
