@@ -6,6 +6,7 @@ So chores don't delay deliveries, and a backlog of deliveries doesn't delay chor
 
 import logging
 import os
+import sys
 import threading
 import time
 
@@ -13,6 +14,7 @@ from redis import Redis, RedisError
 from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
+from config import ConfigError
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
@@ -77,7 +79,10 @@ def main() -> None:
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    app = create_app(web=False)
+    try:
+        app = create_app(web=False)
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
     redis = Redis.from_url(app.config["REDIS_URL"])
     threading.Thread(target=ask_for_chores, args=(redis,), name="cron", daemon=True).start()
     with app.app_context():

@@ -4,11 +4,13 @@ import ctypes
 import logging
 import os
 import resource
+import sys
 from types import FrameType
 from typing import Any
 
 from sqlalchemy import Engine, event
 
+from config import ConfigError
 from jobs import deliver
 from jobs.rq_worker import Worker, work
 from webhooks_ui import create_app
@@ -35,7 +37,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _allow_open_files()
     _return_memory()
-    app = create_app(web=False)
+    try:
+        app = create_app(web=False)
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
     with app.app_context():
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)

@@ -61,8 +61,8 @@ def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
     There are no webhooks and no workers.
     """
     with product(database, [], workers=0) as (instance, key):
-        many = _together(instance, key, arrays, [EVENT] * 1_000)
-        one = _together(instance, key, singles, EVENT)
+        many = together(instance, key, arrays, [EVENT] * 1_000)
+        one = together(instance, key, singles, EVENT)
     return many * 1_000, one
 
 
@@ -97,7 +97,7 @@ def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> d
     return sent
 
 
-def _together(instance: Rig, key: str, count: int, body: object) -> float:
+def together(instance: Rig, key: str, count: int, body: object) -> float:
     """Send ``count`` requests from ``CLIENTS`` clients. Return the requests a second."""
     sent = json.dumps(body).encode()
 
