@@ -34,7 +34,7 @@ def _add_web(app: Flask) -> None:
     """Add pages, API and commands to the app."""
     # Imported here, so that a worker doesn't load forms, templates and blueprints.
     from webhooks_ui import api, cli, views
-    from webhooks_ui.web import compression, extensions, headers, template_helpers
+    from webhooks_ui.web import compression, extensions, headers, proxies, request_headers, template_helpers
 
     extensions.register(app)
     views.register(app)
@@ -43,3 +43,5 @@ def _add_web(app: Flask) -> None:
     headers.register(app)
     compression.register(app)
     template_helpers.register(app)
+    request_headers.register(app)
+    proxies.register(app)
