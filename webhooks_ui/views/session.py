@@ -9,9 +9,7 @@ from webhooks_ui.database import db
 from webhooks_ui.forms import LoginForm
 from webhooks_ui.models import User
 from webhooks_ui.web.answers import safe_next
-from webhooks_ui.web.extensions import limiter
-
-FAILURES_PER_MINUTE = 10
+from webhooks_ui.web.sign_in_throttle import count_try, take_back
 
 blueprint = Blueprint("session", __name__)
 
@@ -26,15 +24,16 @@ def new() -> BaseResponse:
 
 
 @blueprint.post("/login")
-@limiter.limit(f"{FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
 def create() -> BaseResponse:
     form = LoginForm()
     if not form.validate():
         return _page(form, 422)
+    count_try(form.email.data or "")
     user = _find(form.email.data or "", form.password.data or "")
     if user is None:
         form.password.errors = ["The email address or the password is wrong. Check both and try again."]
         return _page(form, 422)
+    take_back(form.email.data or "")
     session.clear()  # drops what was there before, against session fixation
     session.permanent = True
     login_user(user)

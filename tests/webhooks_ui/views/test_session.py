@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD
 from tests.support.factories import make_user
 from tests.support.http import HTMX
 from webhooks_ui.database import db
-from webhooks_ui.views.session import FAILURES_PER_MINUTE
+from webhooks_ui.web.sign_in_throttle import FAILURES_PER_MINUTE
 
 SignIn = Callable[[str], FlaskClient]
 

@@ -26,7 +26,8 @@ TEXTS = {
     422: ("Your request can't be processed", "Go back, reload the page and try again."),
     429: (
         "Signing in failed too often",
-        "There were too many failed attempts to sign in from your network address. Wait a minute, then try again.",
+        "There were too many failed attempts to sign in from your network address or for this account. "
+        "Wait a minute, then try again. After many failures for one account it can take ten minutes.",
     ),
     500: (
         "Something went wrong on our side",
