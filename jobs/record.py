@@ -18,6 +18,7 @@ from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result
@@ -116,13 +117,13 @@ def _attempt_row(claimed: Claimed, headers: Mapping[str, str], result: Result, t
         time(result.started_at),
         result.duration_ms,
         str(result.outcome),
-        result.detail.replace("\0", ""),  # PostgreSQL can't store this character in a text
+        mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
         claimed.target.url,
         result.address,
         result.tls,
         json.dumps(headers),
         result.response_code,
-        json.dumps(result.response_headers),
+        json.dumps(mask_cookies(result.response_headers)),
         result.response_body,
         result.response_truncated,
     )

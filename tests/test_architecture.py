@@ -28,7 +28,7 @@ WALLS = (
     ("webhooks_ui.audit", "webhooks_ui.wake"),
     ("webhooks_ui.models",),
     ("webhooks_ui.database",),
-    ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
+    ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui"),
 )
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}

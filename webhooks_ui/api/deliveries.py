@@ -14,6 +14,7 @@ from webhooks_ui.deliveries.display import attempts_of, decoded, explanation
 from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.deliveries.pages import Cursor, find_page
 from webhooks_ui.events.types import CATEGORIES
+from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery
 from webhooks_ui.parsing import PRESETS
 from webhooks_ui.web.problem import Problem
@@ -86,7 +87,7 @@ def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "tls": attempt.tls,
         "request_headers": attempt.request_headers,
         "response_code": attempt.response_code,
-        "response_headers": attempt.response_headers,
+        "response_headers": mask_cookies(attempt.response_headers),
         "response_body": None if attempt.response_body is None else decoded(attempt.response_body),
         "response_truncated": attempt.response_truncated,
     }

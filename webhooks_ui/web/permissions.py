@@ -8,6 +8,12 @@ LEAST_ROLE = {
     "settings.update": Role.SUPER_ADMIN,
 }
 
+# What pages show of something, where not everybody who may open the page may see all of it.
+LEAST_ROLE_TO_SEE = {
+    "whole URL": Role.ADMIN,  # others see the host and the first segment of the path
+    "blocked address": Role.SUPER_ADMIN,  # what a name resolved to that no delivery may go to
+}
+
 
 def least_role(endpoint: str) -> Role:
     """Return the lowest role that may use ``endpoint``."""
@@ -17,3 +23,8 @@ def least_role(endpoint: str) -> Role:
 def may(role: str, endpoint: str) -> bool:
     """Return True if someone with ``role`` may use ``endpoint``. An unknown role may use nothing."""
     return role in RANK and RANK[Role(role)] >= RANK[least_role(endpoint)]
+
+
+def may_see(role: str, fact: str) -> bool:
+    """Return True if someone with ``role`` may see ``fact``, one of ``LEAST_ROLE_TO_SEE``."""
+    return role in RANK and RANK[Role(role)] >= RANK[LEAST_ROLE_TO_SEE[fact]]
