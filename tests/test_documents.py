@@ -6,7 +6,16 @@ import pytest
 
 from config import ROOT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/api.md", "docs/verifying.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/architecture.md",
+    "docs/api.md",
+    "docs/proxies.md",
+    "docs/security.md",
+    "docs/verifying.md",
+)
 FILE = re.compile(
     r"(?<![\w/.<])((?:webhooks_ui|jobs|templates|static|tests|docs)/[\w./*-]*\w\.(?:py|html|css|js|md))(?![\w>])"
 )
