@@ -1,5 +1,6 @@
 """The answers that the web server gives by itself, to requests that never reach the application."""
 
+from functools import cache
 from http import HTTPStatus
 
 from gunicorn.http import errors
@@ -48,7 +49,12 @@ def refusal(status: int, request: bytes) -> bytes:
     An address of the API gets a problem document, any other a page.
     """
     parts = request.split(b" ", 2)
-    if len(parts) > 1 and parts[1].startswith(b"/api/"):
+    return _answer(status, for_program=len(parts) > 1 and parts[1].startswith(b"/api/"))
+
+
+@cache
+def _answer(status: int, for_program: bool) -> bytes:
+    if for_program:
         document = problem.respond(problem.Problem(status, DETAILS[status]))
         content_type, body = problem.CONTENT_TYPE, document.get_data()
     else:
