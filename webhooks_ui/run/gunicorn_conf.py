@@ -43,7 +43,8 @@ def raise_file_limit() -> int:
 worker_class = Worker
 workers = _settings["WEB_PROCESSES"]
 threads = _settings["WEB_THREADS"]
-worker_connections = min(_settings["WEB_CONNECTIONS"], raise_file_limit() - FILES_BESIDE_CONNECTIONS)
+# As many again may be closing.
+worker_connections = min(_settings["WEB_CONNECTIONS"], (raise_file_limit() - FILES_BESIDE_CONNECTIONS) // 2)
 forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whose headers count
 preload_app = True  # the workers share the memory of the loaded code
 reuse_port = True  # a new server can listen while the old one stops

@@ -61,6 +61,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.incoming: Incoming | None = None
         self.held_bytes = 0  # in memory until the request is answered
         self.lingered_bytes = 0
+        self.is_closed = False
         self.data_ready = True  # gunicorn's threads have nothing to wait for
 
     def close(self, graceful: bool = False) -> None:
@@ -68,6 +69,7 @@ class Connection(TConn):  # type: ignore[misc]
         if graceful:
             self.worker.linger(self)
         else:
+            self.is_closed = True
             super().close()
 
 
@@ -123,6 +125,11 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         if conn in self._collecting:
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
 
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Collect the next request of a connection that was kept open."""
+        if not conn.is_closed:  # it may have made room for another one, whose event came just before
+            super().on_client_socket_readable(conn, client)
+
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
         """Go on with the next request of a connection, or close it."""
         self._let_go(conn)
@@ -148,7 +155,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     # Collecting
 
     def _on_readable(self, conn: Connection, _sock: socket.socket) -> None:
-        self._receive(conn)
+        if conn in self._collecting:  # else it made room for another one, whose event came just before
+            self._receive(conn)
 
     def _receive(self, conn: Connection) -> None:
         try:
@@ -259,8 +267,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         conn.incoming = None
         conn.timeout = time.monotonic() + LINGER_SECONDS
         self._lingering[conn] = None
+        if len(self._lingering) > self.cfg.worker_connections:
+            self._end_linger(next(iter(self._lingering)))
 
     def _on_lingering(self, conn: Connection, _sock: socket.socket) -> None:
+        if conn not in self._lingering:
+            return
         try:
             received = len(conn.sock.recv(RECEIVED_BYTES))
         except (BlockingIOError, InterruptedError):

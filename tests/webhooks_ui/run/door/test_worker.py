@@ -23,6 +23,7 @@ from tests.support.waiting import wait_for
 
 EVENT = json.dumps({"type": "license.activated", "data": {"id": "1"}}).encode()
 LIMIT = 8 * 1024 * 1024
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 LARGE = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n"
 
 
@@ -208,9 +209,17 @@ def test_when_there_are_too_many_connections_the_oldest_make_room(tmp_path: Path
     with Rig(tmp_path, WEB_CONNECTIONS="64", WEB_PROCESSES="1") as rig:
         rig.start_web()
         with stalled_clients(rig.port, 40):
+            web = psutil.Process(rig.processes["web"].pid)
+            processes = [child.pid for child in web.children()]
             for _ in range(5):
-                request = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-                assert status(talk(rig, request)) == 200
+                crowd = [connect(rig) for _ in range(60)]
+                for number, connection in enumerate(crowd):
+                    with contextlib.suppress(OSError):
+                        connection.sendall(HEALTH if number % 2 else b"GET / HT")
+                for connection in crowd:
+                    connection.close()
+                assert status(talk(rig, HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) == 200
+            assert [child.pid for child in web.children()] == processes
 
 
 def test_bodies_that_wait_share_a_limit_of_memory(tmp_path: Path) -> None:
@@ -239,6 +248,10 @@ def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
         body = json.dumps([json.loads(EVENT)] * 1_000).encode()
         answers: list[bytes] = []
         with stalled_clients(rig.port, 5), connect(rig) as publishing:
+            publishing.sendall(HEALTH)  # once it is answered, the connection is surely accepted
+            answered = b""
+            while not answered.endswith(b"\r\n\r\nok\n"):
+                answered += publishing.recv(65_536)
             publishing.sendall(head(text, f"Content-Length: {len(body)}", "Connection: close") + body[:-1])
             rig.processes["web"].send_signal(signal.SIGTERM)
             time.sleep(0.3)  # the request's last byte comes while the server stops
