@@ -33,7 +33,7 @@ class Incoming:
         self.expects_continue = False
         self._body_max_bytes = body_max_bytes
         self._needed_bytes = 0
-        self._chunked = False
+        self.is_chunked = False
         self._at = 0  # everything before this position was looked at
         self._body_bytes = 0
 
@@ -42,7 +42,7 @@ class Incoming:
         self.data += data
         if not self.has_head:
             self._look_for_head()
-        if self.has_head and self._chunked and not self.is_whole:
+        if self.has_head and self.is_chunked and not self.is_whole:
             self._follow_chunks()
         elif self.has_head and len(self.data) >= self._needed_bytes:
             self.is_whole = True
@@ -58,9 +58,9 @@ class Incoming:
         self.has_head = True
         head = bytes(self.data[: end + len(_END)])
         self._at = self._needed_bytes = len(head)
-        self._chunked = _ENCODED.search(head) is not None
+        self.is_chunked = _ENCODED.search(head) is not None
         length = _LENGTH.search(head)
-        if not self._chunked and length:
+        if not self.is_chunked and length:
             self.is_cut = int(length[1]) > self._body_max_bytes
             self._needed_bytes += 0 if self.is_cut else int(length[1])
         self.expects_continue = _EXPECTS.search(head) is not None and not self.is_cut

@@ -5,6 +5,7 @@ gunicorn's own threads read what they answer, so that eight connections with hal
 
 import contextlib
 import errno
+import io
 import selectors
 import socket
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
@@ -44,7 +46,11 @@ class Limits:
 class Held(Unreader):  # type: ignore[misc]
     """Gives the parser the bytes of a request that is in memory, and never more."""
 
+    ran_out = False
+    """The parser expected more. So nobody knows where the next request begins."""
+
     def chunk(self, size_hint: int | None = None) -> bytes:
+        self.ran_out = True
         return b""
 
 
@@ -300,12 +306,17 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         req._expected_100_continue = False  # it was sent when the head had arrived
         if conn.incoming and conn.incoming.is_cut:
             req.force_close()
+        if conn.incoming and conn.incoming.is_chunked:
+            req.body = _read_chunks(req.body)
         conn.sock.settimeout(self.limits.answer_seconds)
         try:
             return super().handle_request(req, conn)
         except TimeoutError:
             self.log.warning("A client did not read its answer within %d s.", self.limits.answer_seconds)
             return False
+
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        return super()._keepalive_after(conn, keepalive) and not conn.parser.unreader.ran_out
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that can't be parsed, or whose view failed outside of Flask."""
@@ -318,3 +329,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             client.settimeout(self.limits.answer_seconds)
             client.sendall(refusal(status, begun))
+
+
+def _read_chunks(body: Any) -> io.BytesIO:
+    """Return a chunked body as a file. A mistake in it is found before the application begins.
+
+    Raises:
+        gunicorn.http.errors.ParseException: The chunks are wrong.
+    """
+    try:
+        return io.BytesIO(body.read())
+    except NoMoreData:
+        raise ChunkMissingTerminator(b"") from None

@@ -162,10 +162,18 @@ def test_chunks_over_the_limit_are_refused(server: Rig, key: str) -> None:
     assert status(talk(server, head(key, "Transfer-Encoding: chunked") + b"%x\r\n" % (LIMIT + 1))) == 413
 
 
-def test_what_follows_a_refused_body_is_never_taken_for_a_request(server: Rig, key: str) -> None:
-    hidden = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-    answer = talk(server, head(key, f"Content-Length: {LIMIT + 1}") + hidden)
+@pytest.mark.parametrize("length", [str(LIMIT + 1), "9" * 18, "9" * 30, "0" * 30 + "99999999999"])
+def test_what_follows_a_refused_body_is_never_taken_for_a_request(server: Rig, key: str, length: str) -> None:
+    request = head(key, f"Content-Length: {length}")
+    for begin in (request, request.replace(b"POST /api/v1/events", b"GET /healthz")):
+        assert talk(server, begin + HEALTH + HEALTH).count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nhelloXX", b"-1\r\n", b"5;\r\r\n"])
+def test_broken_chunks_are_an_error_of_the_client(server: Rig, key: str, chunks: bytes) -> None:
+    answer = talk(server, head(key, "Transfer-Encoding: chunked") + chunks + HEALTH)
     assert answer.count(b"HTTP/1.1 ") == 1
+    assert status(answer) == 400
 
 
 def test_a_client_that_expects_it_is_told_once_to_continue(server: Rig, key: str) -> None:
