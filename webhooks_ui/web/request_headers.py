@@ -17,6 +17,10 @@ _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*\.?|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?", re.IGNORECASE)
 
 
+class WrongHost(BadRequest):
+    """The request is not for this site. The description is a sentence for people."""
+
+
 def register(app: Flask) -> None:
     # Before all other checks, which read these headers.
     app.before_request_funcs.setdefault(None, []).insert(0, check)
@@ -40,16 +44,16 @@ def check() -> None:
     """Drop addresses that can't be parsed, as if they had not been sent.
 
     Raises:
-        werkzeug.exceptions.BadRequest: The host is no host name, or it is not in ALLOWED_HOSTS.
+        WrongHost: The host is no host name, or it is not in ALLOWED_HOSTS.
     """
     for name in ADDRESSES:
         if name in request.environ and not _is_address(request.environ[name]):
             del request.environ[name]
     if request.host == NO_HOST:
-        raise BadRequest("The Host of the request is not a host name.")
+        raise WrongHost("The Host of the request is not a host name.")
     allowed = current_app.config["ALLOWED_HOSTS"]
     if allowed and request.endpoint not in OPEN_TO_ANY_HOST and not host_is_trusted(request.host.lower(), allowed):
-        raise BadRequest("This server doesn't answer for that host name. The operator can add it to ALLOWED_HOSTS.")
+        raise WrongHost("This server doesn't answer for that host name. The operator can add it to ALLOWED_HOSTS.")
 
 
 def _is_address(text: str) -> bool:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, UnprocessableEntity
 from webhooks_ui.models import get_settings
 from webhooks_ui.web.answers import came_from
 from webhooks_ui.web.permissions import least_role, may
+from webhooks_ui.web.request_headers import WrongHost
 from webhooks_ui.web.template_helpers import words
 
 Link = tuple[str, str]  # text and address
@@ -68,7 +69,7 @@ def help_for(error: HTTPException) -> Help:
         return _not_found() or Help(title, advice, _home())
     if isinstance(error, CSRFError):
         return Help(*EXPIRED, (("Open the page again", came_from()),))
-    if isinstance(error, UnprocessableEntity):
+    if isinstance(error, UnprocessableEntity | WrongHost):
         advice = error.description or advice  # our views write it for people
     return Help(title, advice, (("Back to the page", came_from()), *_home()) if request.method == "POST" else _home())
 
