@@ -22,6 +22,10 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("json", "text")
 ROLES = ("super_admin", "admin", "operator", "viewer")  # highest first, as in webhooks_ui/models/user
+SECRET_KEY_MIN_CHARACTERS, SECRET_KEY_MIN_DIFFERENT = 32, 10
+ADMIN_PASSWORD_MIN_CHARACTERS = 12
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+HOST_NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -64,11 +68,12 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         ConfigError: A value is invalid, or a value that production needs is missing.
     """
     env = os.environ if environ is None else environ
-    production = env.get("APP_ENV") == "production"
+    production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     _tighten(instance)
     database = database_url(env.get("DATABASE_URL"), instance)
     redis_url = _redis_url(env.get("REDIS_URL")) or f"unix://{redis_socket(instance)}"
+    public_url = _public_url(env.get("PUBLIC_URL"))
     host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
         "PRODUCTION": production,
@@ -76,18 +81,25 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": database,
         "REDIS_URL": redis_url,
         "REDIS_EMBEDDED": not env.get("REDIS_URL"),
-        "SECRET_KEY": _kept(env, "SECRET_KEY", instance, production, lambda: secrets.token_urlsafe(48)),
+        "SECRET_KEY": _secret_key(env, instance, production),
         "ENCRYPTION_KEYS": _encryption_keys(env, instance, production, database),
-        "ADMIN_EMAIL": env.get("ADMIN_EMAIL") or "admin@example.com",
-        "ADMIN_PASSWORD": env.get("ADMIN_PASSWORD"),
+        "ADMIN_EMAIL": _admin_email(env.get("ADMIN_EMAIL")),
+        "ADMIN_PASSWORD": _admin_password(env.get("ADMIN_PASSWORD"), production),
         "HOST": host,
         "PORT": port,
-        "PUBLIC_URL": _public_url(env.get("PUBLIC_URL")) or http_address(host, port),
-        "LINKED_PORTAL": _public_url(env.get("PUBLIC_URL")),  # messages in chats link to it, unless nobody said it
+        "PUBLIC_URL": public_url or http_address(host, port),
+        "LINKED_PORTAL": public_url,  # messages in chats link to it, unless nobody said it
+        "TRUSTED_PROXIES": _trusted_proxies(env),
+        "ALLOWED_HOSTS": _allowed_hosts(env.get("ALLOWED_HOSTS"), public_url),
         "SMTP": smtp_server(env.get("SMTP_URL")),
         "MAIL_FROM": _mail_from(env),
         "OIDC": oidc_provider(env),
         "PASSWORD_SIGN_IN": _password_sign_in(env),
+        "WEB_PROCESSES": _integer(env, "WEB_PROCESSES", 2, 1, 64),
+        "WEB_THREADS": _integer(env, "WEB_THREADS", 4, 1, 64),
+        "WEB_CONNECTIONS": _integer(env, "WEB_CONNECTIONS", 4_096, 64, 65_536),
+        "REQUEST_HEAD_SECONDS": _integer(env, "REQUEST_HEAD_SECONDS", 10, 1, 300),
+        "REQUEST_BODY_SECONDS": _integer(env, "REQUEST_BODY_SECONDS", 30, 1, 3_600),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
@@ -140,6 +152,66 @@ def _public_url(url: str | None) -> str | None:
     if not wanted or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
     return url.rstrip("/")
+
+
+def _is_production(name: str | None) -> bool:
+    if (name or "development") not in ("development", "production"):
+        raise ConfigError(f"APP_ENV must be development or production, not {name!r}.")
+    return name == "production"
+
+
+def _secret_key(env: Mapping[str, str], instance: Path, production: bool) -> str:
+    key = _kept(env, "SECRET_KEY", instance, production, lambda: secrets.token_urlsafe(48))
+    if production and (len(key) < SECRET_KEY_MIN_CHARACTERS or len(set(key)) < SECRET_KEY_MIN_DIFFERENT):
+        raise ConfigError(
+            f"SECRET_KEY is easy to guess. Use {SECRET_KEY_MIN_CHARACTERS} random characters or more: "
+            """python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"""
+        )
+    return key
+
+
+def _admin_email(address: str | None) -> str:
+    address = (address or "admin@example.com").strip()
+    if not MAIL_ADDRESS.fullmatch(address):
+        raise ConfigError(f"ADMIN_EMAIL must be a mail address, such as admin@example.com, not {address!r}.")
+    return address
+
+
+def _admin_password(password: str | None, production: bool) -> str | None:
+    if production and password and len(password) < ADMIN_PASSWORD_MIN_CHARACTERS:
+        raise ConfigError(
+            f"ADMIN_PASSWORD must have at least {ADMIN_PASSWORD_MIN_CHARACTERS} characters. "
+            "Leave it unset for a random one that is printed once."
+        )
+    return password
+
+
+def _trusted_proxies(env: Mapping[str, str]) -> int | tuple[Network, ...]:
+    """Return how many proxies there are, or the networks that they are in."""
+    text = env.get("TRUSTED_PROXIES", "").strip()
+    if text.isascii() and text.isdigit():
+        return _integer(env, "TRUSTED_PROXIES", 0, 0, 10)
+    return _networks(env, "TRUSTED_PROXIES", "")
+
+
+def _allowed_hosts(text: str | None, public_url: str | None) -> list[str]:
+    """Return the names that requests may have in Host. An empty list allows any.
+
+    The default is the name in PUBLIC_URL, if that is set, and those of this machine.
+    """
+    if not (text or "").strip():
+        name = urlsplit(public_url).hostname if public_url else None
+        return [f"[{name}]" if ":" in name else name, *LOCAL_HOSTS] if name else []
+    names = (text or "").lower().replace(",", " ").split()
+    if "*" in names:
+        return []
+    for name in names:
+        if not HOST_NAME.fullmatch(name):
+            raise ConfigError(
+                f"ALLOWED_HOSTS must be host names without a port, separated by commas, such as portal.example.com or "
+                f".example.com, not {name!r}. A * allows any."
+            )
+    return names
 
 
 def smtp_server(url: str | None) -> SmtpServer | None:

@@ -21,6 +21,7 @@ from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events.operational import About, News, delivery_failed
+from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
 from webhooks_ui.webhooks.own_headers import MASK
 
@@ -152,14 +153,14 @@ def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time)
         time(result.started_at),
         result.duration_ms,
         str(result.outcome),
-        result.detail.replace("\0", ""),  # PostgreSQL can't store this character in a text
+        mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
         claimed.target.url,
         result.address,
         result.tls,
         json.dumps(request.headers | {header.name: MASK for header in claimed.target.options.own_headers}),
         None if request.body == claimed.body else request.body,
         result.response_code,
-        json.dumps(result.response_headers),
+        json.dumps(mask_cookies(result.response_headers)),
         result.response_body,
         result.response_truncated,
     )

@@ -31,7 +31,7 @@ WALLS = (
     ("webhooks_ui.models",),
     ("webhooks_ui.database",),
     ("webhooks_ui.logs", "webhooks_ui.tracing"),
-    ("config", "webhooks_ui.die_with_parent", "webhooks_ui"),
+    ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui"),
     ("webhooks_ui.private_files",),
 )
 # An exception: this import runs only when the function is called, so that a supervising process stays small.

@@ -17,6 +17,7 @@ DOCUMENTS = (
     "docs/operations.md",
     "docs/options.md",
     "docs/people.md",
+    "docs/proxies.md",
     "docs/security.md",
     "docs/verifying.md",
 )

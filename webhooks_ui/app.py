@@ -36,7 +36,15 @@ def _add_web(app: Flask) -> None:
     """Add pages, API and commands to the app."""
     # Imported here, so that a worker doesn't load forms, templates and blueprints.
     from webhooks_ui import api, cli, views
-    from webhooks_ui.web import compression, extensions, headers, request_log, template_helpers
+    from webhooks_ui.web import (
+        compression,
+        extensions,
+        headers,
+        proxies,
+        request_headers,
+        request_log,
+        template_helpers,
+    )
 
     extensions.register(app)
     views.register(app)
@@ -45,4 +53,6 @@ def _add_web(app: Flask) -> None:
     headers.register(app)
     compression.register(app)
     template_helpers.register(app)
-    request_log.register(app)  # last, because its hooks come first
+    request_headers.register(app)
+    request_log.register(app)  # late, because its hooks come first
+    proxies.register(app)

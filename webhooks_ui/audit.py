@@ -5,6 +5,7 @@ from typing import Any
 from flask import g, has_app_context, has_request_context, request
 
 from webhooks_ui.database import db
+from webhooks_ui.masking import mask_url
 from webhooks_ui.models import AuditEntry
 
 SECRET_FIELDS = frozenset(
@@ -33,7 +34,7 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """Add an entry to the session. It leaves out fields that hold secrets, and unchanged fields.
+    """Add an entry to the session. It leaves out fields that hold secrets, and unchanged fields. It masks the URL.
 
     Args:
         action: What was done, such as ``webhook.updated``.
@@ -58,4 +59,5 @@ def record(
 
 
 def _only(fields: dict[str, Any], names: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name in names and name not in SECRET_FIELDS}
+    kept = {name: value for name, value in fields.items() if name in names and name not in SECRET_FIELDS}
+    return kept | {"url": mask_url(kept["url"])} if kept.get("url") else kept

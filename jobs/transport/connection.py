@@ -18,6 +18,7 @@ from jobs.transport.answer import Answer
 from jobs.transport.deadline import DeadlineSocket, DeadlineTlsSocket, deadline
 from jobs.transport.idle import IdleConnections
 from jobs.transport.resolve import NameNotResolved, resolve
+from webhooks_ui.webhooks.forbidden import is_bad_port
 from webhooks_ui.webhooks.targets import Address, Network, is_allowed
 
 HOSTS_KNOWN = 512
@@ -164,6 +165,8 @@ def _vetted_addresses(host: str, port: int, scheme: str, allowed: Sequence[Netwo
         BlockedAddress: one of them may not be: a public name that also leads inside is an attack, or a mistake.
         TimeoutError: the resolver didn't answer before the deadline.
     """
+    if is_bad_port(port):
+        raise BlockedAddress(f"Port {port} belongs to another protocol")
     addresses = resolve(host, port, deadline.left())
     for address in addresses:
         if not is_allowed(address, scheme, allowed):

@@ -9,7 +9,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 
-from tests.bench import engine, latency, pages, receivers, scanners
+from tests.bench import engine, front_door, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory
 from tests.support.machine import machine
 from tests.support.rig import ROOT
@@ -37,12 +37,28 @@ class Size:
     webhooks: int
     deliveries: int
     visits: int
+    stalled: int  # clients of each kind
 
 
 FULL = Size(
-    16_000, 600, 800, 300, 100, 20, 30, 1_500, 9, (1_000, 10_000, 100_000, 1_000_000), 1_000, 7, 100_000, 5_000_000, 40
+    16_000,
+    600,
+    800,
+    300,
+    100,
+    20,
+    30,
+    1_500,
+    9,
+    (1_000, 10_000, 100_000, 1_000_000),
+    1_000,
+    7,
+    100_000,
+    5_000_000,
+    40,
+    1_000,
 )
-SHORT = Size(3_000, 150, 100, 60, 20, 4, 5, 200, 3, (1_000, 10_000), 1_000, 3, 10_000, 20_000, 15)
+SHORT = Size(3_000, 150, 100, 60, 20, 4, 5, 200, 3, (1_000, 10_000), 1_000, 3, 10_000, 20_000, 15, 200)
 
 
 class Table:
@@ -109,6 +125,8 @@ def measure(size: Size, table: Table) -> None:
         many, one = latency.filters_cost(database, size.rounds, size.singles // 5)
         figure = f"{many:+.0%} in arrays, {one:+.0%} one by one"
         table.add(f"{database}: 5 conditions at each of 20 webhooks cost the ingest", "≤ 15 %", figure)
+    for row in front_door.rows(size.stalled, 3 * size.seconds, size.singles):
+        table.add(*row)
     for database in DATABASES:
         for name, found in pages.server_times(database, size.webhooks, size.deliveries, size.visits).items():
             label = f"{database}: {name} ({size.webhooks:,} webhooks, {size.deliveries:,} deliveries)"

@@ -79,8 +79,8 @@ def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
     There are no webhooks and no workers.
     """
     with product(database, [], workers=0) as (instance, key):
-        many = _together(instance, key, arrays, [EVENT] * 1_000)
-        one = _together(instance, key, singles, EVENT)
+        many = together(instance, key, arrays, [EVENT] * 1_000)
+        one = together(instance, key, singles, EVENT)
     return many * 1_000, one
 
 
@@ -98,9 +98,9 @@ def filters_cost(database: str, rounds: int, singles: int) -> tuple[float, float
             for filter in (None, PASSES_ALL):
                 _set_filter(instance, filter)
                 before = _processor_seconds(instance)
-                _together(instance, key, CLIENTS, [EVENT] * 100)
+                together(instance, key, CLIENTS, [EVENT] * 100)
                 between = _processor_seconds(instance)
-                _together(instance, key, singles, EVENT)
+                together(instance, key, singles, EVENT)
                 seconds.append((between - before, _processor_seconds(instance) - between))
             costs.append([with_ / without for without, with_ in zip(*seconds, strict=True)])
     arrays, ones = (statistics.median(column) - 1 for column in zip(*costs, strict=True))
@@ -150,7 +150,7 @@ def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> d
     return sent
 
 
-def _together(instance: Rig, key: str, count: int, body: object) -> float:
+def together(instance: Rig, key: str, count: int, body: object) -> float:
     """Send ``count`` requests from ``CLIENTS`` clients. Return the requests a second."""
     sent = json.dumps(body).encode()
 

@@ -13,6 +13,7 @@ from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.display import attempts_of, decoded, explanation
 from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.deliveries.pages import Cursor, find_page
+from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery
 from webhooks_ui.parsing import PRESETS
 from webhooks_ui.web.problem import Problem
@@ -89,7 +90,7 @@ def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "request_headers": attempt.request_headers,
         "request_body": None if attempt.request_body is None else decoded(attempt.request_body),
         "response_code": attempt.response_code,
-        "response_headers": attempt.response_headers,
+        "response_headers": mask_cookies(attempt.response_headers),
         "response_body": None if attempt.response_body is None else decoded(attempt.response_body),
         "response_truncated": attempt.response_truncated,
     }

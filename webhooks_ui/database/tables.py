@@ -28,6 +28,7 @@ class Database(SQLAlchemy):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Any) -> Engine:
         """Make an engine that prepares and checks its connections, and begins transactions, as its dialect says."""
         own = dialect_of_url(str(options["url"]))
+        options["hide_parameters"] = True  # an error of a statement is logged, and its values may be secrets
         options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
         event.listen(engine, "connect", lambda connection, _record: own.prepare(connection))

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
-from webhooks_ui.deliveries.outcomes import advise, explain
+from webhooks_ui.deliveries.outcomes import Outcome, advise, explain
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events import catalogue
+from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER
 from webhooks_ui.parsing import PRESETS
@@ -98,8 +99,14 @@ def mark(delivery: Delivery) -> str:
     return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"
 
 
-def explanation(attempt: Attempt) -> str:
-    return explain(attempt.outcome, attempt.response_code, attempt.detail)
+def explanation(attempt: Attempt, shows_addresses: bool = False) -> str:
+    """Return what happened in the attempt.
+
+    Args:
+        shows_addresses: Whether the reader may know what a blocked name resolved to. It tells about the inner network.
+    """
+    hidden = attempt.outcome == Outcome.BLOCKED_ADDRESS and not shows_addresses
+    return explain(attempt.outcome, attempt.response_code, "" if hidden else attempt.detail)
 
 
 def advice(attempt: Attempt) -> str:
@@ -108,7 +115,7 @@ def advice(attempt: Attempt) -> str:
 
 def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
     """Return headers as lines of ``name: value``. In a list of pairs, a name may repeat."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = headers.items() if isinstance(headers, Mapping) else mask_cookies(headers)
     return "\n".join(f"{name}: {value}" for name, value in pairs)
 
 

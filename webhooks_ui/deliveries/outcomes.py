@@ -25,7 +25,7 @@ EXPLANATIONS = {
     Outcome.REFUSED: "Connection refused: nothing is listening on that port.",
     Outcome.TLS_FAILED: "The secure connection failed: the endpoint's certificate or TLS set-up was not accepted.",
     Outcome.CONNECTION_FAILED: "The connection failed before an answer came.",
-    Outcome.BLOCKED_ADDRESS: "Blocked: the host leads to a private or reserved address, or to plain http.",
+    Outcome.BLOCKED_ADDRESS: "Blocked: the URL leads to a private or reserved address, to plain http or to a bad port.",
     Outcome.RESPONSE_BROKEN: "The answer broke off or was not valid HTTP.",
     Outcome.NOT_COMPOSED: "Nothing was sent: the request can't be made as the webhook's settings want it.",
 }

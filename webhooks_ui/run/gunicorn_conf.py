@@ -1,21 +1,51 @@
 """The settings of gunicorn: ``gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app``."""
 
 import gc
+import resource
 import sys
 from typing import Any
 
-from config import load
+from config import ConfigError, load
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.run.door.worker import DoorWorker, Limits
 
 SWITCH_SECONDS = 0.0005
+FILES_MAX = 65_536  # macOS refuses a limit without an end
+FILES_BESIDE_CONNECTIONS = 256
 
-_settings = load()
+try:
+    _settings = load()
+except ConfigError as error:
+    sys.exit(f"Error: {error}")
 _host = f"[{_settings['HOST']}]" if ":" in _settings["HOST"] else _settings["HOST"]
 
 bind = f"{_host}:{_settings['PORT']}"
-worker_class = "gthread"
-workers = 2
-threads = 4
+
+
+class Worker(DoorWorker):
+    limits = Limits(
+        head_seconds=_settings["REQUEST_HEAD_SECONDS"],
+        body_seconds=_settings["REQUEST_BODY_SECONDS"],
+        body_max_bytes=_settings["MAX_CONTENT_LENGTH"],
+    )
+
+
+def raise_file_limit() -> int:
+    """Let this process and its children open as many files as the system lets them. Return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return FILES_MAX
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+worker_class = Worker
+workers = _settings["WEB_PROCESSES"]
+threads = _settings["WEB_THREADS"]
+# As many again may be closing.
+worker_connections = min(_settings["WEB_CONNECTIONS"], (raise_file_limit() - FILES_BESIDE_CONNECTIONS) // 2)
+forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whose headers count
 preload_app = True  # the workers share the memory of the loaded code
 reuse_port = True  # a new server can listen while the old one stops
 keepalive = 15

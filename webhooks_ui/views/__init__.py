@@ -40,7 +40,7 @@ def register(app: Flask) -> None:
             app.register_blueprint(blueprint)
     errors.register(app)
     app.add_url_rule("/", "home", _home)
-    app.add_url_rule("/admin/", "admin", _home)
+    app.add_url_rule("/admin/", "admin", _home, strict_slashes=False)
 
 
 def _home() -> Response:

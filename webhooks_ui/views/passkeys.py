@@ -15,6 +15,7 @@ from webhooks_ui.views import second_factor, session
 from webhooks_ui.web.extensions import limiter
 from webhooks_ui.web.passkey_challenge import ask, asked
 from webhooks_ui.web.sign_in import half, refuse, sign_in
+from webhooks_ui.web.sign_in_throttle import FAILURES_PER_MINUTE
 
 REFUSED = "The passkey was not accepted. Try again, or use another way to sign in."
 
@@ -36,7 +37,7 @@ def new() -> BaseResponse:
 
 
 @blueprint.post("")
-@limiter.limit(f"{session.FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
+@limiter.limit(f"{FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
 def create() -> BaseResponse:
     begun = half()
     person = begun[0] if begun else None

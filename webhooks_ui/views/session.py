@@ -9,10 +9,9 @@ from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.people import accounts
 from webhooks_ui.people.passkeys import site
 from webhooks_ui.web.answers import safe_next
-from webhooks_ui.web.extensions import limiter
 from webhooks_ui.web.sign_in import begin_half, forget_half, refuse, sign_in, sign_out
+from webhooks_ui.web.sign_in_throttle import count_try, take_back
 
-FAILURES_PER_MINUTE = 10
 WRONG = "The email address or the password is wrong. Check both and try again."
 DEACTIVATED = "This account is deactivated. Ask a super admin to activate it."
 
@@ -31,7 +30,6 @@ def new() -> BaseResponse:
 
 
 @blueprint.post("/login")
-@limiter.limit(f"{FAILURES_PER_MINUTE}/minute", deduct_when=lambda response: response.status_code == 422)
 def create() -> BaseResponse:
     if not current_app.config["PASSWORD_SIGN_IN"]:
         return page(LoginForm(formdata=None), 422, "Passwords are switched off here. Use another way to sign in.")
@@ -39,6 +37,7 @@ def create() -> BaseResponse:
     if not form.validate():
         return page(form, 422)
     email = accounts.normal_email(form.email.data or "")
+    count_try(email)
     user = accounts.find(email)
     # The check takes equally long for an address that nobody has, to hide that.
     has_password = (user or _nobody).has_password(form.password.data or "")
@@ -47,6 +46,7 @@ def create() -> BaseResponse:
         refuse(email, user, "deactivated" if is_deactivated else "wrong password" if user else "unknown address")
         form.password.errors = [DEACTIVATED if is_deactivated else WRONG]
         return page(form, 422)
+    take_back(email)
     if user.has_second_factor:
         begin_half(user, SignInMethod.PASSWORD)
         return redirect(url_for("second_factor.new", next=request.args.get("next")), 303)

@@ -43,10 +43,7 @@ def go_back() -> BaseResponse:
 
 def came_from() -> str:
     """Return the path of the page of this site that the browser came from, else that of the list of webhooks."""
-    try:
-        origin = urlsplit(request.referrer or "")
-    except ValueError:  # the header is not a URL
-        return safe_next(None)
+    origin = urlsplit(request.referrer or "")
     path = f"{origin.path}?{origin.query}" if origin.query else origin.path
     return safe_next(path if origin.netloc == request.host else None)
 

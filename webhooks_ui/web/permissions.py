@@ -32,6 +32,11 @@ NEEDS_NO_FRESH = frozenset({"team.index", "team.show"})
 
 # What somebody may do who must set up a second factor first.
 SETS_UP_SECOND_FACTOR = frozenset({"account.index", "authenticator", "own_passkeys", "recovery_codes.show"})
+# What pages show of something, where not everybody who may open the page may see all of it.
+LEAST_ROLE_TO_SEE = {
+    "whole URL": Role.ADMIN,  # others see the host and the first segment of the path
+    "blocked address": Role.SUPER_ADMIN,  # what a name resolved to that no delivery may go to
+}
 
 
 def least_role(endpoint: str) -> Role:
@@ -56,3 +61,8 @@ def _is_in(names: frozenset[str], endpoint: str) -> bool:
 def may(role: str, endpoint: str) -> bool:
     """Return True if someone with ``role`` may use ``endpoint``. An unknown role may use nothing."""
     return role in RANK and RANK[Role(role)] >= RANK[least_role(endpoint)]
+
+
+def may_see(role: str, fact: str) -> bool:
+    """Return True if someone with ``role`` may see ``fact``, one of ``LEAST_ROLE_TO_SEE``."""
+    return role in RANK and RANK[Role(role)] >= RANK[LEAST_ROLE_TO_SEE[fact]]

@@ -15,10 +15,11 @@ from webhooks_ui.deliveries.schedules import delays_text
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
+from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
 from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
-from webhooks_ui.web.permissions import may
+from webhooks_ui.web.permissions import may, may_see
 from webhooks_ui.web.preferences import THEMES, current_environment, theme
 from webhooks_ui.webhooks.filters import PAGE_SIZES
 from webhooks_ui.webhooks.option_words import facts
@@ -30,6 +31,8 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(
         can=can,
+        sees=sees,
+        shown_url=shown_url,
         form_token=form_tokens.field,
         deliveries_wait=deliveries_wait,
         charts=charts,
@@ -70,6 +73,16 @@ def register(app: Flask) -> None:
 def can(endpoint: str) -> bool:
     """Return True if the person who is signed in may use ``endpoint``. Templates hide what a person may not use."""
     return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+
+
+def sees(fact: str) -> bool:
+    """Return True if the person who is signed in may see ``fact``, one of ``permissions.LEAST_ROLE_TO_SEE``."""
+    return current_user.is_authenticated and may_see(current_user.role, fact)
+
+
+def shown_url(url: str) -> str:
+    """Return a webhook's URL as the person who is signed in may see it."""
+    return url if sees("whole URL") else mask_url(url)
 
 
 def here_path() -> str:

@@ -1,10 +1,11 @@
 """How addresses are read: ids of rows, and a slash at the end."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, RequestRedirect
 from werkzeug.wrappers import Response
 
 from webhooks_ui.parsing import ID_MAX
@@ -23,6 +24,16 @@ def register(app: Flask) -> None:
     app.url_map.converters["int"] = RowIdConverter
     # Before the check of roles, which then happens at the address without the slash.
     app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
+    app.before_request_funcs[None].insert(0, stay_on_this_host)
+
+
+def stay_on_this_host() -> Response | None:
+    """Redirect without naming a host where Werkzeug would name the one that the request has, which may be foreign."""
+    wanted = request.routing_exception
+    if not isinstance(wanted, RequestRedirect):
+        return None
+    parts = urlsplit(wanted.new_url)
+    return redirect(f"/{parts.path.lstrip('/')}?{parts.query}".rstrip("?"), wanted.code)
 
 
 def drop_trailing_slash() -> Response | None:

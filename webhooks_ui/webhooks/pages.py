@@ -8,8 +8,9 @@ from sqlalchemy import Select, UnaryExpression, func, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.database import db, dialect
+from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import IS_LIVE, STATUS_IS, status_of
+from webhooks_ui.models.webhook import IS_LIVE, STATUS_IS, searchable, status_of
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.notices import noticed
 from webhooks_ui.webhooks.search import text_matches
@@ -61,9 +62,13 @@ class Page:
         return sum(count for kind, count in self.totals.items() if _fits(kind, environment, status))
 
 
-def find_page(filters: WebhookFilters) -> Page:
-    """Return the page that ``filters`` ask for, or the last page if there are fewer."""
-    return _search(filters) if filters.q else _browse(filters)
+def find_page(filters: WebhookFilters, whole_urls: bool = True) -> Page:
+    """Return the page that ``filters`` ask for, or the last page if there are fewer.
+
+    Args:
+        whole_urls: False finds only what a masked URL shows. Otherwise somebody could find out a URL by searching.
+    """
+    return _search(filters, whole_urls) if filters.q else _browse(filters)
 
 
 def _browse(filters: WebhookFilters) -> Page:
@@ -75,12 +80,12 @@ def _browse(filters: WebhookFilters) -> Page:
     return Page(_load(shown, filters.sort), total, number, pages, totals)
 
 
-def _search(filters: WebhookFilters) -> Page:
+def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     """Return the page of a text search. One query of the index serves both the page and the totals."""
-    found = _matches(replace(filters, environment="", status=""))
+    found = _matches(replace(filters, environment="", status=""), whole_urls)
     totals = Counter(kind for _, kind in found) if len(found) <= FOUND_MAX else None
     if totals is None and (filters.environment or filters.status):
-        found = _matches(filters)
+        found = _matches(filters, whole_urls)
     ids = [id for id, kind in found if _fits(kind, filters.environment, filters.status)]
     is_cut, ids = len(ids) > FOUND_MAX, ids[:FOUND_MAX]
     number, pages = _place(filters, len(ids))
@@ -111,14 +116,29 @@ def _ids(filters: WebhookFilters, *columns: Any) -> Select[Any]:
     return select(Webhook.id, *columns).where(*_conditions(filters)).order_by(*ORDERS[filters.sort])
 
 
-def _matches(filters: WebhookFilters) -> list[tuple[int, Kind]]:
+def _matches(filters: WebhookFilters, whole_urls: bool) -> list[tuple[int, Kind]]:
     """Return the ids and kinds of the webhooks that ``filters`` match, in order.
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
     columns = Webhook.environment, Webhook.active, Webhook.breaker_opened_at, Webhook.disabled_at
-    rows = db.session.execute(_ids(filters, *columns).limit(FOUND_MAX + 1))
+    query = _ids(filters, *columns).limit(FOUND_MAX + 1)
+    if not whole_urls:
+        query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters)))
+    rows = db.session.execute(query)
     return [(id, (environment, status_of(*state))) for id, environment, *state in rows]
+
+
+def _shown_masked(filters: WebhookFilters) -> list[int]:
+    """Return the ids of those that ``filters`` match by their name or by what a masked URL shows."""
+    wanted = searchable(filters.q)
+    shown: list[int] = []
+    for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url)):
+        if wanted in searchable(row.name) or wanted in searchable(mask_url(row.url)):
+            shown.append(row.id)
+        if len(shown) > FOUND_MAX:
+            break
+    return shown
 
 
 def _fits(kind: Kind, environment: str, status: str) -> bool:

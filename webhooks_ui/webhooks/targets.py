@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import idna
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
+from webhooks_ui.webhooks.forbidden import is_bad_port, is_metadata
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -29,7 +31,12 @@ class TargetError(ValueError):
 
 
 def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> bool:
-    """Return True if ``address`` may be connected to: it is public and the scheme is https, or it is in ``allowed``."""
+    """Return True if ``address`` may be connected to: it is public and the scheme is https, or it is in ``allowed``.
+
+    The metadata services of clouds are never allowed.
+    """
+    if is_metadata(address):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
     if any(address in network for network in allowed):
@@ -67,6 +74,8 @@ def check_url(url: str, allowed: Sequence[Network]) -> None:
         raise TargetError("The URL needs a host, like https://example.com/webhooks.")
     if port == 0:
         raise TargetError("Port 0 can't be used. Use another port, or leave the port out.")
+    if is_bad_port(port):
+        raise TargetError(f"Port {port} belongs to another protocol. Use the port of a web server, such as 443.")
     if parts.username is not None or parts.password is not None:
         raise TargetError("Leave the user name and password out of the URL. Deliveries are signed instead.")
     addresses = _addresses(_ascii(host))

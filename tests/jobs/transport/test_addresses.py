@@ -153,3 +153,10 @@ def test_a_resolver_that_hangs_times_out(send_briefly: Send, monkeypatch: pytest
     released.set()
     assert result.outcome == Outcome.TIMEOUT
     assert result.duration_ms < FAR_BEYOND_SECONDS * 1_000
+
+
+def test_a_bad_port_is_blocked_before_a_connection_is_made(send: Send) -> None:
+    """A webhook may have got its URL before the port was in the list."""
+    result = send("https://127.0.0.1:6379/")
+    assert result.outcome == Outcome.BLOCKED_ADDRESS
+    assert result.address is None

@@ -20,6 +20,8 @@ SignIn = Callable[[str], FlaskClient]
 
 LOG = "/admin/audit-log"
 
+OLD_URL = "https://a.example/hooks/token"
+
 
 def shown(client: FlaskClient, **filters: str) -> list[int]:
     page = client.get(LOG, query_string=filters)
@@ -36,7 +38,14 @@ def row(client: FlaskClient, number: int) -> tuple[str, list[str]]:
 
 @pytest.fixture
 def entries(app: Flask) -> None:
-    audit.record("webhook.updated", "webhook", 1, "<b>Orders</b>", {"url": "a", "name": "x"}, {"url": "b", "name": "x"})
+    audit.record(
+        "webhook.updated",
+        "webhook",
+        1,
+        "<b>Orders</b>",
+        {"url": OLD_URL, "name": "x"},
+        {"url": "https://b.example", "name": "x"},
+    )
     audit.act_as("eva@example.com")
     audit.record("api_key.revoked", "api_key", 2, "Platform")
     audit.act_as("key km_12345678")
@@ -50,7 +59,10 @@ def test_entries_are_listed_newest_first_with_what_changed(admin: FlaskClient) -
     page = admin.get(LOG).text
     assert shown(admin) == [3, 2, 1]
     assert "&lt;b&gt;Orders&lt;/b&gt;" in page
-    assert "Edited Webhook 1 <b>Orders</b> URL a → changed to b" in row(admin, 1)[0]
+    assert (
+        "Edited Webhook 1 <b>Orders</b> URL https://a.example/hooks/… → changed to https://b.example"
+        in row(admin, 1)[0]
+    )
     assert "eva@example.com Revoked API key 2 Platform" in row(admin, 2)[0]
 
 

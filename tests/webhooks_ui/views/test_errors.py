@@ -141,7 +141,7 @@ def test_too_many_sign_ins_are_explained(client: FlaskClient) -> None:
         client.post("/login", data={"email": "a@example.com", "password": "wrong"})
     answer = client.post("/login", data={"email": "a@example.com", "password": "wrong"})
     assert answer.status_code == 429
-    assert "too many failed attempts to sign in from your network address. Wait a minute" in answer.text
+    assert "too many failed attempts to sign in from your network address or for this account" in answer.text
     assert links(answer.text) == ["/login"]
 
 

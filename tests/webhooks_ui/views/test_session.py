@@ -16,7 +16,7 @@ from tests.support.people import actions, copy_of, is_signed_in, last_entry, ses
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import User, utcnow
 from webhooks_ui.people import accounts
-from webhooks_ui.views.session import FAILURES_PER_MINUTE
+from webhooks_ui.web.sign_in_throttle import FAILURES_PER_MINUTE
 
 SignIn = Callable[[str], FlaskClient]
 

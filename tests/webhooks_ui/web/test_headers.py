@@ -65,7 +65,7 @@ def test_an_error_reaches_htmx_as_an_alert(admin: FlaskClient) -> None:
 
 
 def test_a_database_that_is_locked_is_a_503_page(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(filters: object) -> None:
+    def fail(*_: object) -> None:
         raise OperationalError("SELECT", {}, Exception("database is locked"))
 
     monkeypatch.setattr(listing, "find_page", fail)
@@ -77,7 +77,7 @@ def test_a_database_that_is_locked_is_a_503_page(admin: FlaskClient, monkeypatch
 
 
 def test_a_crash_is_a_page_without_a_traceback(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(filters: object) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("private detail")
 
     admin.application.config["PROPAGATE_EXCEPTIONS"] = False

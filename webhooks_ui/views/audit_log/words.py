@@ -9,6 +9,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from webhooks_ui.database import db
+from webhooks_ui.masking import mask_url
 from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
 
@@ -182,6 +183,8 @@ def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
 def _text(name: str, value: Any) -> str:
     if value is None:
         return UNSET.get(name, "")
+    if name == "url":
+        return mask_url(str(value))  # entries of older versions hold the whole
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

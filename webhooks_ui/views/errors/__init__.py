@@ -11,6 +11,7 @@ from webhooks_ui.database import outage, reason, release
 from webhooks_ui.views.errors.help import Help, help_for
 from webhooks_ui.web import problem
 from webhooks_ui.web.answers import wants_fragment
+from webhooks_ui.web.request_headers import WrongHost
 
 RETRY_AFTER_SECONDS = 5
 
@@ -27,7 +28,8 @@ def show(error: HTTPException) -> Response:
     """Answer with the page, fragment or problem document for ``error``, and the headers that belong to it."""
     status = error.code or 500
     if request.path.startswith("/api/"):
-        response = problem.respond(problem.Problem(status))
+        detail = str(error.description) if isinstance(error, WrongHost) else ""
+        response = problem.respond(problem.Problem(status, detail))
     elif wants_fragment():
         response = make_response(_render("errors/_error.html", status, help_for(error)), status)
         response.headers.update({"HX-Retarget": "#alert", "HX-Reswap": "innerHTML", "HX-Replace-Url": "false"})

@@ -11,6 +11,7 @@ from webhooks_ui.models import get_settings
 from webhooks_ui.people.accounts import super_admins
 from webhooks_ui.web.answers import came_from
 from webhooks_ui.web.permissions import least_role, may
+from webhooks_ui.web.request_headers import WrongHost
 from webhooks_ui.web.template_helpers import words
 
 Link = tuple[str, str]  # text and address
@@ -28,7 +29,8 @@ TEXTS = {
     422: ("Your request can't be processed", "Go back, reload the page and try again."),
     429: (
         "Signing in failed too often",
-        "There were too many failed attempts to sign in from your network address. Wait a minute, then try again.",
+        "There were too many failed attempts to sign in from your network address or for this account. "
+        "Wait a minute, then try again. After many failures for one account it can take ten minutes.",
     ),
     500: (
         "Something went wrong on our side",
@@ -69,7 +71,7 @@ def help_for(error: HTTPException) -> Help:
         return _not_found() or Help(title, advice, _home())
     if isinstance(error, CSRFError):
         return Help(*EXPIRED, (("Open the page again", came_from()),))
-    if isinstance(error, UnprocessableEntity):
+    if isinstance(error, UnprocessableEntity | WrongHost):
         advice = error.description or advice  # our views write it for people
     return Help(title, advice, (("Back to the page", came_from()), *_home()) if request.method == "POST" else _home())
 

@@ -14,7 +14,7 @@ from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.query import filters_of, query_of
 from webhooks_ui.web.answers import go, go_back, render, shorten_address, wants_fragment
 from webhooks_ui.web.preferences import follow_filter, remember_page_size
-from webhooks_ui.web.template_helpers import back_to_list
+from webhooks_ui.web.template_helpers import back_to_list, sees
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.pages import find_page
 from webhooks_ui.webhooks.stats import last_day
@@ -24,7 +24,7 @@ from webhooks_ui.webhooks.stats import last_day
 def index() -> Response:
     filters = filters_of(request.args)
     remember_page_size(filters.size)
-    found = find_page(filters)
+    found = find_page(filters, sees("whole URL"))
     health = last_day(webhook.id for webhook in found.webhooks)
     response = render(
         "webhooks/index.html",
@@ -71,6 +71,6 @@ def _row(message: str, webhook: Webhook | None = None) -> str:
     context: dict[str, Any] = {}
     if address.endswith(url_for("webhooks.index")):
         filters = filters_of(dict(parse_qsl(query, keep_blank_values=True)))
-        context = {"filters": filters, "found": find_page(filters)}
+        context = {"filters": filters, "found": find_page(filters, sees("whole URL"))}
     health = last_day([webhook.id]) if webhook else {}
     return render_template("webhooks/_toggled.html", webhook=webhook, message=message, health=health, **context)

@@ -1,0 +1,294 @@
+"""The web server as a client sees it: stalled clients, deadlines, limits, broken requests, and a graceful stop."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.factories import make_api_key
+from tests.support.rig import ROOT, Rig
+from tests.support.stalled import stalled_clients
+from tests.support.waiting import wait_for
+
+EVENT = json.dumps({"type": "license.activated", "data": {"id": "1"}}).encode()
+LIMIT = 8 * 1024 * 1024
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    folder = tmp_path_factory.mktemp("door")
+    with Rig(folder, REQUEST_HEAD_SECONDS="2", REQUEST_BODY_SECONDS="2") as rig:
+        rig.start_web()
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def key(server: Rig) -> str:
+    with server.app.app_context():
+        return make_api_key(rate_per_minute=100_000)[1]
+
+
+def connect(server: Rig) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), 20)
+
+
+def talk(server: Rig, request: bytes) -> bytes:
+    """Send ``request``. Return all that the server answers until it closes the connection."""
+    with connect(server) as connection:
+        connection.sendall(request)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def head(key: str, *lines: str) -> bytes:
+    return "\r\n".join(
+        ["POST /api/v1/events HTTP/1.1", "Host: a", f"Authorization: Bearer {key}", *lines, "", ""]
+    ).encode()
+
+
+def test_a_healthy_client_is_answered_while_hundreds_stall(server: Rig) -> None:
+    with stalled_clients(server.port, 200) as stalled:
+        seconds = []
+        for _ in range(100):
+            started = time.monotonic()
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as client:
+                client.request("GET", "/healthz")
+                assert client.getresponse().status == 200
+            seconds.append(time.monotonic() - started)
+        assert stalled.opened >= 800
+    assert sorted(seconds)[95] < 2  # generous, because tests share the machine. The bench measures it
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET /login HTTP/1.1\r\nX-", b"POST /login HTTP/1.1\r\nContent-Length: 99\r\n\r\na"]
+)
+def test_a_stalled_request_is_ended_at_its_deadline(server: Rig, begin: bytes) -> None:
+    started = time.monotonic()
+    answer = talk(server, begin)
+    assert 1.5 < time.monotonic() - started < 15
+    assert (status(answer) == 408) if begin else (answer == b"")
+
+
+def test_a_byte_now_and_then_does_not_move_the_deadline(server: Rig) -> None:
+    for begin in (b"GET /", b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"):
+        with connect(server) as connection:
+            connection.sendall(begin)
+            connection.settimeout(0.2)
+            started = time.monotonic()
+            answer = b""
+            while not answer and time.monotonic() - started < 20:
+                with contextlib.suppress(TimeoutError):
+                    answer = connection.recv(1_000)
+                    break
+                with contextlib.suppress(OSError):
+                    connection.send(b"a")
+            assert status(answer) == 408
+
+
+def test_the_answer_that_it_did_not_arrive_is_a_problem_for_programs_and_a_page_for_people(server: Rig) -> None:
+    program = talk(server, b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\n")
+    assert b"Content-Type: application/problem+json" in program
+    assert json.loads(program.partition(b"\r\n\r\n")[2])["status"] == 408
+    page = talk(server, b"POST /login HTTP/1.1\r\nHost: a\r\n")
+    assert b"<h1>Request Timeout</h1>" in page
+    assert b"Content-Security-Policy" in page
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n", 400),
+        (b"GET /api/v1/events HTTP/1.1\r\nHost: a\r\nX: a\r\n folded\r\n\r\n", 400),
+        (b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: tea\r\n\r\n0\r\n\r\n", 501),
+        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * 9_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * 70_000, 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417),
+    ],
+)
+def test_a_broken_request_is_answered_and_the_connection_closed(server: Rig, request_: bytes, expected: int) -> None:
+    answer = talk(server, request_)
+    assert status(answer) == expected
+    assert b"gunicorn" not in answer
+    if request_.partition(b" ")[2].startswith(b"/api/"):
+        assert b"application/problem+json" in answer
+
+
+def test_a_chunked_body_and_a_second_request_behind_it(server: Rig, key: str) -> None:
+    half = len(EVENT) // 2
+    chunks = b"".join(b"%x;x=1\r\n%s\r\n" % (len(part), part) for part in (EVENT[:half], EVENT[half:])) + b"0\r\n\r\n"
+    last = head(key, f"Content-Length: {len(EVENT)}", "Connection: close") + EVENT
+    answer = talk(server, head(key, "Transfer-Encoding: chunked") + chunks + last)
+    assert answer.count(b"HTTP/1.1 202 ") == 2
+
+
+@pytest.mark.parametrize("line", ["Content-Length: 8388609", "Content-Length: 99999999999"])
+def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Rig, key: str, line: str) -> None:
+    answer = talk(server, head(key, line, "Expect: 100-continue"))
+    assert status(answer) == 413
+    assert b"application/problem+json" in answer
+    assert b"100 Continue" not in answer
+
+
+def test_a_client_that_sends_too_much_can_read_why(server: Rig, key: str) -> None:
+    """The connection would be reset, and the answer lost, if it were closed while the client still sends."""
+    with connect(server) as connection:
+        connection.sendall(head(key, f"Content-Length: {LIMIT + 1}"))
+        connection.sendall(b"a" * 100_000)
+        assert status(connection.recv(65_536)) == 413
+
+
+def test_chunks_over_the_limit_are_refused(server: Rig, key: str) -> None:
+    assert status(talk(server, head(key, "Transfer-Encoding: chunked") + b"%x\r\n" % (LIMIT + 1))) == 413
+
+
+@pytest.mark.parametrize("length", [str(LIMIT + 1), "9" * 18, "9" * 30, "0" * 30 + "99999999999"])
+def test_what_follows_a_refused_body_is_never_taken_for_a_request(server: Rig, key: str, length: str) -> None:
+    request = head(key, f"Content-Length: {length}")
+    for begin in (request, request.replace(b"POST /api/v1/events", b"GET /healthz")):
+        assert talk(server, begin + HEALTH + HEALTH).count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nhelloXX", b"-1\r\n", b"5;\r\r\n"])
+def test_broken_chunks_are_an_error_of_the_client(server: Rig, key: str, chunks: bytes) -> None:
+    answer = talk(server, head(key, "Transfer-Encoding: chunked") + chunks + HEALTH)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert status(answer) == 400
+
+
+def test_a_client_that_expects_it_is_told_once_to_continue(server: Rig, key: str) -> None:
+    with connect(server) as connection:
+        connection.sendall(head(key, f"Content-Length: {len(EVENT)}", "Expect: 100-continue", "Connection: close"))
+        assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(EVENT)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert status(answer) == 202
+    assert answer.count(b"100 Continue") == 0
+
+
+def test_a_large_body_in_small_pieces_arrives(server: Rig, key: str) -> None:
+    body = json.dumps([json.loads(EVENT)] * 1_000).encode()
+    with connect(server) as connection:
+        connection.sendall(head(key, f"Content-Length: {len(body)}", "Connection: close"))
+        for start in range(0, len(body), 1_000):
+            connection.sendall(body[start : start + 1_000])
+        assert status(connection.recv(65_536)) == 202
+
+
+def test_a_client_that_does_not_close_holds_up_nobody(server: Rig) -> None:
+    """gunicorn's threads would wait two seconds for each."""
+    ended = [connect(server) for _ in range(40)]
+    for connection in ended:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    started = time.monotonic()
+    assert all(status(connection.recv(65_536)) == 200 for connection in ended)
+    assert status(talk(server, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
+    assert time.monotonic() - started < 10
+    for connection in ended:
+        connection.close()
+
+
+def test_a_client_address_is_not_taken_from_a_header(server: Rig) -> None:
+    answer = talk(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4\r\nConnection: close\r\n\r\n")
+    assert status(answer) == 403
+
+
+def test_when_there_are_too_many_connections_the_oldest_make_room(tmp_path: Path) -> None:
+    with Rig(tmp_path, WEB_CONNECTIONS="64", WEB_PROCESSES="1") as rig:
+        rig.start_web()
+        with stalled_clients(rig.port, 40):
+            web = psutil.Process(rig.processes["web"].pid)
+            processes = [child.pid for child in web.children()]
+            for _ in range(5):
+                crowd = [connect(rig) for _ in range(60)]
+                for number, connection in enumerate(crowd):
+                    with contextlib.suppress(OSError):
+                        connection.sendall(HEALTH if number % 2 else b"GET / HT")
+                for connection in crowd:
+                    connection.close()
+                assert status(talk(rig, HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) == 200
+            assert [child.pid for child in web.children()] == processes
+
+
+def test_bodies_that_wait_share_a_limit_of_memory(tmp_path: Path) -> None:
+    with Rig(tmp_path, WEB_PROCESSES="1") as rig:
+        rig.start_web()
+        web = psutil.Process(rig.processes["web"].pid)
+        before = sum(process.memory_info().rss for process in (web, *web.children()))
+        waiting = [connect(rig) for _ in range(24)]
+        for connection in waiting:
+            with contextlib.suppress(OSError):
+                connection.sendall(
+                    b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n" + b"a" * 8_000_000
+                )
+        assert status(talk(rig, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
+        after = sum(process.memory_info().rss for process in (web, *web.children()))
+        assert after - before < 180 * 1024 * 1024
+        for connection in waiting:
+            connection.close()
+
+
+def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        rig.start_web()
+        with rig.app.app_context():
+            text = make_api_key()[1]
+        body = json.dumps([json.loads(EVENT)] * 1_000).encode()
+        answers: list[bytes] = []
+        with stalled_clients(rig.port, 5), connect(rig) as publishing:
+            publishing.sendall(HEALTH)  # once it is answered, the connection is surely accepted
+            answered = b""
+            while not answered.endswith(b"\r\n\r\nok\n"):
+                answered += publishing.recv(65_536)
+            publishing.sendall(head(text, f"Content-Length: {len(body)}", "Connection: close") + body[:-1])
+            rig.processes["web"].send_signal(signal.SIGTERM)
+            time.sleep(0.3)  # the request's last byte comes while the server stops
+            publishing.sendall(body[-1:])
+            reader = threading.Thread(target=lambda: answers.append(publishing.recv(65_536)))
+            reader.start()
+            assert rig.processes["web"].wait(15) == 0
+            reader.join()
+        assert status(answers[0]) == 202
+
+
+def test_a_killed_process_of_the_server_is_replaced(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        rig.start_web()
+        web = psutil.Process(rig.processes["web"].pid)
+        wait_for(lambda: len(web.children()) == 2, 20, "two processes run")
+        killed = web.children()[0].pid
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: len([child for child in web.children() if child.pid != killed]) == 2, 20, "two run again")
+        assert status(talk(rig, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app", "jobs.worker", "jobs.scheduler"],
+)
+def test_a_wrong_setting_ends_a_process_with_one_line(tmp_path: Path, program: str) -> None:
+    command = [sys.executable, "-m", *program.split()]
+    environ = os.environ | {"INSTANCE_PATH": str(tmp_path), "APP_ENV": "prod"}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert ended.stderr == "Error: APP_ENV must be development or production, not 'prod'.\n"

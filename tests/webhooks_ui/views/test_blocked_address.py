@@ -1,0 +1,38 @@
+"""Who sees what a name resolved to that no delivery may go to. It tells about the inner network."""
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.factories import make_api_key
+from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.outcomes import Outcome
+
+SignIn = Callable[[str], FlaskClient]
+INNER = "10.9.8.7"
+
+
+@pytest.fixture
+def blocked() -> int:
+    """Make a delivery whose only attempt was blocked. Return its id."""
+    delivery = settle(add_delivery(), 500)
+    fields = {"outcome": Outcome.BLOCKED_ADDRESS, "detail": f"hooks.example.com leads to {INNER}", "address": None}
+    add_attempt(delivery, **fields, response_code=None)
+    db.session.commit()
+    return delivery.id
+
+
+@pytest.mark.parametrize(("role", "sees"), [("admin", False), ("super_admin", True)])
+def test_the_page_shows_it_to_super_admins_alone(blocked: int, sign_in: SignIn, role: str, sees: bool) -> None:
+    page = sign_in(role).get(f"/admin/webhook-deliveries/{blocked}").text
+    assert "Blocked: the URL leads to a private or reserved address" in page
+    assert (INNER in page) == sees
+
+
+def test_the_api_does_not_show_it(blocked: int, client: FlaskClient) -> None:
+    _, key = make_api_key()
+    answer = client.get(f"/api/v1/deliveries/{blocked}", headers={"Authorization": f"Bearer {key}"})
+    assert "Blocked: the URL leads" in answer.text
+    assert INNER not in answer.text

@@ -1,0 +1,343 @@
+"""The worker class of gunicorn: one thread reads the requests of all connections, and a few threads answer whole ones.
+
+gunicorn's own threads read what they answer, so that eight connections with half a request each would stop every page.
+"""
+
+import contextlib
+import errno
+import io
+import selectors
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
+from gunicorn.http.unreader import Unreader
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+
+from webhooks_ui.run.door.incoming import Incoming
+from webhooks_ui.run.door.refusals import refusal, status_for
+
+RECEIVED_BYTES = 64 * 1024
+CHECK_SECONDS = 0.25
+LINGER_SECONDS = 2.0
+LINGER_MAX_BYTES = 1024 * 1024
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
+_FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a client may take, in seconds and bytes."""
+
+    head_seconds: float = 10
+    body_seconds: float = 30  # for a body of no size. It has more time for each byte that arrives
+    body_bytes_per_second: int = 16 * 1024
+    body_max_bytes: int = 8 * 1024 * 1024
+    held_max_bytes: int = 128 * 1024 * 1024  # of all requests in one process that are not answered
+    answer_seconds: float = 30  # for a piece of an answer
+
+
+class Held(Unreader):  # type: ignore[misc]
+    """Gives the parser the bytes of a request that is in memory, and never more."""
+
+    ran_out = False
+    """The parser expected more. So nobody knows where the next request begins."""
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        self.ran_out = True
+        return b""
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A connection of a client."""
+
+    sock: socket.socket
+    parser: Any
+    timeout: float
+
+    def __init__(self, worker: "DoorWorker", sock: socket.socket, client: Any, server: Any) -> None:
+        super().__init__(worker.cfg, sock, client, server)
+        self.worker = worker
+        self.incoming: Incoming | None = None
+        self.held_bytes = 0  # in memory until the request is answered
+        self.lingered_bytes = 0
+        self.is_closed = False
+        self.data_ready = True  # gunicorn's threads have nothing to wait for
+
+    def close(self, graceful: bool = False) -> None:
+        """Close the connection. If ``graceful``, first let the client read the answer, without blocking anybody."""
+        if graceful:
+            self.worker.linger(self)
+        else:
+            self.is_closed = True
+            super().close()
+
+
+class DoorWorker(ThreadWorker):  # type: ignore[misc]
+    """Collects each request until it is whole. Only then does a thread get it.
+
+    A request has a deadline for its head, and one for its body, which grows with what has arrived. All requests share a
+    limit of memory. Whatever is over a limit gets an answer, and a closed connection.
+    """
+
+    limits = Limits()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.worker_connections += 1  # room for one more than the limit, which then takes the place of the oldest
+        self._collecting: dict[Connection, None] = {}  # ordered by time
+        self._lingering: dict[Connection, None] = {}
+        self._held_bytes = 0
+        self._next_check = 0.0
+        self._present = threading.local()
+
+    # What gunicorn's loop calls, in the main thread
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a new connection. If there are too many, the one that has done nothing for longest makes room."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in _FULL:
+                self.log.warning("No new connection can be accepted: %s. The oldest one is closed.", error.strerror)
+                self._make_room()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        if self.nr_conns >= self.cfg.worker_connections:
+            self._make_room()
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self, sock, client, listener.getsockname()))
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Collect the next request of a connection, beginning with what was read beyond the last one."""
+        conn.incoming = Incoming(self.limits.body_max_bytes)
+        conn.timeout = time.monotonic() + self.limits.head_seconds
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
+        self._collecting[conn] = None
+        conn.sock.setblocking(False)
+        early = conn.parser.unreader.take_buffered() if conn.parser else b""
+        if early:
+            self._take(conn, early)
+        else:
+            self._receive(conn)
+        if conn in self._collecting:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Collect the next request of a connection that was kept open."""
+        if not conn.is_closed:  # it may have made room for another one, whose event came just before
+            super().on_client_socket_readable(conn, client)
+
+    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
+        """Go on with the next request of a connection, or close it."""
+        self._let_go(conn)
+        super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """End what is late: requests that have not arrived, and clients that do not close."""
+        now = time.monotonic()
+        if now < self._next_check:
+            return
+        self._next_check = now + CHECK_SECONDS
+        for conn in [conn for conn in self._collecting if conn.timeout <= now]:
+            self._refuse(conn, 408)
+        for conn in [conn for conn in self._lingering if conn.timeout <= now]:
+            self._end_linger(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Give all connections a last deadline, because the worker stops."""
+        super()._cap_keepalive(deadline)
+        for conn in self._collecting:
+            conn.timeout = min(conn.timeout, deadline)
+
+    # Collecting
+
+    def _on_readable(self, conn: Connection, _sock: socket.socket) -> None:
+        if conn in self._collecting:  # else it made room for another one, whose event came just before
+            self._receive(conn)
+
+    def _receive(self, conn: Connection) -> None:
+        try:
+            data = conn.sock.recv(RECEIVED_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._take(conn, data)
+        else:
+            self._drop(conn)
+
+    def _take(self, conn: Connection, data: bytes) -> None:
+        """Add ``data`` to the request. Hand the request over if it is whole."""
+        incoming = conn.incoming
+        assert incoming is not None  # noqa: S101 (a connection that is read has a request)
+        had_head = incoming.has_head
+        incoming.add(data)
+        conn.held_bytes += len(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > self.limits.held_max_bytes:
+            self._refuse(max(self._collecting, key=lambda held: held.held_bytes), 503)
+        if conn not in self._collecting:
+            return
+        if incoming.refused_with:
+            self._refuse(conn, incoming.refused_with)
+        elif incoming.is_whole:
+            self._hand_over(conn, incoming)
+        else:
+            if incoming.has_head:
+                if not had_head:
+                    conn.timeout = time.monotonic() + self.limits.body_seconds
+                conn.timeout += len(data) / self.limits.body_bytes_per_second
+            if incoming.expects_continue and not had_head:
+                with contextlib.suppress(OSError):
+                    conn.sock.send(CONTINUE)
+
+    def _hand_over(self, conn: Connection, incoming: Incoming) -> None:
+        """Give the whole request to a thread, which parses it from memory and answers it."""
+        self._forget(conn)
+        del self._collecting[conn]
+        if not conn.initialized:
+            conn.init()
+            conn.parser.unreader = Held()
+        conn.parser.unreader.unread(bytes(incoming.data))
+        del incoming.data[BEGINNING_BYTES:]
+        super().enqueue_req(conn)
+
+    # Ending
+
+    def _refuse(self, conn: Connection, status: int) -> None:
+        """Answer a request that is not whole, if it has begun, and close the connection."""
+        begun = bytes(conn.incoming.data[:BEGINNING_BYTES]) if conn.incoming else b""
+        self._forget(conn)
+        self._release(conn)
+        self.nr_conns -= 1
+        if not begun:
+            conn.close()
+            return
+        with contextlib.suppress(OSError):
+            conn.sock.send(refusal(status, begun))
+        self.linger(conn)
+
+    def _drop(self, conn: Connection) -> None:
+        self._forget(conn)
+        self._release(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _release(self, conn: Connection) -> None:
+        """Stop collecting a request that will not be answered by a thread."""
+        del self._collecting[conn]
+        self._let_go(conn)
+
+    def _let_go(self, conn: Connection) -> None:
+        """Count the bytes of the connection no longer."""
+        self._held_bytes -= conn.held_bytes
+        conn.held_bytes = 0
+
+    def _forget(self, conn: Connection) -> None:
+        """Stop waiting for bytes of the connection."""
+        with contextlib.suppress(KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+
+    def _make_room(self) -> None:
+        """Close the connection that has done nothing for longest: first one without a request, then one with half."""
+        if self.keepalived_conns:
+            idle = self.keepalived_conns.popleft()
+            self._forget(idle)
+            self.nr_conns -= 1
+            idle.close()
+        elif self._collecting:
+            self._refuse(next(iter(self._collecting)), 503)
+
+    def linger(self, conn: Connection) -> None:
+        """Close the connection once the client has read the answer, or after a while (RFC 9112, section 9.6).
+
+        A connection that is closed while the client still sends would be reset, and the answer lost.
+        """
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_lingering, conn))
+        except (OSError, ValueError, KeyError):
+            conn.close()
+            return
+        conn.incoming = None
+        conn.timeout = time.monotonic() + LINGER_SECONDS
+        self._lingering[conn] = None
+        if len(self._lingering) > self.cfg.worker_connections:
+            self._end_linger(next(iter(self._lingering)))
+
+    def _on_lingering(self, conn: Connection, _sock: socket.socket) -> None:
+        if conn not in self._lingering:
+            return
+        try:
+            received = len(conn.sock.recv(RECEIVED_BYTES))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            received = 0
+        conn.lingered_bytes += received
+        if not received or conn.lingered_bytes > LINGER_MAX_BYTES:
+            self._end_linger(conn)
+
+    def _end_linger(self, conn: Connection) -> None:
+        del self._lingering[conn]
+        self._forget(conn)
+        conn.close()
+
+    # What gunicorn's threads call
+
+    def handle(self, conn: Connection) -> Any:
+        """Parse and answer a request."""
+        self._present.conn = conn
+        return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Answer a parsed request. A client that doesn't read the answer is given up after a while."""
+        req._expected_100_continue = False  # it was sent when the head had arrived
+        if conn.incoming and conn.incoming.is_cut:
+            req.force_close()
+        if conn.incoming and conn.incoming.is_chunked:
+            req.body = _read_chunks(req.body)
+        conn.sock.settimeout(self.limits.answer_seconds)
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            self.log.warning("A client did not read its answer within %d s.", self.limits.answer_seconds)
+            return False
+
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        return super()._keepalive_after(conn, keepalive) and not conn.parser.unreader.ran_out
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer a request that can't be parsed, or whose view failed outside of Flask."""
+        status = status_for(exc)
+        if status >= 500 and status != 501:
+            self.log.error("Error while answering a request", exc_info=exc)
+        else:
+            self.log.warning("A request of %s is refused with %d: %s", addr and addr[0], status, type(exc).__name__)
+        begun = bytes(self._present.conn.incoming.data) if self._present.conn.incoming else b""
+        with contextlib.suppress(OSError):
+            client.settimeout(self.limits.answer_seconds)
+            client.sendall(refusal(status, begun))
+
+
+def _read_chunks(body: Any) -> io.BytesIO:
+    """Return a chunked body as a file. A mistake in it is found before the application begins.
+
+    Raises:
+        gunicorn.http.errors.ParseException: The chunks are wrong.
+    """
+    try:
+        return io.BytesIO(body.read())
+    except NoMoreData:
+        raise ChunkMissingTerminator(b"") from None

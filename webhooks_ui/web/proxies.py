@@ -1,0 +1,81 @@
+"""Takes the client's address, the scheme and the host from the headers of the proxies that TRUSTED_PROXIES names."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Network
+
+Environ = dict[str, Any]
+
+
+def register(app: Flask) -> None:
+    """Put the proxies before the app. Without TRUSTED_PROXIES, no such header has an effect."""
+    if trusted := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, trusted)  # type: ignore[method-assign]
+
+
+class TrustedProxies:
+    """A WSGI application in front of ``application``.
+
+    Args:
+        trusted: How many proxies there are, or the networks that they are in. With networks, the headers of a request
+            count only if it comes from one of them.
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int | Sequence[Network]) -> None:
+        self._application = application
+        self._trusted = trusted
+        self._fixed = cache(self._fix)
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        count = self._trusted if isinstance(self._trusted, int) else self._count(environ)
+        if not count:
+            return self._application(environ, start_response)
+        # Proxies add their client's address to a list. Not all of them add the scheme and the host.
+        lists = [_values(environ, f"HTTP_X_FORWARDED_{name}") for name in ("PROTO", "HOST")]
+        proto, host = (min(count, len(values)) for values in lists)
+        return self._fixed(count, proto, host)(environ, start_response)
+
+    def _fix(self, count: int, proto: int, host: int) -> ProxyFix:
+        return ProxyFix(self._checked, x_for=count, x_proto=proto, x_host=host)
+
+    def _checked(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Undo what is no address and no scheme. Some proxies add a port to the address."""
+        original = environ["werkzeug.proxy_fix.orig"]
+        environ["REMOTE_ADDR"] = _address(environ["REMOTE_ADDR"] or "") or original["REMOTE_ADDR"]
+        if environ["wsgi.url_scheme"] not in ("http", "https"):
+            environ["wsgi.url_scheme"] = original["wsgi.url_scheme"]
+        return self._application(environ, start_response)
+
+    def _count(self, environ: Environ) -> int:
+        """Return how many proxies the request came through, from the nearest one on, as long as they are trusted."""
+        chain = [environ.get("REMOTE_ADDR", ""), *reversed(_values(environ, "HTTP_X_FORWARDED_FOR"))]
+        count = 0
+        while count < len(chain) - 1 and self._is_trusted(chain[count]):
+            count += 1
+        return count
+
+    def _is_trusted(self, text: str) -> bool:
+        address = _address(text)
+        assert not isinstance(self._trusted, int)  # noqa: S101 (only networks are asked)
+        return bool(address) and any(ipaddress.ip_address(address) in network for network in self._trusted)
+
+
+def _values(environ: Environ, name: str) -> list[str]:
+    return [value.strip() for value in environ.get(name, "").split(",") if value.strip()]
+
+
+def _address(text: str) -> str:
+    """Return the IP address in ``text``, which may have a port, or an empty text."""
+    text = text.strip()
+    for candidate in (text, text.removeprefix("[").partition("]")[0], text.rpartition(":")[0]):
+        try:
+            return str(ipaddress.ip_address(candidate.partition("%")[0]))
+        except ValueError:
+            continue
+    return ""

@@ -1,0 +1,64 @@
+"""The addresses and ports that no delivery may go to, not even if ALLOWED_TARGETS holds them."""
+
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Where a cloud tells its machines who they are, and hands out their credentials. Some of these addresses look public.
+METADATA_ADDRESSES = {
+    "169.254.169.254": "AWS, Azure, Google Cloud, Oracle, DigitalOcean and others: instance metadata",
+    "fd00:ec2::254": "AWS: docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html",
+    "169.254.170.2": "AWS ECS: docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
+    "169.254.170.23": "AWS EKS: docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html",
+    "fd00:ec2::23": "AWS EKS, the same over IPv6",
+    "168.63.129.16": "Azure: learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16",
+    "fd20:ce::254": "Google Cloud: cloud.google.com/compute/docs/metadata/querying-metadata",
+    "100.100.100.200": "Alibaba Cloud: www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata",
+    "192.0.0.192": "Oracle Cloud Classic: docs.oracle.com/en/cloud/iaas/compute-iaas-cloud (instance metadata)",
+    "169.254.42.42": "Scaleway: www.scaleway.com/en/docs/instances/how-to/use-cloud-init",
+    "fd00:42::42": "Scaleway, the same over IPv6",
+    "169.254.0.23": "Tencent Cloud: www.tencentcloud.com/document/product/213/4934",
+}
+_METADATA = frozenset(map(ipaddress.ip_address, METADATA_ADDRESSES))
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # NAT64: RFC 6052 and RFC 8215
+
+# "Bad ports" of fetch.spec.whatwg.org/#port-blocking: a request to them could be read as another protocol.
+BROWSERS_BAD_PORTS = frozenset(
+    {0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109}
+    | {110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530}
+    | {531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190}
+    | {5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080}
+)
+# The same for what servers speak among each other (IANA, Service Name and Port Number Registry).
+SERVICES = {
+    445: "SMB",
+    873: "rsync",
+    1433: "SQL Server",
+    1521: "Oracle",
+    3306: "MySQL",
+    3389: "RDP",
+    5432: "PostgreSQL",
+    5672: "AMQP",
+    5900: "VNC",
+    6379: "Redis",
+    9042: "Cassandra",
+    9092: "Kafka",
+    11211: "memcached",
+    27017: "MongoDB",
+}
+_BAD_PORTS = BROWSERS_BAD_PORTS | SERVICES.keys()
+
+
+def is_bad_port(port: int | None) -> bool:
+    """Return True if the port belongs to another protocol than HTTP. ``None`` is the default port of a URL."""
+    return port in _BAD_PORTS
+
+
+def is_metadata(address: Address) -> bool:
+    """Return True if a cloud's metadata service answers at ``address``, also if it is written as an IPv6 address."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _TRANSLATED):
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) in _METADATA
+        inner = address.ipv4_mapped or address.sixtofour
+        return address in _METADATA or inner in _METADATA
+    return address in _METADATA
