@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_api_key
@@ -15,7 +16,7 @@ INNER = "10.9.8.7"
 
 
 @pytest.fixture
-def blocked() -> int:
+def blocked(app: Flask) -> int:
     """Make a delivery whose only attempt was blocked. Return its id."""
     delivery = settle(add_delivery(), 500)
     fields = {"outcome": Outcome.BLOCKED_ADDRESS, "detail": f"hooks.example.com leads to {INNER}", "address": None}
