@@ -23,7 +23,7 @@ demo: $(READY) ## the same with sample webhooks, a local receiver and a trickle 
 	@exec $(BIN)/python -m webhooks_ui.run.supervisor --demo
 
 test: $(READY_DEV) ## all tests (ARGS="-k search" for some)
-	$(BIN)/python -m pytest --numprocesses=$${PYTEST_PROCESSES:-2} --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$${PYTEST_PROCESSES:-4} --dist=worksteal $(ARGS)
 
 lint: $(READY_DEV) ## ruff (check and format), mypy, and pip-audit where its service can be reached
 	$(BIN)/ruff check .

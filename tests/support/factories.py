@@ -91,6 +91,8 @@ def make_delivery(webhook: Webhook | None = None, **fields: Any) -> Delivery:
 
 
 def _commit(row: Row) -> Row:
+    if not db.session.dirty:
+        db.session.rollback()  # SQLite lets nobody write who has read before another connection wrote
     db.session.add(row)
     db.session.commit()
     return row

@@ -33,7 +33,10 @@ def list_() -> None:
 @click.option("--example", type=click.File("rb"), required=True, help="A JSON file with example data, or -.")
 @click.option("--schema", type=click.File("rb"), help="A file with the JSON Schema of the data.")
 @click.option(
-    "--check", type=click.Choice([*SchemaCheck]), default="off", help="What happens to data that doesn't fit."
+    "--check",
+    type=click.Choice([check.value for check in SchemaCheck]),
+    default="off",
+    help="What happens to data that doesn't fit.",
 )
 def add(name: str, description: str, example: BinaryIO, schema: BinaryIO | None, check: str) -> None:
     """Add the event type NAME, such as invoice.paid."""

@@ -27,7 +27,8 @@ def register(app: Flask) -> None:
 
 def load_user(_request: Request) -> User | None:
     """Return the user whose session the browser's cookie names, or None if there is none or it ended."""
-    found = sessions.find(session.get(TOKEN, ""))
+    token = session.get(TOKEN)
+    found = sessions.find(token) if token else None  # a visitor costs no query
     if found is None:
         return None
     g.user_session = found

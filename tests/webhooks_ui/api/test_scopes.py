@@ -63,11 +63,11 @@ def test_every_key_may_read_the_event_types(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_the_description_explains_each_scope(scope: Scope) -> None:
+def test_the_description_explains_each_scope(app: Flask, scope: Scope) -> None:
     assert f"- `{scope}`: {MEANINGS[scope]}" in document()["info"]["description"]
 
 
-def test_the_description_names_the_scope_of_an_operation() -> None:
+def test_the_description_names_the_scope_of_an_operation(app: Flask) -> None:
     paths = document()["paths"]
     assert paths["/api/v1/webhooks"]["post"]["security"] == [{"apiKey": ["webhooks:write"]}]
     assert "403" in paths["/api/v1/webhooks"]["post"]["responses"]

@@ -70,7 +70,6 @@ def test_at_most_ten_places_are_told() -> None:
         ('{"patternProperties": {"^a": {}}}', "patternProperties can't be used here"),
         ('{"allOf": [{"unevaluatedProperties": false}]}', "unevaluatedProperties can't be used here"),
         ('{"properties":' * 300 + "{}" + "}" * 300, "nested too deeply"),
-        ('{"not":' * 90 + "{}" + "}" * 90, "nested too deeply"),
         ('{"not":' * 5_000 + "{}" + "}" * 5_000, "nested too deeply"),
         ('{"description": "' + "x" * 70_000 + '"}', "The schema is too large. Use up to 65,536 bytes."),
         ('{"maximum": 1e400}', "The schema is wrong at maximum: The number is too large"),

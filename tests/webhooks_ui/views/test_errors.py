@@ -1,7 +1,9 @@
 """Error pages: what they say, and where their links lead."""
 
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,9 +11,23 @@ from flask.testing import FlaskClient
 
 from tests.support.factories import make_user, make_webhook
 from tests.support.http import HTMX
+from webhooks_ui.database import db
 from webhooks_ui.run import gunicorn_conf
 
 SignIn = Callable[[str], FlaskClient]
+
+
+@contextlib.contextmanager
+def without_database(app: Flask) -> Iterator[None]:
+    """Keep the file of the database away for a while."""
+    path = Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))
+    db.session.remove()
+    db.engine.dispose()
+    kept = path.rename(path.with_suffix(".kept"))
+    path.mkdir()
+    yield
+    path.rmdir()
+    kept.rename(path)
 
 
 def links(page: str) -> list[str]:
@@ -147,3 +163,13 @@ def test_too_many_sign_ins_are_explained(client: FlaskClient) -> None:
 
 def test_long_addresses_reach_the_app() -> None:
     assert gunicorn_conf.limit_request_line == 8_190
+
+
+def test_an_unknown_page_needs_no_database_for_a_visitor(app: Flask, client: FlaskClient) -> None:
+    with without_database(app):
+        assert client.get("/nothing-here").status_code == 404
+
+
+def test_an_unknown_page_is_503_for_who_is_signed_in_while_the_database_is_away(app: Flask, admin: FlaskClient) -> None:
+    with without_database(app):
+        assert admin.get("/nothing-here").status_code == 503

@@ -81,8 +81,8 @@ def test_what_is_asked_all_the_time_is_not_told(client: FlaskClient, lines: Line
 
 
 def test_a_path_without_a_page_is_told_only_by_its_beginning(client: FlaskClient, lines: Lines) -> None:
-    client.get("/invitations/s3cr3t-token")
-    assert lines.last.message == "GET /invitations… 404"
+    client.get("/nothing/s3cr3t-token")
+    assert lines.last.message == "GET /nothing… 404"
 
 
 def test_parts_of_a_path_that_are_no_numbers_are_left_out(app: Flask, lines: Lines) -> None:

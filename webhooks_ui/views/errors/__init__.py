@@ -26,6 +26,13 @@ def register(app: Flask) -> None:
 
 def show(error: HTTPException) -> Response:
     """Answer with the page, fragment or problem document for ``error``, and the headers that belong to it."""
+    try:
+        return _shown(error)
+    except (DBAPIError, TimeoutError) as cause:  # the page of an error below 500 asks who reads it
+        return show_database_error(cause)
+
+
+def _shown(error: HTTPException) -> Response:
     status = error.code or 500
     if request.path.startswith("/api/"):
         detail = str(error.description) if isinstance(error, WrongHost) else ""

@@ -86,7 +86,9 @@ LARGE = {
     "names of 1,000 characters": json.dumps({"n" * 999 + str(number): number for number in range(200)}),
     "a name without characters": '{"": "", " ": {"": [""]}}',
     "names that are markup": json.dumps({"*_~`<@#>|[]()": 1, "@everyone": 2, "<!channel>": 3}),
-    "labels of letters that count twice": json.dumps({f"𝓐{number}" + "𝓐" * 60: "😀" * 3_000 for number in range(12)}),
+    "labels of letters that count twice": json.dumps(
+        {f"𝓐{number}" + "𝓐" * 60: "😀" * 3_000 for number in range(12)}, ensure_ascii=False
+    ),
     "the longest Discord fields": json.dumps({f"𝓐{number}" + "𝓐" * 60: "*" * 1_500 for number in range(12)}),
     "many items": json.dumps({"flags": ["limit_reached"] * 5_000, "data": [[1] * 40] * 40}),
 }

@@ -14,7 +14,7 @@ DOCUMENT = (ROOT / "docs" / "formats.md").read_text()
 EXAMPLES = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCUMENT, re.S)]
 
 
-@pytest.mark.parametrize(("place", "format"), enumerate(["json", "slack", "discord", "teams", "cloudevents"]))
+@pytest.mark.parametrize(("place", "format"), list(enumerate(["json", "slack", "discord", "teams", "cloudevents"])))
 def test_the_examples_are_what_is_sent(place: int, format: str) -> None:
     event = outgoing("license.activated", {"license_key": "ABCD-1234", "identifier": "build-server-7"})
     assert EXAMPLES[place] == rendered(format, event)

@@ -57,7 +57,7 @@ def test_names_are_text_runs_which_have_no_markup() -> None:
     nasty = "<at>Everyone</at> **bold** [click](https://evil.example) {{DATE(2026-11-23T10:00:00Z)}}"
     shown = card("license.activated", {"license_key": nasty})
     assert nasty in words(shown["body"])
-    assert "TextBlock" not in json.dumps(shown)
+    assert '"TextBlock"' not in json.dumps(shown)
     assert "FactSet" not in json.dumps(shown)
     assert "msteams" not in shown
 

@@ -43,6 +43,8 @@ def test_the_codes_of_another_are_not_shown(app: Flask, admin: FlaskClient) -> N
 
 
 def test_another_secret_that_is_kept_to_be_shown_is_no_code(admin: FlaskClient) -> None:
-    key = admin.post("/admin/api-keys", data={"name": "Platform", "environment": "production"})
+    key = admin.post(
+        "/admin/api-keys", data={"name": "Platform", "environment": "production", "scopes": "events:write"}
+    )
     handle = key.headers["Location"].rpartition("/")[2]
     assert admin.get(f"{PAGE}/{handle}").headers["Location"] == "/account"
