@@ -217,7 +217,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "small", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "small", folder], capture_output=True, check=False
     )
     if mounted.returncode:
         pytest.skip("mounting a small file system needs root")

@@ -87,7 +87,7 @@ def deployment(folder: Path, server: "PostgresServer | None" = None) -> Iterator
 def disk() -> Iterator[Path]:
     """A folder, on a small disk of its own if this user may mount one."""
     with tempfile.TemporaryDirectory(prefix="disk-", ignore_cleanup_errors=True) as name:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", name]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs", name]
         mounted = bool(shutil.which("mount")) and not subprocess.run(mount, capture_output=True, check=False).returncode
         try:
             yield Path(name)

@@ -96,7 +96,7 @@ class OptionFields(Form):
         default="",
         validate_choice=False,
     )
-    auth_username = StringField("User name")
+    auth_username = StringField("User")
     # What was typed stays in the form. A stored secret is never in it.
     auth_secret = PasswordField("Password or token", widget=PasswordInput(hide_value=False))
     filter_match = SelectField(
