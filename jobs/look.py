@@ -13,7 +13,7 @@ from jobs.pace import interval_seconds
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod
+from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod, in_grace
 
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
@@ -119,7 +119,7 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
 
 def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int, Target]:
     """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted."""
-    older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
+    older = (secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
     try:
         keys = tuple(secret_box.key_bytes(secret_box.decrypt(secret)) for secret in (row.secret_encrypted, *older))
     except secret_box.InvalidToken:
@@ -137,10 +137,6 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             is_probe,
         )
     }
-
-
-def _is_in_grace(older: dict[str, str], now: datetime) -> bool:
-    return datetime.fromisoformat(older["expires_at"]) > now
 
 
 def _waiting(

@@ -13,11 +13,11 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from jobs.claim import Claimed
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, decide, gives_up_at
+from jobs.retry import Attempted, decide
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, gives_up_at
 from webhooks_ui.models import Attempt, Delivery
 
 Finished = tuple[Claimed, Mapping[str, str], Result]  # a delivery, the headers of its request, and the result

@@ -16,7 +16,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, secret_box, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
-from webhooks_ui.models.webhook import OLDER_SECRETS_MAX
+from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, in_grace
 from webhooks_ui.wake import wake
 
 GRACE_HOURS = (0, 24)  # that the page offers
@@ -112,8 +112,8 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
     Raises:
         TooManySecrets: three older ones are in their grace periods already.
     """
-    older = _in_grace(webhook)
-    if grace_hours and len(older) >= OLDER_SECRETS_MAX:
+    older = in_grace(webhook.older_secrets, utcnow())
+    if grace_hours and webhook.has_all_older_secrets:
         raise TooManySecrets(
             f"Deliveries are signed with {OLDER_SECRETS_MAX} older secrets already. End one of them first, or give the "
             "present one no grace period."
@@ -134,7 +134,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> None:
 
 def end_secret(webhook: Webhook, id: str) -> bool:
     """Sign no longer with the older secret ``id``. Return False if it ended before."""
-    older = _in_grace(webhook)
+    older = in_grace(webhook.older_secrets, utcnow())
     webhook.older_secrets = [secret for secret in older if secret["id"] != id]
     if len(webhook.older_secrets) == len(older):
         return False
@@ -163,11 +163,6 @@ def _resume(webhook: Webhook) -> None:
     """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
     webhook.clear_health()
     after_commit(wake)
-
-
-def _in_grace(webhook: Webhook) -> list[dict[str, str]]:
-    still = {secret.id for secret in webhook.secrets_in_grace}
-    return [older for older in webhook.older_secrets if older["id"] in still]
 
 
 def _keep_order(webhook: Webhook) -> None:
