@@ -198,24 +198,23 @@ _DUE = """
     SELECT q.id FROM deliveries AS q WHERE q.status = 'pending' AND q.webhook_id = {each} AND q.due_at <= :now
     ORDER BY q.due_at, q.id LIMIT :most_each
 """
-# A webhook that keeps the order: its first delivery, if that is due and no other one is in flight.
-_NEXT = """
-    SELECT first.id FROM (
-        SELECT q.id, q.due_at FROM deliveries AS q
-        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = {each} ORDER BY q.id LIMIT 1
-    ) AS first WHERE first.due_at <= :now AND NOT EXISTS (
+# Of a webhook that keeps the order
+_NONE_IN_FLIGHT = """NOT EXISTS (
         SELECT 1 FROM deliveries AS leased
         WHERE leased.in_order AND leased.lease_token IS NOT NULL AND leased.webhook_id = {each} AND leased.due_at > :now
-    )
+    )"""
+# A webhook that keeps the order: its first delivery, if that is due and no other one is in flight.
+_NEXT = f"""
+    SELECT first.id FROM (
+        SELECT q.id, q.due_at FROM deliveries AS q
+        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = {{each}} ORDER BY q.id LIMIT 1
+    ) AS first WHERE first.due_at <= :now AND {_NONE_IN_FLIGHT}
 """
-_FORCED = """
+_FORCED = f"""
     SELECT id FROM deliveries WHERE forced AND due_at <= :now AND (NOT in_order OR (id = (
         SELECT min(q.id) FROM deliveries AS q
         WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = deliveries.webhook_id
-    ) AND NOT EXISTS (
-        SELECT 1 FROM deliveries AS leased WHERE leased.in_order AND leased.lease_token IS NOT NULL
-        AND leased.webhook_id = deliveries.webhook_id AND leased.due_at > :now
-    ))) ORDER BY due_at LIMIT :most
+    ) AND {_NONE_IN_FLIGHT.format(each="deliveries.webhook_id")})) ORDER BY due_at LIMIT :most
 """
 _SIZED = """
     SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (

@@ -14,7 +14,7 @@ from jobs.pace import interval_seconds
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod
+from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod, in_grace
 from webhooks_ui.webhooks.own_headers import open_headers
 
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
@@ -136,7 +136,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
 
     An older secret that can't be decrypted is left out.
     """
-    older = (secret["secret_encrypted"] for secret in json.loads(row.older_secrets) if _is_in_grace(secret, now))
+    older = (secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
     try:
         newest = secret_box.decrypt(row.secret_encrypted)
     except secret_box.Undecryptable:
@@ -162,10 +162,6 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             row.name,
         )
     }
-
-
-def _is_in_grace(older: dict[str, str], now: datetime) -> bool:
-    return datetime.fromisoformat(older["expires_at"]) > now
 
 
 def _waiting(

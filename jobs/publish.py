@@ -146,10 +146,10 @@ def store(
     if deliveries:
         connection.execute(_INSERT_DELIVERIES, deliveries)
     bodies = {row["public_id"]: row["body"] for row in rows}
-    counts = {public_id: len(receivers[public_id]) for _, public_id in stored}
-    for known in _known(connection, environment, first.keys() - counts.keys()):
-        counts[known.public_id], bodies[known.public_id] = known.deliveries_count, known.body
     stored_ids = {public_id for _, public_id in stored}
+    counts = {public_id: len(receivers[public_id]) for public_id in stored_ids}
+    for known in _known(connection, environment, first.keys() - stored_ids):
+        counts[known.public_id], bodies[known.public_id] = known.deliveries_count, known.body
     for place, (public_id, event) in enumerate(zip(ids, events, strict=True)):
         is_first = public_id in stored_ids and first[public_id] == place
         if not is_first and not event.is_told_by(bodies[public_id]):

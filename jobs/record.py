@@ -15,11 +15,11 @@ from jobs.announce import announce, is_announced
 from jobs.claim import Claimed
 from jobs.compose import Request
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, Decision, decide, gives_up_at
+from jobs.retry import Attempted, Decision, decide
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
-from webhooks_ui.deliveries.schedules import delays_of
+from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus

@@ -12,7 +12,6 @@ GONE = 410
 PROBE_FIRST_SECONDS = 60
 PROBE_MAX_SECONDS = 3_600
 DISABLE_AFTER = timedelta(days=5)
-SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a delivery may wait for an endpoint that asks to slow down
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -95,11 +94,6 @@ def decide(
         return Decision("failed")
     seconds = delays[min(attempt.number, len(delays) - 1)] * (1 + JITTER * random())
     return Decision("pending", attempt.at + timedelta(seconds=max(seconds, asked)))
-
-
-def gives_up_at(created_at: datetime, delays: Sequence[int]) -> datetime:
-    """Return until when a delivery may wait for an endpoint that asks to slow down: as long as its schedule lasts."""
-    return created_at + max(timedelta(seconds=sum(delays)), SLOWED_DOWN_AT_LEAST)
 
 
 def judge(health: Health, attempt: Attempted, threshold: int) -> Health:

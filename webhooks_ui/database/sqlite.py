@@ -73,13 +73,15 @@ def prepare(connection: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_to_give_space_back(connection: Any) -> None:
-    """Let a new database give its space back. An older one is rewritten after a migration.
+def _begin_to_give_space_back(connection: Any) -> bool:
+    """Let a new database give its space back. Return True if an older one must be rewritten for that.
 
     The pragma writes to a database that has this mode already, so that it must not be given without need.
     """
-    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] == INCREMENTAL:
+        return False
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    return True
 
 
 def after_migration(engine: Engine) -> None:
@@ -87,8 +89,7 @@ def after_migration(engine: Engine) -> None:
     connection: Any = engine.raw_connection()
     try:
         driver = connection.driver_connection
-        if driver.execute("PRAGMA auto_vacuum").fetchone()[0] != INCREMENTAL:
-            driver.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        if _begin_to_give_space_back(driver):
             driver.execute("VACUUM")
     finally:
         connection.close()

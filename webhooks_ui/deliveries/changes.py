@@ -1,19 +1,18 @@
 """Makes, retries and cancels deliveries. The caller owns the transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
+from webhooks_ui.deliveries.schedules import SLOWED_DOWN_AT_LEAST
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
-
-SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a retried delivery may wait for an endpoint that asks for it
 
 
 def new_delivery(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
     "default": (0, 60, 300, 900, 3_600),
@@ -11,6 +12,7 @@ SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
 OWN = "own"  # a webhook's own delays
 OWN_DELAYS_MAX = 12
 OWN_DELAY_MAX_SECONDS = 7 * 86_400
+SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a delivery may wait for an endpoint that asks to slow down
 
 _UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 _DELAY = re.compile(r"([0-9]{1,9})\s*([a-z]*)")
@@ -27,6 +29,11 @@ def delays_of(schedule: str, own: Sequence[int] | None) -> tuple[int, ...]:
         own: the delays between the attempts of a webhook whose schedule is ``OWN``.
     """
     return (0, *own) if schedule == OWN and own else SCHEDULES_SECONDS[schedule]
+
+
+def gives_up_at(created_at: datetime, delays: Sequence[int]) -> datetime:
+    """Return until when a delivery may wait for an endpoint that asks to slow down: as long as its schedule lasts."""
+    return created_at + max(timedelta(seconds=sum(delays)), SLOWED_DOWN_AT_LEAST)
 
 
 def describe(schedule: str) -> str:

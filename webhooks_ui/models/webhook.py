@@ -1,5 +1,6 @@
 """A webhook: a configured target, its subscriptions, and its health."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -78,6 +79,11 @@ class RatePeriod(StrEnum):
     @property
     def seconds(self) -> int:
         return 1 if self is RatePeriod.SECOND else 60
+
+
+def in_grace(older_secrets: Sequence[dict[str, str]], now: datetime) -> list[dict[str, str]]:
+    """Return those of a webhook's ``older_secrets`` that still sign at ``now``."""
+    return [older for older in older_secrets if datetime.fromisoformat(older["expires_at"]) > now]
 
 
 class OlderSecret(NamedTuple):
@@ -224,10 +230,18 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     def secrets_in_grace(self) -> list[OlderSecret]:
         """The older secrets that still sign, the newest first."""
         return [
-            OlderSecret(older["id"], expires_at, secret_box.is_readable(older["secret_encrypted"]))
-            for older in self.older_secrets
-            if (expires_at := datetime.fromisoformat(older["expires_at"])) > utcnow()
+            OlderSecret(
+                older["id"],
+                datetime.fromisoformat(older["expires_at"]),
+                secret_box.is_readable(older["secret_encrypted"]),
+            )
+            for older in in_grace(self.older_secrets, utcnow())
         ]
+
+    @property
+    def has_all_older_secrets(self) -> bool:
+        """Whether it signs with as many older secrets as it may."""
+        return sum(older.is_readable for older in self.secrets_in_grace) >= OLDER_SECRETS_MAX
 
     @property
     def is_throttled(self) -> bool:

@@ -17,7 +17,7 @@ from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.formats import Rate, rate_after
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
-from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod
+from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
@@ -145,11 +145,12 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
     Raises:
         TooManySecrets: three older ones are in their grace periods already.
     """
-    older = [kept for kept in _in_grace(webhook) if secret_box.is_readable(kept["secret_encrypted"])]
+    signing = in_grace(webhook.older_secrets, utcnow())
+    older = [kept for kept in signing if secret_box.is_readable(kept["secret_encrypted"])]
     was_readable = webhook.is_readable
     if not secret_box.is_readable(webhook.secret_encrypted):
         grace_hours = 0
-    if grace_hours and len(older) >= OLDER_SECRETS_MAX:
+    if grace_hours and webhook.has_all_older_secrets:
         raise TooManySecrets(
             f"Deliveries are signed with {OLDER_SECRETS_MAX} older secrets already. End one of them first, or give the "
             "present one no grace period."
@@ -174,7 +175,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
 
 def end_secret(webhook: Webhook, id: str) -> bool:
     """Sign no longer with the older secret ``id``. Return False if it ended before."""
-    older = _in_grace(webhook)
+    older = in_grace(webhook.older_secrets, utcnow())
     webhook.older_secrets = [secret for secret in older if secret["id"] != id]
     if len(webhook.older_secrets) == len(older):
         return False
@@ -221,11 +222,6 @@ def _resume(webhook: Webhook) -> None:
     """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
     webhook.clear_health()
     after_commit(wake)
-
-
-def _in_grace(webhook: Webhook) -> list[dict[str, str]]:
-    still = {secret.id for secret in webhook.secrets_in_grace}
-    return [older for older in webhook.older_secrets if older["id"] in still]
 
 
 def _keep_order(webhook: Webhook) -> None:
