@@ -3,11 +3,18 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from jobs.record import Recorded
 from webhooks_ui import logs, tracing
 from webhooks_ui.counting import Counters, Key, key_of, observation
 from webhooks_ui.models import DeliveryStatus, utcnow
+
+_MESSAGES = {
+    DeliveryStatus.DELIVERED: (logging.INFO, "Delivered."),
+    DeliveryStatus.PENDING: (logging.INFO, "Not delivered. Another attempt follows."),
+    DeliveryStatus.FAILED: (logging.WARNING, "Not delivered. There is no further attempt."),
+}
 
 logger = logging.getLogger(__name__)
 
@@ -15,9 +22,10 @@ logger = logging.getLogger(__name__)
 def tally(counters: Counters, recorded: Sequence[Recorded]) -> None:
     """Add the results to the counts of this process. Call this after the commit, so that nothing counts twice."""
     counters.add(counts_of(recorded))
-    if logger.isEnabledFor(logging.INFO):
-        for item in recorded:
-            _tell(item)
+    for status, (level, message) in _MESSAGES.items():
+        told = [item for item in recorded if item.decision.status == status] if logger.isEnabledFor(level) else ()
+        if told:
+            logger.log(level, message, extra=logs.each(map(_ids, told)))
 
 
 def counts_of(recorded: Sequence[Recorded]) -> dict[Key, float]:
@@ -41,21 +49,16 @@ def counts_of(recorded: Sequence[Recorded]) -> dict[Key, float]:
     return counts
 
 
-def _tell(item: Recorded) -> None:
+def _ids(item: Recorded) -> dict[str, Any]:
     claimed, result, decision = item
-    about = logs.ids(
-        event=claimed.event_id,
-        delivery=claimed.id,
-        attempt=claimed.attempt,
-        webhook=claimed.target.id,
-        outcome=str(result.outcome),
-        code=result.response_code,
-        duration_ms=result.duration_ms,
-        trace=tracing.trace_id(claimed.trace.sent_on),
-    )
-    if decision.status == DeliveryStatus.PENDING:
-        logger.info("Not delivered. The next attempt is due at %s.", decision.due_at, extra=about)
-    elif decision.status == DeliveryStatus.DELIVERED:
-        logger.info("Delivered.", extra=about)
-    else:
-        logger.warning("Not delivered. There is no further attempt.", extra=about)
+    return {
+        "event": claimed.event_id,
+        "delivery": claimed.id,
+        "attempt": claimed.attempt,
+        "webhook": claimed.target.id,
+        "outcome": str(result.outcome),
+        "code": result.response_code,
+        "duration_ms": result.duration_ms,
+        "due_at": decision.due_at,
+        "trace": tracing.trace_id(claimed.trace.sent_on),
+    }

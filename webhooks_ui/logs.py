@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import monotonic
@@ -69,8 +69,19 @@ def ids(**ids: Any) -> dict[str, Any]:
     return {"ids": {name: value for name, value in ids.items() if value is not None}}
 
 
+def each(about: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the argument ``extra`` for an entry about many things of a kind, which becomes a line for each of them.
+
+    It costs a fraction of what an entry for each of them costs.
+
+    Args:
+        about: the ids of each thing. One that is ``None`` is left out.
+    """
+    return {"each": [ids(**one)["ids"] for one in about]}
+
+
 class JsonLines(logging.Formatter):
-    """One JSON object on one line for each entry."""
+    """One JSON object on one line for each entry, or for each thing that an entry is about (see ``each``)."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -79,21 +90,27 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "pid": os.getpid(),
-            **_ids(record),
+            **_shared_ids(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _encode(line)
+        begin = _encode(line)[:-1]
+        return "\n".join(f"{begin},{_encode(own)[1:]}" if own else f"{begin}}}" for own in _own_ids(record))
 
 
 class TextLines(logging.Formatter):
     """A line for people: time, level, logger, message, and the ids in brackets. A traceback follows it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        ids = " ".join(f"{name}={value}" for name, value in _ids(record).items())
         message = " ".join(record.getMessage().split("\n"))
-        line = f"{_time(record)} {record.levelname:7} {record.name}: {message} [{ids}]"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        begin, shared = f"{_time(record)} {record.levelname:7} {record.name}: {message}", _shared_ids(record)
+        lines = [
+            f"{begin} [{' '.join(f'{name}={value}' for name, value in {**shared, **own}.items())}]"
+            for own in _own_ids(record)
+        ]
+        if record.exc_info:
+            lines.append(self.formatException(record.exc_info))
+        return "\n".join(lines)
 
 
 class Seldom:
@@ -123,8 +140,15 @@ class Seldom:
             self._logger.log(self._level, message)
 
 
-def _ids(record: logging.LogRecord) -> dict[str, Any]:
+def _shared_ids(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the ids that all lines of the entry have."""
     return {**_of_process, **_of_context.get(), **getattr(record, "ids", {})}
+
+
+def _own_ids(record: logging.LogRecord) -> Sequence[Mapping[str, Any]]:
+    """Return for each line of the entry the ids that it alone has."""
+    lines: Sequence[Mapping[str, Any]] = getattr(record, "each", ({},))
+    return lines
 
 
 def _time(record: logging.LogRecord) -> str:

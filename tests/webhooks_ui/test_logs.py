@@ -62,6 +62,22 @@ def test_a_line_of_json_has_time_level_process_message_and_ids(capsys: pytest.Ca
     }
 
 
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_an_entry_about_many_things_is_a_line_for_each(format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(format)
+    logger.info("Delivered.", extra=logs.each([{"event": "evt_1", "code": 200}, {"event": "evt_2", "code": None}]))
+    first, second = lines(capsys)
+    if format == "json":
+        found = json.loads(first), json.loads(second)
+        assert [(one["message"], one["process"], one["event"], one.get("code")) for one in found] == [
+            ("Delivered.", "worker", "evt_1", 200),
+            ("Delivered.", "worker", "evt_2", None),
+        ]
+    else:
+        assert first.endswith(" Delivered. [process=worker event=evt_1 code=200]")
+        assert second.endswith(" Delivered. [process=worker event=evt_2]")
+
+
 def test_a_message_or_traceback_with_line_ends_stays_on_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure()
     try:

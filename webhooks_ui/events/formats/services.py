@@ -1,5 +1,6 @@
 """The services that webhooks post to, recognized by the host of the URL."""
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ SERVICES = (
 )
 
 
+@lru_cache(maxsize=1_024)  # each delivery asks
 def service_of(url: str) -> Service | None:
     """Return the service that a URL leads to, or ``None`` if it is none of ``SERVICES``, or if it is no URL."""
     try:
