@@ -18,7 +18,8 @@ from jobs.transport.answer import Answer
 from jobs.transport.deadline import DeadlineSocket, DeadlineTlsSocket, deadline
 from jobs.transport.idle import IdleConnections
 from jobs.transport.resolve import NameNotResolved, resolve
-from webhooks_ui.webhooks.targets import Address, Network, is_allowed
+from webhooks_ui.webhooks.destination import Address
+from webhooks_ui.webhooks.targets import Network, is_allowed
 
 HOSTS_KNOWN = 512
 IDLE_FACTOR = 4  # times the requests in flight: connections kept open, over all hosts

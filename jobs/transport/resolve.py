@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhooks_ui.webhooks.targets import Address
+from webhooks_ui.webhooks.destination import Address
 
 
 class NameNotResolved(Exception):
