@@ -178,6 +178,6 @@ def test_a_server_that_drips_is_left_at_the_deadline(monkeypatch: pytest.MonkeyP
             time.sleep(0.1)
 
     started = time.monotonic()
-    with raw_receiving(drip) as raw, pytest.raises(OSError, match=r"timed out|time for the whole"):
+    with raw_receiving(drip) as raw, pytest.raises(OSError, match="took longer"):
         send(server_at(raw))
     assert time.monotonic() - started < FAR_BEYOND_SECONDS / 2
