@@ -41,7 +41,8 @@ ADVICE = {
 }
 
 _STATUS_NOTES = {
-    401: "It asked for credentials: the endpoint should verify the signature instead.",
+    304: "That is no answer to a POST: look for a cache between us and the endpoint.",
+    401: "The receiver refused the signature or wants credentials: compare the secret.",
     403: "It refused the request: a firewall, or a signature that it didn't accept.",
     404: "No such path: check the URL.",
     405: "It doesn't take POST at this path: check the URL.",
@@ -59,20 +60,24 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
     Args:
         outcome: A member of ``Outcome``. An unknown one gets a general sentence.
         response_code: The HTTP status code, if an answer came.
-        detail: The message of the library's error.
+        detail: What else is known: the message of an error, or what was wrong with the rest of an answer.
     """
+    remark = f"({detail})" if detail else ""
     if outcome == Outcome.BAD_STATUS and response_code:
-        return " ".join(filter(None, [f"The endpoint answered {_status_line(response_code)}.", _note(response_code)]))
-    if outcome == Outcome.DELIVERED and response_code:
-        return f"The endpoint accepted the event with {_status_line(response_code)}."
-    sentence = EXPLANATIONS.get(Outcome(outcome)) if outcome in EXPLANATIONS else "The attempt failed."
-    return f"{sentence} ({detail})" if detail else str(sentence)
+        sentences = [f"The endpoint answered {_status_line(response_code)}.", _note(response_code), remark]
+    elif outcome == Outcome.DELIVERED and response_code:
+        sentences = [f"The endpoint accepted the event with {_status_line(response_code)}.", remark]
+    else:
+        sentences = [EXPLANATIONS[Outcome(outcome)] if outcome in EXPLANATIONS else "The attempt failed.", remark]
+    return " ".join(filter(None, sentences))
 
 
 def _note(code: int) -> str:
+    if code in _STATUS_NOTES:
+        return _STATUS_NOTES[code]
     if 300 <= code < 400:
         return "Redirects are not followed: put the final address into the webhook's URL."
-    return _STATUS_NOTES.get(code, "The endpoint itself failed." if code >= 500 else "")
+    return "The endpoint itself failed." if code >= 500 else ""
 
 
 def _status_line(code: int) -> str:
