@@ -64,8 +64,9 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SMTP": smtp_server(env.get("SMTP_URL")),
         "MAIL_FROM": _mail_from(env),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
-        "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
+        "IN_FLIGHT": _integer(env, "IN_FLIGHT", 1_024, 4, 16_384),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
+        "EGRESS_PROXY": _egress_proxy(env.get("EGRESS_PROXY")),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),
         "RATELIMIT_STORAGE_URI": redis_url.replace("unix://", "redis+unix://", 1),
@@ -111,6 +112,24 @@ def _public_url(url: str | None) -> str | None:
     if not wanted or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
     return url.rstrip("/")
+
+
+def _egress_proxy(url: str | None) -> str:
+    """Return the URL of the proxy that all deliveries go through, or an empty text.
+
+    Raises:
+        ConfigError: The URL is invalid. The message never shows the URL, because it may hold a password.
+    """
+    if not url:
+        return ""
+    parts = _split("EGRESS_PROXY", url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or not url.isprintable() or " " in url.strip():
+        raise ConfigError("EGRESS_PROXY must end after the port. In a user or password, write / ? # as %2F %3F %23.")
+    if parts.scheme != "http" or not parts.hostname or not _port("EGRESS_PROXY", parts):
+        raise ConfigError(
+            "EGRESS_PROXY must be the URL of an http proxy with its port: http://user:password@host:3128."
+        )
+    return url.strip().rstrip("/")
 
 
 def smtp_server(url: str | None) -> SmtpServer | None:

@@ -40,6 +40,7 @@ def headers(
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "User-Agent": USER_AGENT,
+        "Accept": "*/*",
         "Accept-Encoding": "identity",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),

@@ -1,6 +1,7 @@
 """The worker process, ``python -m jobs.worker``: an RQ worker that runs ``deliver`` jobs in the app's context."""
 
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -36,6 +37,7 @@ def main() -> None:
     _allow_open_files()
     _return_memory()
     app = create_app(web=False)
+    gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)
