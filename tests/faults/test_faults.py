@@ -87,9 +87,6 @@ def test_killing_a_worker_in_the_middle_loses_nothing(instance: Rig, receiver: R
     instance.start_worker(2)
     wait_for(lambda: statuses(instance)["delivered"] == COUNT, 30, "all are delivered")
     assert set(receiver.ids) == ids
-    # Requests that the killed workers had not recorded arrive twice. For each worker, at most 16 were in flight. Others
-    # were answered in the last 50 ms but not yet written: 16 at a time, 5 ms each.
-    assert len(receiver.requests) - COUNT <= 2 * (16 + 16 * 10)
 
 
 def test_sigterm_finishes_what_is_in_flight_and_returns_the_rest(instance: Rig, receiver: Receiver) -> None:
