@@ -101,8 +101,9 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "REQUEST_HEAD_SECONDS": _integer(env, "REQUEST_HEAD_SECONDS", 10, 1, 300),
         "REQUEST_BODY_SECONDS": _integer(env, "REQUEST_BODY_SECONDS", 30, 1, 3_600),
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
-        "IN_FLIGHT": _integer(env, "IN_FLIGHT", 64, 4, 1_024),
+        "IN_FLIGHT": _integer(env, "IN_FLIGHT", 1_024, 4, 16_384),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
+        "EGRESS_PROXY": _egress_proxy(env.get("EGRESS_PROXY")),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),
         "LOG_LEVEL": _one_of(env, "LOG_LEVEL", "info" if production else "warning", LOG_LEVELS),
@@ -212,6 +213,24 @@ def _allowed_hosts(text: str | None, public_url: str | None) -> list[str]:
                 f".example.com, not {name!r}. A * allows any."
             )
     return names
+
+
+def _egress_proxy(url: str | None) -> str:
+    """Return the URL of the proxy that all deliveries go through, or an empty text.
+
+    Raises:
+        ConfigError: The URL is invalid. The message never shows the URL, because it may hold a password.
+    """
+    if not url:
+        return ""
+    parts = _split("EGRESS_PROXY", url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or not url.isprintable() or " " in url.strip():
+        raise ConfigError("EGRESS_PROXY must end after the port. In a user or password, write / ? # as %2F %3F %23.")
+    if parts.scheme != "http" or not parts.hostname or not _port("EGRESS_PROXY", parts):
+        raise ConfigError(
+            "EGRESS_PROXY must be the URL of an http proxy with its port: http://user:password@host:3128."
+        )
+    return url.strip().rstrip("/")
 
 
 def smtp_server(url: str | None) -> SmtpServer | None:

@@ -53,7 +53,7 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
         raise Uncomposable(f"There is no format {options.format[:16]!r}. Choose another one for the webhook.")
     body = format.render(event)
     if not format.is_signed:
-        return Request(sign.unsigned_headers(event.id, body, format.content_type) | dict(options.own_headers), body)
+        return Request(_with_own(sign.unsigned_headers(event.id, body, format.content_type), options), body)
     headers = sign.headers(
         event.id,
         event.type,
@@ -66,7 +66,13 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
         content_type=format.content_type,
         traceparent=attempt.traceparent,
     )
-    return Request(headers | dict(options.own_headers), body)
+    return Request(_with_own(headers, options), body)
+
+
+def _with_own(headers: dict[str, str], options: Options) -> dict[str, str]:
+    """Return the headers with those of the webhook, which replace ours of the same name, such as Accept."""
+    own = {header.name.lower() for header in options.own_headers}
+    return {name: value for name, value in headers.items() if name.lower() not in own} | dict(options.own_headers)
 
 
 def link_of(delivery_id: int, portal: str | None) -> str | None:

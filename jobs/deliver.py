@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs import claim
-from jobs.drain.leases import Leases
+from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
-from jobs.drain.senders import senders_of
+from jobs.drain.sending import sending_of
 from jobs.drain.throughput import Throughput
 from jobs.look import Target, look
 from jobs.record import Finished, Recorded, record, record_one_by_one
@@ -35,10 +35,10 @@ LINGER_SECONDS = 1.0  # how long an idle job waits for the next event before it 
 WAIT_SECONDS = 5.0  # the same, while a webhook that must wait may send again within this time
 LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited
 LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory
-GROUP_MAX = 200  # results in one transaction
-GROUP_SECONDS = 0.05  # how long a result waits for others at most
+GROUP_MAX = 64  # results in one transaction
+GROUP_SECONDS = 0.02  # how long a result waits for others at most
 AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
-QUEUE_FACTOR = 6  # times the slots: how many deliveries may be queued
+AHEAD_MIN = 128  # deliveries to lease ahead, before it is known how fast they go
 PAUSE_SECONDS = 0.002  # between checks for results
 BEAT_SECONDS = 5.0  # between heartbeats
 DATABASE_PAUSE_SECONDS = 0.5  # between attempts while the database is away
@@ -61,24 +61,27 @@ class Drain:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._senders = senders_of(app)
-        self._slots = self._senders.slots
-        self._listener = Listener(app.extensions["redis"], self._senders.inbox)
+        self._sending = sending_of(app)
+        self._slots = self._sending.slots
+        self._listener = Listener(app.extensions["redis"], self._sending.inbox)
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
         self._progress = app.extensions.get("progress", lambda in_flight: None)
         self._counters = counting.of(app)
         self._trouble = logs.Seldom(logger)
         self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
-        self._leases = Leases(self._senders)
+        self._leases = Leases(self._sending)
         self._finished: list[Finished] = []  # not yet written
         self._throughput = Throughput()
         self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
         self._look = True  # the next look may find something
+        self._called = True  # it may find what was published just now, of any webhook
         self._look_at = math.inf  # when a webhook that must wait may send again, on the monotonic clock
         self._slowed_down: set[int] = set()  # webhooks whose endpoints just asked for fewer requests
         self._more_due = False  # webhooks may have more due than they were allowed to lease
+        self._look_below = 0  # then look again when so few are still queued
+        self._wants_help = False  # as much is due as this worker may have queued
 
     def run(self) -> None:
         """Deliver until nothing is due, or the run must end."""
@@ -90,7 +93,9 @@ class Drain:
         finally:
             called = self._listener.stop()
             self._leases.drop()  # something is queued only after an error, and its leases run out
-            if self._receive(0) or called or self._look:
+            called = self._receive(0) or called
+            self._sending.note_recorded(len(self._finished))  # likewise
+            if called or self._look:
                 wake()  # another worker or the next job goes on
             self._progress(self._slots.in_flight)
 
@@ -126,8 +131,15 @@ class Drain:
 
     @property
     def _wants_more(self) -> bool:
-        looks = self._look or time.monotonic() >= self._look_at
-        return looks and not self._ending and self._slots.queued < self._slots.total
+        has_sent = self._more_due and self._slots.queued < self._look_below
+        looks = self._look or has_sent or time.monotonic() >= self._look_at
+        enough = self._ahead if self._called else self._ahead // 2  # looking rarely is cheaper
+        return looks and not self._ending and self._slots.queued < enough
+
+    @property
+    def _ahead(self) -> int:
+        """How many deliveries to have queued."""
+        return max(int(self._throughput.per_second * AHEAD_SECONDS), min(AHEAD_MIN, self._slots.total))
 
     def _beat(self) -> None:
         """Every few seconds, tell RQ that this worker is alive, and read the settings again."""
@@ -144,46 +156,52 @@ class Drain:
             release()
 
     def _collect(self) -> None:
-        """Take results as they arrive, until a group is complete or a wake-up arrives."""
-        until = min(time.monotonic() + GROUP_SECONDS, self._look_at)
-        while self._leases.held and len(self._finished) < GROUP_MAX and time.monotonic() < until:
-            if self._receive(min(GROUP_SECONDS, max(0.0, self._look_at - time.monotonic()))) or self._is_urgent:
+        """Take results as they arrive, until a group is complete, more may be leased, or a wake-up arrives."""
+        may_lease = not self._ending and (self._look or (self._more_due and self._slots.queued > 0))
+        patience = GROUP_SECONDS if may_lease else REFRESH_SECONDS / 2
+        until = min(time.monotonic() + patience, self._look_at)
+        most = min(GROUP_MAX, self._slots.most_unrecorded)  # more wouldn't come
+        while self._leases.held and len(self._finished) < most and (left := until - time.monotonic()) > 0:
+            had_none = not self._finished
+            if self._receive(left if had_none else 0.0) or self._is_urgent:
                 return
-            if self._leases.held and self._finished:
-                self._pause()
-            else:
-                self._senders.ease(lag=0)
+            if had_none and self._finished:
+                until = min(until, time.monotonic() + GROUP_SECONDS)
+            self._listener.heard.wait(PAUSE_SECONDS)  # waking up for each result would be slow
 
     def _receive(self, seconds: float) -> bool:
-        """Wait for a result or a wake-up, then take all that have arrived. Waking up for each of them would be slow.
-
-        Return True if a wake-up arrived.
-        """
-        called = False
+        """Wait for a result or a wake-up, then take all that have arrived. Return True if a wake-up arrived."""
+        called, strangers = False, 0
         with contextlib.suppress(queue.Empty):
-            item = self._senders.inbox.get(timeout=seconds)
+            group = self._sending.inbox.get(timeout=seconds) if seconds else self._sending.inbox.get_nowait()
             while True:
-                if item is None:
-                    called = self._look = True
-                elif item[0].token == self._leases.token:  # otherwise it is from an earlier run that failed
-                    self._finished.append(item)
-                    self._leases.held.discard(item[0].id)
-                    self._look = self._look or self._more_due or item[0].target.in_order
-                    if item[2].slows_down:
-                        self._slowed_down.add(item[0].target.id)
-                item = self._senders.inbox.get_nowait()
+                if group is None:
+                    self._listener.heard.clear()
+                    called = self._called = self._look = True
+                for item in group or ():
+                    if item[0].token != self._leases.token:  # it is from an earlier run that failed
+                        strangers += 1
+                    else:
+                        self._take(item)
+                group = self._sending.inbox.get_nowait()
+        if strangers:
+            self._sending.note_recorded(strangers)
+        if not self._sending.is_alive:
+            raise RuntimeError("The sending thread has ended. The log says why.")
         return called
+
+    def _take(self, item: Finished) -> None:
+        delivery, _, result = item
+        self._finished.append(item)
+        self._leases.held.pop(delivery.id, None)
+        self._look = self._look or self._more_due or delivery.target.in_order
+        if result.slows_down:
+            self._slowed_down.add(delivery.target.id)
 
     @property
     def _is_urgent(self) -> bool:
         """Whether others wait for the last result: the next delivery in an order, or an endpoint that has enough."""
         return bool(self._slowed_down) or (bool(self._finished) and self._finished[-1][0].target.in_order)
-
-    def _pause(self) -> None:
-        """Sleep while results gather, and measure how long the threads keep each other waiting meanwhile."""
-        started = time.monotonic()
-        time.sleep(PAUSE_SECONDS)
-        self._senders.ease(time.monotonic() - started - PAUSE_SECONDS)
 
     def _write_and_lease(self) -> None:
         """Write the results and lease what is due. If the database is away, retry until it is back."""
@@ -198,13 +216,20 @@ class Drain:
                 return
             except (DBAPIError, InvalidRequestError, ValueError) as error:
                 if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
-                    for item in record_one_by_one(self._leases.token, self._finished, self._settings):
-                        self._tell_of([item])
+                    self._record_one_by_one()
                     continue
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
                 self._tell(error)
                 time.sleep(DATABASE_PAUSE_SECONDS)
+
+    def _record_one_by_one(self) -> None:
+        before = len(self._finished)
+        try:
+            for item in record_one_by_one(self._leases.token, self._finished, self._settings):
+                self._tell_of([item])
+        finally:
+            self._sending.note_recorded(before - len(self._finished))
 
     def _tell_of(self, recorded: list[Recorded]) -> None:
         """Count, log and trace the results that were written."""
@@ -221,6 +246,7 @@ class Drain:
     def _transact(self) -> None:
         claimed: list[claim.Claimed] = []
         recorded: list[Recorded] = []
+        self._wants_help = False
         with write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
@@ -229,7 +255,7 @@ class Drain:
                 self._leases.release_of(connection, now, self._slowed_down)
             renews = self._leases.must_be_renewed
             if renews:
-                self._leases.renew(connection, now)
+                self._leases.renew(connection, began, now)
             if self._ending:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
@@ -237,26 +263,26 @@ class Drain:
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)
         self._throughput.note(len(self._finished))
+        self._sending.note_recorded(len(self._finished))
         self._finished = []
         self._slowed_down = set()
         if renews or not self._leases.held:
             self._leases.note_renewal(began, now)
-        self._leases.held.update(delivery.id for delivery in claimed)
-        self._senders.add(trace_claims(claimed, time.monotonic() - began))
+        if claimed:
+            self._leases.take((delivery.id for delivery in claimed), began)
+            self._sending.add(trace_claims(claimed, time.monotonic() - began))
         self._progress(self._slots.in_flight)
-        if len(claimed) >= self._slots.total or (claimed and self._slots.in_flight >= self._slots.total):
+        if self._wants_help:
             call_help()
 
     def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
         """Lease as much as the slots want, but of each webhook no more than its share of the room."""
         found = look(connection, now, self._cursor)
-        self._cursor = found.cursor
+        self._cursor, self._called = found.cursor, False
         self._look_at = math.inf
         self._look_after(found.waits_seconds)
-        with self._senders.lock:
-            ahead = int(self._throughput.per_second * AHEAD_SECONDS)
-            ahead = min(max(ahead, self._slots.total), QUEUE_FACTOR * self._slots.total) - self._slots.queued
-            room = claim.Room(ahead, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
+        with self._sending.lock:
+            room = claim.Room(self._ahead - self._slots.queued, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
             wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
         claimed = claim.claim_forced(connection, now, self._leases.token, room) if found.forced else []
         claimed += claim.claim_probes(connection, now, self._leases.token, found.probes, room, self._request_seconds)
@@ -278,6 +304,8 @@ class Drain:
         claimed += claim.claim_in_order(connection, now, self._leases.token, in_order, room)
         self._look = bool(claimed or found.cursor)
         self._more_due = bool(found.open)
+        self._look_below = (self._slots.queued + len(claimed)) // 2
+        self._wants_help = bool(claimed) and (room.deliveries <= 0 or self._slots.taken >= self._slots.total)
         return claimed
 
     def _look_after(self, seconds: float | None) -> None:

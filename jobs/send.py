@@ -1,27 +1,23 @@
-"""Send: one signed request goes out, and its result comes back. Requests to targets are sent here only."""
+"""Send: signed requests go out, and their results come back. Requests to targets are sent here only."""
 
 import email.utils
-import http.client
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from requests import PreparedRequest
-from urllib3 import HTTPHeaderDict, HTTPResponse
-from urllib3.util import Url, parse_url
-
 from jobs.retry import is_back_pressure
-from jobs.transport.answer import Answer
-from jobs.transport.connection import VettedAdapter
-from jobs.transport.deadline import deadline
-from jobs.transport.failure import classify, is_stale
+from jobs.transport.client import Client
+from jobs.transport.decode import Undecodable, decode
+from jobs.transport.exchange import ClientCertificate, Exchange, Request
+from jobs.transport.failure import classify
+from jobs.transport.handle import BODY_KEPT_BYTES
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.webhooks.destination import TargetError, destination
 from webhooks_ui.webhooks.targets import Network
 
-RESPONSE_BODY_MAX_BYTES = 10 * 1024
 HEADERS_MAX_CHARACTERS = 16 * 1024
 
 
@@ -49,55 +45,57 @@ class Result:
 
 
 class Sender:
-    """Sends from any number of threads, and keeps connections open between requests.
+    """Sends any number of requests at a time, in the one thread that calls it. Keeps connections open between them.
 
     Args:
         allowed: networks that may be targets even if they are private, and by plain http.
-        timeout_seconds: for a whole request, from the resolution of the name to the end of the answer, unless the
-            webhook has a timeout of its own.
-        connections: requests at a time. A few times as many connections are kept open, over all hosts.
+        requests: how many there are at a time, at most.
+        authorities: the file of certificate authorities that are trusted.
+        proxy: the URL of a proxy that all requests go through. Empty: none.
     """
 
-    def __init__(self, allowed: Sequence[Network], timeout_seconds: float, connections: int) -> None:
-        self._timeout_seconds = timeout_seconds
-        self._adapter = VettedAdapter(allowed, connections)
+    def __init__(self, allowed: Sequence[Network], requests: int, authorities: Path, proxy: str = "") -> None:
+        self._client = Client(allowed, requests, authorities, proxy)
+        self._unsent: list[tuple[Any, Result]] = []
 
-    def send(self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float | None = None) -> Result:
-        """POST ``body`` and return the result within the timeout. Raise nothing, whatever the endpoint does."""
-        result = Result(Outcome.DELIVERED, datetime.now(UTC), 0)
-        started = time.monotonic()
-        deadline.start(timeout_seconds or self._timeout_seconds)
-        try:
-            self._exchange(_parsed(url), headers, body, result)
-        except Exception as error:  # every failure is an outcome, because a dead thread would lose its delivery
-            result.outcome, result.detail = classify(error, result.response_code is not None)
-        result.duration_ms = round((time.monotonic() - started) * 1_000)
-        return result
+    def start(
+        self,
+        key: Any,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        seconds: float,
+        client_certificate: ClientCertificate | None = None,
+    ) -> None:
+        """Begin to POST ``body``. A later ``turn`` returns ``key`` with the result.
 
-    def _exchange(self, url: Url, headers: Mapping[str, str], body: bytes, result: Result) -> None:
-        connection = self._adapter.take(url)
+        Args:
+            seconds: for the whole request, from the resolution of the name to the end of the answer.
+        """
         try:
-            try:
-                answer = connection.exchange(url.request_uri, headers, body)
-            except OSError as error:
-                if not (connection.reused and not connection.answered and is_stale(error)):
-                    raise
-                connection.close()  # the server closed the kept connection during the request: retry on a new one
-                answer = connection.exchange(url.request_uri, headers, body)
-            result.response_code = answer.status
-            result.response_headers = _cut_headers(answer.getheaders())
-            result.response_body, result.response_truncated = _read(answer)
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            result.address, result.tls = connection.peer, connection.tls
-        if not answer.leaves_connection_usable:
-            connection.close()  # the rest of the answer is not read
-        self._adapter.keep(url, connection)
-        if not 200 <= answer.status < 300:
-            result.outcome = Outcome.BAD_STATUS
-            result.retry_after_seconds = retry_after_seconds(answer.getheader("Retry-After"), answer.getheader("Date"))
+            target = _destination(url)
+        except TargetError as error:  # a URL that was saved before such URLs were refused
+            self._unsent.append((key, Result(Outcome.DNS_FAILED, datetime.now(UTC), 0, str(error))))
+            self._client.wake()
+        else:
+            self._client.start(key, Request(target, headers, body, seconds, client_certificate))
+
+    def turn(self, seconds: float) -> list[tuple[Any, Result]]:
+        """Go on with all requests. Return the keys and results of those that are over, whatever their endpoints did.
+
+        Args:
+            seconds: how long to wait at most if none is over.
+        """
+        ended = [(exchange.key, _result(exchange)) for exchange in self._client.turn(seconds)]
+        unsent, self._unsent = self._unsent, []
+        return unsent + ended
+
+    def wake(self) -> None:
+        """End the present ``turn``, from any thread."""
+        self._client.wake()
+
+    def close(self) -> None:
+        self._client.close()
 
 
 def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
@@ -126,42 +124,46 @@ def _http_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=1_024)
-def _parsed(url: str) -> Url:
-    """Return the parts of the URL as ``requests`` writes them: international names as punycode, spaces escaped."""
-    prepared = PreparedRequest()
-    prepared.prepare_url(url, None)
-    return parse_url(str(prepared.url))
+_destination = lru_cache(maxsize=4_096)(destination)
 
 
-def _read(answer: Answer) -> tuple[bytes, bool]:
-    """Return the first bytes of the decoded body, and whether there was more."""
-    if answer.getheader("Content-Encoding", "identity").lower() != "identity":
-        return _decode(answer)
-    body = answer.read(RESPONSE_BODY_MAX_BYTES + 1)
-    if answer.length and len(body) <= RESPONSE_BODY_MAX_BYTES:
-        raise http.client.IncompleteRead(body, answer.length)
-    return body[:RESPONSE_BODY_MAX_BYTES], len(body) > RESPONSE_BODY_MAX_BYTES
+def _result(exchange: Exchange) -> Result:
+    outcome, detail = classify(exchange)
+    result = Result(outcome, exchange.started_at, exchange.duration_ms, detail, exchange.status)
+    if exchange.connection:
+        result.address, result.tls = exchange.connection
+    if exchange.status is None:
+        return result
+    fields = [_field(line) for line in exchange.head]
+    result.response_headers = _cut_headers(fields)
+    body = bytes(exchange.body)
+    if exchange.is_coded:
+        try:
+            body = decode(body, [*_codings(fields, "content-encoding"), *_codings(fields, "transfer-encoding")])
+        except Undecodable as error:
+            result.detail = detail or f"its body can't be decoded: {error}"
+    result.response_body = body[:BODY_KEPT_BYTES]
+    result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
+    if outcome is Outcome.BAD_STATUS:
+        retry_after, date = _values(fields, "retry-after"), _values(fields, "date")
+        result.retry_after_seconds = retry_after_seconds(next(retry_after, None), next(date, None))
+    return result
 
 
-def _decode(answer: Answer) -> tuple[bytes, bool]:
-    """Return the same for a compressed body, which an endpoint may send although none was asked for.
-
-    Decode no more of it than is kept, to save memory.
-    """
-    headers = HTTPHeaderDict(answer.getheaders())
-    decoding = HTTPResponse(answer, headers, preload_content=False, original_response=answer)
-    body = b""
-    while len(body) <= RESPONSE_BODY_MAX_BYTES:
-        deadline.left()
-        piece = decoding.read(RESPONSE_BODY_MAX_BYTES + 1 - len(body), decode_content=True)
-        if not piece:
-            return body, False
-        body += piece
-    return body[:RESPONSE_BODY_MAX_BYTES], True
+def _field(line: bytes) -> tuple[str, str]:
+    name, _, value = line.decode("latin-1").partition(":")
+    return name, value.strip()
 
 
-def _cut_headers(items: Any) -> list[tuple[str, str]]:
+def _codings(fields: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
+    return (coding.strip().lower() for value in _values(fields, name) for coding in value.split(","))
+
+
+def _values(fields: Iterable[tuple[str, str]], wanted: str) -> Iterator[str]:
+    return (value for name, value in fields if name.lower() == wanted)
+
+
+def _cut_headers(items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the first headers, as many as the log keeps."""
     kept, characters = [], 0
     for name, value in items:

@@ -64,6 +64,7 @@ def unsigned_headers(event_id: str, body: bytes, content_type: str) -> dict[str,
         "Content-Type": content_type,
         "Content-Length": str(len(body)),
         "User-Agent": USER_AGENT,
+        "Accept": "*/*",
         "Accept-Encoding": "identity",
         "webhook-id": event_id,
     }

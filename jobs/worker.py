@@ -1,6 +1,7 @@
 """The worker process, ``python -m jobs.worker``: an RQ worker that runs ``deliver`` jobs in the app's context."""
 
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -38,6 +39,7 @@ def main() -> None:
     _return_memory()
     app = make_app(ProcessKind.WORKER)
     check_keys_or_exit(app)
+    gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
         _relax_commits(db.engine)
         work(app, DeliveryWorker, QUEUE)

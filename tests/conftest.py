@@ -36,8 +36,14 @@ class OutsideConnection(RuntimeError):
     """A test tried to connect to another machine."""
 
 
+refused: list[str] = []  # connections to other machines that a test tried to make
+
+
 def refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
-    """Raise, as an audit hook of Python, before a socket sends to anything but loopback or a Unix socket."""
+    """Raise, as an audit hook of Python, before a socket sends to anything but loopback or a Unix socket.
+
+    The sender tells audit hooks of the connections that libcurl makes.
+    """
     if event not in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         return
     address = arguments[1]
@@ -49,10 +55,19 @@ def refuse_outside(event: str, arguments: tuple[object, ...]) -> None:
     except ValueError:
         local = host in ("localhost", "")
     if not local:
+        refused.append(str(address))
         raise OutsideConnection(f"A test tried to connect to {address}.")
 
 
 sys.addaudithook(refuse_outside)
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves() -> Iterator[None]:
+    """Fail a test that tried to connect to another machine, also if the product survived that."""
+    refused.clear()
+    yield
+    assert not refused
 
 
 def pytest_configure() -> None:
@@ -165,6 +180,8 @@ def app(settings: dict[str, object], web: bool) -> Iterator[Flask]:
     with app.app_context():
         db.create_all()
         yield app
+        if sending := app.extensions.get("sending"):
+            sending.stop()
         db.session.remove()
         db.drop_all()
         db.engine.dispose()

@@ -319,3 +319,51 @@ def test_hosts_are_those_of_the_portals_address_unless_they_are_named(settings: 
 def test_what_is_no_host_name_is_refused(settings: Load, name: str) -> None:
     with pytest.raises(ConfigError, match="ALLOWED_HOSTS must be host names without a port"):
         settings(ALLOWED_HOSTS=name)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, ""),
+        ({"EGRESS_PROXY": ""}, ""),
+        ({"EGRESS_PROXY": "http://proxy.example.com:3128/"}, "http://proxy.example.com:3128"),
+        ({"EGRESS_PROXY": "http://eva:a%2Fb@10.0.0.1:3128"}, "http://eva:a%2Fb@10.0.0.1:3128"),
+        ({"EGRESS_PROXY": "http://[::1]:3128"}, "http://[::1]:3128"),
+    ],
+)
+def test_an_egress_proxy_is_read_from_its_url(settings: Load, given: dict[str, str], url: str) -> None:
+    assert settings(**given)["EGRESS_PROXY"] == url
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("//proxy.example.com:3128", "must be the URL of an http proxy with its port"),
+        ("proxy.example.com:3128", "must end after the port"),
+        ("https://eva:hush-hush@proxy:3128", "must be the URL of an http proxy with its port"),
+        ("socks5://proxy:1080", "must be the URL of an http proxy with its port"),
+        ("http://eva:hush-hush@proxy", "must be the URL of an http proxy with its port"),
+        ("http://:3128", "must be the URL of an http proxy with its port"),
+        ("http://proxy:0", "must have a port from 1 to 65535"),
+        ("http://proxy:99999", "must have a port from 1 to 65535"),
+        ("http://eva:hush-hush/x@proxy:3128", "write / ? # as %2F"),
+        ("http://proxy:3128/path", "must end after the port"),
+        ("http://proxy:3128?x=hush-hush", "must end after the port"),
+        ("http://eva:hush-hush @proxy:3128", "must end after the port"),
+    ],
+)
+def test_a_wrong_egress_proxy_is_refused_in_words_that_show_no_password(
+    settings: Load, url: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        settings(EGRESS_PROXY=url)
+    assert "EGRESS_PROXY" in str(refused.value)
+    assert sentence in str(refused.value)
+    assert "hush-hush" not in str(refused.value)
+
+
+def test_a_worker_has_a_thousand_requests_in_flight_unless_told_otherwise(settings: Load) -> None:
+    assert settings()["IN_FLIGHT"] == 1_024
+    assert settings(IN_FLIGHT="64")["IN_FLIGHT"] == 64
+    with pytest.raises(ConfigError, match="IN_FLIGHT"):
+        settings(IN_FLIGHT="3")

@@ -4,14 +4,16 @@ import contextlib
 import logging
 import platform
 import smtplib
-from collections.abc import Sequence
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
 from typing import Any
 
 from config import SmtpServer
-from jobs.transport.connection import tls_context
-from jobs.transport.deadline import DeadlineSocket, deadline
+from jobs.transport.authorities import tls_context
 
 MAIL_TIMEOUT_SECONDS = 10
 
@@ -23,13 +25,29 @@ class Unanswered(Exception):
 
 
 class Client(smtplib.SMTP):
-    """An SMTP client that keeps to the thread's deadline, and knows whether it is sending the message."""
+    """An SMTP client that keeps to a deadline for all that it does, and knows whether it is sending the message.
+
+    smtplib's own timeout begins anew with each read, so a server that drips would hold us for ever.
+    """
 
     is_in_message = False
+    _guard: threading.Timer | None = None
+    _other: socket.socket | None = None
 
-    def _get_socket(self, *args: Any) -> DeadlineSocket:
-        sock = super()._get_socket(*args)  # type: ignore[misc]
-        return DeadlineSocket(sock.family, sock.type, sock.proto, sock.detach())
+    def _get_socket(self, *args: Any) -> socket.socket:
+        began = time.monotonic()
+        connected: socket.socket = super()._get_socket(*args)  # type: ignore[misc]
+        self._other = connected.dup()  # TLS takes the first one over
+        self._guard = threading.Timer(began + MAIL_TIMEOUT_SECONDS - time.monotonic(), _cut, (self._other,))
+        self._guard.daemon = True
+        self._guard.start()
+        return connected
+
+    def close(self) -> None:
+        super().close()
+        if self._guard and self._other:
+            self._guard.cancel()
+            self._other.close()
 
     def getreply(self) -> tuple[int, bytes]:
         code, text = super().getreply()
@@ -39,6 +57,19 @@ class Client(smtplib.SMTP):
 
 class TlsClient(smtplib.SMTP_SSL, Client):
     """An SMTP client that uses TLS from the first byte."""
+
+    def _get_socket(self, *args: Any) -> socket.socket:
+        try:
+            return super()._get_socket(*args)
+        except OSError:  # the certificate isn't trusted, for example
+            self.close()
+            raise
+
+
+def _cut(connection: socket.socket) -> None:
+    """End a connection, so that whoever waits for it goes on."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subject: str, text: str) -> None:
@@ -50,9 +81,7 @@ def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subjec
             all recipients.
     """
     message = _message(sender, subject, text)
-    deadline.start(MAIL_TIMEOUT_SECONDS)
-    with contextlib.closing(_connect(server)) as client:
-        _log_in(client, server)
+    with _connected(server) as client:
         refused = _hand_over(client, message, sender, recipients)
         with contextlib.suppress(smtplib.SMTPException):  # the server has accepted the message already
             client.quit()
@@ -61,15 +90,31 @@ def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subjec
 
 
 def try_server(server: SmtpServer) -> None:
-    """Connect to the server and log in, but send nothing.
+    """Connect to the server and log in within ``MAIL_TIMEOUT_SECONDS``, but send nothing.
 
     Raises:
         OSError: the server is away, its certificate is wrong, or it refuses the user or the password.
     """
-    deadline.start(MAIL_TIMEOUT_SECONDS)
-    with contextlib.closing(_connect(server)) as client:
-        _log_in(client, server)
+    with _connected(server) as client:
         client.noop()
+
+
+@contextlib.contextmanager
+def _connected(server: SmtpServer) -> Iterator[Client]:
+    """Yield a client that is logged in. Close it at the end.
+
+    Raises:
+        OSError: something failed, or took too long.
+    """
+    began = time.monotonic()
+    try:
+        with contextlib.closing(_connect(server)) as client:
+            _log_in(client, server)
+            yield client
+    except OSError as error:
+        if time.monotonic() - began < MAIL_TIMEOUT_SECONDS:
+            raise
+        raise TimeoutError(f"The mail server {server.host} took longer than {MAIL_TIMEOUT_SECONDS} s.") from error
 
 
 def _message(sender: str, subject: str, text: str) -> EmailMessage:

@@ -2,17 +2,17 @@
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from jobs import claim
-from jobs.drain.senders import Senders
+from jobs.drain.sending import Sending
 from jobs.look import sendable
 from webhooks_ui.models import utcnow
 
-REFRESH_SECONDS = 1.0  # between renewals
+REFRESH_SECONDS = 1.0  # between renewals. A lease that is younger isn't renewed
 MARGIN_SECONDS = 1.0  # stop sending this long before a lease expires
 
 logger = logging.getLogger(__name__)
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 class Leases:
     """The leases of one run, on deliveries that it may send and has no result for yet."""
 
-    def __init__(self, senders: Senders) -> None:
+    def __init__(self, sending: Sending) -> None:
         self.token = secrets.token_hex(8)
-        self.held: set[int] = set()
-        self._senders = senders
+        self.held: dict[int, float] = {}  # by delivery: when its lease began, on the monotonic clock
+        self._sending = sending
         self._renewed_at = utcnow()
 
     @property
@@ -33,17 +33,31 @@ class Leases:
 
         Leases end by the wall clock. If it jumps, they are renewed before anything else is leased.
         """
-        since = utcnow() - self._renewed_at
-        return bool(self.held) and not timedelta() <= since < timedelta(seconds=REFRESH_SECONDS)
+        return bool(self.held) and not timedelta() <= self._since_renewal < timedelta(seconds=REFRESH_SECONDS)
 
-    def renew(self, connection: Connection, now: datetime) -> None:
+    @property
+    def _since_renewal(self) -> timedelta:
+        return utcnow() - self._renewed_at
+
+    def take(self, ids: Iterable[int], began: float) -> None:
+        """Hold leases on ``ids``, which began at ``began`` on the monotonic clock."""
+        self.held.update(dict.fromkeys(ids, began))
+
+    def renew(self, connection: Connection, began: float, now: datetime) -> None:
         """Extend the leases.
 
         Give back queued deliveries that must no longer go out, for example because their webhook was switched off.
+
+        Args:
+            began: when the transaction began, on the monotonic clock.
+            now: the same moment on the wall clock.
         """
-        self._forget_lost(claim.renew(connection, now, self.token, self.held))
-        with self._senders.lock:
-            queued = self._senders.slots.webhooks_queued()
+        jumped = not timedelta() <= self._since_renewal < timedelta(seconds=2 * REFRESH_SECONDS)
+        old = {id for id, at in self.held.items() if jumped or began - at >= REFRESH_SECONDS}
+        self._forget_lost(claim.renew(connection, now, self.token, old))
+        self.take(old & self.held.keys(), began)
+        with self._sending.lock:
+            queued = self._sending.slots.webhooks_queued()
         if unsendable := set(queued) - sendable(connection, now, queued):
             self.release_of(connection, now, unsendable)
 
@@ -56,26 +70,30 @@ class Leases:
         claim.release(connection, now, self.token, self.drop())
 
     def note_renewal(self, began: float, now: datetime) -> None:
-        """Let the senders go on until shortly before the leases end that were just committed.
+        """Let the requests go on until shortly before the leases end that were just committed.
 
         Args:
-            began: when the transaction began, on the monotonic clock.
+            began: when the transaction began, on the monotonic clock. Other leases began shortly before.
             now: the same moment on the wall clock. The leases are counted from it.
         """
         self._renewed_at = now
-        self._senders.send_until(began + claim.LEASE_SECONDS - MARGIN_SECONDS)
+        self._sending.send_until(began + claim.LEASE_SECONDS - REFRESH_SECONDS - MARGIN_SECONDS)
 
     def drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
         """Take the deliveries of some webhooks, or of all, out of the queue. Return their ids."""
-        with self._senders.lock:
-            dropped = [delivery.id for delivery in self._senders.slots.drop_queue(webhook_ids)]
-        self.held.difference_update(dropped)
+        with self._sending.lock:
+            dropped = [delivery.id for delivery in self._sending.slots.drop_queue(webhook_ids)]
+        self._let_go(dropped)
         return dropped
 
     def _forget_lost(self, ids: set[int]) -> None:
         """Forget deliveries whose leases were lost, because another worker may hold them by now."""
         if ids:
             logger.warning("%d leases ran out before they could be renewed", len(ids))
-            with self._senders.lock:
-                self._senders.slots.drop_queue(ids=ids)
-            self.held -= ids
+            with self._sending.lock:
+                self._sending.slots.drop_queue(ids=ids)
+            self._let_go(ids)
+
+    def _let_go(self, ids: Iterable[int]) -> None:
+        for id in ids:
+            self.held.pop(id, None)

@@ -22,6 +22,7 @@ class Listener:
     def __init__(self, redis: Redis, inbox: "queue.SimpleQueue[Any]") -> None:
         self._redis = redis
         self._inbox = inbox
+        self.heard = threading.Event()  # a wake-up is in the inbox, or will be at once
         self._channel: Any = None
         self._thread: threading.Thread | None = None
 
@@ -46,6 +47,7 @@ class Listener:
         with contextlib.suppress(RedisError):
             while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
                 if message["type"] == "message" and (message["data"] == HELP or self._take()):
+                    self.heard.set()
                     self._inbox.put(None)
 
     def stop(self) -> bool:

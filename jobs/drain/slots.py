@@ -4,6 +4,8 @@ No webhook has more than a quarter of the slots. A webhook starts with few slots
 that are slow, or have not proven yet that they are fast, are *doubtful*. They share half of the slots, so that
 endpoints which accept and never answer can't block the others. A webhook that was never tried may try once in another
 quarter of the slots, which is closed to other doubtful webhooks.
+
+A request takes one slot, and one more for each further 16 KiB of its body, because what is in flight is in memory.
 """
 
 from collections import OrderedDict, deque
@@ -13,24 +15,25 @@ from dataclasses import dataclass, field
 from jobs.claim import Claimed
 
 ALLOWANCE_FIRST = 4
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 2.5
+SLOT_BYTES = 16 * 1024  # of a body
 AHEAD_FAST = 96  # leased at a time for a webhook that answers fast; for others it is their allowance
+
+UNRECORDED_MAX = 128  # results that wait to be written while more requests go out. A killed worker repeats them
 
 LANES_KEPT = 1_000  # webhooks that a worker remembers
 LANE_MAX_BYTES = 1024 * 1024  # of bodies that are queued for one webhook; the last one may exceed it
-
-LAG_MAX_SECONDS = 0.004
-WAITING_SECONDS = 0.1  # a request that is in flight for longer is waiting for its endpoint, and computes nothing
 
 
 @dataclass
 class Lane:
     """The deliveries of one webhook."""
 
-    allowance: int  # requests in flight at most
+    allowance: int  # slots at most. A request that needs more goes out alone
     queue: deque[Claimed] = field(default_factory=deque)
     queued_bytes: int = 0
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
+    taken: int = 0  # slots
     proven: bool = False  # its last request succeeded, and fast
     tried: bool = False
     paused: bool = False  # its endpoint asked to slow down, and its queue is about to be dropped
@@ -50,18 +53,18 @@ class Slots:
     """The lanes of a worker.
 
     Args:
-        total: the highest number of requests in flight.
+        total: how many there are.
     """
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.most_per_webhook = max(1, total // 4)
         self.first_per_webhook = min(ALLOWANCE_FIRST, self.most_per_webhook)
-        self.most_doubtful = max(1, total // 2)  # requests to doubtful webhooks
+        self.most_doubtful = max(1, total // 2)  # slots of doubtful webhooks
         self.most_with_new = max(1, total * 3 // 4)  # the same, if the next webhook was never tried
-        self.limit = total  # at present; below ``total`` while requests keep each other waiting
-        self._computing_most = total
-        self.in_flight = 0
+        self.most_unrecorded = max(1, min(total // 2, UNRECORDED_MAX))
+        self.taken = 0
+        self.in_flight = 0  # requests
         self.queued = 0
         self.queued_bytes = 0
         self._lanes: OrderedDict[int, Lane] = OrderedDict()  # the least recently used one first
@@ -79,26 +82,26 @@ class Slots:
             self.queued_bytes += len(delivery.body)
 
     def start_next(self, now: float) -> Claimed | None:
-        """Take a slot for the next delivery, and return the delivery. Webhooks take turns.
+        """Take slots for the next delivery, and return the delivery. Webhooks take turns.
 
         Return ``None`` if nothing may go out now.
         """
-        if self.in_flight >= self.limit or not self.queued:
+        if self.taken >= self.total or not self.queued:
             return None
         doubtful: int | None = None  # counted at most once, because counting visits all that is in flight
         for webhook_id, lane in self._waiting.items():
-            if len(lane.in_flight) >= lane.allowance or lane.paused:
+            if lane.taken >= lane.allowance or lane.paused:
                 continue
             if lane.is_doubtful(now):
                 if doubtful is None:
-                    doubtful = self._doubtful_in_flight(now)
+                    doubtful = self._taken_by_doubtful(now)
                 if doubtful >= (self.most_with_new if lane.is_new else self.most_doubtful):
                     continue
             return self._start(webhook_id, lane, now)
         return None
 
-    def _doubtful_in_flight(self, now: float) -> int:
-        return sum(len(lane.in_flight) for lane in self._busy.values() if lane.is_doubtful(now))
+    def _taken_by_doubtful(self, now: float) -> int:
+        return sum(lane.taken for lane in self._busy.values() if lane.is_doubtful(now))
 
     def _start(self, webhook_id: int, lane: Lane, now: float) -> Claimed:
         delivery = lane.queue.popleft()
@@ -111,12 +114,14 @@ class Slots:
             self._waiting.move_to_end(webhook_id)
         else:
             del self._waiting[webhook_id]
+        lane.taken += slots_of(delivery)
+        self.taken += slots_of(delivery)
         self.in_flight += 1
         self.queued -= 1
         return delivery
 
     def finish(self, delivery: Claimed, succeeded: bool, now: float, *, slows_down: bool = False) -> None:
-        """Free the slot of ``delivery``.
+        """Free the slots of ``delivery``.
 
         Args:
             slows_down: its endpoint asks for fewer requests. What is queued for it stays queued until it is dropped.
@@ -125,28 +130,14 @@ class Slots:
         started = lane.in_flight.pop(delivery.id)
         if not lane.in_flight:
             del self._busy[delivery.target.id]
+        lane.taken -= slots_of(delivery)
+        self.taken -= slots_of(delivery)
         self.in_flight -= 1
         lane.tried = True
         lane.proven = succeeded and now - started <= SLOW_SECONDS
         grown = lane.allowance * 2 if succeeded else lane.allowance // 2
         lane.allowance = 1 if slows_down else max(1, min(grown, self.most_per_webhook))
         lane.paused = slows_down and bool(lane.queue)
-
-    def ease(self, lag: float, now: float) -> None:
-        """Let fewer requests compute at a time while they keep each other waiting. Otherwise let slowly more compute.
-
-        With fast endpoints, a few threads use up the interpreter's lock. More threads would only make each request
-        and each write to the database wait longer. Requests that wait for their endpoints don't count.
-
-        Args:
-            lag: seconds by which a short sleep took longer than asked for.
-        """
-        least = max(1, self.total // 8)
-        most = self._computing_most * 3 // 4 if lag > LAG_MAX_SECONDS else self._computing_most + 1
-        self._computing_most = min(max(most, least), self.total)
-        started = (at for lane in self._busy.values() for at in lane.in_flight.values())
-        waiting = sum(now - at > WAITING_SECONDS for at in started)
-        self.limit = min(self._computing_most + waiting, self.total)
 
     def wants(self, webhook_id: int, now: float) -> int:
         """Return how many more deliveries of a webhook to lease: none while it waits for its own slow endpoint."""
@@ -156,7 +147,7 @@ class Slots:
         if lane.queued_bytes > LANE_MAX_BYTES:
             return 0
         if lane.is_doubtful(now):
-            return 0 if lane.queue else max(0, lane.allowance - len(lane.in_flight))
+            return 0 if lane.queue else max(0, lane.allowance - lane.taken)
         return AHEAD_FAST if len(lane.queue) < AHEAD_FAST // 2 else 0
 
     def webhooks_queued(self) -> list[int]:
@@ -186,3 +177,8 @@ class Slots:
             lane = self._lanes[webhook_id]
             if not lane.queue and not lane.in_flight:
                 del self._lanes[webhook_id]
+
+
+def slots_of(delivery: Claimed) -> int:
+    """Return how many slots a delivery takes."""
+    return max(1, -(-len(delivery.body) // SLOT_BYTES))

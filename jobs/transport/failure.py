@@ -1,68 +1,81 @@
-"""What an error of a request means: its outcome, and the words of the error that tell most."""
+"""What the end of an exchange means: its outcome, and the words that tell most about what went wrong."""
 
 import errno
-import http.client
-import ssl
-from collections.abc import Iterator
+import os
+import re
 
-from urllib3.exceptions import HTTPError
+import pycurl
 
-from jobs.transport.connection import BlockedAddress
-from jobs.transport.resolve import NameNotResolved
+from jobs.transport.exchange import Exchange
 from webhooks_ui.deliveries.outcomes import Outcome
 
 DETAIL_MAX_CHARACTERS = 300
-_STALE = (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED)
 
-
-def is_stale(error: BaseException) -> bool:
-    """Whether a kept connection was closed by the server before it gave a byte of this answer."""
-    return any(
-        isinstance(cause, http.client.RemoteDisconnected) or getattr(cause, "errno", None) in _STALE
-        for cause in _causes(error)
-    )
-
-
-def classify(error: BaseException, answered: bool) -> tuple[Outcome, str]:
-    """The outcome of a failed request, and the words of the error that tell most."""
-    causes = list(_causes(error))
-    found = ((cause, outcome) for kind, outcome in _OUTCOMES for cause in causes if isinstance(cause, kind))
-    cause, outcome = next(found, (error, Outcome.CONNECTION_FAILED))
-    if outcome is Outcome.CONNECTION_FAILED and answered:
-        outcome = Outcome.RESPONSE_BROKEN
-    if outcome in (Outcome.REFUSED, Outcome.TIMEOUT):
-        return outcome, ""
-    return outcome, _words(cause)[:DETAIL_MAX_CHARACTERS]
-
-
-_OUTCOMES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
-    (BlockedAddress, Outcome.BLOCKED_ADDRESS),
-    (NameNotResolved, Outcome.DNS_FAILED),
-    (ssl.SSLError, Outcome.TLS_FAILED),
-    (TimeoutError, Outcome.TIMEOUT),
-    (ConnectionRefusedError, Outcome.REFUSED),
-    (http.client.RemoteDisconnected, Outcome.CONNECTION_FAILED),
-    ((HTTPError, http.client.HTTPException), Outcome.RESPONSE_BROKEN),
-    (OSError, Outcome.CONNECTION_FAILED),
+_TLS_FAILED = {
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_PEER_FAILED_VERIFICATION,
+    pycurl.E_SSL_CERTPROBLEM,
+    pycurl.E_SSL_CIPHER,
+    pycurl.E_SSL_ISSUER_ERROR,
+    pycurl.E_SSL_INVALIDCERTSTATUS,
+}
+# Only these say that an answer was no HTTP. What else may go wrong happens before the request has left.
+_RESPONSE_BROKEN = {
+    pycurl.E_UNSUPPORTED_PROTOCOL,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY,
+    pycurl.E_PARTIAL_FILE,
+    pycurl.E_WRITE_ERROR,
+    pycurl.E_HTTP2,
+    92,  # CURLE_HTTP2_STREAM. pycurl has no names for this one and the next
+    100,  # CURLE_TOO_LARGE
+}
+_OTHER_NAME = re.compile(r"no alternative certificate subject name matches|does not match target host ?name")
+_WHERE = re.compile(
+    r"^(SSL certificate problem|SSL certificate OpenSSL verify result|TLS connect error|SSL): | \(\d+\)$"
 )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it was made of: urllib3 and requests wrap it several times over."""
-    pending, seen = [error], set()
-    while pending:
-        cause = pending.pop(0)
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        inner = [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
-        pending.extend(item for item in inner if isinstance(item, BaseException))
+def classify(exchange: Exchange) -> tuple[Outcome, str]:
+    """Return the outcome of the exchange, and the words that tell most about what went wrong.
+
+    An answer counts from its status line on. What happens after that is noted.
+    """
+    outcome, words = _outcome(exchange)
+    return outcome, words[:DETAIL_MAX_CHARACTERS]
 
 
-def _words(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    return str(error) or type(error).__name__
+def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
+    host, error = exchange.request.target.host, exchange.error
+    if exchange.status is not None:
+        outcome = Outcome.DELIVERED if 200 <= exchange.status < 300 else Outcome.BAD_STATUS
+        return outcome, "" if error is None or exchange.is_cut else _unfinished(exchange)
+    if exchange.blocked:
+        return Outcome.BLOCKED_ADDRESS, exchange.blocked
+    if exchange.failure:
+        return Outcome.CONNECTION_FAILED, getattr(exchange.failure, "strerror", "") or repr(exchange.failure)
+    if error == pycurl.E_OPERATION_TIMEDOUT:
+        return Outcome.TIMEOUT, ""
+    if error == pycurl.E_COULDNT_RESOLVE_HOST:
+        return Outcome.DNS_FAILED, exchange.message
+    if exchange.is_unnamed or _OTHER_NAME.search(exchange.message):
+        return Outcome.TLS_FAILED, f"the certificate is not valid for {host}"
+    if error in _TLS_FAILED:
+        return Outcome.TLS_FAILED, _words(exchange)
+    if error == pycurl.E_COULDNT_CONNECT and exchange.os_error == errno.ECONNREFUSED and not exchange.is_proxied:
+        return Outcome.REFUSED, ""
+    return Outcome.RESPONSE_BROKEN if error in _RESPONSE_BROKEN else Outcome.CONNECTION_FAILED, _words(exchange)
+
+
+def _unfinished(exchange: Exchange) -> str:
+    if exchange.error == pycurl.E_OPERATION_TIMEDOUT:
+        return "its answer did not end in time"
+    return exchange.complaint or f"its answer broke off: {_words(exchange)}"
+
+
+def _words(exchange: Exchange) -> str:
+    if exchange.complaint:
+        return exchange.complaint
+    if exchange.proxy_status:
+        return f"the egress proxy answered {exchange.proxy_status}"
+    words = os.strerror(exchange.os_error) if exchange.os_error else _WHERE.sub("", exchange.message)
+    return f"the egress proxy: {words}" if exchange.is_proxied else words

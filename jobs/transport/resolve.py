@@ -1,60 +1,135 @@
-"""Resolve: a host's addresses, within the time there is. A resolver that hangs holds up nobody but its own host."""
+"""Resolve: the addresses of host names. A name whose servers hang holds up nobody but its own requests.
 
+getaddrinfo knows no timeout, so it runs in threads of its own, one a name at a time. Their number is bounded, and those
+that have nothing to do end. A name that was resolved lately is not asked for again, and one that was resolved some time
+ago is used while it is renewed.
+"""
+
+import contextlib
 import ipaddress
+import queue
 import socket
 import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhooks_ui.webhooks.targets import Address
+from webhooks_ui.webhooks.destination import Address
+
+THREADS_MAX = 512  # half the requests of a worker may wait for endpoints that have proven nothing
+IDLE_SECONDS = 10.0  # after which a thread ends
+FRESH_SECONDS = 30.0  # how long an answer is used without asking again
+STALE_SECONDS = 300.0  # how long it is used at most, while a new answer doesn't come
+NAMES_KEPT = 10_000
 
 
-class NameNotResolved(Exception):
-    """The host name has no address."""
+@dataclass(slots=True)
+class Lookup:
+    """A question to the resolver, for all that wait for the answer."""
+
+    host: str
+    addresses: tuple[Address, ...] = ()  # empty: the name has none
+    error: str = ""
+    waiting: list[Any] = field(default_factory=list)
 
 
-@dataclass
-class _Lookup:
-    """One call of getaddrinfo, for all that wait for it."""
+@dataclass(slots=True)
+class Known:
+    """What is known of a name."""
 
-    done: threading.Event = field(default_factory=threading.Event)
-    found: list[Any] = field(default_factory=list)
-    error: Exception | None = None
-
-
-_lock = threading.Lock()
-_under_way: dict[tuple[str, int], _Lookup] = {}
+    addresses: tuple[Address, ...]
+    resolved_at: float
+    answered: Address | None = None  # the address to which a connection was made last
 
 
-def resolve(host: str, port: int, seconds: float) -> list[Address]:
-    """The addresses of ``host``.
+class Resolver:
+    """Used by one thread, but for the threads that it starts.
 
-    getaddrinfo knows no timeout, so it runs in a thread of its own, one a host at a time; whoever comes meanwhile waits
-    for the same answer. The threads are daemons: they keep no process from ending.
-
-    Raises:
-        NameNotResolved: it has none.
-        TimeoutError: the resolver didn't answer within ``seconds``.
+    Args:
+        on_answer: is called in another thread when an answer is there, which ``settle`` then gives.
     """
-    with _lock:
-        lookup = _under_way.get((host, port))
-        if lookup is None:
-            lookup = _Lookup()
-            threading.Thread(target=_look_up, args=(host, port, lookup), name="resolve", daemon=True).start()
-            _under_way[host, port] = lookup  # not if no thread could be started: nobody would end it
-    if not lookup.done.wait(seconds):
-        raise TimeoutError("the name was not resolved in time")
-    if lookup.error is not None:
-        raise NameNotResolved(str(lookup.error)) from lookup.error
-    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in lookup.found))
 
+    def __init__(self, on_answer: Callable[[], None]) -> None:
+        self._on_answer = on_answer
+        self._known: OrderedDict[str, Known] = OrderedDict()  # the oldest first
+        self._under_way: dict[str, Lookup] = {}
+        self._asked: queue.SimpleQueue[Lookup] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Lookup] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0  # that run
 
-def _look_up(host: str, port: int, lookup: _Lookup) -> None:
-    try:
-        lookup.found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        lookup.error = error
-    finally:
-        with _lock:
-            del _under_way[host, port]
-        lookup.done.set()
+    def known(self, host: str) -> tuple[Address, ...]:
+        """Return the addresses of ``host`` as far as they are known. The one that answered last comes first."""
+        entry = self._known.get(host)
+        if entry is None:
+            return ()
+        age = time.monotonic() - entry.resolved_at
+        if age > STALE_SECONDS:
+            del self._known[host]
+            return ()
+        if age > FRESH_SECONDS:
+            self.ask(host)
+        return tuple(sorted(entry.addresses, key=lambda address: address != entry.answered))
+
+    def ask(self, host: str) -> Lookup:
+        """Return the question for ``host``: a new one, or the one that is under way."""
+        if (lookup := self._under_way.get(host)) is not None:
+            return lookup
+        lookup = self._under_way[host] = Lookup(host)
+        self._asked.put(lookup)
+        self._start_thread()
+        return lookup
+
+    def settle(self) -> list[Lookup]:
+        """Return the questions that were answered, and remember the answers."""
+        settled = []
+        while not self._answers.empty():
+            lookup = self._answers.get()
+            del self._under_way[lookup.host]
+            before = self._known.pop(lookup.host, None)
+            if lookup.addresses:
+                answered = before.answered if before else None
+                self._known[lookup.host] = Known(lookup.addresses, time.monotonic(), answered)
+            settled.append(lookup)
+        while len(self._known) > NAMES_KEPT:
+            self._known.popitem(last=False)
+        return settled
+
+    def note_answer(self, host: str, address: Address) -> None:
+        """Remember to which of its addresses a connection was made."""
+        if entry := self._known.get(host):
+            entry.answered = address
+
+    def _start_thread(self) -> None:
+        """Start one more thread if it is needed. If the system refuses, the question waits for the others."""
+        with self._lock:
+            if self._threads >= min(len(self._under_way), THREADS_MAX):
+                return
+            self._threads += 1
+            try:
+                threading.Thread(target=self._work, name="resolve", daemon=True).start()
+            except RuntimeError:
+                self._threads -= 1
+
+    def _next(self) -> Lookup | None:
+        """Return the next question, or ``None`` if the thread must end."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._asked.get(timeout=IDLE_SECONDS)
+            with self._lock:  # nobody asks meanwhile and relies on this thread
+                if self._asked.empty():
+                    self._threads -= 1
+                    return None
+
+    def _work(self) -> None:
+        while lookup := self._next():
+            try:
+                found = socket.getaddrinfo(lookup.host, None, type=socket.SOCK_STREAM)
+                addresses = (ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found)
+                lookup.addresses = tuple(dict.fromkeys(addresses))
+            except Exception as error:  # also of a name that can't be encoded: a thread that dies answers nobody
+                lookup.error = str(error) or type(error).__name__
+            self._answers.put(lookup)
+            self._on_answer()

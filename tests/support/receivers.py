@@ -99,6 +99,7 @@ def raw_receiving(handle: Callable[[socket.socket], None]) -> Iterator[Receiver]
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
         allow_reuse_address = True
+        request_queue_size = 512
 
     server = Server(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook"

@@ -44,7 +44,8 @@ ADVICE = {
 }
 
 _STATUS_NOTES = {
-    401: "It asked for credentials: the endpoint should verify the signature instead.",
+    304: "That is no answer to a POST: look for a cache between us and the endpoint.",
+    401: "The receiver refused the signature or wants credentials: compare the secret.",
     403: "It refused the request: a firewall, or a signature that it didn't accept.",
     404: "No such path: check the URL.",
     405: "It doesn't take POST at this path: check the URL.",
@@ -62,28 +63,38 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
     Args:
         outcome: A member of ``Outcome``. An unknown one gets a general sentence.
         response_code: The HTTP status code, if an answer came.
-        detail: The message of the library's error, or a sentence about what the endpoint said.
+        detail: What else is known: the message of an error, what was wrong with the rest of an answer, or a sentence
+            about what the endpoint said, which replaces ours.
     """
+    remark = f"({detail})" if detail else ""
     if outcome == Outcome.BAD_STATUS and response_code:
         answered = f"The endpoint answered {_status_line(response_code)}."
-        return " ".join(filter(None, [answered, detail or _note(response_code)]))
-    if outcome == Outcome.DELIVERED and response_code:
-        return f"The endpoint accepted the event with {_status_line(response_code)}."
-    sentence = EXPLANATIONS.get(Outcome(outcome)) if outcome in EXPLANATIONS else "The attempt failed."
-    return f"{sentence} ({detail})" if detail else str(sentence)
+        sentences = [answered, detail] if _is_sentence(detail) else [answered, _note(response_code), remark]
+    elif outcome == Outcome.DELIVERED and response_code:
+        sentences = [f"The endpoint accepted the event with {_status_line(response_code)}.", remark]
+    else:
+        sentences = [EXPLANATIONS[Outcome(outcome)] if outcome in EXPLANATIONS else "The attempt failed.", remark]
+    return " ".join(filter(None, sentences))
 
 
 def advise(outcome: str, detail: str = "") -> str:
     """Return what to do after an attempt, or an empty text if ``explain`` says all there is to say."""
-    if outcome == Outcome.BAD_STATUS and detail:
+    if outcome == Outcome.BAD_STATUS and _is_sentence(detail):
         return ""
     return ADVICE[Outcome(outcome)] if outcome in ADVICE else ""
 
 
+def _is_sentence(detail: str) -> bool:
+    """Return True if ``detail`` is a sentence. What was wrong with an answer is told in words that follow a subject."""
+    return detail[:1].isupper()
+
+
 def _note(code: int) -> str:
+    if code in _STATUS_NOTES:
+        return _STATUS_NOTES[code]
     if 300 <= code < 400:
         return "Redirects are not followed: put the final address into the webhook's URL."
-    return _STATUS_NOTES.get(code, "The endpoint itself failed." if code >= 500 else "")
+    return "The endpoint itself failed." if code >= 500 else ""
 
 
 def _status_line(code: int) -> str:

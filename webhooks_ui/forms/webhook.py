@@ -24,7 +24,8 @@ from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.forms.webhook_options import OptionFields, is_typed, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
-from webhooks_ui.webhooks.targets import TargetError, check_url
+from webhooks_ui.webhooks.destination import TargetError
+from webhooks_ui.webhooks.targets import check_url
 
 SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
 LINE_BREAKS = "\r\n\t"
@@ -153,7 +154,7 @@ class WebhookForm(OptionFields):
 
     def validate_url(self, field: Field) -> None:
         try:
-            check_url(field.data, current_app.config["ALLOWED_TARGETS"])
+            field.data = check_url(field.data, current_app.config["ALLOWED_TARGETS"])
         except TargetError as error:
             raise ValidationError(str(error)) from None
 

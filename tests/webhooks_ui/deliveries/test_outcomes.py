@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhooks_ui.deliveries.outcomes import ADVICE, EXPLANATIONS, Outcome, explain
+from webhooks_ui.deliveries.outcomes import ADVICE, EXPLANATIONS, Outcome, advise, explain
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -10,3 +10,34 @@ def test_an_outcome_has_an_explanation_and_advice(outcome: Outcome) -> None:
     assert EXPLANATIONS[outcome].endswith(".")
     assert outcome == Outcome.DELIVERED or ADVICE[outcome].endswith(".")
     assert explain(outcome, None, "a detail").startswith(EXPLANATIONS[outcome])
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (301, "Redirects are not followed"),
+        (304, "look for a cache"),
+        (401, "refused the signature or wants credentials: compare the secret"),
+        (404, "check the URL"),
+        (500, "The endpoint itself failed"),
+    ],
+)
+def test_a_status_that_is_no_success_gets_words_that_are_true_for_it(code: int, words: str) -> None:
+    sentences = explain(Outcome.BAD_STATUS, code)
+    assert sentences.startswith(f"The endpoint answered {code} ")
+    assert words in sentences
+    assert code == 301 or "Redirects" not in sentences
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.BAD_STATUS])
+def test_what_was_wrong_with_the_rest_of_an_answer_is_said(outcome: Outcome) -> None:
+    assert explain(outcome, 202, "its answer broke off").endswith(" (its answer broke off)")
+    assert "(" not in explain(outcome, 202)
+
+
+def test_what_a_service_said_replaces_our_note_and_advice_but_a_remark_does_not() -> None:
+    said, remark = "The channel was archived.", "its answer broke off"
+    assert explain(Outcome.BAD_STATUS, 404, said) == f"The endpoint answered 404 Not Found. {said}"
+    assert advise(Outcome.BAD_STATUS, said) == ""
+    assert explain(Outcome.BAD_STATUS, 404, remark).endswith(f"check the URL. ({remark})")
+    assert advise(Outcome.BAD_STATUS, remark) == advise(Outcome.BAD_STATUS) == ADVICE[Outcome.BAD_STATUS]

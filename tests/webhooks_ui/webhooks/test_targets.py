@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from webhooks_ui.webhooks.targets import TargetError, check_url, is_allowed
+from webhooks_ui.webhooks.destination import TargetError
+from webhooks_ui.webhooks.targets import check_url, is_allowed
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 

@@ -48,6 +48,16 @@ def test_a_created_webhook_has_what_was_sent_and_its_secret_is_shown_once(admin:
     assert webhook.secret not in second
 
 
+def test_the_url_is_saved_and_shown_as_it_is_requested(admin: FlaskClient) -> None:
+    typed, requested = "https://\uff19\uff13.184.215.14:443/\u00fc?q=%2f#top", "https://93.184.215.14/%C3%BC?q=%2F"
+    wrong = create(admin, url=typed, name="")
+    assert f'value="{requested}"' in wrong.text
+    answer = create(admin, url=typed)
+    (webhook,) = stored()
+    assert webhook.url == requested
+    assert requested in admin.get(answer.headers["Location"]).text
+
+
 def test_creating_is_recorded_without_the_secret(admin: FlaskClient) -> None:
     create(admin)
     (webhook,) = stored()

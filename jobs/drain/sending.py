@@ -1,0 +1,195 @@
+"""Sending: the thread that makes all requests of a worker. The drain hands deliveries over and gets results back."""
+
+import logging
+import math
+import queue
+import resource
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from flask import Flask
+
+from jobs.claim import Claimed
+from jobs.compose import Request, Try, Uncomposable, request_of
+from jobs.drain.slots import SLOT_BYTES, Slots
+from jobs.hide import hide
+from jobs.record import Finished
+from jobs.send import Result, Sender
+from jobs.transport.authorities import authorities_file
+from jobs.understand import understand
+from webhooks_ui.deliveries.outcomes import Outcome
+
+STARTED_AT_ONCE = 64  # requests. Then answers are read, so that fast endpoints have few requests in flight
+PATIENCE_SECONDS = 1.0
+OTHER_FILES = 128  # that may be open beside the connections of requests
+
+logger = logging.getLogger(__name__)
+
+
+class Sending:
+    """A daemon thread, kept between jobs.
+
+    Args:
+        sender: is used by the thread alone.
+        slots: decide what may go out, and hold what must wait. Use them under ``lock`` only, as the thread does.
+        timeout_seconds: for a whole request, unless its webhook has a timeout of its own.
+        portal: the portal's address, for links to deliveries. ``None``: there are no links.
+    """
+
+    def __init__(self, sender: Sender, slots: Slots, timeout_seconds: float, portal: str | None = None) -> None:
+        self.slots = slots
+        self.lock = threading.Lock()
+        self.inbox: queue.SimpleQueue[list[Finished] | None] = queue.SimpleQueue()  # results; None is a wake-up
+        self._sender = sender
+        self._timeout_seconds = timeout_seconds
+        self._portal = portal
+        self._unrecorded = 0  # results that the drain hasn't written yet
+        self._may_send_until = math.inf
+        self._ends = False
+        self._thread = threading.Thread(target=self._work, name="sending", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread goes on. If it doesn't, an error that nobody expected is in the log."""
+        return self._thread.is_alive()
+
+    def add(self, claimed: list[Claimed]) -> None:
+        """Send each of ``claimed`` as soon as it may go out."""
+        with self.lock:
+            self.slots.add(claimed)
+        self._sender.wake()
+
+    def send_until(self, at: float) -> None:
+        """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""
+        with self.lock:
+            self._may_send_until = at
+        self._sender.wake()
+
+    def note_recorded(self, results: int) -> None:
+        """Take note that the drain has written so many results."""
+        with self.lock:
+            self._unrecorded -= results
+        self._sender.wake()
+
+    def stop(self) -> None:
+        """End the thread. What is in flight is dropped."""
+        self._ends = True
+        self._sender.wake()
+        self._thread.join()
+        self._sender.close()
+
+    def _work(self) -> None:
+        started = 0
+        while not self._ends:
+            turned = self._sender.turn(0.0 if started == STARTED_AT_ONCE else PATIENCE_SECONDS)
+            now = time.monotonic()
+            self._finish([_understood(delivery, request, result) for (delivery, request), result in turned], now)
+            with self.lock:
+                starting = self._next(now)
+            for delivery in starting:
+                self._start(delivery)
+            started = len(starting)
+
+    def _finish(self, finished: list[Finished], now: float) -> None:
+        """Free the slots of deliveries, and put their results into the inbox."""
+        if not finished:
+            return
+        with self.lock:
+            for delivery, _, result in finished:
+                succeeded = result.outcome == Outcome.DELIVERED
+                self.slots.finish(delivery, succeeded, now, slows_down=result.slows_down)
+            self._unrecorded += len(finished)
+        self.inbox.put([_lightened(*item) for item in finished])
+
+    def _next(self, now: float) -> list[Claimed]:
+        """Return the deliveries to send now.
+
+        A worker that is killed repeats what it hasn't recorded, so that is bounded, too.
+        """
+        starting: list[Claimed] = []
+        while (
+            len(starting) < STARTED_AT_ONCE
+            and now < self._may_send_until
+            and self._unrecorded < self.slots.most_unrecorded
+            and (delivery := self.slots.start_next(now))
+        ):
+            starting.append(delivery)
+        return starting
+
+    def _start(self, delivery: Claimed) -> None:
+        request, target = Request({}, delivery.body), delivery.target
+        try:
+            attempt = Try(delivery.attempt, int(time.time()), target.keys, delivery.trace.sent_on)
+            request = request_of(target.options, delivery.outgoing(self._portal), attempt)
+            headers, seconds = list(request.headers.items()), target.timeout_seconds or self._timeout_seconds
+            self._sender.start((delivery, request), target.url, headers, request.body, seconds)
+        except Uncomposable as error:
+            result = Result(Outcome.NOT_COMPOSED, datetime.now(UTC), 0, str(error))
+            self._finish([(delivery, request, result)], time.monotonic())
+        except Exception as error:  # the slot and the delivery would never be freed
+            self._finish([(delivery, request, _failed(delivery, error))], time.monotonic())
+
+
+def _understood(delivery: Claimed, request: Request, result: Result) -> Finished:
+    """Return the delivery with its result as it is recorded: with what the answer says, and without secrets."""
+    options = delivery.target.options
+    try:
+        return delivery, request, hide(understand(delivery.target.url, options.format, result), options.own_headers)
+    except Exception as error:  # the thread would end, and with it all that is in flight
+        return delivery, request, _failed(delivery, error)
+
+
+def _failed(delivery: Claimed, error: Exception) -> Result:
+    """Return the result of a delivery that failed for a reason of our own, and log the reason."""
+    logger.error("Delivery %d could not be sent", delivery.id, exc_info=error)
+    return Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
+
+
+def _lightened(delivery: Claimed, request: Request, result: Result) -> Finished:
+    """Return the same without large bodies that nobody needs any more, because many results may wait to be recorded.
+
+    A body that isn't the event's own stays, because it is recorded.
+    """
+    if len(delivery.body) <= SLOT_BYTES:
+        return delivery, request, result
+    if request.body == delivery.body:
+        request = request._replace(body=b"")
+    return replace(delivery, body=b""), request, result
+
+
+def sending_of(app: Flask) -> Sending:
+    """Return the sending thread of this process, with what earlier jobs learned about the webhooks."""
+    sending = cast("Sending | None", app.extensions.get("sending"))
+    if sending is None or not sending.is_alive:
+        config = app.config
+        requests = requests_at_a_time(config["IN_FLIGHT"])
+        sender = Sender(
+            config["ALLOWED_TARGETS"],
+            requests,
+            authorities_file(Path(config["INSTANCE_PATH"])),
+            config["EGRESS_PROXY"],
+        )
+        sending = app.extensions["sending"] = Sending(
+            sender, Slots(requests), config["REQUEST_TIMEOUT_SECONDS"], config["LINKED_PORTAL"]
+        )
+    with sending.lock:
+        sending.slots.forget_idle()
+    return sending
+
+
+def requests_at_a_time(wanted: int) -> int:
+    """Return how many requests to have in flight: as many as wanted, or as the system's limit of open files allows.
+
+    A request that finds no free descriptor would look like a failure of its endpoint.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = max(1, limit - OTHER_FILES)
+    if limit == resource.RLIM_INFINITY or possible >= wanted:
+        return wanted
+    logger.warning("IN_FLIGHT is %d, but with a limit of %d open files it can only be %d", wanted, limit, possible)
+    return possible

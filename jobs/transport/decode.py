@@ -1,0 +1,72 @@
+"""Decode: the first bytes of a body in chunks, or of a compressed one, which comes although none was asked for.
+
+Nothing more is decoded than is kept, so that a small body which stands for a huge one costs no memory.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+
+from jobs.transport.handle import BODY_KEPT_BYTES
+
+PARTS_MAX = 100
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[^\n]*\n")
+_GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # of zlib's window bits
+_ZLIB_CODINGS = ("gzip", "x-gzip", "deflate")
+
+
+class Undecodable(Exception):
+    """The body isn't in the coding that its header names."""
+
+
+def decode(body: bytes, codings: Sequence[str]) -> bytes:
+    """Return the first bytes of the decoded body, at most one more than are kept.
+
+    A coding that we don't know, of which none is asked for, is left as it is.
+
+    Args:
+        codings: the names in Content-Encoding and Transfer-Encoding, in the order in which they were applied.
+
+    Raises:
+        Undecodable: it isn't in that coding.
+    """
+    for coding in reversed(codings):
+        if coding == "chunked":
+            body = _joined(body)
+        elif coding in _ZLIB_CODINGS:
+            body = _inflate(body)
+        elif coding != "identity":
+            return body
+    return body[: BODY_KEPT_BYTES + 1]
+
+
+def _joined(body: bytes) -> bytes:
+    """Return the data of the chunks, as far as they are whole (RFC 9112, section 7.1)."""
+    joined = bytearray()
+    while (size := _SIZE.match(body)) and int(size[1], 16):
+        data = body[size.end() : size.end() + int(size[1], 16)]
+        joined += data
+        body = body[size.end() + len(data) + 2 :]
+    return bytes(joined)
+
+
+def _inflate(body: bytes) -> bytes:
+    try:
+        return _inflated(body, _GZIP_OR_ZLIB)
+    except zlib.error as error:
+        try:
+            return _inflated(body, _RAW_DEFLATE)  # what some servers call deflate
+        except zlib.error:
+            raise Undecodable(str(error)) from error
+
+
+def _inflated(body: bytes, window_bits: int) -> bytes:
+    """Return the first bytes of all that ``body`` holds, one part after the other (RFC 1952, section 2.2)."""
+    decoded = b""
+    for _ in range(PARTS_MAX):
+        if not body or len(decoded) > BODY_KEPT_BYTES:
+            break
+        decoder = zlib.decompressobj(window_bits)
+        decoded += decoder.decompress(body, BODY_KEPT_BYTES + 1 - len(decoded))
+        body = decoder.unused_data
+    return decoded

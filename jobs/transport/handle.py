@@ -1,0 +1,253 @@
+"""Handle: a transfer of libcurl, which is used for one exchange after another."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pycurl
+
+from jobs.transport.exchange import Exchange
+from jobs.transport.sockets import open_socket
+from webhooks_ui.webhooks.destination import Address
+from webhooks_ui.webhooks.targets import Network, is_allowed
+
+HEAD_MAX_BYTES = 64 * 1024  # of all heads of an answer, interim ones and trailers included
+BODY_KEPT_BYTES = 10 * 1024
+CODED_MAX_BYTES = 64 * 1024  # of a body in chunks or compressed, of which the first 10 KiB are kept when it is decoded
+NEXT_ADDRESS_MS = 250  # after which the next address is tried beside a silent one (RFC 8305, section 5)
+IDLE_SECONDS = 30
+LIFETIME_SECONDS = 600  # of a connection, so that it is noticed when a name leads elsewhere
+LARGE_BYTES = 16 * 1024
+SWITCHING_PROTOCOLS = 101
+
+_HAPPY_EYEBALLS_TIMEOUT_MS, _SUPPRESS_CONNECT_HEADERS = 271, 265  # pycurl has no names for these options
+_STOP, _REFUSED = 0, -1  # what callbacks return to end a transfer, and to open no socket
+_STATUS = re.compile(rb"HTTP/[0-9.]+ ([1-9][0-9]{2})(?![0-9])")
+_CODED = re.compile(rb"^(content|transfer)-encoding:", re.IGNORECASE | re.MULTILINE)
+_LINE_ENDS = (b"\r\n", b"\n")
+_CIPHER = re.compile(rb"SSL connection using (\S+) / (\S+)")
+_NAMED = re.compile(rb"\s*subjectAltName: .* matches cert's ")
+
+
+class Settings:
+    """What all handles of a sender share.
+
+    Args:
+        allowed: networks that may be targets although they are private, and by plain http.
+        authorities: the file of certificate authorities that are trusted.
+        proxy: the URL of the proxy that all requests go through, with its user and password.
+        note_opened: is called with each socket that is opened.
+    """
+
+    def __init__(
+        self, allowed: Sequence[Network], authorities: Path, proxy: str, note_opened: Callable[[int], None]
+    ) -> None:
+        self.allowed = allowed
+        self.authorities = authorities
+        self.proxy = proxy
+        self.note_opened = note_opened
+
+
+class Handle:
+    """A transfer of libcurl. Its callbacks fill the exchange that it carries at present."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.exchange: Any = None  # an Exchange while it is in use
+        self.socket = -1  # that was opened for the present exchange
+        self._settings = settings
+        self._received = 0
+        self._body_max = 0
+        self._head_is_over = False
+        self._is_named = False
+        self.tls: str | None = None
+        self._pinned = False  # names were set that the next exchange must not see
+        self._has_certificate = False
+        self.curl = curl = pycurl.Curl()
+        for option, value in (
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.POST, 1),
+            (pycurl.PATH_AS_IS, 1),
+            (pycurl.PROXY, settings.proxy),  # an empty one also keeps libcurl from asking the environment
+            (pycurl.NOPROXY, ""),
+            (pycurl.HTTPPROXYTUNNEL, 1 if settings.proxy else 0),
+            (_SUPPRESS_CONNECT_HEADERS, 1),
+            (pycurl.HTTP_CONTENT_DECODING, 0),
+            (pycurl.HTTP_TRANSFER_DECODING, 0),  # or the extensions of chunks would be read for ever and never shown
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.CAPATH, None),
+            (pycurl.CAINFO, str(settings.authorities)),
+            (_HAPPY_EYEBALLS_TIMEOUT_MS, NEXT_ADDRESS_MS),
+            (pycurl.MAXAGE_CONN, IDLE_SECONDS),
+            (pycurl.MAXLIFETIME_CONN, LIFETIME_SECONDS),
+            (pycurl.HEADERFUNCTION, self._take_line),
+            (pycurl.WRITEFUNCTION, self._take_body),
+            (pycurl.OPENSOCKETFUNCTION, self._open_socket),
+            (pycurl.DEBUGFUNCTION, self._listen),
+            (pycurl.PREREQFUNCTION, self._check_name),
+        ):
+            curl.setopt(option, value)
+
+    def load(self, exchange: Exchange) -> None:
+        """Prepare the transfer of ``exchange``."""
+        self.exchange = exchange
+        self.socket = -1
+        self._received = 0
+        self._body_max = BODY_KEPT_BYTES
+        self._head_is_over = self._is_named = False
+        self.tls = None
+        request, curl = exchange.request, self.curl
+        target = request.target
+        curl.setopt(pycurl.URL, target.url)
+        curl.setopt(pycurl.HTTPHEADER, [*map(_line, request.headers), "Expect:"])
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+        curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
+        curl.setopt(pycurl.VERBOSE, target.scheme == "https")  # tells us about the certificate and the cipher
+        self._pin(exchange)
+        self._show(exchange)
+
+    def unload(self) -> Exchange:
+        """Return the exchange, with what libcurl has to say about it, and forget it."""
+        exchange: Exchange = self.exchange
+        self.exchange = None
+        if exchange.error is not None:
+            exchange.os_error = self.curl.getinfo(pycurl.OS_ERRNO)
+            exchange.proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) if self._settings.proxy else 0
+        if len(exchange.request.body) > LARGE_BYTES:
+            self.curl.setopt(pycurl.POSTFIELDS, b"")  # a handle that waits would keep it in memory
+        return exchange
+
+    @property
+    def peer(self) -> Address | None:
+        """The address that the exchange's own connection leads to. ``None`` if it used one that was open already."""
+        exchange: Exchange = self.exchange
+        if len(exchange.tried) > 1 and not self._settings.proxy:
+            connected = self.curl.getinfo(pycurl.PRIMARY_IP)
+            return next((address for address in exchange.tried if str(address) == connected), exchange.tried[-1])
+        return exchange.tried[-1] if exchange.tried else None
+
+    def _pin(self, exchange: Exchange) -> None:
+        """Tell libcurl the vetted addresses, so that it doesn't resolve the name again.
+
+        libcurl begins with an IPv6 address and alternates between both kinds. If an IPv4 address should come first, the
+        first IPv6 address is given twice, because it is refused the first time.
+        """
+        target, addresses = exchange.request.target, exchange.addresses
+        if self._pinned:
+            self.curl.unsetopt(pycurl.RESOLVE)
+            self.curl.unsetopt(pycurl.CONNECT_TO)
+        self._pinned = not target.address
+        if self._pinned and self._settings.proxy:
+            self.curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(addresses[0])}:{target.port}"])
+        elif self._pinned:
+            others = [address for address in addresses if address.version == 6 != addresses[0].version]
+            listed = ",".join(map(bracketed, (*addresses, *others[:1])))
+            self.curl.setopt(pycurl.RESOLVE, [f"+{target.host}:{target.port}:{listed}"])
+
+    def _show(self, exchange: Exchange) -> None:
+        """Show the client certificate of the request, if it has one."""
+        certificate = exchange.request.client_certificate
+        if self._has_certificate or certificate:
+            self.curl.setopt(pycurl.SSLCERT_BLOB, certificate.certificate if certificate else None)
+            self.curl.setopt(pycurl.SSLKEY_BLOB, certificate.key if certificate else None)
+        self._has_certificate = certificate is not None
+
+    def _open_socket(self, _purpose: int, address: Any) -> int:
+        """Open a socket to an address that may be a target. libcurl asks for each address, also for one in the URL."""
+        exchange: Exchange = self.exchange
+        try:
+            if self._settings.proxy:
+                exchange.tried.append(exchange.addresses[0])
+                exchange.is_proxied = True
+            elif not self._may_try(exchange, ipaddress.ip_address(address.addr[0])):
+                return _REFUSED
+            self.socket = open_socket(address.family, address.socktype, address.protocol, address.addr)
+        except Exception as error:  # pycurl would only print it
+            exchange.failure = error
+            return _REFUSED
+        self._settings.note_opened(self.socket)
+        return self.socket
+
+    def _may_try(self, exchange: Exchange, address: Address) -> bool:
+        if not is_allowed(address, exchange.request.target.scheme, self._settings.allowed):
+            exchange.block(address)
+            return False
+        if not exchange.tried and address.version == 6 and exchange.addresses[0].version == 4:
+            return False  # its turn comes later, see ``_pin``
+        exchange.tried.append(address)
+        return True
+
+    def _take_line(self, line: bytes) -> int | None:
+        """Take a line of a head: of an interim answer, of the answer, or of its trailers."""
+        self._received += len(line)
+        if self._received > HEAD_MAX_BYTES:
+            self.exchange.complaint = f"its head has over {HEAD_MAX_BYTES:,} bytes"
+            return _STOP
+        if self._head_is_over:
+            return None
+        if line.startswith(b"HTTP/"):
+            return self._take_status(line)
+        if line not in _LINE_ENDS:
+            self.exchange.head.append(line)
+        elif self.exchange.status is not None:
+            self._end_head(self.exchange)
+        return None
+
+    def _end_head(self, exchange: Exchange) -> None:
+        self._head_is_over = True
+        if _CODED.search(b"".join(exchange.head)):
+            exchange.is_coded = True
+            self._body_max = CODED_MAX_BYTES
+
+    def _take_status(self, line: bytes) -> int | None:
+        exchange: Exchange = self.exchange
+        found = _STATUS.match(line)
+        if not found:
+            exchange.complaint = "its first line is not that of an HTTP answer"
+            return _STOP
+        status = int(found[1])
+        is_final = status >= 200 or status == SWITCHING_PROTOCOLS
+        exchange.head = []
+        exchange.status = status if is_final else None
+        exchange.is_cut = status == SWITCHING_PROTOCOLS  # what follows is no HTTP
+        return _STOP if exchange.is_cut else None
+
+    def _take_body(self, data: bytes) -> int | None:
+        exchange: Exchange = self.exchange
+        exchange.body += data
+        if len(exchange.body) <= self._body_max:
+            return None
+        exchange.is_cut = True
+        return _STOP
+
+    def _listen(self, kind: int, text: bytes) -> None:
+        """Learn from libcurl's messages what it says nowhere else about a secure connection."""
+        if kind != pycurl.INFOTYPE_TEXT:
+            return
+        if found := _CIPHER.match(text):
+            self.tls = f"{found[1].decode()} {found[2].decode()}"
+        elif _NAMED.match(text):
+            self._is_named = True
+
+    def _check_name(self, *_: object) -> int:
+        """Refuse a new secure connection unless the subjectAltName of its certificate names the host.
+
+        libcurl would be content with the common name, which RFC 9110, section 4.3.4, rules out.
+        """
+        is_new = self.socket != -1
+        if is_new and not self._is_named and self.exchange.request.target.scheme == "https":
+            self.exchange.is_unnamed = True
+            return int(pycurl.PREREQFUNC_ABORT)
+        return int(pycurl.PREREQFUNC_OK)
+
+
+def _line(header: tuple[str, str]) -> str:
+    """Return a header as libcurl wants it. It would leave one out that ends in a colon."""
+    name, value = header
+    return f"{name}: {value}" if value else f"{name};"
+
+
+def bracketed(address: Address) -> str:
+    """Return the address as it stands before a port."""
+    return f"[{address}]" if address.version == 6 else str(address)

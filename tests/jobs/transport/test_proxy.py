@@ -1,0 +1,81 @@
+"""Deliveries that may leave only through a proxy."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.receivers import nginx
+from tests.jobs.sending import sending
+from tests.support.certificates import make_certificate
+from tests.support.proxy import proxying
+from tests.support.receivers import Receiver
+from tests.support.rig import free_port
+from webhooks_ui.deliveries.outcomes import Outcome
+
+
+def test_every_delivery_goes_through_the_proxy_with_its_credentials(receiver: Receiver) -> None:
+    with proxying("me:s3cret") as proxy, sending(proxy=proxy.url.replace("//", "//me:s3cret@")) as send:
+        results = [send(receiver.url) for _ in range(2)]
+    address = receiver.url.split("/")[2]
+    assert {(result.outcome, result.address, result.detail) for result in results} == {(Outcome.DELIVERED, address, "")}
+    assert proxy.asked == [f"CONNECT {address}"]  # the connection is kept
+    assert "proxy-authorization" not in receiver.requests[0].headers
+    assert ("Via", "proxy") not in results[0].response_headers
+
+
+def test_the_proxy_sees_no_header_of_a_delivery_by_https(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a webhook may hold credentials."""
+    certificate = make_certificate(tmp_path, "127.0.0.1", 30)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with nginx(certificate) as url, proxying() as proxy, sending(proxy=proxy.url) as send:
+        assert send(url, headers=[("Authorization", "Bearer s3cret")]).outcome == Outcome.DELIVERED
+    assert [b"CONNECT" in head and b"uthorization" not in head for head in proxy.heads] == [True]
+
+
+def test_a_secure_connection_goes_to_the_endpoint_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = make_certificate(tmp_path, "127.0.0.1", 30)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with nginx(certificate) as url, proxying() as proxy, sending(proxy=proxy.url) as send:
+        result = send(url)
+    assert (result.outcome, (result.tls or "")[:7]) == (Outcome.DELIVERED, "TLSv1.3")
+    assert proxy.asked == [f"CONNECT {url.split('/')[2]}"]
+
+
+def test_a_name_is_resolved_and_vetted_here_and_the_proxy_gets_the_address(
+    receiver: Receiver, names: dict[str, list[str]]
+) -> None:
+    """The proxy can't be led elsewhere, because it doesn't resolve the name again."""
+    port = receiver.url.split(":")[2].split("/")[0]
+    names["hooks.example.com"] = ["127.0.0.1"]
+    names["inside.example.com"] = ["10.1.2.3"]
+    with proxying() as proxy, sending(proxy=proxy.url) as send:
+        assert send(f"http://hooks.example.com:{port}/x").outcome == Outcome.DELIVERED
+        assert send("https://inside.example.com/").outcome == Outcome.BLOCKED_ADDRESS
+        assert send("https://10.0.0.1/").outcome == Outcome.BLOCKED_ADDRESS
+    assert proxy.asked == [f"CONNECT 127.0.0.1:{port}"]
+    assert receiver.requests[0].headers["host"] == f"hooks.example.com:{port}"
+
+
+@pytest.mark.parametrize("credentials", ["", "me:wrong@"])
+def test_a_proxy_that_refuses_us_is_named(receiver: Receiver, credentials: str) -> None:
+    with proxying("me:s3cret") as proxy, sending(proxy=proxy.url.replace("//", f"//{credentials}")) as send:
+        result = send(receiver.url)
+    assert (result.outcome, result.response_code) == (Outcome.CONNECTION_FAILED, None)
+    assert result.detail == "the egress proxy answered 407"
+    assert receiver.requests == []
+
+
+def test_a_proxy_that_is_down_is_no_endpoint_that_refuses(receiver: Receiver) -> None:
+    with sending(proxy=f"http://127.0.0.1:{free_port()}") as send:
+        result = send(receiver.url)
+    assert (result.outcome, result.detail) == (Outcome.CONNECTION_FAILED, "the egress proxy: Connection refused")
+    assert receiver.requests == []
+
+
+def test_the_certificate_must_name_the_endpoint_behind_the_proxy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(tmp_path, "127.0.0.1", 30, is_named=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with nginx(certificate) as url, proxying() as proxy, sending(proxy=proxy.url) as send:
+        assert send(url).outcome == Outcome.TLS_FAILED
