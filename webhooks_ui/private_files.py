@@ -84,6 +84,10 @@ def make_short_folder(folder: Path, owner: int) -> None:
 
 
 def create_file(path: str) -> None:
-    """Create an empty file for us alone, unless it exists. Leave errors to whoever opens it."""
+    """Create an empty file for us alone, unless it exists. Leave errors to whoever opens it.
+
+    A file that exists is not opened: whoever closes a file gives up all locks that the process has on it, also those of
+    SQLite (fcntl(2)). Then another process deletes the write-ahead log that this one still writes to.
+    """
     with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

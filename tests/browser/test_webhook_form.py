@@ -22,7 +22,7 @@ def test_creating_after_an_error(page: Page, watch: Watch) -> None:
     expect(name).to_be_focused()
     expect(page.get_by_role("checkbox", name=re.compile("license.created"))).to_be_checked()
     name.fill("Billing")
-    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
+    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:8009/in")
     page.get_by_role("button", name="Create Webhook").click()
     expect(page.get_by_role("heading", name="Billing", level=1)).to_be_visible()
     secret = db.session.scalars(db.select(Webhook)).one().secret

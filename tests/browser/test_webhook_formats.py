@@ -134,6 +134,7 @@ def test_the_preview_stands_beside_the_form_where_there_is_room(page: Page, widt
 
 def test_without_javascript_a_button_shows_the_preview_and_keeps_what_was_typed(plain_page: Page) -> None:
     plain_page.goto("/admin/webhooks/new")
+    expect(plain_page.get_by_label("Name")).to_be_focused()
     plain_page.get_by_label("Name").fill("Slack Activation Alerts")
     plain_page.get_by_label("URL", exact=True).fill("https://hooks.slack.com/services/x")
     plain_page.get_by_role("checkbox", name=re.compile("activation.failed")).check()

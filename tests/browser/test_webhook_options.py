@@ -29,7 +29,7 @@ def test_conditions_are_tried_while_they_are_typed_and_then_saved(page: Page) ->
     value.press_sequentially("limit_reached")
     expect(page.locator("#filter-trial")).to_contain_text("3 of the last 8 events would be sent.")
     expect(value).to_be_focused()
-    page.get_by_label("Operator", exact=True).select_option("differs")
+    page.get_by_role("combobox", name="Operator").select_option("differs")
     expect(page.locator("#filter-trial")).to_contain_text("5 of the last 8 events would be sent.")
     page.get_by_role("button", name="Add condition").click()
     page.get_by_role("button", name="Remove condition 2").click()
@@ -66,6 +66,7 @@ def test_without_javascript_the_buttons_and_the_trial_work(plain_page: Page) -> 
     fill_the_log()
     page = plain_page
     page.goto("/admin/webhooks/new")
+    expect(page.get_by_label("Name")).to_be_focused()
     page.get_by_label("Name").fill("Failures")
     page.get_by_label("URL", exact=True).fill("https://93.184.215.14/")
     page.get_by_role("checkbox", name=re.compile("activation.failed")).check()

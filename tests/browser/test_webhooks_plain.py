@@ -46,7 +46,7 @@ def test_creating_after_an_error(plain_page: Page, watch: Watch) -> None:
     watch.expect_status(422)
     plain_page.get_by_role("link", name="Create Webhook").first.click()
     plain_page.get_by_label("Name").fill("Billing")
-    plain_page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/in")
+    plain_page.get_by_label("URL", exact=True).fill("http://127.0.0.1:8009/in")
     plain_page.get_by_role("button", name="Create Webhook").click()
     expect(plain_page.get_by_text("Choose at least one event type.")).to_be_visible()
     plain_page.get_by_role("checkbox", name=re.compile("license.created")).check()

@@ -362,7 +362,7 @@ def break_and_heal(running: Deployment, fault: Fault, status: int, sentence: str
     Args:
         sentence: how what both say begins, as a regular expression.
     """
-    assert running.readyz()[1] == wait_for(lambda: _well(running))
+    wait_for(lambda: _well(running), what="all is well before")
     with fault(running):
         wait_for(lambda: told(running, status, sentence), TOLD_WITHIN_SECONDS, f"/readyz says: {sentence}")
         assert requests.get(f"{running.rig.url}/healthz", timeout=5).status_code == 200

@@ -1,6 +1,9 @@
 """SQLite's writers queue, and none of them fails."""
 
+import contextlib
 import sqlite3
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -23,6 +26,22 @@ def test_a_thread_that_would_wait_for_itself_gets_an_error(tmp_path: Path) -> No
     first.rollback()
     second.begin_writing()
     second.commit()
+    first.close()
+    second.close()
+
+
+def test_a_second_connection_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Without them, another process would take itself for the last one, and delete the write-ahead log in use."""
+    path = tmp_path / "a.db"
+    first = connect(path)
+    first.execute("CREATE TABLE numbers (n)")
+    second = connect(path)
+    other = "import sqlite3, sys; database = sqlite3.connect(sys.argv[1]); database.execute('SELECT * FROM numbers')"
+    subprocess.run([sys.executable, "-c", f"{other}; database.close()", path], check=True)
+    assert path.with_name("a.db-wal").exists()
+    first.execute("INSERT INTO numbers VALUES (1)")
+    with contextlib.closing(sqlite3.connect(path)) as third:
+        assert third.execute("SELECT n FROM numbers").fetchall() == [(1,)]
     first.close()
     second.close()
 

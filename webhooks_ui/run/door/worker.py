@@ -25,7 +25,9 @@ from webhooks_ui.run.door.refusals import refusal, status_for
 RECEIVED_BYTES = 64 * 1024
 CHECK_SECONDS = 0.25
 LINGER_SECONDS = 2.0
-LINGER_MAX_BYTES = 1024 * 1024
+LINGER_MAX_BYTES = (
+    32 * 1024 * 1024
+)  # they are thrown away. A proxy that is cut off says 502, and not what the answer was
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

@@ -93,6 +93,7 @@ def test_who_needs_a_second_factor_is_led_to_the_account_and_nowhere_else(admin:
 def test_a_session_from_before_the_second_factor_is_not_enough(client: FlaskClient) -> None:
     """The factor was set up in another browser. This one has shown only the password."""
     set_settings({"second_factor_roles": ["admin"]})
+    db.session.commit()
     user = with_app(make_user())
     start_session(client, user)
     assert again(user).has_second_factor
