@@ -103,6 +103,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 1_024, 4, 16_384),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
+        "EXPRESS_LANE": _one_of(env, "EXPRESS_LANE", "on", ("on", "off")) == "on",
         "EGRESS_PROXY": _egress_proxy(env.get("EGRESS_PROXY")),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": env.get("METRICS_TOKEN"),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from jobs.publish import store
+from jobs.store import store
 from webhooks_ui.database import after_write
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.operational import OPERATIONAL, News

@@ -179,7 +179,7 @@ def renew(connection: Connection, now: datetime, token: str, ids: Collection[int
     """Extend the leases that ``token`` holds on ``ids``. Return those of ``ids`` that it no longer holds."""
     database = dialect(connection)
     held = f"WHERE id IN {database.JSON_IDS} AND lease_token = :token"
-    values = {"ids": json.dumps(list(ids)), "token": token, "end": database.time_value(_end(now))}
+    values = {"ids": json.dumps(list(ids)), "token": token, "end": database.time_value(lease_end(now))}
     renewed = connection.execute(statement_of(f"UPDATE deliveries SET due_at = :end {held}"), values).rowcount
     if renewed == len(ids):
         return set()
@@ -237,7 +237,7 @@ def _lease(
     """Lease the deliveries that the SELECT ``picks`` gives, as far as there is room for them."""
     database = dialect(connection)
     values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
-    values |= {"now": database.time_value(now), "end": database.time_value(_end(now)), "token": token}
+    values |= {"now": database.time_value(now), "end": database.time_value(lease_end(now)), "token": token}
     created, give_up = database.seconds_until("d.created_at"), database.seconds_until("d.give_up_at")
     source = _SIZED.format(picks=picks, created=created, give_up=give_up)
     lease, still = "lease_token = :token, due_at = :end", "deliveries.due_at <= :now"
@@ -304,5 +304,6 @@ def _portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
         yield portion
 
 
-def _end(now: datetime) -> datetime:
+def lease_end(now: datetime) -> datetime:
+    """Return the end of a lease that begins at ``now``."""
     return now + timedelta(seconds=LEASE_SECONDS)

@@ -16,10 +16,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs import claim
+from jobs.drain.arrivals import Arrivals
 from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
-from jobs.drain.sending import sending_of
+from jobs.drain.sending import Arrived, sending_of
 from jobs.drain.throughput import Throughput
+from jobs.express import LANE
 from jobs.look import Target, look
 from jobs.record import Finished, Recorded, record, record_one_by_one
 from jobs.tally import tally
@@ -63,13 +65,16 @@ class Drain:
     def __init__(self, app: Flask) -> None:
         self._sending = sending_of(app)
         self._slots = self._sending.slots
-        self._listener = Listener(app.extensions["redis"], self._sending.inbox)
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
         self._progress = app.extensions.get("progress", lambda in_flight: None)
         self._counters = counting.of(app)
         self._trouble = logs.Seldom(logger)
         self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
         self._leases = Leases(self._sending)
+        arrivals = Arrivals(app, self._sending, self._leases.token)
+        lane = LANE + self._leases.token
+        self._listener = Listener(app.extensions["redis"], self._sending.inbox, lane, arrivals.take)
+        self._refused: list[int] = []  # deliveries of the express lane to give back
         self._finished: list[Finished] = []  # not yet written
         self._throughput = Throughput()
         self._cursor = 0
@@ -101,14 +106,26 @@ class Drain:
 
     def _step(self) -> bool:
         """Write results, lease deliveries, and wait for more results. Return True if there may be more to do."""
+        if self._ending:
+            self._stop_listening()
         self._write_and_lease()
         self._beat()
-        if self._leases.held or self._finished:
+        if self._is_busy:
             self._collect()
             return True
         if time.monotonic() - self._began > RUN_SECONDS:
-            return False
+            self._stop_listening()
+            return self._is_busy
         return self._wants_more or self._linger()
+
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._leases.held or self._finished or self._refused)
+
+    def _stop_listening(self) -> None:
+        """Stop taking parcels and wake-ups. Those that came before are still answered."""
+        self._look = self._listener.stop() or self._look
+        self._receive(0)
 
     def _linger(self) -> bool:
         """Wait a little for a wake-up while there is nothing to do. Return True if there is something to do now."""
@@ -116,14 +133,14 @@ class Drain:
         patience = WAIT_SECONDS if self._look_at < began + WAIT_SECONDS else LINGER_SECONDS
         while self._listener.listens and not self._ending and time.monotonic() < began + patience:
             left = self._look_at - time.monotonic()
-            if left <= 0 or self._receive(max(0.0, min(LINGER_SECONDS / 10, left))):
+            if left <= 0 or self._receive(max(0.0, min(LINGER_SECONDS / 10, left))) or self._is_busy:
                 break
         else:
-            self._look = self._listener.stop()
-            self._receive(0)  # a wake-up may have arrived while the listener stopped
-            if self._look and not self._ending:
+            self._look = False
+            self._stop_listening()
+            if (self._look or self._is_busy) and not self._ending:
                 self._listener.start()
-        return self._wants_more
+        return self._wants_more or self._is_busy
 
     @property
     def _ending(self) -> bool:
@@ -178,11 +195,10 @@ class Drain:
                 if group is None:
                     self._listener.heard.clear()
                     called = self._called = self._look = True
-                for item in group or ():
-                    if item[0].token != self._leases.token:  # it is from an earlier run that failed
-                        strangers += 1
-                    else:
-                        self._take(item)
+                if isinstance(group, Arrived):
+                    self._note(group)
+                else:
+                    strangers += sum(not self._take(item) for item in group or ())
                 group = self._sending.inbox.get_nowait()
         if strangers:
             self._sending.note_recorded(strangers)
@@ -190,13 +206,26 @@ class Drain:
             raise RuntimeError("The sending thread has ended. The log says why.")
         return called
 
-    def _take(self, item: Finished) -> None:
+    def _note(self, arrived: Arrived) -> None:
+        """Hold the leases of deliveries that came by the express lane."""
+        self._refused += arrived.refused
+        if arrived.ids:
+            is_first = not self._leases.held
+            self._leases.take(arrived.ids, arrived.began)
+            if is_first:
+                self._leases.note_renewal(arrived.began, arrived.at)
+
+    def _take(self, item: Finished) -> bool:
+        """Take a result. Return False if it is from an earlier run that failed."""
         delivery, _, result = item
+        if delivery.token != self._leases.token:
+            return False
         self._finished.append(item)
         self._leases.held.pop(delivery.id, None)
         self._look = self._look or self._more_due or delivery.target.in_order
         if result.slows_down:
             self._slowed_down.add(delivery.target.id)
+        return True
 
     @property
     def _is_urgent(self) -> bool:
@@ -206,7 +235,11 @@ class Drain:
     def _write_and_lease(self) -> None:
         """Write the results and lease what is due. If the database is away, retry until it is back."""
         if not (
-            self._finished or self._leases.must_be_renewed or self._wants_more or (self._ending and self._slots.queued)
+            self._finished
+            or self._refused
+            or self._leases.must_be_renewed
+            or self._wants_more
+            or (self._ending and self._slots.queued)
         ):
             return
         patience = time.monotonic() + DATABASE_PATIENCE_SECONDS
@@ -253,6 +286,7 @@ class Drain:
                 recorded = record(connection, self._leases.token, self._finished, self._settings)
             if self._slowed_down:
                 self._leases.release_of(connection, now, self._slowed_down)
+            claim.release(connection, now, self._leases.token, self._refused)
             renews = self._leases.must_be_renewed
             if renews:
                 self._leases.renew(connection, began, now)
@@ -264,7 +298,8 @@ class Drain:
         self._tell_of(recorded)
         self._throughput.note(len(self._finished))
         self._sending.note_recorded(len(self._finished))
-        self._finished = []
+        self._look = self._look or bool(self._refused)
+        self._finished, self._refused = [], []
         self._slowed_down = set()
         if renews or not self._leases.held:
             self._leases.note_renewal(began, now)

@@ -40,6 +40,7 @@ class Target:
     timeout_seconds: int | None = None  # None: as the setting says
     retry_delays: tuple[int, ...] | None = None  # of its own schedule
     name: str = ""
+    version: int = 0  # see models.webhook
 
 
 class TargetRow(NamedTuple):
@@ -60,6 +61,7 @@ class TargetRow(NamedTuple):
     retry_delays: str | None
     timeout_seconds: int | None
     name: str
+    version: int
     paced_seconds: float | None  # from now until ``paced_until``
 
 
@@ -160,6 +162,7 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             row.timeout_seconds,
             tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
             row.name,
+            row.version,
         )
     }
 
@@ -183,7 +186,7 @@ def _target(database: Dialect) -> str:
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
         webhooks.throttle_rate, webhooks.format, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
-        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, webhooks.name,
+        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, webhooks.name, webhooks.version,
         {database.seconds_until("webhooks.paced_until")}
     """
 

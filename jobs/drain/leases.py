@@ -77,7 +77,7 @@ class Leases:
             now: the same moment on the wall clock. The leases are counted from it.
         """
         self._renewed_at = now
-        self._sending.send_until(began + claim.LEASE_SECONDS - REFRESH_SECONDS - MARGIN_SECONDS)
+        self._sending.send_until(sends_until(began))
 
     def drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
         """Take the deliveries of some webhooks, or of all, out of the queue. Return their ids."""
@@ -97,3 +97,8 @@ class Leases:
     def _let_go(self, ids: Iterable[int]) -> None:
         for id in ids:
             self.held.pop(id, None)
+
+
+def sends_until(began: float) -> float:
+    """Return until when deliveries may go out whose leases began at ``began``, or up to ``REFRESH_SECONDS`` before."""
+    return began + claim.LEASE_SECONDS - REFRESH_SECONDS - MARGIN_SECONDS

@@ -1,8 +1,10 @@
-"""Listener: hears wake-ups while a job runs, so that the next event needs no new job."""
+"""Listener: hears wake-ups and parcels while a job runs, so that the next event needs no new job."""
 
 import contextlib
+import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from redis import Redis, RedisError
@@ -11,17 +13,29 @@ from webhooks_ui.wake import CHANNEL, HELP, WAITING_KEY
 
 STOP_SECONDS = 1.0
 
+logger = logging.getLogger(__name__)
+
 
 class Listener:
-    """Hears wake-ups in a thread.
+    """Hears wake-ups and parcels in a thread.
 
     Args:
         inbox: receives ``None`` for each wake-up that this worker must answer.
+        lane: the channel of this run's parcels (see jobs.express).
+        take: is called with each message of the lane.
     """
 
-    def __init__(self, redis: Redis, inbox: "queue.SimpleQueue[Any]") -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        inbox: "queue.SimpleQueue[Any]",
+        lane: str,
+        take: Callable[[bytes], None],
+    ) -> None:
         self._redis = redis
         self._inbox = inbox
+        self._lane = lane
+        self._take_parcels = take
         self.heard = threading.Event()  # a wake-up is in the inbox, or will be at once
         self._channel: Any = None
         self._thread: threading.Thread | None = None
@@ -34,8 +48,9 @@ class Listener:
         """Start to listen. Take a wake-up that is already waiting, because the caller looks for work next anyway."""
         try:
             self._channel = self._redis.pubsub()  # type: ignore[no-untyped-call]
-            self._channel.subscribe(CHANNEL)
-            self._channel.get_message(timeout=1.0)  # the confirmation; from now on Redis counts this subscriber
+            self._channel.subscribe(CHANNEL, self._lane)
+            for _ in range(2):
+                self._channel.get_message(timeout=1.0)  # the confirmations; from now on Redis counts this subscriber
             self._take()
         except RedisError:
             return
@@ -46,9 +61,19 @@ class Listener:
         """Put wake-ups into the inbox until Redis confirms the end of the subscription, or the connection is lost."""
         with contextlib.suppress(RedisError):
             while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
-                if message["type"] == "message" and (message["data"] == HELP or self._take()):
+                if message["type"] != "message":
+                    continue
+                if message["channel"] == self._lane.encode():
+                    self._hear_parcels(message["data"])
+                elif message["data"] == HELP or self._take():
                     self.heard.set()
                     self._inbox.put(None)
+
+    def _hear_parcels(self, message: bytes) -> None:
+        try:
+            self._take_parcels(message)
+        except Exception:  # the thread must go on. The leases of the deliveries run out
+            logger.exception("A parcel can't be taken")
 
     def stop(self) -> bool:
         """Stop listening. Return True if a wake-up arrived at the last moment, and must still be answered.

@@ -6,7 +6,8 @@ import queue
 import resource
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,16 @@ OTHER_FILES = 128  # that may be open beside the connections of requests
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Deliveries that came by the express lane."""
+
+    began: float  # when their leases began, on the monotonic clock
+    at: datetime  # the same moment
+    ids: tuple[int, ...]  # of those that are sent
+    refused: tuple[int, ...]  # of those to give back
+
+
 class Sending:
     """A daemon thread, kept between jobs.
 
@@ -43,7 +54,9 @@ class Sending:
     def __init__(self, sender: Sender, slots: Slots, timeout_seconds: float, portal: str | None = None) -> None:
         self.slots = slots
         self.lock = threading.Lock()
-        self.inbox: queue.SimpleQueue[list[Finished] | None] = queue.SimpleQueue()  # results; None is a wake-up
+        self.inbox: queue.SimpleQueue[list[Finished] | Arrived | None] = (
+            queue.SimpleQueue()
+        )  # results; None is a wake-up
         self._sender = sender
         self._timeout_seconds = timeout_seconds
         self._portal = portal
@@ -62,6 +75,23 @@ class Sending:
         """Send each of ``claimed`` as soon as it may go out."""
         with self.lock:
             self.slots.add(claimed)
+        self._sender.wake()
+
+    def offer(self, claimed: Sequence[Claimed], arrived: Arrived, until: float) -> None:
+        """Send those of ``claimed`` that their webhooks' lanes take now. Tell the drain so, before their results.
+
+        Args:
+            arrived: says when their leases began. To its refused deliveries those are added that no lane takes.
+            until: start none of them after this, on the monotonic clock.
+        """
+        with self.lock:
+            now = time.monotonic()
+            taken = [delivery for delivery in claimed if self.slots.wants(delivery.target.id, now) > 0]
+            ids = tuple(delivery.id for delivery in taken)
+            refused = tuple({delivery.id for delivery in claimed} - set(ids))
+            self.inbox.put(replace(arrived, ids=ids, refused=(*arrived.refused, *refused)))
+            self._may_send_until = min(self._may_send_until, until) if self.slots.queued else until
+            self.slots.add(taken)
         self._sender.wake()
 
     def send_until(self, at: float) -> None:

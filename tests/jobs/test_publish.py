@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from jobs.publish import OtherContent, publish
+from jobs.publish import publish
+from jobs.store import OtherContent
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent

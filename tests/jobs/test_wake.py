@@ -25,9 +25,13 @@ def inbox() -> queue.SimpleQueue[None]:
 
 @pytest.fixture
 def listener(redis: Redis, inbox: queue.SimpleQueue[None]) -> Iterator[Listener]:
-    listener = Listener(redis, inbox)
+    listener = listener_of(redis, inbox)
     yield listener
     listener.stop()
+
+
+def listener_of(redis: Redis, inbox: queue.SimpleQueue[None]) -> Listener:
+    return Listener(redis, inbox, "webhooks:express:nobody", lambda message: None)
 
 
 def heard(inbox: queue.SimpleQueue[None], seconds: float = 1.0) -> bool:
@@ -54,7 +58,7 @@ def test_a_worker_that_listens_is_told_instead_of_rq(
 
 
 def test_of_two_that_listen_one_answers(redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]) -> None:
-    other = Listener(redis, inbox)
+    other = listener_of(redis, inbox)
     listener.start()
     other.start()
     wake()
@@ -84,7 +88,7 @@ def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_d
 
 def test_without_redis_nobody_listens_and_nothing_is_raised(app: Flask, tmp_path: Path) -> None:
     nobody = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
-    listener = Listener(nobody, queue.SimpleQueue())
+    listener = listener_of(nobody, queue.SimpleQueue())
     listener.start()
     assert (listener.listens, listener.stop()) == (False, False)
     app.extensions["redis"] = nobody

@@ -5,7 +5,8 @@ from typing import Any
 
 from flask import Response, request
 
-from jobs.publish import OtherContent, publish
+from jobs.publish import publish
+from jobs.store import OtherContent
 from webhooks_ui.api.body import read_members
 from webhooks_ui.api.keys import caller
 from webhooks_ui.events.check import WrongEvent, check_event

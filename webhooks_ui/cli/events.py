@@ -4,7 +4,8 @@ from typing import BinaryIO
 
 import click
 
-from jobs.publish import OtherContent, publish
+from jobs.publish import publish
+from jobs.store import OtherContent
 from webhooks_ui.cli.group import Group, environment_option, plural
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event

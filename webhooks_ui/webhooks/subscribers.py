@@ -6,15 +6,29 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Text, and_, bindparam, cast, exists, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.events.conditions import Filter
-from webhooks_ui.models import Subscription, Webhook
+from webhooks_ui.models import Delivery, Subscription, Webhook, utcnow
+from webhooks_ui.models.delivery import PENDING
+from webhooks_ui.models.types import UtcDateTime
 from webhooks_ui.models.webhook import IS_LIVE, IS_ON
 
 # Built once, because building a statement costs as much as running it
 _webhooks, _subscriptions = Webhook.__table__.c, Subscription.__table__.c
+_BACKLOG = (  # the status is a literal, because a bound value would not match the condition of the partial index
+    exists()
+    .where(Delivery.webhook_id == _webhooks.id, PENDING, Delivery.due_at <= bindparam("now", type_=UtcDateTime))
+    .correlate(Webhook.__table__)
+)
+_IS_FREE = and_(
+    Webhook.consecutive_failures == 0,
+    Webhook.throttle_rate.is_(None),
+    Webhook.rate_limit.is_(None),
+    ~Webhook.in_order,
+    ~_BACKLOG,
+)
 _SUBSCRIBERS = (
     select(
         _subscriptions.event_type,
@@ -22,6 +36,8 @@ _SUBSCRIBERS = (
         _webhooks.in_order,
         cast(_webhooks.filter, Text),
         cast(_webhooks.fields, Text),
+        _webhooks.version,
+        _IS_FREE,
     )
     .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
     .where(
@@ -39,6 +55,8 @@ class Subscriber(NamedTuple):
     in_order: bool
     filter: Filter | None
     fields: str | None  # of its deliveries, see events.selection
+    version: int
+    is_free: bool  # nothing keeps its deliveries from going out at once
 
     def wants(self, data: Mapping[str, Any]) -> bool:
         """Return True if its filter lets an event with this data pass."""
@@ -48,9 +66,9 @@ class Subscriber(NamedTuple):
 def subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
     """Return the active webhooks that want each type."""
     found: dict[str, list[Subscriber]] = defaultdict(list)
-    values = {"types": sorted(types), "environment": environment}
-    for event_type, webhook_id, in_order, filter, fields in connection.execute(_SUBSCRIBERS, values):
-        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), fields))
+    values = {"types": sorted(types), "environment": environment, "now": utcnow()}
+    for event_type, webhook_id, in_order, filter, *others in connection.execute(_SUBSCRIBERS, values):
+        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), *others))
     return found
 
 

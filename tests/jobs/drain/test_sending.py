@@ -42,7 +42,7 @@ def deliveries(url: str, count: int, **target: Any) -> list[Claimed]:
 def the_result(sending: Sending) -> Finished:
     """Wait for a single result, and record it."""
     group = sending.inbox.get(timeout=10)
-    assert group
+    assert isinstance(group, list)
     (finished,) = group
     sending.note_recorded(1)
     return finished
@@ -53,7 +53,7 @@ def results(sending: Sending, count: int) -> list[int]:
     ids: list[int] = []
     while len(ids) < count:
         group = sending.inbox.get(timeout=10)
-        assert group
+        assert isinstance(group, list)
         ids += [delivery.id for delivery, _, _ in group]
         sending.note_recorded(len(group))
     return sorted(ids)
