@@ -1,7 +1,8 @@
 """Announce: publish what happened to webhooks and deliveries as operational events, in the caller's transaction.
 
-What happens to the delivery of an operational event is not announced. Otherwise two webhooks that watch each other
-would answer each other for ever.
+That the delivery of an operational event failed is not announced. Otherwise two webhooks that watch each other would
+answer each other for ever. Changes of a webhook's state come to an end by themselves: it takes several failures and a
+pause until the next one.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ from webhooks_ui.webhooks.subscribers import subscribers
 
 
 def is_announced(event_type: str, *, is_test: bool = False) -> bool:
-    """Return True if what happens to the delivery of an event of this type is announced."""
+    """Return True if it is announced that a delivery of an event of this type failed."""
     return not is_test and event_type not in OPERATIONAL
 
 

@@ -26,7 +26,6 @@ class Counted(NamedTuple):
     started_at: datetime
     duration_ms: int
     outcome: str = ""
-    is_announced: bool = True  # what follows from it is published as an operational event
 
 
 def count(connection: Connection, counted: Sequence[Counted]) -> None:
@@ -93,13 +92,10 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
     """
     attempts: dict[int, list[Attempted]] = defaultdict(list)
     last: dict[int, Counted] = {}
-    announced: set[int] = set()
     news: list[News] = []
     for made in sorted(counted, key=lambda made: made.started_at):
         attempts[made.webhook_id].append(made.attempted)
         last[made.webhook_id] = made
-        if made.is_announced:
-            announced.add(made.webhook_id)
     failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
     for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
@@ -111,8 +107,7 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         if health.disabled_reason and row.active:
             values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
-        if row.id in announced:
-            news += _changes(row, health, throttle, last[row.id])
+        news += _changes(row, health, throttle, last[row.id])
     return news
 
 

@@ -1,8 +1,10 @@
 """Hide: endpoints may answer with what they were sent. The log doesn't keep the secrets in such an answer."""
 
+import base64
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from urllib.parse import quote, quote_plus
 
 from jobs.send import Result
 from webhooks_ui.webhooks.own_headers import MASK, OwnHeader
@@ -18,17 +20,38 @@ def hide(result: Result, headers: Iterable[OwnHeader]) -> Result:
     body = result.response_body
     for secret in secrets if body else ():
         body = body.replace(secret.encode(), MASK.encode()) if body else body
+    if body and result.response_truncated:
+        body = _without_beginning(body, secrets)
     answered = [(name, _hidden(value, secrets)) for name, value in result.response_headers]
     return replace(result, response_body=body, response_headers=answered, detail=_hidden(result.detail, secrets))
+
+
+def _without_beginning(body: bytes, secrets: Iterable[str]) -> bytes:
+    """Return a body that was cut, without the beginning of a secret at its end."""
+    for secret in map(str.encode, secrets):
+        for length in range(len(secret) - 1, SECRET_MIN_CHARACTERS - 1, -1):
+            if body.endswith(secret[:length]):
+                return body[:-length] + MASK.encode()
+    return body
 
 
 def _secrets(headers: Iterable[OwnHeader]) -> Iterator[str]:
     """Yield the values in the ways in which an answer may hold them."""
     for name, value in headers:
-        credentials = value.partition(" ")[2] if name == "Authorization" else ""
-        for secret in (value, credentials):
+        scheme, _, credentials = value.partition(" ") if name == "Authorization" else ("", "", "")
+        password = _password(credentials) if scheme == "Basic" else ""
+        for secret in (value, credentials, password):
             if len(secret) >= SECRET_MIN_CHARACTERS:
-                yield from (secret, json.dumps(secret)[1:-1])
+                escaped = json.dumps(secret)[1:-1]
+                yield from (secret, escaped, escaped.replace("/", "\\/"), quote(secret, safe=""), quote_plus(secret))
+
+
+def _password(credentials: str) -> str:
+    """Return the password in the credentials of Basic authentication (RFC 7617)."""
+    try:
+        return base64.b64decode(credentials).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _hidden(text: str, secrets: Iterable[str]) -> str:

@@ -76,7 +76,6 @@ def record(
             result.started_at,
             result.duration_ms,
             result.outcome,
-            is_announced(claimed.event_type, is_test=claimed.is_test),
         )
         for claimed, _, result in written
     ]

@@ -24,7 +24,8 @@ def understand(url: str, format: str, result: Result) -> Result:
         return result
     answer = said(WebhookFormat(spoken), result.response_code, result.response_body or b"")
     sentence, waits = answer.sentence, (result.retry_after_seconds, answer.retry_after_seconds)
-    if result.response_code == BAD_REQUEST:
+    takes_anything = result.outcome == Outcome.DELIVERED and not answer.has_failed  # also what it can't read
+    if result.response_code == BAD_REQUEST or takes_anything:
         sentence = misread(url, format) or sentence
     return replace(
         result,

@@ -13,10 +13,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from jobs.deliver import deliver
+from jobs.hide import hide
 from jobs.publish import publish
+from jobs.send import Result
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Received, Receiver, raw_receiving, read_request
 from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 from webhooks_ui.webhooks import changes
@@ -82,6 +85,24 @@ def test_an_endpoint_that_repeats_what_it_got_brings_no_secret_into_the_log(app:
     assert ["X-Echo", MASK] in [list(header) for header in attempt.response_headers]
     answered = json.loads(attempt.response_body or b"")
     assert (answered["x-tenant"], answered["x-quoted"], answered["authorization"]) == (MASK, MASK, MASK)
+
+
+def answer_with(body: bytes, *, cut: bool = False) -> Result:
+    return Result(Outcome.DELIVERED, utcnow(), 5, response_code=200, response_body=body, response_truncated=cut)
+
+
+def test_a_password_is_hidden_in_each_way_in_which_an_answer_may_hold_it() -> None:
+    credentials = base64.b64encode(b"portal:correct/horse 7").decode()
+    secrets = [OwnHeader("Authorization", f"Basic {credentials}")]
+    for told in ("correct/horse 7", r"correct\/horse 7", "correct%2Fhorse%207", "correct%2Fhorse+7", credentials):
+        body = hide(answer_with(f'{{"got":"{told}"}}'.encode()), secrets).response_body
+        assert body == f'{{"got":"{MASK}"}}'.encode()
+
+
+def test_a_secret_that_is_cut_off_at_the_end_of_a_long_answer_is_hidden() -> None:
+    secrets = [OwnHeader("X-Key", "a-very-secret-key")]
+    assert hide(answer_with(b"x: a-very-secret-k", cut=True), secrets).response_body == f"x: {MASK}".encode()
+    assert hide(answer_with(b"x: a-very-secret-k"), secrets).response_body == b"x: a-very-secret-k"
 
 
 def test_a_lost_key_is_an_attempt_with_its_own_outcome_until_the_value_is_set_anew(

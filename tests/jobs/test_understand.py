@@ -15,7 +15,7 @@ from tests.jobs.sending import Send
 from tests.support.factories import make_webhook
 from tests.support.receivers import Receiver
 from webhooks_ui.database import db
-from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.outcomes import Outcome, explain
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 
@@ -166,6 +166,16 @@ def test_other_receivers_say_all_by_their_status(send: Send, receiver: Receiver,
 def test_a_refusal_of_the_wrong_format_names_the_right_one(url: str, format: str, sentence: str) -> None:
     refused = Result(Outcome.BAD_STATUS, datetime.now(UTC), 1, response_code=400, response_body=b"no_text")
     assert understand(url, format, refused).detail == sentence
+
+
+def test_a_service_that_takes_what_it_cant_read_is_no_silent_success() -> None:
+    """Microsoft Teams' Workflows answer 202 to anything, and post nothing."""
+    taken = Result(Outcome.DELIVERED, utcnow(), 5, response_code=202)
+    assert understand(TEAMS_URL, "teams", taken).detail == ""
+    found = understand(TEAMS_URL, "json", taken)
+    assert found.outcome == Outcome.DELIVERED
+    assert found.detail.startswith("Microsoft Teams doesn't read the format JSON.")
+    assert explain(found.outcome, 202, found.detail).endswith(found.detail)
 
 
 def publish_one() -> None:

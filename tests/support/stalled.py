@@ -1,7 +1,8 @@
-"""Clients that stall: they connect and say nothing, half a head, half a body, or one byte a second."""
+"""Clients that stall: they say nothing, half a head, half a body, or one byte a second, or read no answer."""
 
 import contextlib
 import resource
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ KINDS = {
     "half a head": b"GET /login HTTP/1.1\r\nHost: portal.example.com\r\nX-",
     "half a body": b"POST /login HTTP/1.1\r\nHost: portal.example.com\r\nContent-Length: 1000\r\n\r\nemail=",
     "one byte a second": b"G",
+    "reads nothing": b"GET /assets/app.css HTTP/1.1\r\nHost: portal.example.com\r\n\r\n" * 60,
 }
 BYTE_SECONDS = 1.0
 
@@ -34,7 +36,10 @@ class Stalled:
         self._thread.start()
 
     def _open(self, begin: bytes) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), 10)
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)  # so that an answer doesn't fit in
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", self.port))
         connection.send(begin)
         connection.setblocking(False)
         self.opened += 1
@@ -45,7 +50,7 @@ class Stalled:
             for position, (kind, connection) in enumerate(self._connections):
                 if self._stop.is_set():
                     return
-                if self._is_closed(connection):
+                if self._is_closed(kind, connection):
                     connection.close()
                     with contextlib.suppress(OSError):
                         self._connections[position] = kind, self._open(KINDS[kind])
@@ -54,7 +59,11 @@ class Stalled:
                         connection.send(b"E")
 
     @staticmethod
-    def _is_closed(connection: socket.socket) -> bool:
+    def _is_closed(kind: str, connection: socket.socket) -> bool:
+        if kind == "reads nothing":
+            poll = select.poll()
+            poll.register(connection, select.POLLRDHUP)
+            return bool(poll.poll(0))
         try:
             return not connection.recv(1024)
         except BlockingIOError:

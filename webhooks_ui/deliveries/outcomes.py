@@ -66,7 +66,7 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
         detail: What else is known: the message of an error, what was wrong with the rest of an answer, or a sentence
             about what the endpoint said, which replaces ours.
     """
-    remark = f"({detail})" if detail else ""
+    remark = f"({detail})" if detail and not _is_sentence(detail) else detail
     if outcome == Outcome.BAD_STATUS and response_code:
         answered = f"The endpoint answered {_status_line(response_code)}."
         sentences = [answered, detail] if _is_sentence(detail) else [answered, _note(response_code), remark]

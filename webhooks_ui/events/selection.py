@@ -15,6 +15,7 @@ from webhooks_ui.events import strict_json
 
 PATHS_MAX = 50
 EXTRA_MAX_BYTES = 4 * 1024
+PREVIOUS = "previous"  # of data: the fields that an event has changed, with their former values
 
 Tree = dict[str, "Tree"]  # an empty one: all that is below
 
@@ -41,12 +42,17 @@ class Selection:
         return {"mode": str(self.mode), "paths": list(self.paths), "extra": dict(self.extra)}
 
     def of(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is sent of ``data``, with its values as they are."""
+        """Return what is sent of ``data``, with its values as they are.
+
+        What is left out is left out of ``previous``, too, where an event of a change tells the former values.
+        """
         tree = _tree(self.paths)
         if self.mode is Mode.KEEP:
             kept = _kept(data, tree) if tree else {}
         else:
             kept = _left(data, tree) if tree else dict(data)
+            if tree and isinstance(kept.get(PREVIOUS), Mapping):
+                kept[PREVIOUS] = _left_of_dotted(kept[PREVIOUS], tree)
         return {**kept, **self.extra}
 
 
@@ -100,6 +106,20 @@ def _left(value: Any, tree: Tree) -> Any:
         for name, child in value.items()
         if name not in tree or tree[name]
     }
+
+
+def _left_of_dotted(values: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
+    """Return the values without what the tree names. Their names are paths, such as ``customer.email``."""
+    left: dict[str, Any] = {}
+    for path, value in values.items():
+        below: Tree | None = tree
+        for name in path.split("."):
+            below = below.get(name) if below else below
+        if below is None:
+            left[path] = value
+        elif below:
+            left[path] = _left(value, below)
+    return left
 
 
 def _kept(value: Any, tree: Tree) -> Any:

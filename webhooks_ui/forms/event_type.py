@@ -9,7 +9,7 @@ from wtforms.validators import DataRequired, Length, ValidationError
 
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import EVENT_MAX_BYTES
-from webhooks_ui.events.operational import PREFIXES
+from webhooks_ui.events.operational import CATEGORY, PREFIXES
 from webhooks_ui.events.schema import violations, wrong_schema
 from webhooks_ui.forms import Form
 from webhooks_ui.models import OwnEventType, SchemaCheck
@@ -70,8 +70,11 @@ class EventTypeForm(Form):
             )
         if field.data in catalogue.BUILT_IN:
             raise ValidationError(f"{field.data} is an event type of the portal. Choose another name.")
-        if field.data.startswith(PREFIXES):
-            raise ValidationError(f"The groups {' and '.join(PREFIXES)} are for operational events. Choose another.")
+        if field.data.startswith((*PREFIXES, f"{CATEGORY}.")):
+            groups = [prefix.removesuffix(".") for prefix in PREFIXES]
+            raise ValidationError(
+                f"The groups {', '.join(groups)} and {CATEGORY} are for operational events. Choose another."
+            )
 
     def validate_description(self, field: Field) -> None:
         if not field.data.isprintable():

@@ -27,6 +27,25 @@ def test_fields_are_left_out_at_every_depth_and_in_lists() -> None:
     assert left["id"] == 1
 
 
+def test_former_values_of_what_is_left_out_are_left_out() -> None:
+    previous = {
+        "customer.email": "old@example.com",
+        "customer.address": {"city": "Paris", "zip": "75001"},
+        "customer": {"email": "older@example.com", "name": "Bob"},
+        "license_key": "OLD",
+        "items.count": 2,
+    }
+    data = DATA | {"license_key": "NEW", "previous": previous}
+    left = of("leave_out", ["customer.email", "customer.address.zip", "license_key"], data)
+    assert left["previous"] == {
+        "customer.address": {"city": "Paris"},
+        "customer": {"name": "Bob"},
+        "items.count": 2,
+    }
+    assert "previous" not in of("leave_out", ["previous"], data)
+    assert of("keep", ["id"], data) == {"id": 1}
+
+
 def test_only_chosen_fields_are_kept() -> None:
     assert of("keep", ["id", "customer.address.city"]) == {"id": 1, "customer": {"address": {"city": "London"}}}
     assert of("keep", ["items.sku"]) == {"items": [{"sku": "a"}, {"sku": "b"}, [{"sku": "c"}]]}

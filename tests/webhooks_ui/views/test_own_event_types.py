@@ -152,6 +152,7 @@ def test_a_test_event_is_never_refused(super_admin: FlaskClient, api: Api) -> No
         ("name", {"name": "webhook.failing"}, "is an event type of the portal"),
         ("name", {"name": "webhook.exploded"}, "are for operational events"),
         ("name", {"name": "delivery.made"}, "are for operational events"),
+        ("name", {"name": "operational.restarted"}, "are for operational events"),
         ("description", {"description": " "}, "Say in a sentence"),
         ("description", {"description": "x" * 201}, "up to 200 characters"),
         ("description", {"description": "a\0b"}, "control characters"),

@@ -1,6 +1,7 @@
-"""The worker class of gunicorn: one thread reads the requests of all connections, and a few threads answer whole ones.
+"""The worker class of gunicorn: one thread speaks with all clients, and a few threads answer whole requests.
 
-gunicorn's own threads read what they answer, so that eight connections with half a request each would stop every page.
+gunicorn's own threads read what they answer, so that eight connections with half a request each would stop every page,
+and so would eight that don't read their answers.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from webhooks_ui.run.door.incoming import Incoming
+from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.refusals import refusal, status_for
 
 RECEIVED_BYTES = 64 * 1024
@@ -42,7 +44,7 @@ class Limits:
     body_bytes_per_second: int = 16 * 1024
     body_max_bytes: int = 8 * 1024 * 1024
     held_max_bytes: int = 128 * 1024 * 1024  # of all requests in one process that are not answered
-    answer_seconds: float = 30  # for a piece of an answer
+    answer_seconds: float = 30  # for reading an answer. A large one may take as long as a body of its size
 
 
 class Held(Unreader):  # type: ignore[misc]
@@ -69,6 +71,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.incoming: Incoming | None = None
         self.held_bytes = 0  # in memory until the request is answered
         self.lingered_bytes = 0
+        self.outgoing: Outgoing | None = None  # the answer
         self.is_closed = False
         self.data_ready = True  # gunicorn's threads have nothing to wait for
 
@@ -95,6 +98,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self.worker_connections += 1  # room for one more than the limit, which then takes the place of the oldest
         self._collecting: dict[Connection, None] = {}  # ordered by time
         self._lingering: dict[Connection, None] = {}
+        self._sending: dict[Connection, Future[Any]] = {}  # answers that are not read yet, with what follows
         self._held_bytes = 0
         self._next_check = 0.0
         self._present = threading.local()
@@ -139,18 +143,24 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             super().on_client_socket_readable(conn, client)
 
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
-        """Go on with the next request of a connection, or close it."""
+        """Go on with the next request of a connection, or close it, as soon as the client has its answer."""
         self._let_go(conn)
-        super().finish_request(conn, fs)
+        if conn.outgoing and conn.outgoing.rest and not fs.cancelled():
+            self._send_rest(conn, fs)
+        else:
+            super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """End what is late: requests that have not arrived, and clients that do not close."""
+        """End what is late: requests that have not arrived, answers that are not read, and clients that don't close."""
         now = time.monotonic()
         if now < self._next_check:
             return
         self._next_check = now + CHECK_SECONDS
         for conn in [conn for conn in self._collecting if conn.timeout <= now]:
             self._refuse(conn, 408)
+        for conn in [conn for conn in self._sending if conn.timeout <= now]:
+            self.log.warning("A client did not read its answer in time.")
+            self._give_up(conn)
         for conn in [conn for conn in self._lingering if conn.timeout <= now]:
             self._end_linger(conn)
 
@@ -214,6 +224,46 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         del incoming.data[BEGINNING_BYTES:]
         super().enqueue_req(conn)
 
+    # Sending what a thread has written, and the client hasn't taken yet
+
+    def _send_rest(self, conn: Connection, fs: "Future[Any]") -> None:
+        assert conn.outgoing is not None  # noqa: S101 (finish_request has looked)
+        size = len(conn.outgoing.rest)
+        conn.held_bytes += size
+        self._held_bytes += size
+        conn.timeout = time.monotonic() + self.limits.answer_seconds + size / self.limits.body_bytes_per_second
+        conn.sock.setblocking(False)
+        self._sending[conn] = fs
+        try:
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
+        except (OSError, ValueError, KeyError):
+            self._give_up(conn)
+        if self._held_bytes > self.limits.held_max_bytes:
+            self._give_up(max(self._sending, key=lambda held: held.held_bytes))
+
+    def _on_writable(self, conn: Connection, _sock: socket.socket) -> None:
+        if conn not in self._sending or conn.outgoing is None:  # it made room for another one
+            return
+        try:
+            conn.outgoing.send_rest()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._give_up(conn)
+            return
+        if not conn.outgoing.rest:
+            self._forget(conn)
+            self._let_go(conn)
+            super().finish_request(conn, self._sending.pop(conn))
+
+    def _give_up(self, conn: Connection) -> None:
+        """Close a connection whose client doesn't read its answer."""
+        self._forget(conn)
+        self._let_go(conn)
+        del self._sending[conn]
+        self.nr_conns -= 1
+        conn.close()
+
     # Ending
 
     def _refuse(self, conn: Connection, status: int) -> None:
@@ -251,12 +301,17 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(conn.sock)
 
     def _make_room(self) -> None:
-        """Close the connection that has done nothing for longest: first one without a request, then one with half."""
+        """Close the connection that has done nothing for longest.
+
+        First comes one without a request, then one whose answer is not read, then one with half a request.
+        """
         if self.keepalived_conns:
             idle = self.keepalived_conns.popleft()
             self._forget(idle)
             self.nr_conns -= 1
             idle.close()
+        elif self._sending:
+            self._give_up(next(iter(self._sending)))
         elif self._collecting:
             self._refuse(next(iter(self._collecting)), 503)
 
@@ -304,18 +359,23 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
-        """Answer a parsed request. A client that doesn't read the answer is given up after a while."""
+        """Answer a parsed request. What the client doesn't read at once is left to the main thread."""
         req._expected_100_continue = False  # it was sent when the head had arrived
         if conn.incoming and conn.incoming.is_cut:
             req.force_close()
         if conn.incoming and conn.incoming.is_chunked:
             req.body = _read_chunks(req.body)
-        conn.sock.settimeout(self.limits.answer_seconds)
+        sock = conn.sock
+        conn.outgoing = Outgoing(sock, self.limits.answer_seconds)
+        conn.sock = conn.outgoing  # type: ignore[assignment]
         try:
             return super().handle_request(req, conn)
         except TimeoutError:
             self.log.warning("A client did not read its answer within %d s.", self.limits.answer_seconds)
+            conn.outgoing = None
             return False
+        finally:
+            conn.sock = sock
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
         return super()._keepalive_after(conn, keepalive) and not conn.parser.unreader.ran_out
