@@ -11,7 +11,7 @@ import selectors
 import socket
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -31,6 +31,8 @@ LINGER_MAX_BYTES = (
     32 * 1024 * 1024
 )  # they are thrown away. A proxy that is cut off says 502, and not what the answer was
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
+OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -102,6 +104,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._held_bytes = 0
         self._next_check = 0.0
         self._present = threading.local()
+
+    def init_process(self) -> None:
+        self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
+        super().init_process()
 
     # What gunicorn's loop calls, in the main thread
 
@@ -222,7 +228,9 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             conn.parser.unreader = Held()
         conn.parser.unreader.unread(bytes(incoming.data))
         del incoming.data[BEGINNING_BYTES:]
-        super().enqueue_req(conn)
+        pool = self._operators if incoming.data.startswith(OPERATORS) else self.tpool
+        done = pool.submit(self.handle, conn)
+        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     # Sending what a thread has written, and the client hasn't taken yet
 

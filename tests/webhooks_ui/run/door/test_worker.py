@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -73,6 +74,33 @@ def test_a_healthy_client_is_answered_while_hundreds_stall(server: Rig) -> None:
             seconds.append(time.monotonic() - started)
         assert stalled.opened >= 1_000
     assert sorted(seconds)[95] < 2  # generous, because tests share the machine. The bench measures it
+
+
+def test_those_who_watch_get_an_answer_while_all_others_wait_for_the_database(server: Rig, key: str) -> None:
+    request = head(key, f"Content-Length: {len(EVENT)}", "Connection: close") + EVENT
+    lock = sqlite3.connect(server.folder / "webhooks.db", isolation_level=None)
+    wait_for(lambda: begins(lock))
+    publishers = [threading.Thread(target=talk, args=(server, request)) for _ in range(20)]
+    for publisher in publishers:
+        publisher.start()
+    time.sleep(1)
+    started = time.monotonic()
+    for path in (b"/healthz", b"/healthz", b"/metrics"):
+        assert status(talk(server, b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)) == 200
+    assert time.monotonic() - started < 4  # the publishers wait for 10 s
+    assert any(publisher.is_alive() for publisher in publishers)
+    lock.rollback()
+    lock.close()
+    for publisher in publishers:
+        publisher.join(30)
+
+
+def begins(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False
+    return True
 
 
 def test_a_client_that_reads_slowly_gets_all_its_answers(server: Rig) -> None:
