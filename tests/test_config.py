@@ -365,5 +365,6 @@ def test_a_wrong_egress_proxy_is_refused_in_words_that_show_no_password(
 def test_a_worker_has_a_thousand_requests_in_flight_unless_told_otherwise(settings: Load) -> None:
     assert settings()["IN_FLIGHT"] == 1_024
     assert settings(IN_FLIGHT="64")["IN_FLIGHT"] == 64
+    assert (settings()["EXPRESS_LANE"], settings(EXPRESS_LANE="off")["EXPRESS_LANE"]) == (True, False)
     with pytest.raises(ConfigError, match="IN_FLIGHT"):
         settings(IN_FLIGHT="3")

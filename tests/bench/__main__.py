@@ -9,7 +9,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 
-from tests.bench import engine, front_door, latency, pages, receivers, scanners
+from tests.bench import browsers, engine, front_door, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory
 from tests.support.machine import machine
 from tests.support.rig import ROOT
@@ -38,6 +38,7 @@ class Size:
     deliveries: int
     visits: int
     stalled: int  # clients of each kind
+    browsers: int
 
 
 FULL = Size(
@@ -57,8 +58,9 @@ FULL = Size(
     5_000_000,
     40,
     1_000,
+    200,
 )
-SHORT = Size(3_000, 150, 100, 60, 20, 4, 5, 200, 3, (1_000, 10_000), 1_000, 3, 10_000, 20_000, 15, 200)
+SHORT = Size(3_000, 150, 100, 60, 20, 4, 5, 200, 3, (1_000, 10_000), 1_000, 3, 10_000, 20_000, 15, 200, 50)
 
 
 class Table:
@@ -126,6 +128,8 @@ def measure(size: Size, table: Table) -> None:
         figure = f"{many:+.0%} in arrays, {one:+.0%} one by one"
         table.add(f"{database}: 5 conditions at each of 20 webhooks cost the ingest", "≤ 15 %", figure)
     for row in front_door.rows(size.stalled, 3 * size.seconds, size.singles):
+        table.add(*row)
+    for row in browsers.rows(size.browsers, 3 * size.seconds):
         table.add(*row)
     for database in DATABASES:
         for name, found in pages.server_times(database, size.webhooks, size.deliveries, size.visits).items():

@@ -66,8 +66,8 @@ def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict
         url = stack.enter_context(receivers.receiver(log=log))
         silent = stack.enter_context(receivers.receiver(-1)) if dead else ""
         instance, key = stack.enter_context(product(database, [url] + [silent] * dead))
-        _offer(instance, key, rate, 2, "warm")
-        sent = _offer(instance, key, rate, seconds, "evt")
+        offer(instance, key, rate, 2, "warm")
+        sent = offer(instance, key, rate, seconds, "evt")
         wait_for(lambda: len(_received(log).keys() & sent.keys()) == len(sent), 60, "all events arrive")
         received = _received(log)
     return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()])
@@ -134,7 +134,7 @@ def _received(log: Path) -> dict[str, float]:
     return times
 
 
-def _offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> dict[str, float]:
+def offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> dict[str, float]:
     """Publish at a steady rate. Return the time at which each event was sent, by id."""
     start, count = time.time() + 0.2, int(rate * seconds)
     sent: dict[str, float] = {}
