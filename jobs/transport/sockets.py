@@ -41,10 +41,10 @@ class Sockets:
         self._rung = False
 
     def wake(self) -> None:
-        """End ``wait``, from any thread."""
+        """End ``wait``, from any thread. Once the sockets are closed, nobody waits."""
         if not self._rung:
             self._rung = True
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):
                 self._rope.send(b"x")
 
     def note_opened(self, fd: int) -> None:

@@ -77,6 +77,10 @@ def base_url(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
+# htmx writes these when a newer request, or a click on a link, ends one. A failed request has messages of its own.
+ABORTED = ("htmx:sendAbort", "htmx:afterRequest")
+
+
 class Watch:
     """The problems of a page: console messages, script errors and answers with an unexpected error status."""
 
@@ -89,6 +93,8 @@ class Watch:
         self.expected.update(codes)
 
     def on_console(self, message: ConsoleMessage) -> None:
+        if message.text in ABORTED:
+            return
         if not any(f"status of {code}" in message.text for code in self.expected):
             self.problems.append(f"console: {message.text}")
 
