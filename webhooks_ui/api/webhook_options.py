@@ -125,9 +125,9 @@ def _fields(value: Any, _stored: Webhook | None, _types: list[str]) -> dict[str,
         raise WrongOption(f"The mode is {' or '.join(Mode)}.")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise WrongOption("The paths are an array of strings.")
+    _raise_if(options.wrong_extra(extra))
     if paths or not extra:
         _raise_if(options.wrong_paths(mode, paths))
-    _raise_if(options.wrong_extra(extra))
     return Selection(Mode(mode), tuple(paths), extra).as_json()
 
 

@@ -165,7 +165,7 @@ class OptionFields(Form):
     @property
     def wrong_option(self) -> str:
         """The first thing that keeps a request from being made with these options, or an empty text."""
-        for name in ("headers", "auth_secret", "fields_paths", "fields_extra"):
+        for name in ("headers", "auth_kind", "auth_secret", "fields_paths", "fields_extra"):
             try:
                 getattr(self, f"validate_{name}")(self[name])
             except ValidationError as error:

@@ -152,7 +152,7 @@ def row(**fields: str) -> dict[str, Any]:
         ("auth_kind", {"auth_kind": "digest"}, "must be basic or bearer"),
         ("auth_kind", {"auth_secret": "x"}, "Choose Basic or Bearer, or empty"),
         ("auth_kind", {"auth_username": "x"}, "Choose Basic or Bearer, or empty"),
-        ("auth_secret", {"auth_kind": "bearer"}, "token needs a value"),
+        ("auth_secret", {"auth_kind": "bearer"}, "The token needs a value."),
         ("auth_secret", {"auth_kind": "basic", "auth_secret": "x"}, "needs a user name"),
         ("conditions", row(field=""), "needs a field of the data"),
         ("conditions", row(field="a..b"), "is no path"),
@@ -287,6 +287,11 @@ def test_a_field_that_no_example_has_is_named_in_the_preview(admin: FlaskClient)
     assert (
         "No example of the chosen events has the field reason.kode." in preview(admin, **row(field="reason.kode")).text
     )
+
+
+def test_an_unknown_authentication_is_an_error_in_the_preview(admin: FlaskClient) -> None:
+    page = html.unescape(preview(admin, auth_kind="digest").text)
+    assert "Authentication: The authentication must be basic or bearer, or empty." in page
 
 
 def test_buttons_add_and_remove_rows_and_keep_what_was_typed(admin: FlaskClient) -> None:
