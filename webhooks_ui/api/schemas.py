@@ -219,7 +219,7 @@ WEBHOOK = closed(
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
-        "warnings": array(STRING, description="What about its filter is probably a mistake."),
+        "warnings": array(STRING, description="What about its format and its filter is probably a mistake."),
         "older_secrets": OLDER_SECRETS,
         "created_at": TIME,
         "updated_at": TIME,

@@ -15,6 +15,7 @@ from webhooks_ui.api.webhook_body import read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
+from webhooks_ui.events.formats.services import misread
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Scope, Webhook, secret_box
 from webhooks_ui.models.webhook import IS_LIVE
@@ -173,7 +174,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         else None,
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
-        "warnings": warnings_of(webhook),
+        "warnings": [*filter(None, [misread(webhook.url, webhook.format)]), *warnings_of(webhook)],
         "older_secrets": _older_secrets(webhook),
         "created_at": webhook.created_at.isoformat(),
         "updated_at": webhook.updated_at.isoformat(),

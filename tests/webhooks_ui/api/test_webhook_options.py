@@ -228,6 +228,17 @@ def test_a_field_that_no_example_has_is_a_warning(api: Api) -> None:
     assert answer["warnings"] == ["No example of the chosen events has the field reason.kode."]
 
 
+def test_a_format_that_the_service_does_not_read_is_a_warning(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks_ui.forms.webhook.check_url", lambda url, _allowed: url)  # no name is looked up
+    warning = "Slack doesn't read the format JSON. Choose the format Slack."
+    answer = create(api, url="https://hooks.slack.com/services/T/B/x")
+    assert answer["warnings"] == [warning]
+    changed = api.patch(f"/webhooks/{answer['id']}", json={"format": "slack"}).get_json()
+    assert changed["warnings"] == []
+    changed = api.patch(f"/webhooks/{answer['id']}", json={"format": "json"}).get_json()
+    assert changed["warnings"] == [warning]
+
+
 def test_the_delays_can_be_changed_and_taken_away_only_with_the_schedule(api: Api) -> None:
     id = create(api, retry_delays=[10])["id"]
     assert api.patch(f"/webhooks/{id}", json={"retry_delays": [20, 30]}).get_json()["retry_schedule"] == "own"
