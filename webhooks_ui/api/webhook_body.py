@@ -34,11 +34,30 @@ FIELDS = {
     "secret": STRING,
     "environment": STRING,
 }
+LITERAL = ("filter", "fields")  # their numbers keep their digits
 REQUIRED = ("name", "url", "events")
+
+
+def load_webhook(body: bytes) -> Any:
+    """Return the value in ``body``. In the filter and the fields of a webhook, numbers are ``strict_json.Number``.
+
+    Raises:
+        strict_json.BrokenJson: as ``strict_json.loads``.
+    """
+    value = strict_json.load_members(body)
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: member.value if name in LITERAL else strict_json.loads(member.text.encode())
+        for name, member in value.items()
+    }
 
 
 def read_new(body: Any, environment: str) -> dict[str, Any]:
     """Return the columns of a new webhook, and its ``secret``, which is empty if the caller gave none.
+
+    Args:
+        body: as ``load_webhook`` returns it.
 
     Raises:
         Problem: 422, with an entry per missing, unknown or wrong field.
@@ -54,6 +73,9 @@ def read_new(body: Any, environment: str) -> dict[str, Any]:
 
 def read_changes(body: Any, webhook: Webhook) -> tuple[dict[str, Any], int | None]:
     """Return the columns of ``webhook`` that change, perhaps with ``secret``, and the version that the caller read.
+
+    Args:
+        body: as ``load_webhook`` returns it.
 
     Raises:
         Problem: 422, with an entry per unknown or wrong field.

@@ -11,7 +11,8 @@ from tests.support.factories import make_event
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.api.test_garbage import VALUES
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Webhook
+from webhooks_ui.events.selection import selected
+from webhooks_ui.models import AuditEntry, Delivery, Webhook
 from webhooks_ui.webhooks.own_headers import MASK, open_headers
 
 NEW = {
@@ -217,6 +218,26 @@ def test_values_of_other_types_are_taken_as_typed(api: Api) -> None:
         answer = create(api, filter={"conditions": [{"field": "reason.code", "operator": operator, "value": sent}]})
         assert answer["filter"]["conditions"][0]["value"] == stored
         assert answer["filter"]["match"] == "all"
+
+
+def test_numbers_keep_their_digits(api: Api) -> None:
+    conditions = (
+        '[{"field": "total", "operator": "greater", "value": 1.10},'
+        ' {"field": "total", "operator": "one_of", "value": [12345678901234567890.12, 1E2]}]'
+    )
+    extra = '"extra":{"n":1.10,"m":[12345678901234567890.12]}'
+    body = json.dumps(NEW)[:-1] + f', "filter": {{"conditions": {conditions}}}, "fields": {{{extra}}}}}'
+    answer = api.post("/webhooks", data=body)
+    assert answer.status_code == 201
+    id = answer.get_json()["id"]
+    for text in (answer.text, api.get(f"/webhooks/{id}").text, api.get("/webhooks").text):
+        assert extra in text
+        assert '"value":"1.10"' in text
+        assert '"value":"12345678901234567890.12, 1E2"' in text
+    assert api.patch(f"/webhooks/{id}", data=f'{{"fields": {{{extra}}}}}').get_json()["version"] == 1
+    event = make_event(data={"total": 100})
+    fields = db.session.scalars(db.select(Delivery.fields)).one()
+    assert b'"n":1.10,"m":[12345678901234567890.12]' in selected(event.body, fields)
 
 
 def test_a_filter_without_conditions_is_none(api: Api) -> None:

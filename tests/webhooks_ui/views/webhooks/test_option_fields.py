@@ -83,7 +83,7 @@ def test_every_option_is_saved_and_shown_without_its_secrets(admin: FlaskClient)
         "match": "all",
         "conditions": [{"field": "reason.code", "operator": "equals", "value": "limit_reached"}],
     }
-    assert webhook.fields == {"mode": "leave_out", "paths": ["customer.email"], "extra": {"tenant": "emea"}}
+    assert webhook.fields == {"mode": "leave_out", "paths": ["customer.email"], "extra": '{"tenant":"emea"}'}
     assert (webhook.retry_schedule, webhook.retry_delays) == ("own", [10, 300, 7_200, 604_800])
     assert webhook.timeout_seconds == 3
     page = admin.get(f"/admin/webhooks/{webhook.id}").text
@@ -109,6 +109,20 @@ def test_saving_the_form_as_it_is_changes_nothing(admin: FlaskClient) -> None:
     assert answer.status_code == 303, errors(answer.text)
     assert reloaded(webhook).version == version
     assert len(db.session.scalars(db.select(AuditEntry)).all()) == 1
+
+
+def test_numbers_in_fields_to_add_keep_their_digits_in_the_form(admin: FlaskClient) -> None:
+    typed, shown = '{"n": 1.10, "m": 12345678901234567890.12}', "{&#34;n&#34;:1.10,&#34;m&#34;:12345678901234567890.12}"
+    assert "&#34;n&#34;:1.10" in preview(admin, fields_extra=typed).text.replace("\n", "")
+    assert create(admin, fields_extra=typed).status_code == 303
+    (webhook,) = stored()
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert "With n: 1.10" in page
+    assert "With m: 12345678901234567890.12" in page
+    assert shown in admin.get(f"/admin/webhooks/{webhook.id}/edit").text
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/edit", data=GOOD | {"fields_extra": typed, "version": "1"})
+    assert answer.status_code == 303
+    assert reloaded(webhook).version == 1
 
 
 def test_options_can_be_taken_away_in_the_form(admin: FlaskClient) -> None:
