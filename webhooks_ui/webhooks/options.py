@@ -47,6 +47,11 @@ def wrong_conditions(match: str, conditions: Sequence[Mapping[str, str]], event_
     return ""
 
 
+def wrong_filter(stored: Mapping[str, Any] | None, event_types: Iterable[str]) -> str:
+    """Check the filter of a webhook, as ``Webhook.filter`` holds it, on events of other types."""
+    return wrong_conditions(stored["match"], stored["conditions"], event_types) if stored else ""
+
+
 def _wrong_condition(condition: Mapping[str, str], event_types: Iterable[str]) -> str:
     field, operator, value = condition["field"], condition["operator"], condition["value"]
     if not field:

@@ -274,6 +274,18 @@ def test_the_delays_can_be_changed_and_taken_away_only_with_the_schedule(api: Ap
     assert api.patch(f"/webhooks/{id}", json={"retry_delays": None}).get_json()["retry_schedule"] == "long"
 
 
+def test_other_events_must_fit_the_stored_filter(api: Api) -> None:
+    conditions = [{"field": "flags.x", "operator": "equals", "value": "1"}]
+    id = create(api, events=["license.created"], filter={"conditions": conditions})["id"]
+    answer = api.patch(f"/webhooks/{id}", json={"events": ["telemetry.flagged"]})
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "filter"
+    assert error["message"].startswith("flags is a list, and a path can't lead into a list.")
+    assert api.patch(f"/webhooks/{id}", json={"events": ["license.created"], "name": "Same"}).status_code == 200
+    assert api.patch(f"/webhooks/{id}", json={"events": ["telemetry.flagged"], "filter": None}).status_code == 200
+
+
 def test_a_filter_counts_for_the_next_event(api: Api) -> None:
     create(api, filter=FILTER)
     assert make_event(data={"reason": {"code": "other"}}).deliveries_count == 0

@@ -125,6 +125,17 @@ def test_numbers_in_fields_to_add_keep_their_digits_in_the_form(admin: FlaskClie
     assert reloaded(webhook).version == 1
 
 
+def test_other_events_must_fit_the_stored_filter(admin: FlaskClient) -> None:
+    fields = row(field="flags.x") | {"version": "1"}
+    assert create(admin, events=["license.created"], **fields).status_code == 303
+    (webhook,) = stored()
+    address = f"/admin/webhooks/{webhook.id}/edit"
+    for typed in (fields, {"version": "1"}):  # also without the rows of the conditions
+        answer = admin.post(address, data=GOOD | {"events": ["telemetry.flagged"]} | typed)
+        assert answer.status_code == 422
+        assert errors(answer.text)["conditions"].startswith("flags is a list")
+
+
 def test_options_can_be_taken_away_in_the_form(admin: FlaskClient) -> None:
     create(admin, **OPTIONS)
     (webhook,) = stored()
