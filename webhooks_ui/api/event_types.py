@@ -1,18 +1,29 @@
 """GET /api/v1/event-types: the catalogue."""
 
-from flask import Response, jsonify
+from typing import Any
 
-from webhooks_ui.events import catalogue
+from flask import Response
+
+from webhooks_ui.api.answer import literal_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.operational import CATEGORY
 from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
-from webhooks_ui.events.types import FIELDS
+from webhooks_ui.events.types import FIELDS, EventType
 
 
 def index() -> Response:
-    """Return all event types with examples, and descriptions of the fields in each category."""
-    types = [
-        {"name": type.name, "category": type.category, "description": type.description, "example": type.example}
-        for type in catalogue.all_types().values()
-    ]
+    """Return all event types with examples and schemas, and descriptions of the fields in each category."""
+    types = [_as_json(type) for type in catalogue.all_types().values()]
     fields = {category: dict(fields) for category, fields in FIELDS.items()} | {CATEGORY: dict(OPERATIONAL_FIELDS)}
-    return jsonify(data=types, fields=fields)
+    return literal_json({"data": types, "fields": fields})
+
+
+def _as_json(type: EventType) -> dict[str, Any]:
+    return {
+        "name": type.name,
+        "category": type.category,
+        "description": type.description,
+        "example": type.example,
+        "schema": strict_json.load_raw(type.schema.encode()).value if type.schema else None,
+        "check": type.check,
+    }

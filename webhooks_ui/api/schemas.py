@@ -8,7 +8,7 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
-from webhooks_ui.models import DeliveryTrigger, Environment, WebhookFormat, WebhookStatus
+from webhooks_ui.models import DeliveryTrigger, Environment, SchemaCheck, WebhookFormat, WebhookStatus
 from webhooks_ui.models.webhook import (
     DESCRIPTION_MAX_CHARACTERS,
     NAME_MAX_CHARACTERS,
@@ -219,7 +219,7 @@ WEBHOOK = closed(
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
-        "warnings": array(STRING, description="What about its filter is probably a mistake."),
+        "warnings": array(STRING, description="What about its format and its filter is probably a mistake."),
         "older_secrets": OLDER_SECRETS,
         "created_at": TIME,
         "updated_at": TIME,
@@ -300,6 +300,16 @@ EVENT_TYPES_LIST = closed(
                     "category": ref("EventCategory"),
                     "description": STRING,
                     "example": {"type": "object"},
+                    "schema": {
+                        "type": ["object", "null"],
+                        "description": "The JSON Schema of the data. null: the type has none.",
+                    },
+                    "check": {
+                        "type": "string",
+                        "enum": list(SchemaCheck),
+                        "description": "What happens to data that doesn't fit the schema. "
+                        "refuse: publishing it is answered with 422.",
+                    },
                 }
             )
         ),

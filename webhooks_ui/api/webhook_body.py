@@ -11,6 +11,7 @@ from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Webhook, WebhookFormat
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
+from webhooks_ui.webhooks.options import wrong_filter
 
 STRING, BOOLEAN, STRINGS, NUMBER = "a string", "true or false", "an array of strings", "a whole number or null"
 OPTION = "an option"  # see webhook_options
@@ -34,11 +35,30 @@ FIELDS = {
     "secret": STRING,
     "environment": STRING,
 }
+LITERAL = ("filter", "fields")  # their numbers keep their digits
 REQUIRED = ("name", "url", "events")
+
+
+def load_webhook(body: bytes) -> Any:
+    """Return the value in ``body``. In the filter and the fields of a webhook, numbers are ``strict_json.Number``.
+
+    Raises:
+        strict_json.BrokenJson: as ``strict_json.loads``.
+    """
+    value = strict_json.load_members(body)
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: member.value if name in LITERAL else strict_json.loads(member.text.encode())
+        for name, member in value.items()
+    }
 
 
 def read_new(body: Any, environment: str) -> dict[str, Any]:
     """Return the columns of a new webhook, and its ``secret``, which is empty if the caller gave none.
+
+    Args:
+        body: as ``load_webhook`` returns it.
 
     Raises:
         Problem: 422, with an entry per missing, unknown or wrong field.
@@ -54,6 +74,9 @@ def read_new(body: Any, environment: str) -> dict[str, Any]:
 
 def read_changes(body: Any, webhook: Webhook) -> tuple[dict[str, Any], int | None]:
     """Return the columns of ``webhook`` that change, perhaps with ``secret``, and the version that the caller read.
+
+    Args:
+        body: as ``load_webhook`` returns it.
 
     Raises:
         Problem: 422, with an entry per unknown or wrong field.
@@ -114,6 +137,8 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
     except WrongOptions as error:
         messages |= error.errors
     messages |= _wrong_schedule(values, stored)
+    if stored and "filter" not in body and set(types) != set(stored.event_types):
+        messages |= _wrong_filter(stored, types)
     if wrong := wrong | messages:
         errors = [field_error(name, message) for name, message in wrong.items()]
         raise Problem(422, "Nothing was saved: see errors.", errors)
@@ -135,6 +160,12 @@ def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str,
         return {"retry_delays": f"Delays need the schedule {OWN}. Leave one of the two fields out."}
     values |= {"retry_schedule": schedule, "retry_delays": delays if schedule == OWN else None}
     return {}
+
+
+def _wrong_filter(stored: Webhook, event_types: list[str]) -> dict[str, str]:
+    """Return an error if the stored filter has a condition that can't hold for events of these types."""
+    wrong = wrong_filter(stored.filter, event_types)
+    return {"filter": wrong} if wrong else {}
 
 
 def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

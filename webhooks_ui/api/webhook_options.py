@@ -28,6 +28,7 @@ def read_options(body: Mapping[str, Any], stored: Webhook | None, event_types: I
     """Return the values of the columns of those options that ``body`` has.
 
     Args:
+        body: numbers in the filter and the fields are ``strict_json.Number``.
         stored: the webhook whose secrets are kept where ``body`` has ``MASK``.
         event_types: the types that the webhook will be subscribed to.
 
@@ -56,15 +57,20 @@ class WrongOptions(ValueError):
 
 
 def as_json(webhook: Webhook) -> dict[str, Any]:
-    """Return the options of a webhook. ``MASK`` stands for what is secret."""
+    """Return the options of a webhook, to be written by ``literal_json``. ``MASK`` stands for what is secret."""
     return {
         "headers": [{"name": header["name"], "value": MASK} for header in webhook.headers],
         "auth": _auth_json(webhook.auth),
         "filter": webhook.filter,
-        "fields": webhook.fields,
+        "fields": _fields_json(webhook.fields),
         "retry_delays": webhook.retry_delays,
         "timeout_seconds": webhook.timeout_seconds,
     }
+
+
+def _fields_json(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    selection = Selection.parse(stored)
+    return {**selection.as_json(), "extra": selection.extra} if selection else None
 
 
 def _auth_json(auth: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -125,9 +131,9 @@ def _fields(value: Any, _stored: Webhook | None, _types: list[str]) -> dict[str,
         raise WrongOption(f"The mode is {' or '.join(Mode)}.")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise WrongOption("The paths are an array of strings.")
+    _raise_if(options.wrong_extra(extra))
     if paths or not extra or mode == Mode.KEEP:
         _raise_if(options.wrong_paths(mode, paths))
-    _raise_if(options.wrong_extra(extra))
     return Selection(Mode(mode), tuple(paths), extra).as_json()
 
 
@@ -153,7 +159,7 @@ def _is_condition(item: Any) -> bool:
         return False
     value = item.get("value", "")
     values = value if isinstance(value, list) else [value]
-    return all(isinstance(part, str | int | float) or part is None for part in values)
+    return all(isinstance(part, str | bool | strict_json.Number) or part is None for part in values)
 
 
 def _wrong_list(condition: Mapping[str, Any]) -> str:
@@ -172,7 +178,7 @@ def _typed(value: Any) -> str:
     """Return a value as a person would have typed it. A list is that of *one of*."""
     if isinstance(value, list):
         return ", ".join(map(_typed, value))
-    return value if isinstance(value, str) else strict_json.render(value)
+    return value if isinstance(value, str) else strict_json.render_literally(value)
 
 
 def _is_object(value: Any, members: Mapping[str, type]) -> bool:

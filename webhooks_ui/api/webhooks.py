@@ -8,13 +8,15 @@ from sqlalchemy.orm import selectinload
 
 from jobs.publish import send_test
 from webhooks_ui.api import webhook_options
+from webhooks_ui.api.answer import literal_json
 from webhooks_ui.api.body import read_json, read_members, read_object
 from webhooks_ui.api.keys import caller, may
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
-from webhooks_ui.api.webhook_body import read_changes, read_new, read_rotation
+from webhooks_ui.api.webhook_body import load_webhook, read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
+from webhooks_ui.events.formats.services import misread
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Scope, Webhook, secret_box
 from webhooks_ui.models.webhook import IS_LIVE
@@ -38,26 +40,26 @@ def index() -> Response:
     )
     found = list(db.session.scalars(query))
     next_cursor = str(found[limit - 1].id) if len(found) > limit else None
-    return jsonify(data=[as_json(webhook) for webhook in found[:limit]], next_cursor=next_cursor)
+    return literal_json({"data": [as_json(webhook) for webhook in found[:limit]], "next_cursor": next_cursor})
 
 
 def show(webhook_id: int) -> Response:
-    return jsonify(as_json(_get(webhook_id)))
+    return literal_json(as_json(_get(webhook_id)))
 
 
 def create() -> tuple[Response, int, dict[str, str]]:
     """Create a webhook. The answer has its secret if the key may read secrets."""
-    fields = read_new(read_json(), caller().environment)
+    fields = read_new(read_json(load_webhook), caller().environment)
     secret = fields.pop("secret")
     with writing():
         webhook = changes.create(fields, secret)
     address = url_for("api.webhook", webhook_id=webhook.id)
-    return jsonify(as_json(webhook) | _new_secret(webhook)), 201, {"Location": address}
+    return literal_json(as_json(webhook) | _new_secret(webhook)), 201, {"Location": address}
 
 
 def update(webhook_id: int) -> Response:
     """Change the fields that were sent."""
-    body = read_json()
+    body = read_json(load_webhook)
     webhook = _get(webhook_id)
     _ = webhook.event_types  # read while it may be
     db.session.expunge(webhook)
@@ -70,7 +72,7 @@ def update(webhook_id: int) -> Response:
             message = f"The webhook now has version {webhook.version}. Read it again."
             raise Problem(409, message, [field_error("version", message)])
         changes.edit(webhook, fields, secret)
-    return jsonify(as_json(webhook))
+    return literal_json(as_json(webhook))
 
 
 def delete(webhook_id: int) -> tuple[str, int]:
@@ -152,7 +154,7 @@ def _test_event(body: Any, webhook: Webhook) -> NewEvent:
 
 
 def as_json(webhook: Webhook) -> dict[str, Any]:
-    """Return what a caller sees of a webhook. The secret isn't in it."""
+    """Return what a caller sees of a webhook, to be written by ``literal_json``. The secret isn't in it."""
     return {
         "id": webhook.id,
         "name": webhook.name,
@@ -173,7 +175,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         else None,
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
-        "warnings": warnings_of(webhook),
+        "warnings": [*filter(None, [misread(webhook.url, webhook.format)]), *warnings_of(webhook)],
         "older_secrets": _older_secrets(webhook),
         "created_at": webhook.created_at.isoformat(),
         "updated_at": webhook.updated_at.isoformat(),

@@ -42,18 +42,18 @@ def rotate_key() -> None:
         )
     if not key_check.are_keys_right():
         raise click.ClickException(key_check.WRONG_KEYS)
-    rotated, lost = _rotate_webhooks()
+    rotated, lost_secrets, lost_headers = _rotate_webhooks()
     with writing():
         authenticators, problems = _rotate_authenticators()
         rotated += authenticators
         key_check.keep_anew()
         audit.record("secrets.rotated", "secrets", None, after={"secrets": rotated})
     click.echo(f"Encrypted with the newest key: {plural(rotated, 'secret')}.")
-    if lost:
-        problems.append(
-            f"None of ENCRYPTION_KEYS can decrypt the secrets of {', '.join(lost)}. Add the key that encrypted them, "
-            "and run this command again, or give these webhooks new secrets."
-        )
+    if lost_secrets:
+        problems.append(_sentence("the signing secrets", lost_secrets, "give these webhooks new secrets"))
+    if lost_headers:
+        repair = "edit these webhooks and type the values of their headers, their passwords and tokens again"
+        problems.append(_sentence("headers or credentials", lost_headers, repair))
     if problems:
         raise click.ClickException("\n".join(problems))
 
@@ -74,24 +74,35 @@ def accept_keys() -> None:
     click.echo(f"Webhooks with secrets that they can't decrypt: {lost:,}.")
 
 
-def _rotate_webhooks() -> tuple[int, list[str]]:
-    """Encrypt all secrets with the newest key. Return how many, and the webhooks with one that can't be decrypted.
+def _sentence(what: str, lost: list[str], repair: str) -> str:
+    return (
+        f"None of ENCRYPTION_KEYS can decrypt {what} of {', '.join(lost)}. Add the key that encrypted them, "
+        f"and run this command again, or {repair}."
+    )
 
-    Deleted webhooks don't need theirs any more, so that they aren't named.
+
+def _rotate_webhooks() -> tuple[int, list[str], list[str]]:
+    """Encrypt all secrets with the newest key.
+
+    Return how many, the webhooks with a signing secret that can't be decrypted, and those with such a header or
+    credential. Deleted webhooks don't need theirs any more, so that they aren't named.
     """
-    rotated, last_id, lost = 0, 0, []
+    rotated, last_id = 0, 0
+    lost_secrets: list[str] = []
+    lost_headers: list[str] = []
     while True:
         with writing():
             query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
             batch = list(db.session.scalars(query.with_for_update()))
             for webhook in batch:
-                count, is_whole = _rotate(webhook)
-                rotated += count
-                if not is_whole and not webhook.is_deleted:
-                    lost.append(f"webhook {webhook.id} ({webhook.name})")
+                name = f"webhook {webhook.id} ({webhook.name})"
+                for done, lost in ((_rotate_secrets(webhook), lost_secrets), (_rotate_headers(webhook), lost_headers)):
+                    rotated += done.count
+                    if not done.is_whole and not webhook.is_deleted:
+                        lost.append(name)
             last_id = batch[-1].id if batch else last_id
         if not batch:
-            return rotated, lost
+            return rotated, lost_secrets, lost_headers
 
 
 def _rotate_authenticators() -> tuple[int, list[str]]:
@@ -113,28 +124,39 @@ def _rotate_authenticators() -> tuple[int, list[str]]:
     return len(users) - len(lost), lost
 
 
-def _rotate(webhook: Webhook) -> tuple[int, bool]:
-    """Encrypt what can be decrypted of a webhook with the newest key. Return how much, and True if that was all."""
-    count, is_whole = 0, True
+class _Rotation:
+    """Encrypts values with the newest key. A value that can't be decrypted stays as it is."""
 
-    def rotate(encrypted: str) -> str:
-        nonlocal count, is_whole
+    def __init__(self) -> None:
+        self.count, self.is_whole = 0, True
+
+    def value(self, encrypted: str) -> str:
         try:
             again = secret_box.rotate(encrypted)
         except secret_box.Undecryptable:
-            is_whole = False
+            self.is_whole = False
             return encrypted
-        count += 1
+        self.count += 1
         return again
 
-    def rotated(entry: Mapping[str, str]) -> dict[str, str]:
+    def entry(self, entry: Mapping[str, str]) -> dict[str, str]:
         """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
-        return {name: rotate(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
+        return {name: self.value(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
 
+
+def _rotate_secrets(webhook: Webhook) -> _Rotation:
+    """Encrypt the signing secrets of a webhook."""
+    rotation = _Rotation()
     for column in ENCRYPTED:
         if (encrypted := getattr(webhook, column)) is not None:
-            setattr(webhook, column, rotate(encrypted))
-    webhook.older_secrets = [rotated(older) for older in webhook.older_secrets]
-    webhook.headers = [rotated(header) for header in webhook.headers]
-    webhook.auth = rotated(webhook.auth) if webhook.auth else None
-    return count, is_whole
+            setattr(webhook, column, rotation.value(encrypted))
+    webhook.older_secrets = [rotation.entry(older) for older in webhook.older_secrets]
+    return rotation
+
+
+def _rotate_headers(webhook: Webhook) -> _Rotation:
+    """Encrypt the headers and credentials of a webhook."""
+    rotation = _Rotation()
+    webhook.headers = [rotation.entry(header) for header in webhook.headers]
+    webhook.auth = rotation.entry(webhook.auth) if webhook.auth else None
+    return rotation

@@ -13,12 +13,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from webhooks_ui.events.strict_json import Number
+from webhooks_ui.events.strict_json import Number, shortened
 
 CONDITIONS_MAX = 10
 PATH_MAX_CHARACTERS = 200
 VALUE_MAX_CHARACTERS = 500
 VALUES_MAX = 50  # of one_of
+REMARK_VALUE_MAX_CHARACTERS = 60
 NUMBER_MAX_CHARACTERS = 1_001  # as many digits as strict_json takes, and a sign
 TIME_MIN_CHARACTERS, TIME_MAX_CHARACTERS = len("2026-11-23"), 40
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -120,7 +121,7 @@ class Filter:
         return not decides
 
     def remarks(self, data: Mapping[str, Any]) -> list[str]:
-        """Return a sentence for each condition that has no sense for this data, and so is false."""
+        """Return a sentence for each condition that has no sense for this data, and so never or always holds."""
         return [remark for condition in self.conditions if (remark := _remark(condition, data))]
 
 
@@ -282,9 +283,27 @@ def _remark(condition: Condition, data: Mapping[str, Any]) -> str:
         fits, wanted = isinstance(value, str | list), "a text or a list"
     elif operator in (Operator.EXISTS, Operator.MISSING):
         return ""
+    elif isinstance(value, dict | list):
+        fits, wanted = False, "a single value"
     else:
-        fits, wanted = not isinstance(value, dict | list), "a single value"
+        return "" if _can_equal(condition, value) else f"{condition.field} is {kind} here, so it {_denial(condition)}."
     return "" if fits or value is None else f"{condition.field} is {kind} here, but the condition needs {wanted}."
+
+
+def _can_equal(condition: Condition, value: Any) -> bool:
+    """Return True unless the field has a number, or true or false, and the condition has only values of other kinds."""
+    texts = split_values(condition.value) if condition.operator is Operator.ONE_OF else [condition.value]
+    if isinstance(value, bool):
+        return any(text in _WORDS for text in texts)
+    if isinstance(value, str) or value is None:
+        return True
+    return any(_number(text) is not None or text == "null" for text in texts)
+
+
+def _denial(condition: Condition) -> str:
+    """Return in words that a value can't be what the condition compares it with."""
+    verb = "can't be one of" if condition.operator is Operator.ONE_OF else "can't equal"
+    return f"{verb} {shortened(condition.value, REMARK_VALUE_MAX_CHARACTERS)}"
 
 
 def _kind(value: Any) -> str:

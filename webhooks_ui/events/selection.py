@@ -27,7 +27,10 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a webhook gets of the data. ``extra`` is added at the top of ``data``, and replaces fields of that name."""
+    """What a webhook gets of the data. ``extra`` is added at the top of ``data``, and replaces fields of that name.
+
+    The numbers in ``extra`` are ``strict_json.Number``, or Python's plain ones.
+    """
 
     mode: Mode = Mode.LEAVE_OUT
     paths: tuple[str, ...] = ()
@@ -36,10 +39,12 @@ class Selection:
     @classmethod
     def parse(cls, stored: Mapping[str, Any] | None) -> "Selection | None":
         """Return the selection that ``as_json`` describes."""
-        return cls(Mode(stored["mode"]), tuple(stored["paths"]), stored["extra"]) if stored else None
+        return cls(Mode(stored["mode"]), tuple(stored["paths"]), _extra(stored["extra"])) if stored else None
 
     def as_json(self) -> dict[str, Any]:
-        return {"mode": str(self.mode), "paths": list(self.paths), "extra": dict(self.extra)}
+        """Return the selection, with ``extra`` as JSON text so that the database keeps the digits of its numbers."""
+        extra = strict_json.render_literally(self.extra)
+        return {"mode": str(self.mode), "paths": list(self.paths), "extra": extra}
 
     def of(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is sent of ``data``, with its values as they are.
@@ -77,8 +82,15 @@ def selected(body: bytes, fields: str | None) -> bytes:
 
 @lru_cache(maxsize=1_024)
 def _parsed(fields: str) -> Selection:
-    stored = json.loads(fields)
-    return Selection(Mode(stored["mode"]), tuple(stored["paths"]), stored["extra"])
+    return Selection.parse(json.loads(fields)) or Selection()
+
+
+def _extra(stored: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields that are added. Selections that were stored earlier have them as an object."""
+    if not isinstance(stored, str):
+        return stored
+    extra: Mapping[str, Any] = strict_json.load_raw(stored.encode()).value
+    return extra
 
 
 def _tree(paths: Iterable[str]) -> Tree:

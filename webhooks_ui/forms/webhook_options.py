@@ -165,7 +165,7 @@ class OptionFields(Form):
     @property
     def wrong_option(self) -> str:
         """The first thing that keeps a request from being made with these options, or an empty text."""
-        for name in ("headers", "auth_secret", "fields_paths", "fields_extra"):
+        for name in ("headers", "auth_kind", "auth_secret", "fields_paths", "fields_extra"):
             try:
                 getattr(self, f"validate_{name}")(self[name])
             except ValidationError as error:
@@ -237,7 +237,7 @@ class OptionFields(Form):
     @property
     def _extra(self) -> Any:
         text = (self.fields_extra.data or "").strip()
-        return strict_json.loads(text.encode("utf-8", "replace")) if text else {}
+        return strict_json.load_raw(text.encode("utf-8", "replace")).value if text else {}
 
 
 def is_typed(field: Field) -> bool:
@@ -247,18 +247,17 @@ def is_typed(field: Field) -> bool:
 
 def values_of(webhook: Any) -> dict[str, Any]:
     """Return what the fields show of a webhook's options."""
-    filter, fields = webhook.filter or {}, webhook.fields or {}
+    filter, selection = webhook.filter or {}, Selection.parse(webhook.fields) or Selection()
     auth = webhook.auth or {}
-    extra = fields.get("extra")
     return {
         "headers": webhook.headers,
         "auth_kind": auth.get("kind", ""),
         "auth_username": auth.get("username", ""),
         "filter_match": filter.get("match", Match.ALL),
         "conditions": filter.get("conditions", []),
-        "fields_mode": fields.get("mode", "") if fields.get("paths") else "",
-        "fields_paths": "\n".join(fields.get("paths", ())),
-        "fields_extra": strict_json.render(extra) if extra else "",
+        "fields_mode": str(selection.mode) if selection.paths else "",
+        "fields_paths": "\n".join(selection.paths),
+        "fields_extra": strict_json.render_literally(selection.extra) if selection.extra else "",
         "timeout_seconds": webhook.timeout_seconds,
         "retry_delays": delays_text(webhook.retry_delays or ()),
     }

@@ -76,7 +76,7 @@ def selection_lines(stored: Mapping[str, Any] | None) -> list[str]:
     if selection is None:
         return []
     verb = "Only" if selection.mode is Mode.KEEP else "Without"
-    added = (f"With {name}: {strict_json.render(value)}" for name, value in selection.extra.items())
+    added = (f"With {name}: {strict_json.render_literally(value)}" for name, value in selection.extra.items())
     return [*(f"{verb} {path}" for path in selection.paths), *added]
 
 

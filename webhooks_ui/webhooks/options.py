@@ -47,6 +47,11 @@ def wrong_conditions(match: str, conditions: Sequence[Mapping[str, str]], event_
     return ""
 
 
+def wrong_filter(stored: Mapping[str, Any] | None, event_types: Iterable[str]) -> str:
+    """Check the filter of a webhook, as ``Webhook.filter`` holds it, on events of other types."""
+    return wrong_conditions(stored["match"], stored["conditions"], event_types) if stored else ""
+
+
 def _wrong_condition(condition: Mapping[str, str], event_types: Iterable[str]) -> str:
     field, operator, value = condition["field"], condition["operator"], condition["value"]
     if not field:
@@ -107,11 +112,11 @@ def wrong_paths(mode: str, paths: Sequence[str]) -> str:
 
 
 def wrong_extra(extra: Any) -> str:
-    """Check the fields that are added to the data."""
+    """Check the fields that are added to the data. Their numbers are ``strict_json.Number``."""
     if not isinstance(extra, dict):
         return 'The fields to add are a JSON object, such as {"tenant": "emea"}.'
     if found := strict_json.unsendable_value(extra):
         return found[1]
-    if len(strict_json.render(extra).encode()) > EXTRA_MAX_BYTES:
+    if len(strict_json.render_literally(extra).encode()) > EXTRA_MAX_BYTES:
         return f"The fields to add are too large. Use up to {EXTRA_MAX_BYTES:,} bytes."
     return ""

@@ -172,4 +172,5 @@ def wrong_auth(auth: Auth | None, stored: Mapping[str, str] | None = None) -> st
         if auth.secret and auth.secret.isprintable() and len(auth.secret) <= VALUE_MAX_BYTES // 4:
             return ""  # base64 makes ASCII of any letters
         return f"The password must be up to {VALUE_MAX_BYTES // 4:,} printable characters."
-    return wrong_value("the token", auth.secret)
+    wrong = wrong_value("the token", auth.secret)
+    return wrong[:1].upper() + wrong[1:]

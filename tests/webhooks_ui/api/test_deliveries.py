@@ -10,7 +10,7 @@ from tests.support.factories import make_delivery, make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
 from webhooks_ui.events.catalogue import BUILT_IN
-from webhooks_ui.models import Attempt, AuditEntry, Delivery, utcnow
+from webhooks_ui.models import Attempt, AuditEntry, Delivery, OwnEventType, SchemaCheck, utcnow
 
 
 def ids(response: TestResponse) -> list[int]:
@@ -106,3 +106,15 @@ def test_the_catalogue_has_all_types_with_examples(api: Api) -> None:
     answer = api.get("/event-types").get_json()
     assert [type["name"] for type in answer["data"]] == list(BUILT_IN)
     assert set(answer["data"][0]["example"]) <= set(answer["fields"]["license"])
+    assert {(type["schema"], type["check"]) for type in answer["data"]} == {(None, "off")}
+
+
+def test_an_own_type_tells_the_schema_that_its_data_must_fit(api: Api) -> None:
+    schema = '{"properties": {"total": {"multipleOf": 0.010, "maximum": 12345678901234567890.12}}}'
+    fields = {"name": "invoice.paid", "description": "Paid.", "example": {}}
+    db.session.add(OwnEventType(**fields, schema=schema, check=SchemaCheck.REFUSE))
+    db.session.commit()
+    answer = api.get("/event-types")
+    (own,) = [type for type in answer.get_json()["data"] if type["name"] == "invoice.paid"]
+    assert (own["schema"], own["check"]) == (json.loads(schema), "refuse")
+    assert '"multipleOf":0.010,"maximum":12345678901234567890.12' in answer.text

@@ -11,7 +11,8 @@ from tests.support.factories import make_event
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.api.test_garbage import VALUES
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Webhook
+from webhooks_ui.events.selection import selected
+from webhooks_ui.models import AuditEntry, Delivery, Webhook
 from webhooks_ui.webhooks.own_headers import MASK, open_headers
 
 NEW = {
@@ -146,7 +147,7 @@ def condition(**fields: object) -> dict[str, object]:
         ("auth", {"auth": BASIC | {"password": ""}}, "The password must be"),
         ("auth", {"auth": BASIC | {"password": "a\nb"}}, "The password must be"),
         ("auth", {"auth": BASIC | {"password": MASK}}, "There is none yet that could be kept"),
-        ("auth", {"auth": {"type": "bearer", "token": ""}}, "token needs a value"),
+        ("auth", {"auth": {"type": "bearer", "token": ""}}, "The token needs a value."),
         ("auth", {"auth": {"type": "bearer", "token": "a\r\nb"}}, "without line ends"),
         ("auth", {"auth": {"type": "bearer", "token": "x" * 4_097}}, "too long"),
         ("filter", {"filter": []}, "null, or an object with match and conditions"),
@@ -174,6 +175,9 @@ def condition(**fields: object) -> dict[str, object]:
         ("fields", {"fields": {"paths": []}}, "Name 1 to 50 fields"),
         ("fields", {"fields": {"paths": [f"a{n}" for n in range(51)]}}, "Name 1 to 50 fields"),
         ("fields", {"fields": {"paths": ["a"], "extra": [1]}}, "a JSON object"),
+        ("fields", {"fields": {"extra": []}}, "The fields to add are a JSON object"),
+        ("fields", {"fields": {"extra": None}}, "The fields to add are a JSON object"),
+        ("fields", {"fields": {"extra": {}}}, "Name 1 to 50 fields"),
         ("fields", {"fields": {"paths": ["a"], "extra": {"a": "x" * 5_000}}}, "too large. Use up to 4,096 bytes"),
         ("fields", {"fields": {"path": ["a"]}}, "mode, paths and extra"),
         ("retry_delays", {"retry_delays": []}, "Give 1 to 12 delays, not 0"),
@@ -216,6 +220,26 @@ def test_values_of_other_types_are_taken_as_typed(api: Api) -> None:
         assert answer["filter"]["match"] == "all"
 
 
+def test_numbers_keep_their_digits(api: Api) -> None:
+    conditions = (
+        '[{"field": "total", "operator": "greater", "value": 1.10},'
+        ' {"field": "total", "operator": "one_of", "value": [12345678901234567890.12, 1E2]}]'
+    )
+    extra = '"extra":{"n":1.10,"m":[12345678901234567890.12]}'
+    body = json.dumps(NEW)[:-1] + f', "filter": {{"conditions": {conditions}}}, "fields": {{{extra}}}}}'
+    answer = api.post("/webhooks", data=body)
+    assert answer.status_code == 201
+    id = answer.get_json()["id"]
+    for text in (answer.text, api.get(f"/webhooks/{id}").text, api.get("/webhooks").text):
+        assert extra in text
+        assert '"value":"1.10"' in text
+        assert '"value":"12345678901234567890.12, 1E2"' in text
+    assert api.patch(f"/webhooks/{id}", data=f'{{"fields": {{{extra}}}}}').get_json()["version"] == 1
+    event = make_event(data={"total": 100})
+    fields = db.session.scalars(db.select(Delivery.fields)).one()
+    assert b'"n":1.10,"m":[12345678901234567890.12]' in selected(event.body, fields)
+
+
 def test_a_filter_without_conditions_is_none(api: Api) -> None:
     assert create(api, filter={"conditions": []})["filter"] is None
 
@@ -223,6 +247,17 @@ def test_a_filter_without_conditions_is_none(api: Api) -> None:
 def test_a_field_that_no_example_has_is_a_warning(api: Api) -> None:
     answer = create(api, filter={"conditions": [CONDITION | {"field": "reason.kode"}, CONDITION]})
     assert answer["warnings"] == ["No example of the chosen events has the field reason.kode."]
+
+
+def test_a_format_that_the_service_does_not_read_is_a_warning(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks_ui.forms.webhook.check_url", lambda url, _allowed: url)  # no name is looked up
+    warning = "Slack doesn't read the format JSON. Choose the format Slack."
+    answer = create(api, url="https://hooks.slack.com/services/T/B/x")
+    assert answer["warnings"] == [warning]
+    changed = api.patch(f"/webhooks/{answer['id']}", json={"format": "slack"}).get_json()
+    assert changed["warnings"] == []
+    changed = api.patch(f"/webhooks/{answer['id']}", json={"format": "json"}).get_json()
+    assert changed["warnings"] == [warning]
 
 
 def test_the_delays_can_be_changed_and_taken_away_only_with_the_schedule(api: Api) -> None:
@@ -237,6 +272,18 @@ def test_the_delays_can_be_changed_and_taken_away_only_with_the_schedule(api: Ap
     answer = api.patch(f"/webhooks/{id}", json={"retry_schedule": "long"}).get_json()
     assert (answer["retry_schedule"], answer["retry_delays"]) == ("long", None)
     assert api.patch(f"/webhooks/{id}", json={"retry_delays": None}).get_json()["retry_schedule"] == "long"
+
+
+def test_other_events_must_fit_the_stored_filter(api: Api) -> None:
+    conditions = [{"field": "flags.x", "operator": "equals", "value": "1"}]
+    id = create(api, events=["license.created"], filter={"conditions": conditions})["id"]
+    answer = api.patch(f"/webhooks/{id}", json={"events": ["telemetry.flagged"]})
+    assert answer.status_code == 422
+    (error,) = answer.get_json()["errors"]
+    assert error["field"] == "filter"
+    assert error["message"].startswith("flags is a list, and a path can't lead into a list.")
+    assert api.patch(f"/webhooks/{id}", json={"events": ["license.created"], "name": "Same"}).status_code == 200
+    assert api.patch(f"/webhooks/{id}", json={"events": ["telemetry.flagged"], "filter": None}).status_code == 200
 
 
 def test_a_filter_counts_for_the_next_event(api: Api) -> None:

@@ -65,7 +65,9 @@ def test_a_header_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask
     webhook = make_webhook(name="Orders", headers=[{"name": "X-Tenant", "value_encrypted": lost}])
     result = run("secrets", "rotate-key")
     assert result.exit_code == 1
-    assert f"webhook {webhook.id} (Orders)" in result.output
+    assert f"can decrypt headers or credentials of webhook {webhook.id} (Orders)." in result.output
+    assert "type the values of their headers, their passwords and tokens again" in result.output
+    assert "new secrets" not in result.output
     assert webhooks()[0].headers == [{"name": "X-Tenant", "value_encrypted": lost}]
 
 
@@ -77,7 +79,9 @@ def test_a_secret_that_no_key_can_decrypt_is_named_and_kept_while_the_others_are
     app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
     result = run("secrets", "rotate-key")
     assert (result.exit_code, result.stdout) == (1, "Encrypted with the newest key: 1 secret.\n")
-    assert "webhook 1 (Orders)." in result.stderr
+    assert "can decrypt the signing secrets of webhook 1 (Orders)." in result.stderr
+    assert "give these webhooks new secrets." in result.stderr
+    assert "headers" not in result.stderr
     app.config["ENCRYPTION_KEYS"] = [new]
     assert webhooks()[0].secret_encrypted == lost
     assert webhooks()[2].secret == text

@@ -235,6 +235,12 @@ def test_filters_say_what_a_naive_reading_says(data: dict[str, Any], given_: lis
         ("is_trial", "contains", "t", "is_trial is true or false here, but the condition needs a text or a list."),
         ("reason", "equals", "x", "reason is an object here, but the condition needs a single value."),
         ("items.sku", "equals", "a", "items is a list, and a path doesn't lead into lists."),
+        ("count", "equals", "x", "count is a number here, so it can't equal x."),
+        ("count", "equals", "true", "count is a number here, so it can't equal true."),
+        ("count", "equals", "x" * 70, f"count is a number here, so it can't equal {'x' * 60}…."),
+        ("count", "one_of", "x, y", "count is a number here, so it can't be one of x, y."),
+        ("is_trial", "equals", "x", "is_trial is true or false here, so it can't equal x."),
+        ("is_trial", "equals", "1", "is_trial is true or false here, so it can't equal 1."),
     ],
 )
 def test_a_condition_without_sense_is_false_and_says_why(field: str, operator: str, value: str, remark: str) -> None:
@@ -245,10 +251,20 @@ def test_a_condition_without_sense_is_false_and_says_why(field: str, operator: s
 
 @pytest.mark.parametrize(
     ("field", "operator", "value"),
-    [("note", "greater", "5"), ("missing", "equals", "x"), ("flags", "exists", ""), ("day", "less", "2027-01-01")],
+    [
+        *(("note", "greater", "5"), ("missing", "equals", "x"), ("flags", "exists", ""), ("day", "less", "2027-01-01")),
+        *(("count", "equals", "7"), ("count", "differs", "null"), ("count", "one_of", "x, 7"), ("name", "equals", "5")),
+        *(("is_trial", "equals", "false"), ("is_trial", "one_of", "x, true"), ("note", "equals", "x")),
+    ],
 )
 def test_a_condition_with_sense_says_nothing(field: str, operator: str, value: str) -> None:
     assert Filter(Match.ALL, (Condition(field, Operator(operator), value),)).remarks(DATA) == []
+
+
+def test_a_difference_that_always_holds_is_said() -> None:
+    condition = Condition("count", Operator.DIFFERS, "x")
+    assert Filter(Match.ALL, (condition,)).remarks(DATA) == ["count is a number here, so it can't equal x."]
+    assert passes("count", "differs", "x")
 
 
 def test_a_path_says_whether_it_is_there_and_where_a_list_ends_it() -> None:

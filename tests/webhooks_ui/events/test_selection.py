@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webhooks_ui.events import strict_json
 from webhooks_ui.events.selection import Mode, Selection, fields_text, selected
 
 SETTINGS = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -73,6 +74,18 @@ def test_the_rest_of_the_body_and_numbers_keep_their_literals() -> None:
     body = b'{"id":"evt_1","type":"x.y","test":true,"data":{"a":1.50,"b":1E2,"c":"\xc3\xa9"}}'
     fields = fields_text(Selection(Mode.LEAVE_OUT, ("b",), {}).as_json())
     assert selected(body, fields) == b'{"id":"evt_1","type":"x.y","test":true,"data":{"a":1.50,"c":"\xc3\xa9"}}'
+
+
+def test_numbers_of_extra_fields_keep_their_literals() -> None:
+    extra = strict_json.load_raw(b'{"n": 1.10, "m": 12345678901234567890.12}').value
+    stored = json.loads(json.dumps(Selection(extra=extra).as_json()))  # as a database returns it
+    assert selected(b'{"data":{}}', fields_text(stored)) == b'{"data":{"n":1.10,"m":12345678901234567890.12}}'
+    assert Selection.parse(stored) == Selection(extra=extra)
+
+
+def test_a_selection_that_was_stored_with_an_object_is_read() -> None:
+    stored = {"mode": "keep", "paths": ["n"], "extra": {"tenant": "emea"}}
+    assert selected(b'{"data":{"n":1}}', fields_text(stored)) == b'{"data":{"n":1,"tenant":"emea"}}'
 
 
 NAMES = st.sampled_from(["a", "b", "c"])

@@ -34,7 +34,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "headers": ([OwnHeader("X-Tenant", "hidden-value")], "X-Tenant: "),
     "auth": (Auth(AuthKind.BASIC, "ada", "hidden-value"), "Basic, user ada"),
     "filter": ({"match": "all", "conditions": [CONDITION]}, "reason.code equals limit_reached"),
-    "fields": ({"mode": "keep", "paths": ["license"], "extra": {"tenant": "emea"}}, "Only license"),
+    "fields": ({"mode": "keep", "paths": ["license"], "extra": '{"tenant":"emea"}'}, "Only license"),
     "rate_limit": (3, "3 per minute"),
     "rate_period": ("minute", "3 per minute"),
     "in_order": (True, "Kept: one request at a time"),

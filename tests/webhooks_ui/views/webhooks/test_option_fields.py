@@ -83,7 +83,7 @@ def test_every_option_is_saved_and_shown_without_its_secrets(admin: FlaskClient)
         "match": "all",
         "conditions": [{"field": "reason.code", "operator": "equals", "value": "limit_reached"}],
     }
-    assert webhook.fields == {"mode": "leave_out", "paths": ["customer.email"], "extra": {"tenant": "emea"}}
+    assert webhook.fields == {"mode": "leave_out", "paths": ["customer.email"], "extra": '{"tenant":"emea"}'}
     assert (webhook.retry_schedule, webhook.retry_delays) == ("own", [10, 300, 7_200, 604_800])
     assert webhook.timeout_seconds == 3
     page = admin.get(f"/admin/webhooks/{webhook.id}").text
@@ -109,6 +109,31 @@ def test_saving_the_form_as_it_is_changes_nothing(admin: FlaskClient) -> None:
     assert answer.status_code == 303, errors(answer.text)
     assert reloaded(webhook).version == version
     assert len(db.session.scalars(db.select(AuditEntry)).all()) == 1
+
+
+def test_numbers_in_fields_to_add_keep_their_digits_in_the_form(admin: FlaskClient) -> None:
+    typed, shown = '{"n": 1.10, "m": 12345678901234567890.12}', "{&#34;n&#34;:1.10,&#34;m&#34;:12345678901234567890.12}"
+    assert "&#34;n&#34;:1.10" in preview(admin, fields_extra=typed).text.replace("\n", "")
+    assert create(admin, fields_extra=typed).status_code == 303
+    (webhook,) = stored()
+    page = admin.get(f"/admin/webhooks/{webhook.id}").text
+    assert "With n: 1.10" in page
+    assert "With m: 12345678901234567890.12" in page
+    assert shown in admin.get(f"/admin/webhooks/{webhook.id}/edit").text
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/edit", data=GOOD | {"fields_extra": typed, "version": "1"})
+    assert answer.status_code == 303
+    assert reloaded(webhook).version == 1
+
+
+def test_other_events_must_fit_the_stored_filter(admin: FlaskClient) -> None:
+    fields = row(field="flags.x") | {"version": "1"}
+    assert create(admin, events=["license.created"], **fields).status_code == 303
+    (webhook,) = stored()
+    address = f"/admin/webhooks/{webhook.id}/edit"
+    for typed in (fields, {"version": "1"}):  # also without the rows of the conditions
+        answer = admin.post(address, data=GOOD | {"events": ["telemetry.flagged"]} | typed)
+        assert answer.status_code == 422
+        assert errors(answer.text)["conditions"].startswith("flags is a list")
 
 
 def test_options_can_be_taken_away_in_the_form(admin: FlaskClient) -> None:
@@ -152,7 +177,7 @@ def row(**fields: str) -> dict[str, Any]:
         ("auth_kind", {"auth_kind": "digest"}, "must be basic or bearer"),
         ("auth_kind", {"auth_secret": "x"}, "Choose Basic or Bearer, or empty"),
         ("auth_kind", {"auth_username": "x"}, "Choose Basic or Bearer, or empty"),
-        ("auth_secret", {"auth_kind": "bearer"}, "token needs a value"),
+        ("auth_secret", {"auth_kind": "bearer"}, "The token needs a value."),
         ("auth_secret", {"auth_kind": "basic", "auth_secret": "x"}, "needs a user name"),
         ("conditions", row(field=""), "needs a field of the data"),
         ("conditions", row(field="a..b"), "is no path"),
@@ -287,6 +312,11 @@ def test_a_field_that_no_example_has_is_named_in_the_preview(admin: FlaskClient)
     assert (
         "No example of the chosen events has the field reason.kode." in preview(admin, **row(field="reason.kode")).text
     )
+
+
+def test_an_unknown_authentication_is_an_error_in_the_preview(admin: FlaskClient) -> None:
+    page = html.unescape(preview(admin, auth_kind="digest").text)
+    assert "Authentication: The authentication must be basic or bearer, or empty." in page
 
 
 def test_buttons_add_and_remove_rows_and_keep_what_was_typed(admin: FlaskClient) -> None:
