@@ -38,6 +38,7 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(app: Flask, admin
         ({"password": "short", "repeated": "short"}, "12 to 1,000 characters"),
         ({"password": "administrator1", "repeated": "administrator1"}, "easy to guess"),
         ({"password": "admin@example.com", "repeated": "admin@example.com"}, "easy to guess"),
+        ({"password": "keymanagerwebhooks", "repeated": "keymanagerwebhooks"}, "easy to guess"),
         ({"repeated": "another"}, "This is not the same password."),
     ],
 )
