@@ -32,6 +32,13 @@ def start(user: User, method: SignInMethod, *, two_factors: bool, address: str |
     return token
 
 
+def renew(token: str) -> str:
+    """Give the session with ``token`` a new one, which is returned. The old one opens nothing any more."""
+    new = secrets.token_urlsafe(TOKEN_BYTES)
+    db.session.execute(update(UserSession).where(UserSession.digest == digest(token)).values(digest=digest(new)))
+    return new
+
+
 def find(token: str) -> UserSession | None:
     """Return the session with ``token``, with its user, or ``None`` if it ended."""
     query = select(UserSession).join(User).options(contains_eager(UserSession.user))
