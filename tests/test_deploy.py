@@ -106,18 +106,50 @@ def test_every_process_is_in_every_kind_of_example() -> None:
 def test_the_examples_set_only_settings_that_are_read(tmp_path: Path) -> None:
     lines = (DEPLOY / "systemd" / "webhooks.env").read_text().splitlines()
     of_units = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    of_compose = documents(DEPLOY / "compose.yaml")[0]["x-app"]["environment"]
     of_cluster = {name for document in documents(DEPLOY / "kubernetes" / "settings.yaml") for name in _data(document)}
     of_image = set(re.findall(r"\b([A-Z][A-Z_]+)=", (DEPLOY / "Containerfile").read_text()))
-    for names in (set(of_units), set(of_compose), of_cluster, of_image):
+    for names in (set(of_units), set(of_compose()), of_cluster, of_image):
         assert names - FOREIGN_SETTINGS <= settings_that_are_read()
     key = "x" * 43 + "="
     loaded = load(of_units | {"ENCRYPTION_KEYS": key, "SECRET_KEY": SECRET_KEY, "INSTANCE_PATH": str(tmp_path)})
     assert loaded["PRODUCTION"]
 
 
-def _data(document: dict[str, Any]) -> list[str]:
-    return [*document.get("data", {}), *document.get("stringData", {})]
+def test_the_examples_trust_the_proxy_that_is_put_before_them() -> None:
+    of_units = dict(re.findall(r"^([A-Z_]+)=(.*)$", (DEPLOY / "systemd" / "webhooks.env").read_text(), re.MULTILINE))
+    of_cluster = _data(documents(DEPLOY / "kubernetes" / "settings.yaml")[1])
+    for settings in (of_units, of_cluster, of_compose()):
+        assert settings["TRUSTED_PROXIES"] == "1"
+
+
+def test_compose_passes_on_what_the_file_of_settings_may_hold(tmp_path: Path) -> None:
+    passed = set(of_compose())
+    wanted = {name for name in settings_that_are_read() if name.startswith("OIDC_")}
+    wanted |= {"SMTP_URL", "MAIL_FROM", "ALLOWED_HOSTS", "ALLOWED_TARGETS", "EGRESS_PROXY", "PASSWORD_SIGN_IN"}
+    assert wanted - passed == set()
+    required = {"ENCRYPTION_KEYS": "x" * 43 + "=", "SECRET_KEY": SECRET_KEY, "PUBLIC_URL": "https://portal.example.com"}
+    loaded = load(
+        of_compose() | required | {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": "", "APP_ENV": "production"}
+    )
+    assert (loaded["SMTP"], loaded["OIDC"], loaded["ALLOWED_TARGETS"]) == (None, None, ())
+    assert loaded["PASSWORD_SIGN_IN"]
+
+
+def test_the_first_super_admin_is_made_in_each_kind_of_deployment() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    for command in ("systemd-run", "docker compose", "kubectl"):
+        assert re.search(rf"^{command} .*(\\\n.*)?users create \S+ --role super_admin$", text, re.MULTILINE), command
+
+
+def of_compose() -> dict[str, str]:
+    """Return the settings of compose.yaml as they are without a file .env, apart from those that must be in one."""
+    settings = documents(DEPLOY / "compose.yaml")[0]["x-app"]["environment"]
+    return {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in settings.items()}
+
+
+def _data(document: dict[str, Any]) -> dict[str, str]:
+    settings: dict[str, str] = document.get("data", {}) | document.get("stringData", {})
+    return settings
 
 
 def test_probes_ask_addresses_that_exist(app: Flask) -> None:

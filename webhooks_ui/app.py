@@ -11,6 +11,7 @@ from webhooks_ui import (
     models,  # noqa: F401 (migrations and create_all need the tables)
 )
 from webhooks_ui.database import db
+from webhooks_ui.database.asides import Asides
 from webhooks_ui.database.redis import connect
 
 
@@ -27,6 +28,7 @@ def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     db.init_app(app)
     app.extensions["redis"] = connect(app.config["REDIS_URL"])
     app.extensions["counters"] = counting.Counters()
+    app.extensions["asides"] = Asides()
     if web:
         _add_web(app)
     return app

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, or_, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.api.rate import count_request
-from webhooks_ui.database import single_query, write_transaction
+from webhooks_ui.database import single_query, write_aside
 from webhooks_ui.models import ApiKey, Scope, utcnow
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.web.problem import Problem
@@ -106,11 +106,11 @@ def _challenge(*hints: str) -> dict[str, str]:
 def _note_use(used: Caller, is_older: bool, now: datetime) -> None:
     """Store when and from where the key was last used, at most once a minute, so that it doesn't slow down publishing.
 
+    Reading goes on while nothing can be written to the database.
     The old text of a key that was rolled has a time of its own, which tells whether a program still uses it.
     """
     before = used.older_used_at if is_older else used.last_used_at
     if before is None or now - before >= LAST_USED_PRECISION:
         values = {"last_used_at": now, "last_used_from": request.remote_addr}
-        with write_transaction() as connection:
-            statement = update(ApiKey).where(ApiKey.id == used.id)
-            connection.execute(statement.values(values | ({"older_used_at": now} if is_older else {})))
+        statement = update(ApiKey).where(ApiKey.id == used.id)
+        write_aside(statement.values(values | ({"older_used_at": now} if is_older else {})))

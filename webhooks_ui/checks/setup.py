@@ -41,6 +41,10 @@ def settings() -> Trouble | None:
         found.append("HOST opens the service to the network, but APP_ENV is not production.")
     if config["PRODUCTION"] and not config["PUBLIC_URL"].startswith("https://"):
         found.append("PUBLIC_URL is no https address, but cookies need https.")
+    if config["PUBLIC_URL"].startswith("https://") and not config["TRUSTED_PROXIES"]:
+        found.append(
+            "PUBLIC_URL is an https address, but TRUSTED_PROXIES is not set: all clients seem to be the proxy."
+        )
     if config["PRODUCTION"] and not config["METRICS_TOKEN"]:
         found.append("METRICS_TOKEN is not set, so only this machine can read /metrics.")
     if config["PRODUCTION"] and config["REDIS_EMBEDDED"]:

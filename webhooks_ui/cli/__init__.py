@@ -5,6 +5,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from webhooks_ui.cli import api_keys, backup, deliveries, doctor, event_types, events, listen, secrets, users
+from webhooks_ui.cli.group import on_one_line
 
 OURS = (
     users.users,
@@ -21,7 +22,10 @@ OURS = (
 
 
 def register(app: Flask) -> None:
-    app.cli = Commands(app.cli.name, commands=app.cli.commands)  # of Flask-Migrate
+    app.cli = Commands(app.cli.name, commands=app.cli.commands)
+    migrations = app.cli.commands["db"]
+    assert isinstance(migrations, click.Group)  # noqa: S101 (mypy can't know)
+    app.cli.add_command(on_one_line(migrations))
     for command in OURS:
         app.cli.add_command(command)
 

@@ -10,6 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from config import ConfigError
 from webhooks_ui.database import db
 from webhooks_ui.models import Environment
 
@@ -36,6 +37,25 @@ class OneLine(click.Command):
             return with_appcontext(super().invoke)(ctx)
         except DatabaseError as error:
             raise click.ClickException(_explanation(error)) from error
+
+
+class Migrations(click.Group):
+    """The commands of Flask-Migrate. An error of the database or of its folder becomes a message on one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DatabaseError as error:
+            raise click.ClickException(_unusable(error)) from error
+        except ConfigError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def on_one_line(group: click.Group) -> Migrations:
+    """Return the group of Flask-Migrate with errors on one line."""
+    return Migrations(
+        group.name, commands=group.commands, callback=group.callback, params=group.params, help=group.help
+    )
 
 
 def command(words: str) -> str:
@@ -67,4 +87,9 @@ def _explanation(error: DatabaseError) -> str:
         migrated = True
     if not migrated:
         return f"The database has no tables yet. To create them, run: {command('db upgrade')}"
-    return f"The database can't be used. Check that it runs and that DATABASE_URL is right: {error.orig}"
+    return _unusable(error)
+
+
+def _unusable(error: DatabaseError) -> str:
+    cause = " ".join(str(error.orig).split())
+    return f"The database can't be used. Check that it runs and that DATABASE_URL is right: {cause}"

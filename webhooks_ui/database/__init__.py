@@ -1,5 +1,6 @@
 """The database: the base of the tables, transactions, and the differences between SQLite and PostgreSQL."""
 
+from webhooks_ui.database.asides import write_aside
 from webhooks_ui.database.dialect import dialect, outage, reason
 from webhooks_ui.database.tables import db
 from webhooks_ui.database.transactions import (
@@ -20,6 +21,7 @@ __all__ = [
     "reason",
     "release",
     "single_query",
+    "write_aside",
     "write_transaction",
     "writing",
 ]

@@ -1,8 +1,14 @@
 """Runs migrations on the app's own engine, inside the context that ``flask db`` pushes."""
 
 from alembic import context
+from flask import current_app
 
+from config import make_folder
 from webhooks_ui.database import db, dialect
+
+instance, file = current_app.config["INSTANCE_PATH"], dialect(db.engine).data_file(db.engine)
+if file and file.parent == instance:  # in production nothing else has made it yet
+    make_folder(instance)
 
 with db.engine.connect().execution_options(writes=True) as connection:
     context.configure(

@@ -13,6 +13,7 @@ PASSWORD_MAX_CHARACTERS = 1_000
 JUDGED_CHARACTERS = 32  # zxcvbn takes seconds for longer texts that are made for it
 LEAST_SCORE = 3  # of 0 to 4: "safely unguessable", at least 10^8 guesses
 OF_THE_PRODUCT = ("keymanager", "webhooks", "webhook", "license", "portal")
+SEPARATORS = r"[\W_]*"  # what may stand between two letters of a word
 
 
 def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
@@ -30,10 +31,11 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
 
     # Both count, because the rest of a common word can look random.
     texts = {text[:JUDGED_CHARACTERS] for text in (password, _without(_words([*OF_THE_PRODUCT, *about]), password))}
-    judged = min((zxcvbn(text) for text in sorted(texts)), key=lambda judged: int(judged["score"]))
-    if judged["score"] >= LEAST_SCORE:
+    judged = [zxcvbn(text) for text in sorted(texts) if text]  # zxcvbn fails at an empty text
+    worst = min(judged, key=lambda one: int(one["score"]))
+    if worst["score"] >= LEAST_SCORE and all(texts):
         return None
-    warning = str(judged["feedback"]["warning"]).rstrip(".")
+    warning = str(worst["feedback"]["warning"]).rstrip(".")
     reason = f"This password is easy to guess. {warning}." if warning else "This password is easy to guess."
     return f"{reason} Take several words that don't belong together, or let a password manager make one."
 
@@ -45,7 +47,10 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 
 def _without(words: set[str], password: str) -> str:
-    """Return ``password`` without ``words``, whatever their case. The longest goes first."""
+    """Return ``password`` without ``words``, whatever their case and whatever separates their letters.
+
+    The longest goes first.
+    """
     for word in sorted(words, key=len, reverse=True):
-        password = re.sub(re.escape(word), "", password, flags=re.IGNORECASE)
+        password = re.sub(SEPARATORS.join(word), "", password, flags=re.IGNORECASE)
     return password

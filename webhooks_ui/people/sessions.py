@@ -1,14 +1,12 @@
 """Sessions: begun by a sign-in, and ended by signing out, by others, or by time. The caller owns the transaction."""
 
-import logging
 import secrets
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import contains_eager
 
-from webhooks_ui.database import db, write_transaction
+from webhooks_ui.database import db, write_aside
 from webhooks_ui.models import SignInMethod, User, UserSession, utcnow
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.models.user_session import USER_AGENT_MAX_CHARACTERS
@@ -17,8 +15,6 @@ IDLE_FOR = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 SEEN_PRECISION = timedelta(minutes=1)
 TOKEN_BYTES = 32
-
-logger = logging.getLogger(__name__)
 
 
 def start(user: User, method: SignInMethod, *, two_factors: bool, address: str | None, user_agent: str) -> str:
@@ -30,6 +26,13 @@ def start(user: User, method: SignInMethod, *, two_factors: bool, address: str |
     user.last_seen_at = utcnow()
     db.session.add(row)
     return token
+
+
+def renew(token: str) -> str:
+    """Give the session with ``token`` a new one, which is returned. The old one opens nothing any more."""
+    new = secrets.token_urlsafe(TOKEN_BYTES)
+    db.session.execute(update(UserSession).where(UserSession.digest == digest(token)).values(digest=digest(new)))
+    return new
 
 
 def find(token: str) -> UserSession | None:
@@ -44,18 +47,14 @@ def find(token: str) -> UserSession | None:
 def note_use(session: UserSession) -> None:
     """Store when the session was last used, at most once a minute.
 
-    A failure is logged and not raised: pages can be read while nothing can be written to the database.
+    Pages can be read while nothing can be written to the database.
     """
     now = utcnow()
-    if now - session.last_seen_at < SEEN_PRECISION:
-        return
-    try:
-        with write_transaction() as connection:
-            # The user first, as all others lock them, so that no deadlock can occur.
-            connection.execute(update(User).where(User.id == session.user_id).values(last_seen_at=now))
-            connection.execute(update(UserSession).where(UserSession.id == session.id).values(last_seen_at=now))
-    except DBAPIError as error:
-        logger.warning("The last use of a session could not be stored: %s", error.orig)
+    if now - session.last_seen_at >= SEEN_PRECISION:
+        write_aside(  # the user first, as all others lock them, so that no deadlock can occur
+            update(User).where(User.id == session.user_id).values(last_seen_at=now),
+            update(UserSession).where(UserSession.id == session.id).values(last_seen_at=now),
+        )
 
 
 def of(user: User) -> list[UserSession]:

@@ -1,5 +1,6 @@
 """Access: who is signed in, and the one check before everything under /admin/ and /account."""
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, flash, g, make_response, redirect, request, session, url_for
@@ -7,6 +8,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Request, Response
 
 from webhooks_ui import audit
+from webhooks_ui.database import after_commit
 from webhooks_ui.models import User, UserSession, utcnow
 from webhooks_ui.people import second_factor, sessions
 from webhooks_ui.web.answers import came_from, go, safe_next, wants_fragment
@@ -41,6 +43,16 @@ def current_session() -> UserSession:
     """Return the session of the person who is signed in."""
     found: UserSession = g.user_session
     return found
+
+
+def renew_token() -> str:
+    """Give the present session a new token, so that a copy of the browser's cookie opens no page any more. Return it.
+
+    The caller owns the transaction. The browser gets the token after the commit.
+    """
+    token = sessions.renew(session[TOKEN])
+    after_commit(partial(session.__setitem__, TOKEN, token))
+    return token
 
 
 def check_access() -> Response | None:

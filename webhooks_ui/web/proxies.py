@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -11,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from config import Network
 
 Environ = dict[str, Any]
+FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
 
 
 def register(app: Flask) -> None:
@@ -30,31 +30,34 @@ class TrustedProxies:
     def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int | Sequence[Network]) -> None:
         self._application = application
         self._trusted = trusted
-        self._fixed = cache(self._fix)
+        self._fixed = ProxyFix(application, x_for=1, x_proto=1, x_host=1)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         count = self._trusted if isinstance(self._trusted, int) else self._count(environ)
         if not count:
             return self._application(environ, start_response)
+        self._keep_what_counts(environ, count)
+        return self._fixed(environ, start_response)
+
+    def _keep_what_counts(self, environ: Environ, count: int) -> None:
+        """Replace the list in each header by the value that counts.
+
+        ``ProxyFix`` reads quotes in a list. One that the client opens would hide what the proxies add behind it.
+        """
+        if FOR in environ:
+            values = _values(environ, FOR)
+            client = _address(values[-count]) if len(values) >= count else ""
+            environ[FOR] = client or environ.get("REMOTE_ADDR", "")
         # Proxies add their client's address to a list. Not all of them add the scheme and the host.
-        lists = [_values(environ, f"HTTP_X_FORWARDED_{name}") for name in ("PROTO", "HOST")]
-        proto, host = (min(count, len(values)) for values in lists)
-        return self._fixed(count, proto, host)(environ, start_response)
-
-    def _fix(self, count: int, proto: int, host: int) -> ProxyFix:
-        return ProxyFix(self._checked, x_for=count, x_proto=proto, x_host=host)
-
-    def _checked(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Undo what is no address and no scheme. Some proxies add a port to the address."""
-        original = environ["werkzeug.proxy_fix.orig"]
-        environ["REMOTE_ADDR"] = _address(environ["REMOTE_ADDR"] or "") or original["REMOTE_ADDR"]
-        if environ["wsgi.url_scheme"] not in ("http", "https"):
-            environ["wsgi.url_scheme"] = original["wsgi.url_scheme"]
-        return self._application(environ, start_response)
+        for name in (PROTO, HOST):
+            if values := _values(environ, name):
+                environ[name] = values[-min(count, len(values))]
+        if environ.get(PROTO) not in ("http", "https"):
+            environ.pop(PROTO, None)
 
     def _count(self, environ: Environ) -> int:
         """Return how many proxies the request came through, from the nearest one on, as long as they are trusted."""
-        chain = [environ.get("REMOTE_ADDR", ""), *reversed(_values(environ, "HTTP_X_FORWARDED_FOR"))]
+        chain = [environ.get("REMOTE_ADDR", ""), *reversed(_values(environ, FOR))]
         count = 0
         while count < len(chain) - 1 and self._is_trusted(chain[count]):
             count += 1
@@ -71,7 +74,7 @@ def _values(environ: Environ, name: str) -> list[str]:
 
 
 def _address(text: str) -> str:
-    """Return the IP address in ``text``, which may have a port, or an empty text."""
+    """Return the IP address in ``text``, or an empty text. Some proxies add a port to the address."""
     text = text.strip()
     for candidate in (text, text.removeprefix("[").partition("]")[0], text.rpartition(":")[0]):
         try:

@@ -1,5 +1,6 @@
 """The API lets in only valid keys that are within their rate."""
 
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from flask import Flask
 from redis import Redis
 
 from tests.support.factories import make_api_key, make_webhook
+from tests.support.locks import locked
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui import api_keys
 from webhooks_ui.database import db
@@ -52,6 +54,15 @@ def test_the_last_use_is_stored_at_most_once_a_minute(app: Flask, api: Api) -> N
         clock.shift(1)
         api.post("/events", json=EVENT)
         assert last_used_at() == start + timedelta(minutes=1)
+
+
+def test_the_api_is_read_while_something_else_holds_the_lock_of_the_database(api: Api, tmp_path: Path) -> None:
+    make_webhook()
+    with locked(tmp_path / "webhooks.db"):
+        begun = time.monotonic()
+        assert [api.get("/webhooks").status_code for _ in range(3)] == [200] * 3
+        assert time.monotonic() - begun < 5
+    assert key_row().last_used_at is None
 
 
 def key_row() -> ApiKey:

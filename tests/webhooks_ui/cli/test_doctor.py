@@ -136,6 +136,16 @@ def test_settings_that_are_hardly_meant_are_warnings(run: Run, app: Flask, runni
     assert "METRICS_TOKEN is not set" in done.output
 
 
+def test_https_without_trusted_proxies_is_a_warning(run: Run, app: Flask, running: None) -> None:
+    assert "TRUSTED_PROXIES" not in run("doctor").output
+    app.config["PUBLIC_URL"] = "https://portal.example.com"
+    done = run("doctor")
+    assert done.exit_code == 0
+    assert "TRUSTED_PROXIES is not set" in done.output
+    app.config["TRUSTED_PROXIES"] = 1
+    assert "TRUSTED_PROXIES" not in run("doctor").output
+
+
 def test_a_disk_that_gets_full_is_a_warning(run: Run, running: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "DISK_SHARE", 1.0)
     monkeypatch.setattr(setup, "DISK_LOW_BYTES", 2**62)

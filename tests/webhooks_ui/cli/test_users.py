@@ -50,6 +50,7 @@ def test_the_password_is_asked_for_twice_and_not_shown(run: Run) -> None:
         (("ada@example.com", "--role", "admin"), "", "12 to 1,000 characters"),
         (("ada@example.com", "--role", "admin"), "password1234", "easy to guess"),
         (("ada@example.com", "--role", "admin"), "ada@example.com", "easy to guess"),
+        (("ada@example.com", "--role", "admin"), "keymanagerwebhooks", "easy to guess"),
     ],
 )
 def test_a_mistake_is_named_and_creates_no_user(

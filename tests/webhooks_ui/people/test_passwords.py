@@ -37,6 +37,30 @@ def test_what_is_easy_to_guess_for_this_person_or_product_is_refused(password: s
     assert "easy to guess" in (problem_of(password, ["eva.muster@example.com", "Eva Muster"]) or "")
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "keymanagerwebhooks",
+        "KeyManagerWebhooks",
+        "eva.muster@example.com",
+        "musterexamplecom",
+        "key-manager-webhooks",
+        "key_manager webhooks!",
+        "Key Manager Portal",
+        "e.v.a m.u.s.t.e.r portal",
+        "license-web-hooks-key-manager",
+        "keymanagerwebhooksx9!",
+    ],
+)
+def test_words_of_the_person_and_the_product_with_little_else_are_refused(password: str) -> None:
+    """Separators within and between the words don't help."""
+    assert "easy to guess" in (problem_of(password, ["eva.muster@example.com", "Eva Muster"]) or "")
+
+
+def test_such_a_word_in_a_long_password_does_no_harm() -> None:
+    assert problem_of("web-hook quokka lantern fjord", ["eva.muster@example.com", "Eva Muster"]) is None
+
+
 def test_the_words_of_one_person_do_not_count_for_the_next() -> None:
     assert problem_of("zanzibar-quokka", ["zanzibar", "quokka"]) is not None
     assert problem_of("zanzibar-quokka") is None

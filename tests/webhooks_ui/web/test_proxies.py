@@ -65,6 +65,45 @@ def test_networks_count_the_proxies_of_each_request(peer: str, header: str, addr
     assert seen(NETWORKS, peer, X_Forwarded_For=header)["address"] == address
 
 
+@pytest.mark.parametrize("trusted", [1, NETWORKS])
+@pytest.mark.parametrize(
+    "sent",
+    ['"', 'a"', '"a', '9.9.9.9"', '9.9.9.9%"', '9.9.9.9:"', '"9.9.9.9\\"', '"a", "', '8.8.8.8, "x"', "\\", "'", "a=b;"],
+)
+def test_a_quote_that_the_client_sends_does_not_hide_what_the_proxy_adds(trusted: Any, sent: str) -> None:
+    """This is what nginx's $proxy_add_x_forwarded_for makes of it."""
+    assert seen(trusted, X_Forwarded_For=f"{sent}, 203.0.113.9")["address"] == "203.0.113.9"
+    assert seen(trusted, X_Forwarded_For=f"{sent}, 2001:db8::1")["address"] == "2001:db8::1"
+
+
+def test_a_quote_hides_no_address_behind_several_proxies() -> None:
+    header = '", 203.0.113.9, 10.0.0.7'
+    assert seen(2, X_Forwarded_For=header)["address"] == "203.0.113.9"
+    assert seen(NETWORKS, X_Forwarded_For=header)["address"] == "203.0.113.9"
+
+
+def test_a_quote_does_not_hide_scheme_and_host() -> None:
+    headers = {
+        "X_Forwarded_Proto": '", https',
+        "X_Forwarded_Host": '", portal.example.com',
+        "X_Forwarded_For": "1.1.1.1",
+    }
+    assert seen(1, **headers) == {"address": "1.1.1.1", "scheme": "https", "host": "portal.example.com"}
+
+
+def test_the_app_still_sees_that_a_request_was_forwarded() -> None:
+    """/metrics answers only requests from this machine that no proxy passed on."""
+    app = Flask(__name__)
+    app.config["TRUSTED_PROXIES"] = 1
+    app.add_url_rule("/", "index", lambda: jsonify("X-Forwarded-For" in request.headers))
+    proxies.register(app)
+    client = app.test_client()
+    assert [client.get("/", headers={"X-Forwarded-For": sent}).get_json() for sent in ("1.1.1.1", "x", "")] == [
+        True
+    ] * 3
+    assert client.get("/").get_json() is False
+
+
 def test_a_stranger_cannot_choose_scheme_or_host() -> None:
     headers = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "evil.example", "X_Forwarded_For": "1.1.1.1"}
     assert seen(NETWORKS, "203.0.113.66", **headers) == {
@@ -85,7 +124,9 @@ def test_a_proxy_tells_scheme_and_host() -> None:
 @hypothesis_settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     trusted=st.sampled_from([1, 2, NETWORKS]),
-    values=st.lists(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=30), max_size=3),
+    values=st.lists(
+        st.just('"') | st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=30), max_size=3
+    ),
     proto=st.sampled_from(["https", "javascript", "", ",", "http,https", "\xff"]),
 )
 def test_any_header_leaves_an_address_and_a_scheme(trusted: Any, values: list[str], proto: str) -> None:

@@ -12,7 +12,7 @@ from webhooks_ui.web.headers import HEADERS
 DETAILS = {
     400: "The request is not valid HTTP.",
     408: "The request didn't arrive in time. Send it again.",
-    413: "The request is too large. The limit is 8 MiB.",
+    413: "The request is too large. The limits are 8 MiB and 16,384 chunks.",
     414: "The address is too long. Send fewer or shorter filters.",
     417: "Only 100-continue can be expected.",
     431: "The headers are too large. Delete the cookies of this site and try again.",

@@ -1,6 +1,6 @@
 """The authenticator app: set up with a QR code, and removed."""
 
-from flask import Blueprint, abort, flash, make_response, render_template, session, url_for
+from flask import Blueprint, abort, flash, make_response, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,7 +9,6 @@ from webhooks_ui.forms.account import CodeForm
 from webhooks_ui.models.secret_box import Undecryptable
 from webhooks_ui.people import accounts, second_factor, totp
 from webhooks_ui.views.account.added import note_added
-from webhooks_ui.web.access import TOKEN
 from webhooks_ui.web.answers import go
 
 WRONG = "This code is wrong. Enter the one that the app shows now. If that fails, check the clock of your phone."
@@ -44,7 +43,7 @@ def enable() -> BaseResponse:
     with writing():
         user = accounts.lock(current_user.id) or abort(404)
         is_right = second_factor.enable_authenticator(user, form.code.data or "")
-        address = note_added(user, session[TOKEN]) if is_right else ""
+        address = note_added(user) if is_right else ""
     if not is_right:
         form.code.errors = [PAUSED if second_factor.is_paused(current_user) else WRONG]
         return _page(form, 422)

@@ -1,6 +1,6 @@
 """The account: the name, the ways to sign in, and the sessions."""
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, render_template, session, url_for
+from flask import Blueprint, Response, abort, current_app, flash, make_response, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -9,7 +9,7 @@ from webhooks_ui.forms.account import NameForm
 from webhooks_ui.models import UserSession
 from webhooks_ui.people import accounts, passkeys, recovery_codes, sessions
 from webhooks_ui.views.account.devices import device
-from webhooks_ui.web.access import TOKEN, current_session, lacks_second_factor
+from webhooks_ui.web.access import current_session, lacks_second_factor, renew_token
 from webhooks_ui.web.answers import go
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -45,7 +45,7 @@ def end_session(session_id: int) -> BaseResponse:
 @blueprint.post("/sessions/end-others")
 def end_other_sessions() -> BaseResponse:
     with writing():
-        ended = accounts.end_sessions(accounts.lock(current_user.id) or abort(404), keep=session[TOKEN])
+        ended = accounts.end_sessions(accounts.lock(current_user.id) or abort(404), keep=renew_token())
     flash(f"{ended} other session{'s were' if ended != 1 else ' was'} ended.")
     return go(url_for(".index", _anchor="sessions"))
 

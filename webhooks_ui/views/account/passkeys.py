@@ -9,7 +9,6 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask_login import current_user
@@ -22,7 +21,6 @@ from webhooks_ui.people import accounts, passkeys, second_factor
 from webhooks_ui.views.account.added import note_added
 from webhooks_ui.views.account.devices import device
 from webhooks_ui.views.passkeys import site
-from webhooks_ui.web.access import TOKEN
 from webhooks_ui.web.answers import go
 from webhooks_ui.web.passkey_challenge import ask, asked
 
@@ -54,7 +52,7 @@ def create() -> BaseResponse:
         with writing():
             user = accounts.lock(current_user.id) or abort(404)
             passkeys.add(site(), user, request.form.get("answer", ""), asked(), form.name.data or "")
-            address = note_added(user, session[TOKEN])
+            address = note_added(user)
     except passkeys.Invalid as error:
         current_app.logger.warning("A passkey was refused: %s", error)
         return _page(form, 422, REFUSED)

@@ -1,6 +1,6 @@
 """The own password: changed, set for the first time, or removed."""
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, render_template, session, url_for
+from flask import Blueprint, Response, abort, current_app, flash, make_response, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -8,7 +8,7 @@ from webhooks_ui.database import writing
 from webhooks_ui.forms.account import NewPasswordForm
 from webhooks_ui.models import User
 from webhooks_ui.people import accounts, second_factor
-from webhooks_ui.web.access import TOKEN
+from webhooks_ui.web.access import renew_token
 from webhooks_ui.web.answers import go
 
 WRONG = "This is not your present password."
@@ -38,7 +38,7 @@ def update() -> BaseResponse:
         user = accounts.lock(current_user.id) or abort(404)
         problem = _problem_of(user, form) if form.present else None
         if problem is None:
-            accounts.set_password(user, form.password.data or "", keep=session[TOKEN])
+            accounts.set_password(user, form.password.data or "", keep=renew_token())
     if problem:
         form.present.errors = [problem]
         return _page(form, 422)
@@ -55,7 +55,7 @@ def confirm_remove() -> str:
 def remove() -> BaseResponse:
     try:
         with writing():
-            accounts.remove_password(accounts.lock(current_user.id) or abort(404), keep=session[TOKEN])
+            accounts.remove_password(accounts.lock(current_user.id) or abort(404), keep=renew_token())
     except accounts.Refused as error:
         flash(str(error), "error")
     else:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks_ui.run.door.incoming import HEAD_MAX_BYTES, Incoming
+from webhooks_ui.run.door.incoming import CHUNKS_MAX, HEAD_MAX_BYTES, Incoming
 
 LIMIT = 1_000
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -60,6 +60,23 @@ def test_a_body_over_the_limit_is_not_waited_for() -> None:
 
 def test_chunks_over_the_limit_are_refused_before_they_arrive() -> None:
     assert arrived(CHUNKED.replace(b"3\r\n", b"3e4\r\n")).refused_with == 413
+
+
+def test_a_body_of_too_many_chunks_is_refused_however_small_it_is() -> None:
+    head, chunk = CHUNKED.partition(b"5;a=b")[0], b"1\r\na\r\n"
+    incoming = Incoming(8 * 1024 * 1024)
+    incoming.add(head + chunk * CHUNKS_MAX)
+    assert incoming.refused_with is None
+    incoming.add(chunk)
+    assert incoming.refused_with == 413
+
+
+def test_the_largest_body_may_come_in_chunks_of_half_a_kib() -> None:
+    head, chunk = CHUNKED.partition(b"5;a=b")[0], b"200\r\n" + b"a" * 512 + b"\r\n"
+    incoming = Incoming(8 * 1024 * 1024)
+    incoming.add(head + chunk * (8 * 1024 * 1024 // 512) + b"0\r\n\r\n")
+    assert incoming.is_whole
+    assert incoming.refused_with is None
 
 
 def test_a_head_or_trailers_without_end_are_refused() -> None:

@@ -21,6 +21,7 @@ from tests.support.factories import make_api_key
 from tests.support.rig import ROOT, Rig
 from tests.support.stalled import stalled_clients
 from tests.support.waiting import wait_for
+from webhooks_ui.run.door.incoming import CHUNKS_MAX
 
 EVENT = json.dumps({"type": "license.activated", "data": {"id": "1"}}).encode()
 LIMIT = 8 * 1024 * 1024
@@ -204,6 +205,12 @@ def test_a_client_that_sends_too_much_can_read_why(server: Rig, key: str) -> Non
 
 def test_chunks_over_the_limit_are_refused(server: Rig, key: str) -> None:
     assert status(talk(server, head(key, "Transfer-Encoding: chunked") + b"%x\r\n" % (LIMIT + 1))) == 413
+
+
+def test_a_body_of_absurdly_many_chunks_is_refused_with_the_limit(server: Rig, key: str) -> None:
+    answer = talk(server, head(key, "Transfer-Encoding: chunked") + b"1\r\n \r\n" * (CHUNKS_MAX + 1))
+    assert status(answer) == 413
+    assert f"{CHUNKS_MAX:,} chunks".encode() in answer
 
 
 @pytest.mark.parametrize("length", [str(LIMIT + 1), "9" * 18, "9" * 30, "0" * 30 + "99999999999"])

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_user
-from tests.support.people import actions, again, code_of, is_signed_in, start_session, with_app
+from tests.support.people import actions, again, code_of, copy_of, is_signed_in, start_session, with_app
 from webhooks_ui.database import db
 from webhooks_ui.models import RecoveryCode, User, UserSession, set_settings, utcnow
 from webhooks_ui.people import recovery_codes, totp
@@ -48,10 +48,10 @@ def test_a_code_enables_the_app_and_shows_recovery_codes_once(admin: FlaskClient
 def test_the_present_session_counts_as_one_with_two_factors_and_the_others_end(
     app: Flask, admin: FlaskClient, user: User
 ) -> None:
-    other = app.test_client()
+    other, copy = app.test_client(), copy_of(admin)
     start_session(other, user)
     admin.post(APP, data={"code": code_of(user)})
-    assert (is_signed_in(other), is_signed_in(admin)) == (False, True)
+    assert [is_signed_in(client) for client in (other, copy, admin)] == [False, False, True]
     db.session.rollback()
     assert db.session.scalars(db.select(UserSession.two_factors)).one()
 

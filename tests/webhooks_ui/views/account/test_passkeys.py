@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.factories import make_user
 from tests.support.passkeys import SoftwarePasskey
-from tests.support.people import again, is_signed_in, last_entry, start_session
+from tests.support.people import again, copy_of, is_signed_in, last_entry, start_session
 from tests.webhooks_ui.people.test_passkeys import add
 from tests.webhooks_ui.views.test_passkeys import use
 from webhooks_ui.database import db
@@ -29,14 +29,14 @@ def create(client: FlaskClient, passkey: SoftwarePasskey, name: str = "Phone") -
 
 
 def test_a_passkey_is_added_with_recovery_codes_and_signs_in(app: Flask, admin: FlaskClient, user: User) -> None:
-    other = app.test_client()
+    other, copy = app.test_client(), copy_of(admin)
     start_session(other, user)
     phone = SoftwarePasskey()
     answer = create(admin, phone, "Eva's <phone>")
     assert "Keep these codes in a safe place now." in admin.get(answer.headers["Location"]).text
     assert "Eva&#39;s &lt;phone&gt;" in admin.get("/account").text
     assert recovery_codes.count_left(user) == 10
-    assert not is_signed_in(other)
+    assert [is_signed_in(client) for client in (other, copy, admin)] == [False, False, True]
     db.session.rollback()
     assert db.session.scalars(db.select(UserSession.two_factors)).one()
     admin.post("/logout")

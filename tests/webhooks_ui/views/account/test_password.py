@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.people import PASSWORD, again, is_signed_in, last_entry, start_session
+from tests.support.people import PASSWORD, again, copy_of, is_signed_in, last_entry, start_session
 from webhooks_ui.database import db
-from webhooks_ui.models import Passkey, User
+from webhooks_ui.models import Passkey, User, UserSession
 from webhooks_ui.people.second_factor import WRONG_CODES_MAX
 
 PAGE = "/account/password"
@@ -30,6 +30,27 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(app: Flask, admin
     assert last_entry("user.password_changed").object_name == user.email
 
 
+@pytest.mark.parametrize("way", ["change", "remove", "end others"])
+def test_a_copy_of_the_cookie_from_before_opens_nothing(admin: FlaskClient, user: User, way: str) -> None:
+    user.passkeys.append(Passkey(name="Phone", credential_id="abc", public_key=b"key", sign_count=0, verifies=True))
+    db.session.commit()
+    session = db.session.scalars(db.select(UserSession)).one()
+    before = (session.id, session.two_factors, session.method, session.address, session.created_at)
+    copy = copy_of(admin)
+    assert is_signed_in(copy)
+    address = {"change": PAGE, "remove": f"{PAGE}/remove", "end others": "/account/sessions/end-others"}[way]
+    assert admin.post(address, data=FORM).status_code == 303
+    assert (is_signed_in(admin), is_signed_in(copy)) == (True, False)
+    session = db.session.scalars(db.select(UserSession)).one()
+    assert (session.id, session.two_factors, session.method, session.address, session.created_at) == before
+
+
+def test_a_wrong_present_password_leaves_the_cookie_as_it_is(admin: FlaskClient, user: User) -> None:
+    copy = copy_of(admin)
+    assert admin.post(PAGE, data=FORM | {"present": "wrong"}).status_code == 422
+    assert (is_signed_in(admin), is_signed_in(copy)) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -38,6 +59,7 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(app: Flask, admin
         ({"password": "short", "repeated": "short"}, "12 to 1,000 characters"),
         ({"password": "administrator1", "repeated": "administrator1"}, "easy to guess"),
         ({"password": "admin@example.com", "repeated": "admin@example.com"}, "easy to guess"),
+        ({"password": "keymanagerwebhooks", "repeated": "keymanagerwebhooks"}, "easy to guess"),
         ({"repeated": "another"}, "This is not the same password."),
     ],
 )
