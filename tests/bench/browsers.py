@@ -25,7 +25,7 @@ PAGES = (
     "/admin/webhooks/1",
     "/admin/webhook-deliveries",
     "/admin/webhook-deliveries?status=failed",
-    "/admin/audit",
+    "/admin/audit-log",
 )
 
 

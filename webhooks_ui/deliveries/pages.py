@@ -146,6 +146,7 @@ LOADED = (
         Webhook.active,
         Webhook.deleted_at,
         Webhook.retry_schedule,
+        Webhook.retry_delays,
         Webhook.breaker_opened_at,
         Webhook.probe_at,
         Webhook.throttled_until,

@@ -1,0 +1,75 @@
+"""The pages with many rows ask the database as often for many rows as for few."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from tests.support.factories import make_event, make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.models import Delivery, utcnow
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Yield a list of the statements that the block runs."""
+    made: list[str] = []
+
+    def note(*arguments: object) -> None:
+        made.append(str(arguments[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield made
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def add(count: int) -> None:
+    """Add webhooks of all kinds with failed, waiting and delivered deliveries."""
+    kinds: list[dict[str, Any]] = [
+        {},
+        {"throttled_until": utcnow() + timedelta(hours=1)},
+        {"retry_schedule": "own", "retry_delays": [5]},
+    ]
+    for n in range(count):
+        make_webhook(name=f"Webhook {count} {n}", rate_limit=1 + n, **kinds[n % 3])
+    make_event()
+    for n, delivery in enumerate(db.session.scalars(db.select(Delivery).order_by(Delivery.id.desc()).limit(count))):
+        delivery.status = ("failed", "pending", "delivered")[n % 3]
+        delivery.attempts_count, delivery.outcome, delivery.response_code = 1, "bad_status", 500
+    db.session.commit()
+
+
+@pytest.mark.parametrize("role", ["operator", "super_admin"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/webhooks",
+        "/admin/webhook-deliveries",
+        "/admin/webhook-deliveries?status=failed",
+        "/admin/webhook-deliveries?status=unfinished",
+        "/admin/notices",
+        "/admin/audit-log",
+        "/admin/team",
+        "/admin/api-keys",
+    ],
+)
+def test_more_rows_need_no_more_queries(sign_in: object, role: str, path: str) -> None:
+    client: FlaskClient = sign_in(role)  # type: ignore[operator]
+    add(4)
+    made = []
+    for _ in range(2):
+        db.session.remove()
+        client.get(path)
+        db.session.remove()
+        with statements() as asked:
+            status = client.get(path).status_code
+        made.append(len(asked))
+        add(16)
+    assert status == (200 if role == "super_admin" or path == "/admin/webhooks" else 403)
+    assert made[1] <= made[0] + 1, made
