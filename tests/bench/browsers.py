@@ -19,6 +19,7 @@ from webhooks_ui import create_app
 
 THINKS_SECONDS = 3.0  # from one page to the next, on average
 EVENTS_PER_SECOND = 20
+WARM_UP = 4  # times each page, so that all processes have loaded its template
 PAGES = (
     "/admin/webhooks",
     "/admin/webhooks?q=web&status=active",
@@ -50,6 +51,10 @@ def rows(browsers: int, seconds: float) -> Iterator[Row]:
 def _browse(instance: Rig, browsers: int, seconds: float) -> tuple[list[float], int]:
     """Open pages in all browsers. Return the milliseconds of each page, and the number of errors."""
     cookie = _signed_in(create_app(instance.app.config, web=True))
+    for page in PAGES * WARM_UP:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", instance.port, timeout=30)) as connection:
+            connection.request("GET", page, headers={"Cookie": cookie})
+            connection.getresponse().read()
     times: list[float] = []
     failed: list[str] = []
     end = time.monotonic() + seconds

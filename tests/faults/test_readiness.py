@@ -160,10 +160,9 @@ def full(broken: Deployment) -> Iterator[None]:
     if not broken.disk.is_mount():
         pytest.skip("This user may not mount a disk.")
     rest = broken.disk / "something-else"
-    with rest.open("wb") as file, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), rest.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 64 * 1024)
-            file.flush()
     yield
     rest.unlink()
 

@@ -39,8 +39,12 @@ class Stalled:
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)  # so that an answer doesn't fit in
         connection.settimeout(10)
-        connection.connect(("127.0.0.1", self.port))
-        connection.send(begin)
+        try:
+            connection.connect(("127.0.0.1", self.port))
+            connection.send(begin)
+        except OSError:
+            connection.close()
+            raise
         connection.setblocking(False)
         self.opened += 1
         return connection
