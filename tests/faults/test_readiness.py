@@ -29,6 +29,7 @@ from tests.support.receivers import Receiver, receiving
 from tests.support.rig import ROOT, Rig, postgresql_server
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
+from webhooks_ui.checks import FRESH_SECONDS
 from webhooks_ui.checks.ready import SUSPENDED_KEY
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
@@ -361,7 +362,7 @@ def break_and_heal(running: Deployment, fault: Fault, status: int, sentence: str
     Args:
         sentence: how what both say begins, as a regular expression.
     """
-    wait_for(lambda: _well(running), what="all is well before")
+    wait_for(lambda: _stays_well(running), what="all is well before")
     with fault(running):
         wait_for(lambda: told(running, status, sentence), TOLD_WITHIN_SECONDS, f"/readyz says: {sentence}")
         assert requests.get(f"{running.rig.url}/healthz", timeout=5).status_code == 200
@@ -381,6 +382,15 @@ def break_and_heal(running: Deployment, fault: Fault, status: int, sentence: str
 def _well(running: Deployment) -> dict[str, Any] | None:
     code, answer = running.readyz()
     return answer if (code, answer["status"]) == (200, "ok") else None
+
+
+def _stays_well(running: Deployment) -> bool:
+    """Whether each process of the web server says so, and none still tells what it found a moment ago."""
+    for _ in range(6):
+        if not _well(running):
+            return False
+        time.sleep(FRESH_SECONDS / 3)
+    return True
 
 
 def _refuses_connections(running: Deployment) -> bool:
