@@ -93,6 +93,8 @@ def _summary_of_examples(passed: int, count: int, searched: int) -> str:
     if not count:
         return "Choose events above to try the conditions on them."
     none = f"is among the last {searched:,}" if searched else "has happened lately"
+    if count == 1:
+        return f"None of these events {none}. Their example would {'' if passed else 'not '}be sent."
     return f"None of these events {none}. Of their {count} examples, {passed} would be sent."
 
 

@@ -55,13 +55,13 @@ def test_the_last_fifty_are_collected_over_several_steps(monkeypatch: pytest.Mon
     make_others(20)
     make_failures(*["limit_reached"] * 19, "other")
     assert summary() == "19 of the last 50 events would be sent."
-    assert summary("staging").startswith("None of these events has happened lately. Of their 1 examples, ")
+    assert summary("staging").startswith("None of these events has happened lately. Their example would ")
 
 
 @pytest.mark.parametrize(
     ("codes", "sentence"),
     [
-        ([], "None of these events is among the last 20. Of their 1 examples, 1 would be sent."),
+        ([], "None of these events is among the last 20. Their example would be sent."),
         (["limit_reached"], "Among the last 20 events is one of these types. It would be sent."),
         (["other"], "Among the last 20 events is one of these types. It would not be sent."),
         (["limit_reached", "other"], "Among the last 20 events are 2 of these types. 1 of them would be sent."),
