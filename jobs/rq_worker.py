@@ -1,14 +1,17 @@
 """What our RQ workers share: they don't fork, leave no transaction open, and survive outages of Redis and database."""
 
+import contextlib
 import logging
 import sys
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from flask import Flask
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 
 from config import ConfigError, load
@@ -89,18 +92,25 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     connection: Any = Redis.from_url(app.config["REDIS_URL"])
     logging.getLogger("rq.worker").addFilter(_in_one_line)
     trouble = logs.Seldom(logger)
-    stopped = False
-    while not stopped:
-        wait_for_redis(connection)
-        worker = worker_class([Queue(queue, connection=connection)], connection=connection)
-        app.extensions["heartbeat"] = lambda worker=worker: _beat(worker)
-        try:
-            worker.work(logging_level="WARNING")  # also returns after an error, which it has logged
-        except RedisError as error:
-            trouble.say("Redis can't be used, trying again: %s", error)
-        stopped = worker.stopping
-        if not stopped:
-            time.sleep(PAUSE_SECONDS)  # Redis may answer, and yet refuse to write
+    worker: Worker | None = None
+    with contextlib.suppress(StopRequested):  # RQ's signal handler raises it outside of a job, and stays
+        while not _stops(worker):
+            wait_for_redis(connection, partial(_stops, worker))
+            if _stops(worker):  # it was told to while it waited
+                return
+            worker = worker_class([Queue(queue, connection=connection)], connection=connection)
+            app.extensions["heartbeat"] = partial(_beat, worker)
+            try:
+                worker.work(logging_level="WARNING")  # also returns after an error, which it has logged
+            except RedisError as error:
+                trouble.say("Redis can't be used, trying again: %s", error)
+            if not worker.stopping:
+                time.sleep(PAUSE_SECONDS)  # Redis may answer, and yet refuse to write
+
+
+def _stops(worker: Worker | None) -> bool:
+    """Return True if the last worker of this process was told to stop."""
+    return worker is not None and worker.stopping
 
 
 def _beat(worker: Worker) -> None:

@@ -139,6 +139,16 @@ def test_sigterm_finishes_what_is_in_flight_even_without_redis(instance: Rig, re
     assert statuses(instance)["delivered"] == len(receiver.requests)
 
 
+def test_sigterm_ends_a_worker_that_waits_for_redis(instance: Rig) -> None:
+    instance.kill("redis")
+    time.sleep(2)
+    for name in ("worker-0", "worker-1"):
+        instance.processes[name].send_signal(signal.SIGTERM)
+    for name in ("worker-0", "worker-1"):
+        # A worker that Redis left before it had begun has no handler yet, and ends by the signal.
+        assert instance.processes.pop(name).wait(15) in (0, -signal.SIGTERM)
+
+
 def test_a_flushed_redis_loses_nothing(instance: Rig, receiver: Receiver) -> None:
     instance.kill("worker-0")
     instance.kill("worker-1")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from redis import ConnectionError, Redis, RedisError, TimeoutError
@@ -53,10 +54,10 @@ def is_reachable(redis: Redis) -> bool:
         return False
 
 
-def wait_for_redis(redis: Redis) -> None:
-    """Block until Redis answers. Log one warning if it doesn't answer at once."""
+def wait_for_redis(redis: Redis, gives_up: Callable[[], bool] = lambda: False) -> None:
+    """Block until Redis answers, or until ``gives_up`` is true. Log one warning if Redis doesn't answer at once."""
     said = False
-    while True:
+    while not gives_up():
         try:
             redis.ping()
             return
