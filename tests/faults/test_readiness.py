@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from flask_migrate import stamp
 from sqlalchemy import create_engine, text
 
 from jobs.publish import publish
+from tests.support import locks
 from tests.support.factories import make_webhook
 from tests.support.receivers import Receiver, receiving
 from tests.support.rig import ROOT, Rig, postgresql_server
@@ -133,17 +133,8 @@ def fault(steps: Callable[[Deployment], Iterator[None]]) -> Fault:
 
 @fault
 def locked(broken: Deployment) -> Iterator[None]:
-    with contextlib.closing(sqlite3.connect(broken.disk / "webhooks.db", isolation_level=None)) as other:
-        wait_for(lambda: _begins(other))
+    with locks.locked(broken.disk / "webhooks.db"):
         yield
-
-
-def _begins(connection: sqlite3.Connection) -> bool:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    return True
 
 
 @fault

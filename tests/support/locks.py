@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the write lock of an SQLite database, as another program can."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    """Hold the write lock of an SQLite database, as another program can. Wait for it up to ten seconds."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield

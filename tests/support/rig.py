@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from flask import Flask
 from redis import Redis, RedisError
 
 from config import load
+from tests.support.locks import locked
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
@@ -60,8 +60,7 @@ def postgresql_server() -> Iterator["PostgresServer"]:
 
 def lock_sqlite(folder: Path, seconds: float) -> None:
     """Lock the database of an instance for ``seconds``, so that nobody can write to it."""
-    with contextlib.closing(sqlite3.connect(folder / "webhooks.db", isolation_level=None, timeout=10)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with locked(folder / "webhooks.db"):
         time.sleep(seconds)
 
 
@@ -130,11 +129,9 @@ class Rig:
     def start_scheduler(self) -> None:
         self.start("scheduler", sys.executable, "-m", "jobs.scheduler")
 
-    def start_web(self) -> None:
+    def start_web(self, configuration: str = "webhooks_ui.run.gunicorn_conf") -> None:
         """Start gunicorn as ``make run`` does, and wait until it listens."""
-        self.start(
-            "web", sys.executable, "-m", "gunicorn", "--config", "python:webhooks_ui.run.gunicorn_conf", "wsgi:app"
-        )
+        self.start("web", sys.executable, "-m", "gunicorn", "--config", f"python:{configuration}", "wsgi:app")
 
         def listens() -> bool:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

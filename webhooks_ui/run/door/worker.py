@@ -166,7 +166,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self._refuse(conn, 408)
         for conn in [conn for conn in self._sending if conn.timeout <= now]:
             self.log.warning("A client did not read its answer in time.")
-            self._give_up(conn)
+            self._drop(conn)
         for conn in [conn for conn in self._lingering if conn.timeout <= now]:
             self._end_linger(conn)
 
@@ -200,10 +200,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         assert incoming is not None  # noqa: S101 (a connection that is read has a request)
         had_head = incoming.has_head
         incoming.add(data)
-        conn.held_bytes += len(data)
-        self._held_bytes += len(data)
-        if self._held_bytes > self.limits.held_max_bytes:
-            self._refuse(max(self._collecting, key=lambda held: held.held_bytes), 503)
+        self._hold(conn, len(data))
         if conn not in self._collecting:
             return
         if incoming.refused_with:
@@ -237,17 +234,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     def _send_rest(self, conn: Connection, fs: "Future[Any]") -> None:
         assert conn.outgoing is not None  # noqa: S101 (finish_request has looked)
         size = len(conn.outgoing.rest)
-        conn.held_bytes += size
-        self._held_bytes += size
         conn.timeout = time.monotonic() + self.limits.answer_seconds + size / self.limits.body_bytes_per_second
         conn.sock.setblocking(False)
         self._sending[conn] = fs
         try:
             self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
         except (OSError, ValueError, KeyError):
-            self._give_up(conn)
-        if self._held_bytes > self.limits.held_max_bytes:
-            self._give_up(max(self._sending, key=lambda held: held.held_bytes))
+            self._drop(conn)
+        else:
+            self._hold(conn, size)
 
     def _on_writable(self, conn: Connection, _sock: socket.socket) -> None:
         if conn not in self._sending or conn.outgoing is None:  # it made room for another one
@@ -257,46 +252,50 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._give_up(conn)
+            self._drop(conn)
             return
         if not conn.outgoing.rest:
             self._forget(conn)
             self._let_go(conn)
             super().finish_request(conn, self._sending.pop(conn))
 
-    def _give_up(self, conn: Connection) -> None:
-        """Close a connection whose client doesn't read its answer."""
-        self._forget(conn)
-        self._let_go(conn)
-        del self._sending[conn]
-        self.nr_conns -= 1
-        conn.close()
-
     # Ending
 
     def _refuse(self, conn: Connection, status: int) -> None:
         """Answer a request that is not whole, if it has begun, and close the connection."""
         begun = bytes(conn.incoming.data[:BEGINNING_BYTES]) if conn.incoming else b""
-        self._forget(conn)
-        self._release(conn)
-        self.nr_conns -= 1
         if not begun:
-            conn.close()
+            self._drop(conn)
             return
+        self._release(conn)
         with contextlib.suppress(OSError):
             conn.sock.send(refusal(status, begun))
         self.linger(conn)
 
     def _drop(self, conn: Connection) -> None:
-        self._forget(conn)
+        """Close a connection whose request is not whole, or whose answer is not read."""
         self._release(conn)
-        self.nr_conns -= 1
         conn.close()
 
     def _release(self, conn: Connection) -> None:
-        """Stop collecting a request that will not be answered by a thread."""
-        del self._collecting[conn]
+        """Have no more to do with a connection that no thread works for."""
+        self._forget(conn)
+        self._collecting.pop(conn, None)
+        self._sending.pop(conn, None)
         self._let_go(conn)
+        self.nr_conns -= 1
+
+    def _hold(self, conn: Connection, size: int) -> None:
+        """Count bytes that the connection keeps in memory. Over the limit, make room.
+
+        First go answers that are not read, the oldest before the others, and then the largest request.
+        """
+        conn.held_bytes += size
+        self._held_bytes += size
+        while self._held_bytes > self.limits.held_max_bytes and self._sending:
+            self._drop(next(iter(self._sending)))
+        if self._held_bytes > self.limits.held_max_bytes and self._collecting:
+            self._refuse(max(self._collecting, key=lambda held: held.held_bytes), 503)
 
     def _let_go(self, conn: Connection) -> None:
         """Count the bytes of the connection no longer."""
@@ -319,7 +318,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self.nr_conns -= 1
             idle.close()
         elif self._sending:
-            self._give_up(next(iter(self._sending)))
+            self._drop(next(iter(self._sending)))
         elif self._collecting:
             self._refuse(next(iter(self._collecting)), 503)
 

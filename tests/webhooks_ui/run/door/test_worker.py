@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import psutil
 import pytest
 
 from tests.support.factories import make_api_key
+from tests.support.locks import locked
 from tests.support.rig import ROOT, Rig
 from tests.support.stalled import stalled_clients
 from tests.support.waiting import wait_for
@@ -79,29 +79,18 @@ def test_a_healthy_client_is_answered_while_hundreds_stall(server: Rig) -> None:
 
 def test_those_who_watch_get_an_answer_while_all_others_wait_for_the_database(server: Rig, key: str) -> None:
     request = head(key, f"Content-Length: {len(EVENT)}", "Connection: close") + EVENT
-    lock = sqlite3.connect(server.folder / "webhooks.db", isolation_level=None)
-    wait_for(lambda: begins(lock))
     publishers = [threading.Thread(target=talk, args=(server, request)) for _ in range(20)]
-    for publisher in publishers:
-        publisher.start()
-    time.sleep(1)
-    started = time.monotonic()
-    for path in (b"/healthz", b"/healthz", b"/metrics"):
-        assert status(talk(server, b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)) == 200
-    assert time.monotonic() - started < 4  # the publishers wait for 10 s
-    assert any(publisher.is_alive() for publisher in publishers)
-    lock.rollback()
-    lock.close()
+    with locked(server.folder / "webhooks.db"):
+        for publisher in publishers:
+            publisher.start()
+        time.sleep(1)
+        started = time.monotonic()
+        for path in (b"/healthz", b"/healthz", b"/metrics"):
+            assert status(talk(server, b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)) == 200
+        assert time.monotonic() - started < 4  # the publishers wait for 10 s
+        assert any(publisher.is_alive() for publisher in publishers)
     for publisher in publishers:
         publisher.join(30)
-
-
-def begins(connection: sqlite3.Connection) -> bool:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False
-    return True
 
 
 def test_a_client_that_reads_slowly_gets_all_its_answers(server: Rig) -> None:
@@ -297,6 +286,29 @@ def test_bodies_that_wait_share_a_limit_of_memory(tmp_path: Path) -> None:
         assert after - before < 180 * 1024 * 1024
         for connection in waiting:
             connection.close()
+
+
+def test_answers_that_nobody_reads_leave_the_memory_to_requests(tmp_path: Path) -> None:
+    with Rig(tmp_path, WEB_PROCESSES="1") as rig, contextlib.ExitStack() as stack:
+        rig.start_web("tests.webhooks_ui.run.door.tight_conf")
+        with rig.app.app_context():
+            text = make_api_key()[1]
+        for number in range(60):
+            asking = stack.enter_context(socket.socket())
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+            asking.connect(("127.0.0.1", rig.port))
+            # Mixed, so that the system's buffers are full in the midst of an answer on most of the connections
+            asking.sendall(ask("htmx.js") * (number % 16) + ask("app.css") * 60)
+        body = json.dumps({"type": "license.activated", "data": {"text": "x" * 100_000}}).encode()
+        answers = []
+        for _ in range(8):
+            time.sleep(1)
+            answers.append(status(talk(rig, head(text, f"Content-Length: {len(body)}", "Connection: close") + body)))
+        assert answers == [202] * 8
+
+
+def ask(asset: str) -> bytes:
+    return f"GET /assets/{asset} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
 def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
