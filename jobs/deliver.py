@@ -148,10 +148,14 @@ class Drain:
 
     @property
     def _wants_more(self) -> bool:
-        has_sent = self._more_due and self._slots.queued < self._look_below
-        looks = self._look or has_sent or time.monotonic() >= self._look_at
+        looks = self._look or self._has_sent or time.monotonic() >= self._look_at
         enough = self._ahead if self._called else self._ahead // 2  # looking rarely is cheaper
         return looks and not self._ending and self._slots.queued < enough
+
+    @property
+    def _has_sent(self) -> bool:
+        """Whether half of what was queued after the last look has gone out, so that more may be leased."""
+        return self._more_due and self._slots.queued < self._look_below
 
     @property
     def _ahead(self) -> int:
@@ -174,7 +178,7 @@ class Drain:
 
     def _collect(self) -> None:
         """Take results as they arrive, until a group is complete, more may be leased, or a wake-up arrives."""
-        may_lease = not self._ending and (self._look or (self._more_due and self._slots.queued > 0))
+        may_lease = not self._ending and (self._look or self._has_sent or (self._more_due and self._slots.queued > 0))
         patience = GROUP_SECONDS if may_lease else REFRESH_SECONDS / 2
         until = min(time.monotonic() + patience, self._look_at)
         most = min(GROUP_MAX, self._slots.most_unrecorded)  # more wouldn't come
@@ -339,7 +343,7 @@ class Drain:
         claimed += claim.claim_in_order(connection, now, self._leases.token, in_order, room)
         self._look = bool(claimed or found.cursor)
         self._more_due = bool(found.open)
-        self._look_below = (self._slots.queued + len(claimed)) // 2
+        self._look_below = (self._slots.queued + len(claimed) + 1) // 2
         self._wants_help = bool(claimed) and (room.deliveries <= 0 or self._slots.taken >= self._slots.total)
         return claimed
 
