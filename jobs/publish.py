@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import current_app
 from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.claim import release
 from jobs.express import DELIVERIES_MAX, Lanes, lanes_of
 from jobs.store import Published, Stored, event_row, store
 from webhooks_ui import audit, logs, tracing
 from webhooks_ui.counting import count
-from webhooks_ui.database import after_commit, db, write_transaction
+from webhooks_ui.database import after_commit, db, reason, write_transaction
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.new_event import NewEvent, new_event_id
 from webhooks_ui.events.selection import fields_text
@@ -50,13 +51,17 @@ def publish(environment: str, events: Sequence[NewEvent], traceparent: str | Non
 def _hand_over(lanes: Lanes, lane: str, stored: Stored) -> int:
     """Hand the parcels to the worker of ``lane``. Return how many deliveries it has.
 
-    If it listens no more, its leases are given back, so that nobody waits for their end.
+    If it listens no more, its leases are given back, so that nobody waits for their end. The events are committed
+    already, so a failure is no error of the publisher: then the leases end by themselves.
     """
     ids = [item.id for parcel in stored.parcels for item in parcel.items]
     if not ids or lanes.send(lane, stored.at, stored.parcels):
         return len(ids)
-    with write_transaction() as connection:
-        release(connection, utcnow(), lane, ids)
+    try:
+        with write_transaction() as connection:
+            release(connection, utcnow(), lane, ids)
+    except SQLAlchemyError as error:
+        logger.warning("The leases of %d deliveries can't be given back: %s", len(ids), reason(error))
     return 0
 
 

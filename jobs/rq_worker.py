@@ -94,9 +94,9 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     trouble = logs.Seldom(logger)
     worker: Worker | None = None
     with contextlib.suppress(StopRequested):  # RQ's signal handler raises it outside of a job, and stays
-        while not _stops(worker):
+        while True:
             wait_for_redis(connection, partial(_stops, worker))
-            if _stops(worker):  # it was told to while it waited
+            if _stops(worker):
                 return
             worker = worker_class([Queue(queue, connection=connection)], connection=connection)
             app.extensions["heartbeat"] = partial(_beat, worker)

@@ -132,10 +132,11 @@ def _store_deliveries(
 ) -> list[Parcel]:
     """Store a delivery for each event and webhook. Return those that were leased to the lane."""
     has_lane = lane is not None and sum(len(event.webhooks) for event in events) <= DELIVERIES_MAX
+    lease = {"lease_token": lane, "due_at": lease_end(now)}
     usual: list[dict[str, Any]] = []
-    leased: list[dict[str, Any]] = []
+    leased: list[tuple[Sent, Subscriber, dict[str, Any]]] = []
     for event in events:
-        is_small = len(event.body) <= BODY_MAX_BYTES
+        is_express = has_lane and len(event.body) <= BODY_MAX_BYTES
         for webhook in event.webhooks:
             row = new_delivery(
                 event.row_id,
@@ -146,32 +147,21 @@ def _store_deliveries(
                 in_order=webhook.in_order,
                 fields=webhook.fields,
             )
-            if has_lane and is_small and webhook.is_free:
-                leased.append(row | {"lease_token": lane, "due_at": lease_end(now)})
+            if is_express and webhook.is_free:
+                leased.append((event, webhook, row | lease))
             else:
                 usual.append(row)
     if usual:
         connection.execute(_INSERT_DELIVERIES, usual)
     if not leased:
         return []
-    ids = iter(connection.execute(_INSERT_LEASED, leased).scalars().all())
-    parcels = [
-        Parcel(
-            event.id,
-            event.type,
-            environment,
-            event.body.decode(),
-            traceparent,
-            [
-                Item(next(ids), webhook.webhook_id, webhook.version, webhook.fields)
-                for webhook in event.webhooks
-                if webhook.is_free
-            ],
-        )
-        for event in events
-        if len(event.body) <= BODY_MAX_BYTES
-    ]
-    return [parcel for parcel in parcels if parcel.items]
+    ids = connection.execute(_INSERT_LEASED, [row for _, _, row in leased]).scalars().all()
+    parcels: dict[str, Parcel] = {}
+    for id, (event, webhook, _) in zip(ids, leased, strict=True):
+        if event.id not in parcels:
+            parcels[event.id] = Parcel(event.id, event.type, environment, event.body.decode(), traceparent, [])
+        parcels[event.id].items.append(Item(id, webhook.webhook_id, webhook.version, webhook.fields))
+    return list(parcels.values())
 
 
 def event_row(

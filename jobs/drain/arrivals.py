@@ -57,8 +57,8 @@ class Arrivals:
         A message that came late is left alone, because another worker may soon have its deliveries.
         """
         at, parcels = opened(message)
-        seconds = (utcnow() - at).total_seconds()
-        if not 0 <= seconds < OLD_SECONDS:
+        seconds = max(0.0, (utcnow() - at).total_seconds())  # the publisher's clock may be ahead of ours
+        if seconds >= OLD_SECONDS:
             logger.debug("A parcel came %.1f s after its leases had begun.", seconds)
             return
         began = time.monotonic() - seconds

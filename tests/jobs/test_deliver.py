@@ -37,6 +37,19 @@ def attempts() -> list[Attempt]:
     return list(db.session.scalars(db.select(Attempt).order_by(Attempt.id)))
 
 
+def delivering(app: Flask) -> threading.Thread:
+    """Run the job in a thread of its own, which is returned."""
+    context = app.app_context()
+
+    def run() -> None:
+        with context:
+            deliver()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 def test_a_delivery_verifies_with_the_reference_library_from_its_raw_body(app: Flask, receiver: Receiver) -> None:
     webhook = make_webhook(url=receiver.url)
     event = make_event(data={"name": "Zoë <b>"})
@@ -186,14 +199,7 @@ def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receive
         make_webhook(name="fast", url=receiver.url)
         for _ in range(20):
             make_event()
-        context = app.app_context()
-
-        def run() -> None:
-            with context:
-                deliver()
-
-        thread = threading.Thread(target=run)
-        thread.start()
+        thread = delivering(app)
         wait_for(lambda: len(receiver.requests) == 20, 5)
         assert len(slow.requests) <= 4
         release.set()
@@ -218,14 +224,7 @@ def test_more_is_leased_before_the_first_answer_comes(app: Flask, monkeypatch: p
         for number in range(most // ALLOWANCE_FIRST):
             make_webhook(url=f"{endpoint.url}/{number}")
         publish("production", [NewEvent("license.activated", {"n": n}) for n in range(ALLOWANCE_FIRST)])
-        context = app.app_context()
-
-        def run() -> None:
-            with context:
-                deliver()
-
-        thread = threading.Thread(target=run)
-        thread.start()
+        thread = delivering(app)
         try:
             assert all(arrived.acquire(timeout=5) for _ in range(most))
         finally:

@@ -1,5 +1,6 @@
 """The express lane: what was published just now goes to a worker that is awake, and nothing is lost if it doesn't."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 import time_machine
 from flask import Flask
 from redis import Redis
+from sqlalchemy.exc import OperationalError
 
 from jobs import claim, deliver
 from jobs.claim import LEASE_SECONDS, SMALL_BODY_BYTES, Claimed
@@ -188,6 +190,34 @@ def test_what_nobody_takes_is_due_at_once(app: Flask, redis: Redis, receiver: Re
     assert lanes_of(app).next() is None
     deliver.deliver()
     assert len(receiver.requests) == 1
+
+
+def test_events_are_accepted_even_if_their_leases_cannot_be_given_back(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are committed already, and a publisher who is told otherwise would publish them again."""
+
+    def fail(*arguments: object) -> None:
+        raise OperationalError("UPDATE deliveries", None, sqlite3.OperationalError("database is locked"))
+
+    lanes_of(app)._tokens, lanes_of(app)._asked_at = ["gone"], float("inf")
+    monkeypatch.setattr("jobs.publish.release", fail)
+    make_webhook()
+    (published,) = publish("production", [one()])
+    assert published.deliveries == 1
+    assert leased() == [True]
+
+
+def test_a_publishers_clock_may_be_ahead(
+    app: Flask, worker: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clocks of two machines are never the same."""
+    genuine = Lanes.send
+    ahead = timedelta(seconds=2)
+    monkeypatch.setattr(Lanes, "send", lambda lanes, lane, at, parcels: genuine(lanes, lane, at + ahead, parcels))
+    make_webhook(url=receiver.url)
+    publish("production", [one()])
+    wait_for(settled, LEASE_SECONDS / 2, "it is delivered before its lease ends")
 
 
 def test_what_the_lane_loses_is_due_when_its_lease_ends(
