@@ -45,12 +45,13 @@ def configure(settings: Mapping[str, Any]) -> None:
         config.ConfigError: The packages of OpenTelemetry are missing.
     """
     global _is_on
-    _is_on = bool(settings["OTLP_ENDPOINT"])
-    if _is_on and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
+    wanted = bool(settings["OTLP_ENDPOINT"])
+    if wanted and not (find_spec("opentelemetry") and find_spec("opentelemetry.sdk")):
         raise ConfigError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed. "
             "Run: .venv/bin/pip install --requirement requirements-otel.txt"
         )
+    _is_on = wanted
 
 
 def is_on() -> bool:

@@ -191,6 +191,7 @@ def test_missing_packages_are_told_before_the_start(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tracing, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"requirements-otel\.txt"):
         tracing.configure({"OTLP_ENDPOINT": "http://localhost:4318"})
+    assert not tracing.is_on()
 
 
 @pytest.mark.parametrize("url", ["localhost:4318", "grpc://x", "http://"])
