@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from jobs.store import store
+from jobs.store import Publication, store
 from webhooks_ui.database import after_write
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.operational import OPERATIONAL, News
@@ -36,6 +36,6 @@ def announce(connection: Connection, news: Iterable[News]) -> None:
         heard = [item for item in items if any(webhook.webhook_id != item.about.id for webhook in wanted[item.type])]
         if heard:
             events = [NewEvent(item.type, item.data) for item in heard]
-            stored = store(connection, environment, events, [item.about.id for item in heard])
+            (stored,) = store(connection, [Publication(environment, events, [item.about.id for item in heard])])
             if any(result.deliveries for result in stored.results):
                 after_write(connection, wake)

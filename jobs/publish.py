@@ -1,21 +1,25 @@
 """Publish: store events and their deliveries in one transaction, then wake the workers."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.claim import release
-from jobs.express import DELIVERIES_MAX, Lanes, lanes_of
-from jobs.store import Published, Stored, event_row, store
+from jobs.express import DELIVERIES_MAX, Lanes, Parcel, lanes_of
+from jobs.group import groups_of
+from jobs.store import Publication, Published, Stored, event_row
 from webhooks_ui import audit, logs, tracing
 from webhooks_ui.counting import count
 from webhooks_ui.database import after_commit, db, reason, write_transaction
 from webhooks_ui.deliveries.changes import new_delivery
-from webhooks_ui.events.new_event import NewEvent, new_event_id
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.wake import wake
@@ -36,26 +40,36 @@ def publish(environment: str, events: Sequence[NewEvent], traceparent: str | Non
     Raises:
         OtherContent: an id came again with other content.
     """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with tracing.publishing(traceparent, {"webhooks.environment": environment, "webhooks.events": len(events)}) as kept:
-        lanes = lanes_of(current_app._get_current_object())  # type: ignore[attr-defined]
-        lane = lanes.next() if len(events) <= DELIVERIES_MAX else None
-        with write_transaction() as connection:
-            stored = store(connection, environment, events, traceparent=kept, lane=lane)
-        handed = _hand_over(lanes, lane, stored) if lane else 0
-        if handed < sum(result.deliveries for result in stored.results):
-            wake()
+        lane = lanes_of(app).next() if len(events) <= DELIVERIES_MAX else None
+        publication = Publication(environment, events, traceparent=kept, lane=lane)
+        stored = groups_of(app).commit(publication, partial(_send_on, lanes_of(app)))
         _tell(environment, stored.results, stored.new, kept)
     return stored.results
 
 
-def _hand_over(lanes: Lanes, lane: str, stored: Stored) -> int:
+def _send_on(lanes: Lanes, committed: Sequence[tuple[Publication, Stored]]) -> None:
+    """Hand parcels to the workers of their lanes, and wake the workers if there is more to send."""
+    at = committed[0][1].at  # the same for all, because they share a transaction
+    wanted = sum(result.deliveries for _, stored in committed for result in stored.results)
+    parcels: dict[str, list[Parcel]] = defaultdict(list)
+    for publication, stored in committed:
+        if publication.lane and stored.parcels:
+            parcels[publication.lane] += stored.parcels
+    handed = sum(_hand_over(lanes, lane, at, own) for lane, own in parcels.items())
+    if handed < wanted:
+        wake()
+
+
+def _hand_over(lanes: Lanes, lane: str, at: datetime, parcels: Sequence[Parcel]) -> int:
     """Hand the parcels to the worker of ``lane``. Return how many deliveries it has.
 
     If it listens no more, its leases are given back, so that nobody waits for their end. The events are committed
     already, so a failure is no error of the publisher: then the leases end by themselves.
     """
-    ids = [item.id for parcel in stored.parcels for item in parcel.items]
-    if not ids or lanes.send(lane, stored.at, stored.parcels):
+    ids = [item.id for parcel in parcels for item in parcel.items]
+    if lanes.send(lane, at, parcels):
         return len(ids)
     try:
         with write_transaction() as connection:
@@ -84,7 +98,9 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     who sent it.
     """
     now, connection = utcnow(), db.session.connection()
-    row = event_row(event.id or new_event_id(now), webhook.environment, event, now, now, 1, is_test=True)
+    id = event.id or new_event_id(now)
+    body = render_body(id, webhook.environment, event, now, is_test=True)
+    row = event_row(id, webhook.environment, event, body, now, 1)
     logger.info("A test is sent.", extra=logs.ids(event=row["public_id"], webhook=webhook.id))
     event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
     delivery = new_delivery(

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, or_, select, update
 from webhooks_ui import audit
 from webhooks_ui.api.rate import count_request
 from webhooks_ui.database import single_query, write_aside
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import ApiKey, Scope, utcnow
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.web.problem import Problem
@@ -35,8 +36,11 @@ class Caller(NamedTuple):
 
 
 _keys = ApiKey.__table__.c
-_FIND = select(*(_keys[name] for name in Caller._fields)).where(  # built once, because each request runs it
-    or_(_keys.digest == bindparam("digest"), _keys.older_digest == bindparam("digest")), _keys.revoked_at.is_(None)
+_sent = bindparam("digest", type_=_keys.digest.type)
+_FIND = Query(
+    select(*(_keys[name] for name in Caller._fields)).where(
+        or_(_keys.digest == _sent, _keys.older_digest == _sent), _keys.revoked_at.is_(None)
+    )
 )
 
 
@@ -83,10 +87,10 @@ def authenticate() -> None:
 
 def _find(sent: str) -> Caller:
     with single_query() as connection:
-        row = connection.execute(_FIND, {"digest": sent}).one_or_none()
-    if row is None:
+        found = _FIND.rows(connection, {"digest": sent})
+    if not found:
         raise Problem(401, "This API key is unknown or was revoked.", headers=_challenge(INVALID))
-    return Caller(*row)
+    return Caller(*found[0])
 
 
 def _check_end(found: Caller, is_older: bool, now: datetime) -> None:

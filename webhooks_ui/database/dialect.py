@@ -24,6 +24,9 @@ class Dialect(Protocol):
     SINGLE_QUERY_OPTIONS: dict[str, Any]
     """Execution options for a connection that runs a single query."""
 
+    PUBLISHING: int
+    """How many transactions of one process may store events at a time."""
+
     ROW_LOCK: str
     """The end of a SELECT that locks its rows until the transaction ends."""
 
@@ -128,6 +131,23 @@ class Dialect(Protocol):
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
+
+    def insert_returning(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        returning: Sequence[str],
+        unless: Sequence[str] = (),
+    ) -> list[tuple[Any, ...]]:
+        """Insert ``rows`` as ``insert_many`` does. Return the columns ``returning`` of each, in the order of ``rows``.
+
+        Args:
+            returning: begins with ``id``, which the database numbers.
+            unless: columns of a unique index. A row whose values exist there already is left out, and so is one that
+                another transaction inserts at this moment.
+        """
 
     def update_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]

@@ -29,6 +29,7 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
+PUBLISHING = 2  # one prepares while another waits for the disk
 ROW_LOCK = "FOR UPDATE"
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
@@ -171,6 +172,22 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
+def insert_returning(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    returning: Sequence[str],
+    unless: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    names = ", ".join(columns)
+    source = f"SELECT {names} FROM {_unnested(table, columns, numbered=True)} ORDER BY place"
+    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
+    statement = f"INSERT INTO {table.name} ({names}) {source} {conflict} RETURNING {', '.join(returning)}"
+    found = connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+    return sorted(tuple(row) for row in found)
+
+
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     values = ", ".join(f"{column} = v.{column}" for column in columns)
     source = _unnested(table, (*columns, "id"))
@@ -224,7 +241,15 @@ def update_selected(
 
 
 @lru_cache(maxsize=64)
-def _unnested(table: Table, columns: Sequence[str]) -> str:
-    """Return SQL that makes a table ``v`` out of one array per column."""
-    types = (table.c[column].type.compile(postgresql.dialect()) for column in columns)  # type: ignore[no-untyped-call]
-    return f"unnest({', '.join(f'%s::{type}[]' for type in types)}) AS v ({', '.join(columns)})"
+def _unnested(table: Table, columns: Sequence[str], numbered: bool = False) -> str:
+    """Return SQL that makes a table ``v`` out of one array per column.
+
+    Args:
+        numbered: adds the column ``place``, which counts the rows.
+    """
+    compiled = (table.c[column].type.compile(postgresql.dialect()) for column in columns)  # type: ignore[no-untyped-call]
+    types = [type.partition(" COLLATE ")[0] for type in compiled]
+    arrays = f"unnest({', '.join(f'%s::{type}[]' for type in types)})"
+    if numbered:
+        return f"{arrays} WITH ORDINALITY AS v ({', '.join(columns)}, place)"
+    return f"{arrays} AS v ({', '.join(columns)})"

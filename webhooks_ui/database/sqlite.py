@@ -33,6 +33,7 @@ WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system'
 
 CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
+PUBLISHING = 1  # there is one writer
 ROW_LOCK = ""
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
 
@@ -206,6 +207,23 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
     _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
 
 
+def insert_returning(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    returning: Sequence[str],
+    unless: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
+    names = ", ".join(columns)
+    statement = f"INSERT INTO {table.name} ({names}) {{values}} {conflict} RETURNING {', '.join(returning)}"
+    found: list[tuple[Any, ...]] = []
+    for text, values in _portions(statement, rows):
+        found += map(tuple, connection.exec_driver_sql(text, values))
+    return sorted(found)
+
+
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
     statement = f"UPDATE {table.name} SET {values} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
@@ -257,8 +275,13 @@ def update_selected(
 
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    for text, values in _portions(statement, rows):
+        connection.exec_driver_sql(text, values)
+
+
+def _portions(statement: str, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for start in range(0, len(rows), STATEMENT_ROWS):
         portion = rows[start : start + STATEMENT_ROWS]
         marks = f"({', '.join('?' * len(portion[0]))})"
         values = f"VALUES {', '.join([marks] * len(portion))}"
-        connection.exec_driver_sql(statement.format(values=values), tuple(value for row in portion for value in row))
+        yield statement.format(values=values), tuple(value for row in portion for value in row)

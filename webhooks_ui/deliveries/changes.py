@@ -16,9 +16,14 @@ from webhooks_ui.wake import wake
 
 
 def new_delivery(
-    event_id: int, event_type: str, webhook_id: int, environment: str, now: datetime, **fields: Any
+    event_id: int, event_type: str, webhook_id: int, environment: str, now: Any, **fields: Any
 ) -> dict[str, Any]:
-    """Return the row of a delivery that is due at once. ``fields`` override or add columns."""
+    """Return the row of a delivery that is due at once.
+
+    Args:
+        now: a time in the form that is stored, which for SQLAlchemy's statements is a ``datetime``.
+        fields: override or add columns.
+    """
     return {
         "event_id": event_id,
         "webhook_id": webhook_id,
@@ -27,6 +32,7 @@ def new_delivery(
         "trigger": DeliveryTrigger.EVENT,
         "status": DeliveryStatus.PENDING,
         "due_at": now,
+        "attempts_count": 0,
         "created_at": now,
     } | fields
 

@@ -1,14 +1,15 @@
 """Who gets an event: the active webhooks of its environment that want its type and whose filter lets it pass."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Text, and_, bindparam, cast, exists, func, select
 
 from webhooks_ui.database import db
+from webhooks_ui.database.statements import Query
 from webhooks_ui.events.conditions import Filter
 from webhooks_ui.models import Delivery, Subscription, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
@@ -29,9 +30,8 @@ _IS_FREE = and_(
     ~Webhook.in_order,
     ~_BACKLOG,
 )
-_SUBSCRIBERS = (
+_SUBSCRIBERS = Query(
     select(
-        _subscriptions.event_type,
         _webhooks.id,
         _webhooks.in_order,
         cast(_webhooks.filter, Text),
@@ -41,8 +41,8 @@ _SUBSCRIBERS = (
     )
     .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
     .where(
-        _subscriptions.event_type.in_(bindparam("types", expanding=True)),
-        _webhooks.environment == bindparam("environment"),
+        _subscriptions.event_type == bindparam("type", type_=_subscriptions.event_type.type),
+        _webhooks.environment == bindparam("environment", type_=_webhooks.environment.type),
         IS_ON,
     )
 )
@@ -65,11 +65,18 @@ class Subscriber(NamedTuple):
 
 def subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
     """Return the active webhooks that want each type."""
-    found: dict[str, list[Subscriber]] = defaultdict(list)
-    values = {"types": sorted(types), "environment": environment, "now": utcnow()}
-    for event_type, webhook_id, in_order, filter, *others in connection.execute(_SUBSCRIBERS, values):
-        found[event_type].append(Subscriber(webhook_id, in_order, _filter(filter), *others))
-    return found
+    now = utcnow()
+    return {type: [_subscriber(*row) for row in _rows(connection, environment, type, now)] for type in types}
+
+
+def _rows(connection: Connection, environment: str, type: str, now: datetime) -> list[tuple[Any, ...]]:
+    return _SUBSCRIBERS.rows(connection, {"type": type, "environment": environment, "now": now})
+
+
+def _subscriber(
+    webhook_id: int, in_order: bool, filter: str | None, fields: str | None, version: int, is_free: bool
+) -> Subscriber:
+    return Subscriber(webhook_id, in_order, _filter(filter), fields, version, bool(is_free))
 
 
 @lru_cache(maxsize=1_024)

@@ -2,14 +2,17 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import bindparam
 
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.sqlite import STATEMENT_ROWS
-from webhooks_ui.models import Attempt, Delivery, Stats, utcnow
+from webhooks_ui.database.statements import Query
+from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
 
 COUNT = 2 * STATEMENT_ROWS + 1
 
@@ -92,3 +95,34 @@ def test_bytes_are_read_as_the_text_that_they_encode(app: Flask) -> None:
         database = dialect(connection)
         (text,) = database.select_rows(connection, str, database.text_of("body"), "events", {})
     assert text.encode() == body
+
+
+def test_rows_are_inserted_and_returned_in_their_order_but_for_those_that_exist(deliveries: list[int]) -> None:
+    columns = ("public_id", "type", "environment", "body", "deliveries_count", "created_at")
+    unique = ("environment", "public_id")
+
+    def insert(ids: list[str]) -> list[tuple[Any, ...]]:
+        with write_transaction() as connection:
+            at = dialect(connection).time_value(utcnow())
+            rows = [(id, "license.activated", "production", b"\0\xff", 0, at) for id in ids]
+            table, returning = Event.__table__, ("id", "public_id")
+            return dialect(connection).insert_returning(connection, table, columns, rows, returning, unique)
+
+    ids = [f"evt_{number:04d}" for number in reversed(range(COUNT))]
+    first = insert(ids)
+    assert [id for _, id in first] == ids
+    assert sorted(row_id for row_id, _ in first) == [row_id for row_id, _ in first]
+    again = insert(["new_b", ids[3], "new_a", ids[-1]])
+    assert [id for _, id in again] == ["new_b", "new_a"]
+
+
+def test_a_query_converts_values_and_rows_as_sqlalchemy_does(deliveries: list[int]) -> None:
+    statement = db.select(Webhook.id, Webhook.active, Webhook.created_at, Webhook.headers, Webhook.rate_limit).where(
+        Webhook.created_at <= bindparam("at", type_=Webhook.created_at.type), Webhook.active.is_(True)
+    )
+    query, values = Query(statement), {"at": utcnow()}
+    with db.engine.connect() as connection:
+        expected = [tuple(row) for row in connection.execute(statement, values)]
+        assert query.rows(connection, values) == expected
+        assert query.rows(connection, {"at": utcnow() - timedelta(days=1)}) == []
+    assert expected

@@ -1,0 +1,129 @@
+"""Group: publications that arrive while others are being committed share the next transaction.
+
+Most of what a publication costs is its transaction. Each publisher is answered after the commit of its own events. If
+something is wrong with one publication, the others of its group are committed all the same.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from flask import Flask
+
+from jobs.store import Publication, Stored, store
+from webhooks_ui.database import db, dialect, outage, write_transaction
+
+EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
+
+After = Callable[[Sequence[tuple[Publication, Stored]]], None]
+
+
+class Waiting:
+    """A publication that waits for its commit."""
+
+    def __init__(self, publication: Publication) -> None:
+        self.publication = publication
+        self.stored: Stored | None = None
+        self.error: BaseException | None = None
+        self.leads = False  # its thread commits for others too
+        self.goes_on = threading.Event()
+
+
+class Groups:
+    """Commits the publications of one process. Threads may share it.
+
+    Args:
+        transactions: how many may run at a time.
+    """
+
+    def __init__(self, transactions: int) -> None:
+        self._lock = threading.Lock()
+        self._free = transactions
+        self._queue: deque[Waiting] = deque()
+
+    def commit(self, publication: Publication, after: After) -> Stored:
+        """Store ``publication``, perhaps together with others. Return what became of it.
+
+        Args:
+            after: is called once after the commit of a group, in one of its threads.
+
+        Raises:
+            OtherContent: an id of ``publication`` came again with other content.
+        """
+        own = Waiting(publication)
+        with self._lock:
+            self._queue.append(own)
+            own.leads = self._free > 0
+            self._free -= own.leads
+        if not own.leads:
+            own.goes_on.wait()
+        if own.leads:
+            self._lead(after)
+        if own.error:
+            raise own.error
+        assert own.stored is not None  # noqa: S101 (whoever leads leaves one of both)
+        return own.stored
+
+    def _lead(self, after: After) -> None:
+        """Commit the first ones of the queue, which begins with the publication of this thread."""
+        group = self._take()
+        try:
+            try:
+                _commit(group)
+            finally:
+                self._pass_on()
+            committed = [(waiting.publication, waiting.stored) for waiting in group if waiting.stored]
+            if committed:
+                after(committed)
+        except BaseException as error:
+            for waiting in group:
+                if waiting.stored is None:
+                    waiting.error = waiting.error or error
+            raise
+        finally:
+            for waiting in group:
+                waiting.goes_on.set()
+
+    def _take(self) -> list[Waiting]:
+        """Take a group from the queue: one publication, and as many others as make no more than ``EVENTS_MAX``."""
+        with self._lock:
+            group = [self._queue.popleft()]
+            events = len(group[0].publication.events)
+            while self._queue and events + len(self._queue[0].publication.events) <= EVENTS_MAX:
+                group.append(self._queue.popleft())
+                events += len(group[-1].publication.events)
+            return group
+
+    def _pass_on(self) -> None:
+        """Let the thread of the next publication lead. If none waits, the next one to come leads."""
+        with self._lock:
+            if self._queue:
+                self._queue[0].leads = True
+                self._queue[0].goes_on.set()
+            else:
+                self._free += 1
+
+
+def _commit(group: Sequence[Waiting]) -> None:
+    """Commit a group in one transaction. If that fails because of one of them, commit each by itself."""
+    try:
+        with write_transaction() as connection:
+            stored = store(connection, [waiting.publication for waiting in group])
+    except Exception as error:
+        if len(group) == 1 or outage(error):
+            for waiting in group:
+                waiting.error = error
+        else:
+            for waiting in group:
+                _commit([waiting])
+        return
+    for waiting, became in zip(group, stored, strict=True):
+        waiting.stored = became
+
+
+def groups_of(app: Flask) -> Groups:
+    """Return the groups of this process."""
+    if "groups" not in app.extensions:
+        app.extensions.setdefault("groups", Groups(dialect(db.engine).PUBLISHING))
+    groups: Groups = app.extensions["groups"]
+    return groups
