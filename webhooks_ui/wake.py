@@ -22,6 +22,18 @@ HELP_SECONDS = 1
 DELIVER_TIMEOUT_SECONDS = 24 * 3_600
 SAY_AGAIN_SECONDS = 60.0
 
+# Sets a key for some seconds unless it is set, and then tells all that listen on a channel. One round trip for both.
+# Returns how many listen, or -1 if the key was set. Redis expires keys by the wall clock. If the clock was set back, a
+# key could stay for hours. Such a key is replaced.
+_TELL = """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
+    if redis.call('TTL', KEYS[1]) <= tonumber(ARGV[1]) then return -1 end
+    redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+end
+return redis.call('PUBLISH', ARGV[2], ARGV[3])
+"""
+_PENDING = -1
+
 logger = logging.getLogger(__name__)
 _said_at = -SAY_AGAIN_SECONDS
 
@@ -33,7 +45,7 @@ def wake() -> bool:
     """
     redis: Redis = current_app.extensions["redis"]
     try:
-        if _set_briefly(redis, WAITING_KEY, WAITING_SECONDS) and not redis.publish(CHANNEL, ""):
+        if _tell(redis, WAITING_KEY, WAITING_SECONDS, b"") == 0:
             _enqueue(redis)
     except RedisError as error:
         _say_unreachable(error)
@@ -48,8 +60,7 @@ def call_help() -> None:
     """
     redis: Redis = current_app.extensions["redis"]
     try:
-        if _set_briefly(redis, HELP_KEY, HELP_SECONDS):
-            redis.publish(CHANNEL, HELP)
+        if _tell(redis, HELP_KEY, HELP_SECONDS, HELP) != _PENDING:
             _enqueue(redis)
     except RedisError as error:
         _say_unreachable(error)
@@ -63,17 +74,9 @@ def _say_unreachable(error: RedisError) -> None:
         _said_at = time.monotonic()
 
 
-def _set_briefly(redis: Redis, key: str, seconds: int) -> bool:
-    """Set ``key`` for ``seconds`` unless it is set. Return True if this call set it.
-
-    Redis expires keys by the wall clock. If the clock was set back, a key could stay for hours. Such a key is replaced.
-    """
-    if redis.set(key, "1", nx=True, ex=seconds):
-        return True
-    if redis.ttl(key) <= seconds:
-        return False
-    redis.set(key, "1", ex=seconds)
-    return True
+def _tell(redis: Redis, key: str, seconds: int, message: bytes) -> int:
+    """Send ``message`` to the workers that listen. Return how many do, or -1 if ``key`` says that they were told."""
+    return int(redis.register_script(_TELL)(keys=[key], args=[seconds, CHANNEL, message]))
 
 
 def _enqueue(redis: Redis) -> None:
