@@ -5,22 +5,21 @@ from typing import Any
 
 from flask import Blueprint, Flask, request
 
-from webhooks_ui.api import openapi
+from webhooks_ui.api import openapi, rate
 from webhooks_ui.api.keys import authenticate, require
-from webhooks_ui.api.rate import add_headers
 from webhooks_ui.api.routes import ROUTES, Views
 from webhooks_ui.web import problem
-from webhooks_ui.web.extensions import csrf, limiter
+from webhooks_ui.web.extensions import csrf
 
 
 def register(app: Flask) -> None:
     """Add all addresses under /api/v1. Only the description of the API needs no key."""
+    rate.register(app)
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     csrf.exempt(blueprint)  # requests need a key in a header, which a browser never adds by itself
-    limiter.exempt(blueprint)  # each key has its own rate
     blueprint.register_error_handler(problem.Problem, problem.respond)
     blueprint.before_request(authenticate)
-    blueprint.after_request(add_headers)
+    blueprint.after_request(rate.add_headers)
     for path, name, views in ROUTES:
         blueprint.add_url_rule(path, name, _by_method(views), methods=list(views))
     app.register_blueprint(blueprint)
