@@ -1,6 +1,6 @@
 """Builds the Flask app."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask
@@ -15,10 +15,17 @@ from webhooks_ui.database.asides import Asides
 from webhooks_ui.database.redis import connect
 
 
+class Application(Flask):
+    """Flask without what it does at each request for views that are coroutines. None of ours is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     """Return the Flask app. ``webhooks_ui.create_app`` describes the arguments and errors."""
     values = config.load() | dict(settings or {})
-    app = Flask(
+    app = Application(
         "webhooks_ui",
         instance_path=str(values["INSTANCE_PATH"].resolve()),
         template_folder=str(config.ROOT / "templates"),
@@ -39,6 +46,7 @@ def _add_web(app: Flask) -> None:
     # Imported here, so that a worker doesn't load forms, templates and blueprints.
     from webhooks_ui import api, cli, views
     from webhooks_ui.web import (
+        browser_sessions,
         compression,
         extensions,
         headers,
@@ -49,6 +57,7 @@ def _add_web(app: Flask) -> None:
     )
 
     extensions.register(app)
+    browser_sessions.register(app)
     views.register(app)
     api.register(app)
     cli.register(app)

@@ -10,10 +10,19 @@ from flask_wtf import CSRFProtect
 import config
 from webhooks_ui.database import db
 
+
+class ViewLimiter(Limiter):
+    """A limiter that looks only at requests to views with a limit. The others would pay for it too."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 migrate = Migrate()
 csrf = CSRFProtect()
 login = LoginManager()
-limiter = Limiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
+limiter = ViewLimiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
 
 
 def register(app: Flask) -> None:

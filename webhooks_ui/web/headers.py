@@ -1,5 +1,7 @@
 """Response headers that restrict what a browser may do with an answer."""
 
+from collections.abc import Iterator
+
 from flask import Flask, Response, request
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -31,11 +33,17 @@ def register(app: Flask) -> None:
 
 
 def set_headers(response: Response) -> Response:
-    """Add the headers. Only static files may be cached."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.endpoint not in ("static", "asset"):
-        response.headers.setdefault("Cache-Control", "no-store")
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    """Add the headers that the answer doesn't have yet. Only static files may be cached."""
+    has = {name.lower() for name, _ in response.headers}
+    for name, value in _wanted():
+        if name.lower() not in has:
+            response.headers.add(name, value)
     return response
+
+
+def _wanted() -> Iterator[tuple[str, str]]:
+    yield from HEADERS.items()
+    if request.endpoint not in ("static", "asset"):
+        yield "Cache-Control", "no-store"
+    if request.is_secure:
+        yield "Strict-Transport-Security", "max-age=31536000"
