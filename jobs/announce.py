@@ -36,6 +36,5 @@ def announce(connection: Connection, news: Iterable[News]) -> None:
         heard = [item for item in items if any(webhook.webhook_id != item.about.id for webhook in wanted[item.type])]
         if heard:
             events = [NewEvent(item.type, item.data) for item in heard]
-            (stored,) = store(connection, [Publication(environment, events, [item.about.id for item in heard])])
-            if any(result.deliveries for result in stored.results):
-                after_write(connection, wake)
+            store(connection, [Publication(environment, events, [item.about.id for item in heard])])
+            after_write(connection, wake)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask
 
-from jobs.store import Publication, Stored, store
+from jobs.store import OtherContent, Publication, Stored, store
 from webhooks_ui.database import db, dialect, outage, write_transaction
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
@@ -106,9 +106,11 @@ class Groups:
 
 def _commit(group: Sequence[Waiting]) -> None:
     """Commit a group in one transaction. If that fails because of one of them, commit each by itself."""
+    publications = [waiting.publication for waiting in group]
     try:
-        with write_transaction() as connection:
-            stored = store(connection, [waiting.publication for waiting in group])
+        with write_transaction(one_statement=all(len(each.events) == 1 for each in publications)) as connection:
+            became = store(connection, publications)
+            _check(publications, became)
     except Exception as error:
         if len(group) == 1 or outage(error):
             for waiting in group:
@@ -117,8 +119,18 @@ def _commit(group: Sequence[Waiting]) -> None:
             for waiting in group:
                 _commit([waiting])
         return
-    for waiting, became in zip(group, stored, strict=True):
-        waiting.stored = became
+    for waiting, what in zip(group, became, strict=True):
+        if isinstance(what, Stored):
+            waiting.stored = what
+        else:
+            waiting.error = what
+
+
+def _check(publications: Sequence[Publication], became: Sequence[Stored | OtherContent]) -> None:
+    """Raise if a wrong publication of several events has left some of them in the transaction."""
+    for publication, what in zip(publications, became, strict=True):
+        if isinstance(what, OtherContent) and len(publication.events) > 1:
+            raise what
 
 
 def groups_of(app: Flask) -> Groups:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from jobs.claim import lease_end
 from jobs.express import BODY_MAX_BYTES, DELIVERIES_MAX, Item, Parcel
 from webhooks_ui.database import dialect
+from webhooks_ui.database.family import Children, Family
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.models import Delivery, Event, utcnow
@@ -79,7 +80,6 @@ class _Entry:
     lane: str | None
     webhooks: list[Subscriber]
     body: bytes
-    row_id: int = 0  # of the stored event, if it is new
 
     @property
     def key(self) -> Key:
@@ -97,26 +97,29 @@ class _Known(NamedTuple):
     body: bytes
 
 
-def store(connection: Connection, publications: Sequence[Publication]) -> list[Stored]:
+def store(connection: Connection, publications: Sequence[Publication]) -> list[Stored | OtherContent]:
     """Store events and their deliveries as ``publish`` does. Return what became of each publication.
 
-    Raises:
-        OtherContent: an id came again with other content. Nothing of the publications may be committed then.
+    If one of several events of a publication has other content than before, the caller must roll back.
     """
     now = utcnow()
     entries = _entries(connection, publications, now)
     first: dict[Key, _Entry] = {}  # of equal ids the first one counts
     for entry in entries:
         first.setdefault(entry.key, entry)
-    new = _store_events(connection, first, now)
-    parcels = _store_deliveries(connection, new, now)
-    known = _known(connection, first.keys() - {entry.key for entry in new})
-    stored = []
+    new, parcels = _insert(connection, list(first.values()), now)
+    known = _known(connection, first.keys() - new)
+    became: list[Stored | OtherContent] = []
     for number, group in groupby(entries, lambda entry: entry.number):
-        results = [_result(entry, first[entry.key], known.get(entry.key)) for entry in group]
-        ids = {entry.id for entry in new if entry.number == number}
-        stored.append(Stored(results, ids, now, parcels.get(number, [])))
-    return stored
+        own = list(group)
+        try:
+            results = [_result(entry, first[entry.key], known.get(entry.key)) for entry in own]
+        except OtherContent as error:
+            became.append(error)
+        else:
+            ids = {entry.id for entry in own if entry.key in new and first[entry.key] is entry}
+            became.append(Stored(results, ids, now, parcels.get(number, [])))
+    return became
 
 
 def _entries(connection: Connection, publications: Sequence[Publication], now: datetime) -> list[_Entry]:
@@ -152,66 +155,61 @@ def _wanting(connection: Connection, publications: Sequence[Publication]) -> dic
     return {environment: subscribers(connection, environment, wanted) for environment, wanted in types.items()}
 
 
-def _store_events(connection: Connection, first: Mapping[Key, _Entry], now: datetime) -> list[_Entry]:
-    """Store the events, but for those that exist already, even if another publisher stores them at this moment.
+def _insert(
+    connection: Connection, entries: Sequence[_Entry], now: datetime
+) -> tuple[set[Key], dict[int, list[Parcel]]]:
+    """Insert events with a delivery for each of their webhooks, but for events that exist already.
 
-    Return the new ones, in the order of their rows.
+    Return the keys of the new ones, and the deliveries that were leased to lanes, by publication.
     """
-    at = dialect(connection).time_value(now)
-    rows = [
-        event_row(entry.id, entry.environment, entry.event, entry.body, at, len(entry.webhooks), entry.traceparent)
-        for entry in first.values()
-    ]
-    new = []
-    for row_id, environment, public_id in _insert(connection, _EVENTS, rows, ("id", *_UNIQUE), _UNIQUE):
-        entry = first[environment, public_id]
-        entry.row_id = row_id
-        new.append(entry)
-    return new
-
-
-def _store_deliveries(connection: Connection, events: Sequence[_Entry], now: datetime) -> dict[int, list[Parcel]]:
-    """Store a delivery for each event and webhook. Return those that were leased to lanes, by publication."""
     database = dialect(connection)
     at, end = database.time_value(now), database.time_value(lease_end(now))
-    pairs = [(event, webhook) for event in events for webhook in event.webhooks]
-    rows = [
-        new_delivery(
-            event.row_id,
-            event.event.type,
-            webhook.webhook_id,
-            event.environment,
-            at,
-            in_order=webhook.in_order,
-            fields=webhook.fields,
-            lease_token=event.lane if webhook.is_free else None,
-            due_at=end if event.lane and webhook.is_free else at,
-        )
-        for event, webhook in pairs
+    events = [
+        event_row(entry.id, entry.environment, entry.event, entry.body, at, len(entry.webhooks), entry.traceparent)
+        for entry in entries
     ]
+    pairs = [(place, webhook) for place, entry in enumerate(entries) for webhook in entry.webhooks]
+    deliveries = [_delivery_row(place, entries[place], webhook, at, end) for place, webhook in pairs]
+    is_leased = any(row["lease_token"] for row in deliveries)
+    (_, *columns), rows = _table(deliveries)
+    children = Children(_DELIVERIES, "event_id", columns, rows, has_ids=is_leased)
+    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), [children]))
     parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
-    if any(row["lease_token"] for row in rows):
-        ids = _insert(connection, _DELIVERIES, rows, ("id",))
-        for (event, webhook), row, (id,) in zip(pairs, rows, ids, strict=True):
-            if row["lease_token"]:
-                own = parcels[event.number]
-                if event.id not in own:
-                    own[event.id] = event.parcel()
-                own[event.id].items.append(Item(id, webhook.webhook_id, webhook.version, webhook.fields))
-    elif rows:
-        database.insert_many(connection, _DELIVERIES, tuple(rows[0]), [tuple(row.values()) for row in rows])
-    return {number: list(own.values()) for number, own in parcels.items()}
+    inserted = (pair for pair in zip(pairs, deliveries, strict=True) if pair[0][0] in born.parents)
+    for id, ((place, webhook), row) in zip(born.children[0], inserted, strict=False):
+        entry = entries[place]
+        if row["lease_token"]:
+            own = parcels[entry.number]
+            if entry.id not in own:
+                own[entry.id] = entry.parcel()
+            own[entry.id].items.append(Item(id, webhook.webhook_id, webhook.version, webhook.fields))
+    new = {entries[place].key for place in born.parents}
+    return new, {number: list(own.values()) for number, own in parcels.items()}
 
 
-def _insert(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[Mapping[str, Any]],
-    returning: Sequence[str],
-    unless: Sequence[str] = (),
-) -> list[tuple[Any, ...]]:
-    values = [tuple(row.values()) for row in rows]
-    return dialect(connection).insert_returning(connection, table, tuple(rows[0]), values, returning, unless)
+def _delivery_row(place: int, entry: _Entry, webhook: Subscriber, at: Any, lease_end: Any) -> dict[str, Any]:
+    """Return the row of a delivery, with the place of its event instead of the id.
+
+    Args:
+        at, lease_end: times in the form that the database takes.
+    """
+    lane = entry.lane if webhook.is_free else None
+    return new_delivery(
+        place,
+        entry.event.type,
+        webhook.webhook_id,
+        entry.environment,
+        at,
+        in_order=webhook.in_order,
+        fields=webhook.fields,
+        lease_token=lane,
+        due_at=lease_end if lane else at,
+    )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return the names and the values of rows that have the same names."""
+    return tuple(rows[0]) if rows else ("",), [tuple(row.values()) for row in rows]
 
 
 def event_row(

@@ -32,7 +32,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the groups that were stored or tried, in their order."""
     found: list[int] = []
 
-    def counted(connection: Connection, publications: Sequence[Publication]) -> list[Stored]:
+    def counted(connection: Connection, publications: Sequence[Publication]) -> list[Stored | OtherContent]:
         found.append(len(publications))
         return store(connection, publications)
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from webhooks_ui.database import postgresql, sqlite
+from webhooks_ui.database.family import Born, Family
 
 Row = TypeVar("Row")
 
@@ -26,6 +27,9 @@ class Dialect(Protocol):
 
     PUBLISHING: int
     """How many transactions of one process may store events at a time."""
+
+    ONE_STATEMENT_OPTIONS: dict[str, Any]
+    """Execution options for a connection that inserts one family, and changes nothing else."""
 
     ROW_LOCK: str
     """The end of a SELECT that locks its rows until the transaction ends."""
@@ -132,22 +136,8 @@ class Dialect(Protocol):
     ) -> None:
         """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
 
-    def insert_returning(
-        self,
-        connection: Connection,
-        table: Table,
-        columns: Sequence[str],
-        rows: Sequence[Sequence[Any]],
-        returning: Sequence[str],
-        unless: Sequence[str] = (),
-    ) -> list[tuple[Any, ...]]:
-        """Insert ``rows`` as ``insert_many`` does. Return the columns ``returning`` of each, in the order of ``rows``.
-
-        Args:
-            returning: begins with ``id``, which the database numbers.
-            unless: columns of a unique index. A row whose values exist there already is left out, and so is one that
-                another transaction inserts at this moment.
-        """
+    def insert_family(self, connection: Connection, family: Family) -> Born:
+        """Insert the rows of a family, in one statement where the database can."""
 
     def update_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]

@@ -16,6 +16,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from webhooks_ui.database import postgresql_copies
+from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.statements import statement_of
 
 Row = TypeVar("Row")
@@ -29,6 +30,7 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
+ONE_STATEMENT_OPTIONS = SINGLE_QUERY_OPTIONS
 PUBLISHING = 2  # one prepares while another waits for the disk
 ROW_LOCK = "FOR UPDATE"
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
@@ -172,20 +174,55 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
-def insert_returning(
-    connection: Connection,
-    table: Table,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    returning: Sequence[str],
-    unless: Sequence[str] = (),
-) -> list[tuple[Any, ...]]:
-    names = ", ".join(columns)
-    source = f"SELECT {names} FROM {_unnested(table, columns, numbered=True)} ORDER BY place"
-    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
-    statement = f"INSERT INTO {table.name} ({names}) {source} {conflict} RETURNING {', '.join(returning)}"
-    found = connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
-    return sorted(tuple(row) for row in found)
+def insert_family(connection: Connection, family: Family) -> Born:
+    parts: list[Family | Children] = [family, *(children for children in family.children if children.rows)]
+    born = Born({}, [[] for _ in family.children])
+    numbers = [number for number, children in enumerate(family.children) if children.rows]
+    values = tuple(list(column) for part in parts for column in zip(*part.rows, strict=True))
+    for part, id, place in connection.exec_driver_sql(_family_statement(*map(_shape, parts)), values):
+        if part == 0:
+            born.parents[place - 1] = id
+        else:
+            born.children[numbers[part - 1]].append(id)
+    for ids in born.children:
+        ids.sort()
+    return born
+
+
+def _shape(part: Family | Children) -> tuple[Any, ...]:
+    """Return what the statement depends on."""
+    if isinstance(part, Family):
+        return part.table, tuple(part.columns), tuple(part.unique)
+    return part.table, tuple(part.columns), part.link, part.has_ids
+
+
+@lru_cache(maxsize=64)
+def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> str:
+    """Return the statement that inserts a family of this shape.
+
+    It returns the number of the part, the id of the row, and for the parents their place from 1.
+    """
+    table, columns, unique = family
+    names, key = ", ".join(columns), ", ".join(unique)
+    parts = [
+        f"given AS (SELECT * FROM {_unnested(table, columns, numbered=True)})",
+        f"""new AS (
+            INSERT INTO {table.name} ({names}) SELECT {names} FROM given ORDER BY place
+            ON CONFLICT ({key}) DO NOTHING RETURNING id, {key}
+        )""",
+        f"placed AS (SELECT new.id, given.place FROM new JOIN given USING ({key}))",
+    ]
+    results = ["SELECT 0, id, place FROM placed"]
+    for number, (child, own, link, has_ids) in enumerate(children, 1):
+        parts.append(f"""born{number} AS (
+            INSERT INTO {child.name} ({", ".join((link, *own))})
+            SELECT {", ".join(("placed.id", *(f"v.{column}" for column in own)))}
+            FROM {_unnested(child, own, numbered=True, first="parent")} JOIN placed ON placed.place = v.parent + 1
+            ORDER BY v.place {"RETURNING id" if has_ids else ""}
+        )""")
+        if has_ids:
+            results.append(f"SELECT {number}, id, NULL FROM born{number}")
+    return f"WITH {', '.join(parts)} {' UNION ALL '.join(results)}"
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -241,15 +278,19 @@ def update_selected(
 
 
 @lru_cache(maxsize=64)
-def _unnested(table: Table, columns: Sequence[str], numbered: bool = False) -> str:
+def _unnested(table: Table, columns: Sequence[str], numbered: bool = False, first: str = "") -> str:
     """Return SQL that makes a table ``v`` out of one array per column.
 
     Args:
-        numbered: adds the column ``place``, which counts the rows.
+        numbered: adds the column ``place``, which counts the rows from 1.
+        first: the name of a further column of integers, before the others.
     """
     compiled = (table.c[column].type.compile(postgresql.dialect()) for column in columns)  # type: ignore[no-untyped-call]
     types = [type.partition(" COLLATE ")[0] for type in compiled]
+    names = [*columns]
+    if first:
+        types, names = ["INTEGER", *types], [first, *names]
     arrays = f"unnest({', '.join(f'%s::{type}[]' for type in types)})"
     if numbered:
-        return f"{arrays} WITH ORDINALITY AS v ({', '.join(columns)}, place)"
-    return f"{arrays} AS v ({', '.join(columns)})"
+        return f"{arrays} WITH ORDINALITY AS v ({', '.join(names)}, place)"
+    return f"{arrays} AS v ({', '.join(names)})"

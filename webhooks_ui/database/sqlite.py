@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
 
 from webhooks_ui.database import sqlite_copies
+from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
 from webhooks_ui.database.statements import statement_of
 
@@ -33,6 +34,7 @@ WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system'
 
 CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
+ONE_STATEMENT_OPTIONS: dict[str, Any] = {"writes": True}  # a family takes two statements
 PUBLISHING = 1  # there is one writer
 ROW_LOCK = ""
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
@@ -207,21 +209,22 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
     _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
 
 
-def insert_returning(
-    connection: Connection,
-    table: Table,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    returning: Sequence[str],
-    unless: Sequence[str] = (),
-) -> list[tuple[Any, ...]]:
-    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
-    names = ", ".join(columns)
-    statement = f"INSERT INTO {table.name} ({names}) {{values}} {conflict} RETURNING {', '.join(returning)}"
-    found: list[tuple[Any, ...]] = []
-    for text, values in _portions(statement, rows):
-        found += map(tuple, connection.exec_driver_sql(text, values))
-    return sorted(found)
+def insert_family(connection: Connection, family: Family) -> Born:
+    key = [family.columns.index(column) for column in family.unique]
+    places = {tuple(row[at] for at in key): place for place, row in enumerate(family.rows)}
+    returning = ("id", *family.unique)
+    new = _insert_returning(connection, family.table, family.columns, family.rows, returning, family.unique)
+    parents = {places[tuple(values)]: id for id, *values in new}
+    return Born(parents, [_insert_children(connection, children, parents) for children in family.children])
+
+
+def _insert_children(connection: Connection, children: Children, parents: Mapping[int, int]) -> list[int]:
+    columns = (children.link, *children.columns)
+    rows = [(parents[place], *row) for place, *row in children.rows if place in parents]
+    if rows and children.has_ids:
+        return [id for (id,) in _insert_returning(connection, children.table, columns, rows, ("id",))]
+    insert_many(connection, children.table, columns, rows)
+    return []
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -272,6 +275,24 @@ def update_selected(
         update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS} AND {still}"
         connection.execute(statement_of(update), {**values, "ids": json.dumps([row[0] for row in rows])})
     return [kind(*row) for row in rows]
+
+
+def _insert_returning(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    returning: Sequence[str],
+    unless: Sequence[str] = (),
+) -> list[tuple[Any, ...]]:
+    """Return the columns ``returning``, of which the first is the id, in the order of the rows."""
+    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
+    names = ", ".join(columns)
+    statement = f"INSERT INTO {table.name} ({names}) {{values}} {conflict} RETURNING {', '.join(returning)}"
+    found: list[tuple[Any, ...]] = []
+    for text, values in _portions(statement, rows):
+        found += map(tuple, connection.exec_driver_sql(text, values))
+    return sorted(found)
 
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -53,13 +53,18 @@ def single_query() -> Iterator[Connection]:
 
 
 @contextmanager
-def write_transaction() -> Iterator[Connection]:
+def write_transaction(*, one_statement: bool = False) -> Iterator[Connection]:
     """Yield a separate connection in a writing transaction. Commit it at the end, or roll it back on an error.
 
     After the commit, the callbacks given to ``after_write`` run.
+
+    Args:
+        one_statement: the block changes the database with a single ``insert_family``. Where that is one statement, it
+            commits by itself, which saves round trips. What the block does afterwards rolls nothing back then.
     """
     with db.engine.connect() as connection:
-        connection = connection.execution_options(writes=True)
+        options = dialect(connection).ONE_STATEMENT_OPTIONS if one_statement else {"writes": True}
+        connection = connection.execution_options(**options)
         try:
             with connection.begin():
                 yield connection

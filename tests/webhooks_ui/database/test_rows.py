@@ -1,8 +1,8 @@
 """Many rows are written with one statement and read with another, with values of every kind."""
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,6 +10,7 @@ from sqlalchemy import bindparam
 
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, dialect, write_transaction
+from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite import STATEMENT_ROWS
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
@@ -97,23 +98,47 @@ def test_bytes_are_read_as_the_text_that_they_encode(app: Flask) -> None:
     assert text.encode() == body
 
 
-def test_rows_are_inserted_and_returned_in_their_order_but_for_those_that_exist(deliveries: list[int]) -> None:
+def test_a_family_is_inserted_in_its_order_but_for_parents_that_exist(deliveries: list[int]) -> None:
     columns = ("public_id", "type", "environment", "body", "deliveries_count", "created_at")
-    unique = ("environment", "public_id")
+    own = ("webhook_id", "event_type", "environment", "trigger", "status", "attempts_count", "created_at")
+    webhooks = list(db.session.scalars(db.select(Webhook.id).order_by(Webhook.id).limit(3)))
+    db.session.rollback()
 
-    def insert(ids: list[str]) -> list[tuple[Any, ...]]:
-        with write_transaction() as connection:
+    def insert(ids: list[str], *, has_ids: bool = True, one_statement: bool = False) -> Born:
+        with write_transaction(one_statement=one_statement) as connection:
             at = dialect(connection).time_value(utcnow())
             rows = [(id, "license.activated", "production", b"\0\xff", 0, at) for id in ids]
-            table, returning = Event.__table__, ("id", "public_id")
-            return dialect(connection).insert_returning(connection, table, columns, rows, returning, unique)
+            row = ("license.activated", "production", "event", "pending", 0, at)
+            born = [(place, webhook, *row) for place in range(len(ids)) for webhook in webhooks]
+            children = [
+                Children(Delivery.__table__, "event_id", own, born, has_ids),
+                Children(Delivery.__table__, "event_id", own, []),
+            ]
+            family = Family(Event.__table__, ("environment", "public_id"), columns, rows, children)
+            return dialect(connection).insert_family(connection, family)
+
+    def children_of(parents: Iterable[int]) -> list[tuple[int, int, int]]:
+        query = db.select(Delivery.event_id, Delivery.webhook_id, Delivery.id).where(Delivery.event_id.in_(parents))
+        found = db.session.execute(query.order_by(Delivery.id)).all()
+        db.session.rollback()
+        return [(event, webhook, id) for event, webhook, id in found]
 
     ids = [f"evt_{number:04d}" for number in reversed(range(COUNT))]
     first = insert(ids)
-    assert [id for _, id in first] == ids
-    assert sorted(row_id for row_id, _ in first) == [row_id for row_id, _ in first]
-    again = insert(["new_b", ids[3], "new_a", ids[-1]])
-    assert [id for _, id in again] == ["new_b", "new_a"]
+    assert [*first.parents] == [*range(COUNT)]
+    assert [*first.parents.values()] == sorted(first.parents.values())
+    pairs = [(event, webhook) for event in first.parents.values() for webhook in webhooks]
+    assert children_of(first.parents.values()) == [
+        (event, webhook, id) for (event, webhook), id in zip(pairs, first.children[0], strict=True)
+    ]
+    again = insert(["new_b", ids[3], "new_a", ids[-1]], one_statement=True)
+    assert [*again.parents] == [0, 2]
+    assert [event for event, _, _ in children_of(again.parents.values())] == [
+        event for event in again.parents.values() for _ in webhooks
+    ]
+    assert len(again.children[0]) == 2 * len(webhooks)
+    silent = insert(["new_c"], has_ids=False)
+    assert (silent.children, len(children_of(silent.parents.values()))) == ([[], []], len(webhooks))
 
 
 def test_a_query_converts_values_and_rows_as_sqlalchemy_does(deliveries: list[int]) -> None:
