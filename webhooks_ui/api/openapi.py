@@ -44,6 +44,7 @@ def document() -> dict[str, Any]:
     found = _document()
     names = {
         "EventType": list(catalogue.all_types()),
+        "EventTypeOrGroup": [*catalogue.all_types(), *map(catalogue.group_of, catalogue.categories())],
         "PublishedType": [name for name in catalogue.all_types() if name not in OPERATIONAL],
         "EventCategory": list(catalogue.categories()),
     }

@@ -174,6 +174,7 @@ _OPTIONS: Schema = {
     "filter": FILTER,
     "fields": SELECTION,
 }
+EVENTS = array(ref("EventTypeOrGroup"))
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
     "url": {
@@ -182,7 +183,7 @@ _SETTABLE: Schema = {
         "maxLength": URL_MAX_CHARACTERS,
         "description": "A public https address.",
     },
-    "events": array(EVENT_TYPE, minItems=1),
+    "events": EVENTS | {"minItems": 1},
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
     "format": FORMAT,
@@ -208,7 +209,7 @@ WEBHOOK = closed(
         "description": STRING,
         "active": BOOLEAN,
         "status": {"type": "string", "enum": list(WebhookStatus)},
-        "events": array(EVENT_TYPE),
+        "events": EVENTS,
         "format": FORMAT,
         "retry_schedule": RETRY_SCHEDULE,
         "rate_limit": RATE_LIMIT,

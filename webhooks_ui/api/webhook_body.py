@@ -6,7 +6,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhooks_ui.api.webhook_options import WrongOptions, read_options
 from webhooks_ui.deliveries.schedules import OWN
-from webhooks_ui.events import strict_json
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Webhook, WebhookFormat
 from webhooks_ui.web.problem import Problem, field_error
@@ -180,7 +180,7 @@ def _check_with_form(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, s
     if "retry_schedule" in values:
         values["retry_schedule"] = values["retry_schedule"] or None
     if "events" in values:
-        values["event_types"] = sorted(set(values.pop("events")))
+        values["event_types"], values["event_groups"] = catalogue.expanded(values.pop("events"))
     return values, {str(name): " ".join(map(str, messages)) for name, messages in form.errors.items()}
 
 

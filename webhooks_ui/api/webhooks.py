@@ -163,7 +163,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "description": webhook.description,
         "active": webhook.active,
         "status": webhook.status,
-        "events": webhook.event_types,
+        "events": catalogue.condensed(webhook.event_types, webhook.event_groups),
         "format": webhook.format,
         "retry_schedule": webhook.retry_schedule or "",
         **webhook_options.as_json(webhook),

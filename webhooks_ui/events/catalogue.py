@@ -1,6 +1,6 @@
 """All event types that there are: the portal's 21, the operational ones, and those that a super admin added."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flask import g, has_request_context
 from sqlalchemy import select
@@ -30,6 +30,31 @@ def categories() -> dict[str, tuple[EventType, ...]]:
     names = dict.fromkeys([*CATEGORIES, *(type.category for type in own)])
     groups = {name: (*CATEGORIES.get(name, ()), *(type for type in own if type.category == name)) for name in names}
     return groups | {CATEGORY: tuple(OPERATIONAL.values())}
+
+
+def group_of(category: str) -> str:
+    """Return the name that subscribes to all types of a group, also to those that are added later."""
+    return f"{category}.*"
+
+
+def expanded(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the types and the groups that somebody chose. The types of the groups are among the types."""
+    chosen = set(names)
+    members = {group_of(category): types for category, types in categories().items()}
+    groups = sorted(chosen & members.keys())
+    return sorted((chosen - members.keys()) | {type.name for group in groups for type in members[group]}), groups
+
+
+def condensed(types: Iterable[str], groups: Iterable[str]) -> list[str]:
+    """Return what ``expanded`` was given: each group in place of its types."""
+    whole = set(groups)
+    single = (name for name in types if not ((type := find(name)) and group_of(type.category) in whole))
+    return sorted([*whole, *single])
+
+
+def is_known(name: str) -> bool:
+    """Return True if ``name`` is a type or a group."""
+    return find(name) is not None or name in map(group_of, categories())
 
 
 def own_types() -> dict[str, EventType]:

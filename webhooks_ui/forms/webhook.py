@@ -73,7 +73,8 @@ def _values(webhook: Webhook) -> dict[str, Any]:
     names = (*KEPT, "rate_limit")
     values = {name: getattr(webhook, name) for name in names} | values_of(webhook)
     suggested = {"suggested_format": suggested_format(webhook.url), "prepared_format": webhook.format}
-    return values | suggested | {"events": webhook.event_types, "retry_schedule": webhook.retry_schedule or ""}
+    events = [*webhook.event_types, *webhook.event_groups]
+    return values | suggested | {"events": events, "retry_schedule": webhook.retry_schedule or ""}
 
 
 class WebhookForm(OptionFields):
@@ -165,7 +166,7 @@ class WebhookForm(OptionFields):
     def validate_events(self, field: Field) -> None:
         if not field.data:
             raise ValidationError("Choose at least one event type.")
-        if unknown := [name for name in field.data if catalogue.find(name) is None]:
+        if unknown := [name for name in field.data if not catalogue.is_known(name)]:
             raise ValidationError(f"There is no event type {unknown[0][:64]!r}. Choose from the list.")
 
     def validate_secret(self, field: Field) -> None:
@@ -214,6 +215,11 @@ class WebhookForm(OptionFields):
         self.prepared_format.data = self.format.data
 
     @property
+    def event_types(self) -> list[str]:
+        """The chosen types, and those of the chosen groups."""
+        return catalogue.expanded(self.events.data or [])[0]
+
+    @property
     def has_pace(self) -> bool:
         """Whether retries, pace or order differ from the usual, or are wrong."""
         fields = (self.retry_schedule, self.timeout_seconds, self.rate_limit, self.in_order)
@@ -226,12 +232,13 @@ class WebhookForm(OptionFields):
 
     @property
     def columns(self) -> dict[str, Any]:
-        """Return the values of the columns, and the event types sorted by name, as ``webhooks.changes`` takes them."""
+        """Return the values of the columns, and the types and groups of events, as ``webhooks.changes`` takes them."""
         names = (*KEPT, "rate_limit")
         schedule = self.retry_schedule.data or None
+        types, groups = catalogue.expanded(self.events.data or [])
         return (
             {name: self.data[name] for name in names}
             | self.option_columns
             | {"retry_schedule": schedule, "retry_delays": self.own_delays if schedule == OWN else None}
-            | {"event_types": sorted(set(self.events.data or []))}
+            | {"event_types": types, "event_groups": groups}
         )

@@ -204,10 +204,26 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def event_types(self) -> list[str]:
-        return [subscription.event_type for subscription in self.subscriptions]
+        return [name for name in self._subscribed if not is_group(name)]
 
     @event_types.setter
     def event_types(self, names: list[str]) -> None:
+        self._subscribe([*names, *self.event_groups])
+
+    @property
+    def event_groups(self) -> list[str]:
+        """The groups such as ``license.*`` whose new types it gets, too. Their present ones are in ``event_types``."""
+        return [name for name in self._subscribed if is_group(name)]
+
+    @event_groups.setter
+    def event_groups(self, names: list[str]) -> None:
+        self._subscribe([*names, *self.event_types])
+
+    @property
+    def _subscribed(self) -> list[str]:
+        return [subscription.event_type for subscription in self.subscriptions]
+
+    def _subscribe(self, names: list[str]) -> None:
         kept = {subscription.event_type: subscription for subscription in self.subscriptions}
         self.subscriptions = [kept.get(name) or Subscription(event_type=name) for name in sorted(set(names))]
 
@@ -300,11 +316,16 @@ IS_NOTICED = and_(  # pages show a notice about it
 )
 
 
+def is_group(name: str) -> bool:
+    """Return True if what a webhook is subscribed to is a group, such as ``license.*``, and no type."""
+    return name.endswith(".*")
+
+
 class Subscription(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "subscriptions"
 
     webhook_id: Mapped[int] = mapped_column(BigId, ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
-    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)  # or a group, such as license.*
 
     webhook: Mapped[Webhook] = relationship(back_populates="subscriptions")
 

@@ -42,6 +42,7 @@ FIELDS = (
     "in_order",
     "active",
     "event_types",
+    "event_groups",
 )
 
 

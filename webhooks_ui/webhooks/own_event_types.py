@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import select
+from sqlalchemy import insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 
 from webhooks_ui import audit
 from webhooks_ui.database import db
+from webhooks_ui.events import catalogue
 from webhooks_ui.models import OwnEventType, Subscription, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
 
@@ -32,7 +33,7 @@ def get(name: str) -> OwnEventType:
 
 
 def add(fields: dict[str, Any]) -> bool:
-    """Add a type. Return False if there is one with this name."""
+    """Add a type, and subscribe the webhooks that want its whole group. Return False if there is one with this name."""
     type = OwnEventType(**fields)
     try:
         with db.session.begin_nested():
@@ -40,6 +41,9 @@ def add(fields: dict[str, Any]) -> bool:
     except IntegrityError:
         return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
+    group = catalogue.group_of(type.name.partition(".")[0])
+    want = select(Subscription.webhook_id, literal(type.name)).where(Subscription.event_type == group)
+    db.session.execute(insert(Subscription).from_select(["webhook_id", "event_type"], want))
     return True
 
 
@@ -53,9 +57,16 @@ def edit(type: OwnEventType, fields: dict[str, Any]) -> None:
 
 
 def delete(type: OwnEventType) -> None:
-    """Remove the type and the subscriptions to it. Its events and deliveries stay in the log."""
+    """Remove the type and the subscriptions to it, and to its group if it was the last one there.
+
+    Its events and deliveries stay in the log.
+    """
     audit.record("event_type.deleted", "event_type", type.id, type.name, before=_shown(type))
-    db.session.execute(delete_from(Subscription).where(Subscription.event_type == type.name))
+    ended = [type.name]
+    category = type.name.partition(".")[0]
+    if [member.name for member in catalogue.categories().get(category, ())] == [type.name]:
+        ended.append(catalogue.group_of(category))
+    db.session.execute(delete_from(Subscription).where(Subscription.event_type.in_(ended)))
     db.session.delete(type)
 
 

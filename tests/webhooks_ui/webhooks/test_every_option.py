@@ -11,6 +11,7 @@ from tests.support.factories import make_api_key, make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.api import schemas, webhook_body
 from webhooks_ui.database import db, writing
+from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
 from webhooks_ui.views.audit_log.words import LABELS as AUDIT_LABELS
@@ -39,9 +40,10 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "rate_period": ("minute", "3 per minute"),
     "in_order": (True, "Kept: one request at a time"),
     "active": (False, "Inactive"),
-    "event_types": (["license.created", "license.revoked"], "license.revoked"),
+    "event_types": (sorted(["license.created", *(type.name for type in CATEGORIES["product"])]), "license.created"),
+    "event_groups": (["product.*"], "product.*"),
 }
-API_NAMES = {"event_types": "events"}
+API_NAMES = {"event_types": "events", "event_groups": "events"}
 SETTABLE = {name: value for name, (value, _) in OPTIONS.items()}
 
 

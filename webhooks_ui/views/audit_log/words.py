@@ -84,6 +84,7 @@ ACTIONS = {
 LABELS = {
     "url": "URL",
     "event_types": "Events",
+    "event_groups": "New events of",
     "type": "Event type",
     "in_order": "Keep the order",
     "auth": "Authentication",

@@ -30,6 +30,7 @@ LABELS = {
     "in_order": "Keep the order",
     "active": "Active",
     "event_types": "Events",
+    "event_groups": "New events of",
 }
 
 

@@ -96,7 +96,7 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
         webhook: the webhook that is edited.
         event_type: the type of the event. By default it is the first one that is chosen.
     """
-    types, known = list(form.events.data or []), catalogue.all_types()
+    types, known = form.event_types, catalogue.all_types()
     chosen = next(name for name in [event_type, *types, *known] if name in known)
     endpoint = "webhooks.preview_edit" if webhook else "webhooks.preview_new"
     address = url_for(endpoint, webhook_id=webhook.id if webhook else None)
@@ -157,6 +157,6 @@ def _answer(form: WebhookForm, webhook: Webhook | None) -> Response:
     after = form.format.data, form.rate_limit.data, form.rate_period.data
     changed = {"format_changed": before[0] != after[0], "rate_changed": before[1:] != after[1:], "step": step}
     shown = request.form.get(TYPE, "")
-    is_wanted = trigger == TYPE or shown in (form.events.data or [])
+    is_wanted = trigger == TYPE or shown in form.event_types
     context = page_context(form, webhook, shown if is_wanted else "")
     return render("webhooks/form.html", "webhooks/_preview_answer.html", **context, **changed)
