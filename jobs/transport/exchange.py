@@ -46,6 +46,7 @@ class Exchange:
 
     __slots__ = (
         "addresses",
+        "alert",
         "blocked",
         "body",
         "complaint",
@@ -69,6 +70,7 @@ class Exchange:
         "started_at",
         "status",
         "tried",
+        "wants_certificate",
     )
 
     def __init__(self, key: Any, request: Request) -> None:
@@ -89,6 +91,8 @@ class Exchange:
         self.is_cut = False  # we ended it, because no more is wanted of the body
         self.is_proxied = False
         self.is_unnamed = False  # the endpoint's certificate doesn't name its host
+        self.wants_certificate = False  # the endpoint asked for a client certificate on a new connection
+        self.alert: int | None = None  # of TLS, with which the endpoint ended it
         self.blocked = ""  # why no delivery may go there
         self.complaint = ""  # why we ended it
         self.error: int | None = None  # of libcurl

@@ -29,6 +29,25 @@ _RESPONSE_BROKEN = {
     92,  # CURLE_HTTP2_STREAM. pycurl has no names for this one and the next
     100,  # CURLE_TOO_LARGE
 }
+# The alerts by which endpoints say that a client certificate is missing or not good enough (RFC 8446, 6.2)
+_REFUSALS = {
+    42: "bad certificate",
+    43: "unsupported certificate",
+    44: "certificate revoked",
+    45: "certificate expired",
+    46: "certificate unknown",
+    48: "unknown CA",
+    49: "access denied",
+    51: "decrypt error",
+    116: "certificate required",
+}
+_HANDSHAKE_FAILURE = 40  # what TLS 1.2 has for a missing certificate
+_BROKEN_OFF = {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING}
+_NO_PAIR = {pycurl.E_SSL_CERTPROBLEM, 43}  # our own certificate or key can't be loaded. pycurl has no name for 43
+# nginx accepts any certificate at first, and then answers 400. Its own codes for that are 495 and 496.
+_REFUSING_CODES = {400, 495, 496}
+_REFUSING_WORDS = re.compile(rb"The SSL certificate error|No required SSL certificate was sent")
+WANTS_CERTIFICATE = "The endpoint wants a client certificate, and the webhook has none. Set one in the webhook."
 _OTHER_NAME = re.compile(r"no alternative certificate subject name matches|does not match target host ?name")
 _WHERE = re.compile(
     r"^(SSL certificate problem|SSL certificate OpenSSL verify result|TLS connect error|SSL): | \(\d+\)$"
@@ -46,6 +65,8 @@ def classify(exchange: Exchange) -> tuple[Outcome, str]:
 
 def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
     host, error = exchange.request.target.host, exchange.error
+    if found := _refusal(exchange):
+        return found
     if exchange.status is not None:
         outcome = Outcome.DELIVERED if 200 <= exchange.status < 300 else Outcome.BAD_STATUS
         return outcome, "" if error is None or exchange.is_cut else _unfinished(exchange)
@@ -59,11 +80,38 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
         return Outcome.DNS_FAILED, exchange.message
     if exchange.is_unnamed or _OTHER_NAME.search(exchange.message):
         return Outcome.TLS_FAILED, f"the certificate is not valid for {host}"
+    if exchange.request.client_certificate and error in _NO_PAIR:
+        return Outcome.CERTIFICATE_UNUSABLE, _words(exchange)
     if error in _TLS_FAILED:
         return Outcome.TLS_FAILED, _words(exchange)
     if error == pycurl.E_COULDNT_CONNECT and exchange.os_error == errno.ECONNREFUSED and not exchange.is_proxied:
         return Outcome.REFUSED, ""
     return Outcome.RESPONSE_BROKEN if error in _RESPONSE_BROKEN else Outcome.CONNECTION_FAILED, _words(exchange)
+
+
+def _refusal(exchange: Exchange) -> tuple[Outcome, str] | None:
+    """Return the outcome and words if the endpoint refused our client certificate, or wants one.
+
+    With TLS 1.3 the connection is made before the endpoint has seen the certificate (RFC 8446, 2). Its alert may then
+    be lost, if it closes the connection while our request arrives.
+    """
+    pair = exchange.request.client_certificate
+    if exchange.status is not None:
+        if exchange.status not in _REFUSING_CODES or not _REFUSING_WORDS.search(exchange.body):
+            return None
+        words = f"it answered {exchange.status}"
+        return (Outcome.CERTIFICATE_REFUSED, words) if pair else (Outcome.BAD_STATUS, WANTS_CERTIFICATE)
+    if not exchange.wants_certificate:
+        return None
+    if exchange.alert in _REFUSALS:
+        words = f"it says: {_REFUSALS[exchange.alert]}"
+    elif exchange.error in _BROKEN_OFF and exchange.alert is None:
+        words = "it asked for the certificate, and then ended the connection"
+    elif pair is None and exchange.alert == _HANDSHAKE_FAILURE:
+        words = ""
+    else:
+        return None
+    return (Outcome.CERTIFICATE_REFUSED, words) if pair else (Outcome.TLS_FAILED, WANTS_CERTIFICATE)
 
 
 def _unfinished(exchange: Exchange) -> str:

@@ -29,6 +29,8 @@ _CODED = re.compile(rb"^(content|transfer)-encoding:", re.IGNORECASE | re.MULTIL
 _LINE_ENDS = (b"\r\n", b"\n")
 _CIPHER = re.compile(rb"SSL connection using (\S+) / (\S+)")
 _NAMED = re.compile(rb"\s*subjectAltName: .* matches cert's ")
+_ASKED = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS handshake, Request CERT ")
+_ALERT = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS alert, [^(]+ \((\d+)\)")
 
 
 class Settings:
@@ -229,6 +231,10 @@ class Handle:
             self.tls = f"{found[1].decode()} {found[2].decode()}"
         elif _NAMED.match(text):
             self._is_named = True
+        elif _ASKED.match(text):
+            self.exchange.wants_certificate = True
+        elif found := _ALERT.match(text):
+            self.exchange.alert = int(found[1]) & 0xFF  # the rest is its level
 
     def _check_name(self, *_: object) -> int:
         """Refuse a new secure connection unless the subjectAltName of its certificate names the host.

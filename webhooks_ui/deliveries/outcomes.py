@@ -15,6 +15,12 @@ class Outcome(StrEnum):
     BLOCKED_ADDRESS = "blocked_address"
     RESPONSE_BROKEN = "response_broken"
     NOT_COMPOSED = "not_composed"
+    CERTIFICATE_REFUSED = "certificate_refused"
+    CERTIFICATE_UNUSABLE = "certificate_unusable"
+    TOKEN_UNREACHABLE = "token_unreachable"  # noqa: S105 (no password)
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 (no password)
+    TOKEN_BROKEN = "token_broken"  # noqa: S105 (no password)
+    TOKEN_UNUSABLE = "token_unusable"  # noqa: S105 (no password)
 
 
 EXPLANATIONS = {
@@ -28,6 +34,12 @@ EXPLANATIONS = {
     Outcome.BLOCKED_ADDRESS: "Blocked: the URL leads to a private or reserved address, to plain http or to a bad port.",
     Outcome.RESPONSE_BROKEN: "The answer broke off or was not valid HTTP.",
     Outcome.NOT_COMPOSED: "Nothing was sent: the request can't be made as the webhook's settings want it.",
+    Outcome.CERTIFICATE_REFUSED: "The endpoint refused the webhook's client certificate.",
+    Outcome.CERTIFICATE_UNUSABLE: "Nothing was sent: the webhook's client certificate can't be used.",
+    Outcome.TOKEN_UNREACHABLE: "The event wasn't delivered, because the token endpoint gave no answer.",
+    Outcome.TOKEN_REFUSED: "The event wasn't delivered, because the token endpoint refused to give a token.",
+    Outcome.TOKEN_BROKEN: "The event wasn't delivered, because the token endpoint's answer has no token in it.",
+    Outcome.TOKEN_UNUSABLE: "The event wasn't delivered, because the token endpoint gave no bearer token.",
 }
 
 ADVICE = {
@@ -41,6 +53,12 @@ ADVICE = {
     Outcome.BLOCKED_ADDRESS: "Use a public https address, or have the operator list the network in ALLOWED_TARGETS.",
     Outcome.RESPONSE_BROKEN: "Check the endpoint's server and any proxy before it: they end the answer too early.",
     Outcome.NOT_COMPOSED: "Edit the webhook, then retry.",
+    Outcome.CERTIFICATE_REFUSED: "Check when the certificate ends, and that the endpoint trusts its issuer.",
+    Outcome.CERTIFICATE_UNUSABLE: "Edit the webhook, paste its certificate and key again, then retry.",
+    Outcome.TOKEN_UNREACHABLE: "Check the token URL, and that its server is reachable from here.",
+    Outcome.TOKEN_REFUSED: "Check the client id and secret, the scope, and how the client authenticates.",
+    Outcome.TOKEN_BROKEN: "Check the token URL. It must answer with JSON that has an access_token (RFC 6749, 5.1).",
+    Outcome.TOKEN_UNUSABLE: "Have the token endpoint give tokens of the type Bearer (RFC 6750).",
 }
 
 _STATUS_NOTES = {
@@ -80,6 +98,8 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
 def advise(outcome: str, detail: str = "") -> str:
     """Return what to do after an attempt, or an empty text if ``explain`` says all there is to say."""
     if outcome == Outcome.BAD_STATUS and _is_sentence(detail):
+        return ""
+    if outcome == Outcome.TLS_FAILED and _is_sentence(detail) and detail.endswith("."):
         return ""
     return ADVICE[Outcome(outcome)] if outcome in ADVICE else ""
 
