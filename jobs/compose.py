@@ -1,17 +1,28 @@
 """Compose: the request of one attempt, as the webhook's options want it. The preview of the form composes, too."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from jobs import sign
+from jobs.transport.exchange import ClientCertificate
+from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.models import WebhookFormat
-from webhooks_ui.webhooks.own_headers import OwnHeader
+from webhooks_ui.webhooks.oauth import OAuthClient
+from webhooks_ui.webhooks.own_headers import MASK, OwnHeader
 
 
 class Uncomposable(ValueError):
     """The webhook's options can't be honored. The message is a sentence."""
+
+    def __init__(self, message: str, outcome: Outcome = Outcome.NOT_COMPOSED) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+AUTHORIZATION = "Authorization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +30,22 @@ class Options:
     """What the settings of a webhook say about its requests."""
 
     format: str = WebhookFormat.JSON
-    own_headers: tuple[OwnHeader, ...] = ()  # with that of the authentication
+    own_headers: tuple[OwnHeader, ...] = ()  # with that of the authentication, but for OAuth
+    oauth: OAuthClient | None = None  # fetches the token that each request carries
+    client_certificate: ClientCertificate | None = None
     unusable: str = ""  # why no request can be made, in a sentence
+    lost_certificate: str = ""  # why there is no client certificate although there must be one, likewise
+
+    def with_token(self, token: str) -> "Options":
+        """Return the options of a request that carries ``token`` (RFC 6750, 2.1)."""
+        return replace(self, own_headers=(*self.own_headers, OwnHeader(AUTHORIZATION, f"Bearer {token}")))
+
+    def masked(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a request as the log keeps them."""
+        secret = {header.name.lower() for header in self.own_headers} | (
+            {AUTHORIZATION.lower()} if self.oauth else set()
+        )
+        return {name: MASK if name.lower() in secret else value for name, value in headers.items()}
 
 
 DEFAULTS = Options()
@@ -48,6 +73,8 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
     """
     if options.unusable:
         raise Uncomposable(options.unusable)
+    if options.lost_certificate:
+        raise Uncomposable(options.lost_certificate, Outcome.CERTIFICATE_UNUSABLE)
     format = FORMATS.get(options.format)
     if format is None:
         raise Uncomposable(f"There is no format {options.format[:16]!r}. Choose another one for the webhook.")

@@ -11,13 +11,18 @@ from sqlalchemy import Connection
 
 from jobs.compose import DEFAULTS, Options
 from jobs.pace import interval_seconds
+from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod, in_grace
+from webhooks_ui.webhooks.client_certificates import open_pair
+from webhooks_ui.webhooks.oauth import open_client
 from webhooks_ui.webhooks.own_headers import open_headers
 
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
+LOST_PAIR = "It can't be decrypted: its key is not in ENCRYPTION_KEYS. Set it anew."
+BROKEN_PAIR = "What is stored of it can't be read. Set it anew."
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
@@ -58,6 +63,7 @@ class TargetRow(NamedTuple):
     format: str
     headers: str  # JSON, as the next two
     auth: str | None
+    client_certificate: str | None
     retry_delays: str | None
     timeout_seconds: int | None
     name: str
@@ -174,10 +180,21 @@ def _waiting(
 
 
 def _options(row: TargetRow) -> Options:
+    auth = json.loads(row.auth or "null")
     try:
-        return Options(row.format, open_headers(json.loads(row.headers), json.loads(row.auth or "null")))
-    except secret_box.Undecryptable:
+        own, client = open_headers(json.loads(row.headers), auth), open_client(auth)
+    except (secret_box.Undecryptable, ValueError, KeyError):
         return Options(row.format, unusable=UNREADABLE)
+    if row.client_certificate is None:
+        return Options(row.format, own, client)
+    try:
+        pair = open_pair(json.loads(row.client_certificate))
+    except secret_box.Undecryptable:
+        return Options(row.format, lost_certificate=LOST_PAIR)
+    except (ValueError, KeyError, TypeError):
+        return Options(row.format, lost_certificate=BROKEN_PAIR)
+    shown = ClientCertificate(pair.certificate.encode(), pair.key.encode()) if pair else None
+    return Options(row.format, own, client, shown)
 
 
 def _target(database: Dialect) -> str:
@@ -186,7 +203,8 @@ def _target(database: Dialect) -> str:
         webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
         CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
         webhooks.throttle_rate, webhooks.format, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
-        CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds, webhooks.name, webhooks.version,
+        CAST(webhooks.client_certificate AS TEXT), CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds,
+        webhooks.name, webhooks.version,
         {database.seconds_until("webhooks.paced_until")}
     """
 

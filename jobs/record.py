@@ -23,7 +23,6 @@ from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
-from webhooks_ui.webhooks.own_headers import MASK
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
 Time = Callable[[datetime | None], Any]
@@ -156,7 +155,7 @@ def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time)
         claimed.target.url,
         result.address,
         result.tls,
-        json.dumps(request.headers | {header.name: MASK for header in claimed.target.options.own_headers}),
+        json.dumps(claimed.target.options.masked(request.headers)),
         None if request.body == claimed.body else request.body,
         result.response_code,
         json.dumps(mask_cookies(result.response_headers)),

@@ -14,6 +14,7 @@ from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
+from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_certificates
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
@@ -60,6 +61,8 @@ def make_cron(redis: Redis) -> Cron:
     cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
     every = CHECK_SECRETS_SECONDS
     cron.register(check_secrets, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
+    every = CHECK_CERTIFICATES_SECONDS
+    cron.register(check_certificates, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import status_of
+from webhooks_ui.models.webhook import CertificateNotice, certificate_since, status_of
 
 LISTED_MAX = 100
 
@@ -22,6 +22,8 @@ COLUMNS = (
     Webhook.disabled_at,
     Webhook.disabled_reason,
     Webhook.unreadable_at,
+    Webhook.certificate_ends_at,
+    Webhook.certificate_notice,
 )
 
 
@@ -31,8 +33,12 @@ def subject(webhooks: Sequence[Any]) -> str:
         return f"{len(webhooks):,} webhooks need attention"
     if _is_disabled(webhooks[0]):
         state = "was disabled automatically"
+    elif _is_failing(webhooks[0]):
+        state = "is failing"
+    elif webhooks[0].unreadable_at:
+        state = "has a secret that can't be decrypted"
     else:
-        state = "is failing" if _is_failing(webhooks[0]) else "has a secret that can't be decrypted"
+        state = f"has a client certificate that {_ends(webhooks[0])}"
     return f"{_one_line(webhooks[0].name)} {state}"
 
 
@@ -63,6 +69,8 @@ def _paragraph(webhook: Any, public_url: str) -> str:
     if webhook.unreadable_at:
         lines.append(f"Secret: can't be decrypted since {_utc(webhook.unreadable_at)}, so its deliveries wait.")
         lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
+    if webhook.active and webhook.certificate_notice:
+        lines.append(f"Client certificate: {_ends(webhook)}. Paste a new one, or its endpoint will refuse deliveries.")
     lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
     return "\n  ".join(lines)
 
@@ -77,8 +85,15 @@ def _is_failing(webhook: Any) -> bool:
 
 def _since(webhook: Any) -> datetime:
     failing_since = (webhook.failing_since or webhook.breaker_opened_at) if _is_failing(webhook) else None
-    since: datetime = failing_since or webhook.unreadable_at
-    return webhook.disabled_at if _is_disabled(webhook) else since
+    ending_since = certificate_since(webhook.certificate_ends_at, webhook.certificate_notice)
+    since: Any = failing_since or webhook.unreadable_at or ending_since
+    found: datetime = webhook.disabled_at if _is_disabled(webhook) else since
+    return found
+
+
+def _ends(webhook: Any) -> str:
+    verb = "ended" if webhook.certificate_notice == CertificateNotice.ENDED else "ends"
+    return f"{verb} on {webhook.certificate_ends_at:%Y-%m-%d}"
 
 
 def _utc(at: datetime) -> str:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from jobs.chores.notice_mail import COLUMNS, subject, text
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import IS_MEMBER, User, Webhook, utcnow
 from webhooks_ui.models.user import RANK, Role
-from webhooks_ui.models.webhook import IS_NOTICED
+from webhooks_ui.models.webhook import IS_NOTICED, IS_REMINDED
 from webhooks_ui.webhooks.notices import noticed
 
 NOTIFY_SECONDS = 60
@@ -59,9 +59,11 @@ def admin_addresses() -> list[str]:
 def _is_due(now: datetime) -> ColumnElement[bool]:
     """Return the condition that no mail was sent within the last day.
 
-    A time in the far future comes from a clock that was wrong, and doesn't count.
+    A time in the far future comes from a clock that was wrong, and doesn't count. About the end of a certificate alone,
+    one mail is enough: when its notice begins, and when it changes.
     """
-    return or_(Webhook.notified_at.is_(None), ~Webhook.notified_at.between(now - QUIET, now + QUIET))
+    again = and_(IS_REMINDED, ~Webhook.notified_at.between(now - QUIET, now + QUIET))
+    return or_(Webhook.notified_at.is_(None), again)
 
 
 def _mark(ids: Sequence[int], condition: ColumnElement[bool], at: datetime | None) -> list[Any]:

@@ -8,20 +8,19 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
 from flask import Flask
 
 from jobs.claim import Claimed
-from jobs.compose import Request, Try, Uncomposable, request_of
+from jobs.compose import Request
+from jobs.drain.requests import Requests
 from jobs.drain.slots import SLOT_BYTES, Slots
-from jobs.hide import hide
 from jobs.record import Finished
 from jobs.send import Result, Sender
 from jobs.transport.authorities import authorities_file
-from jobs.understand import understand
 from webhooks_ui.deliveries.outcomes import Outcome
 
 STARTED_AT_ONCE = 64  # requests. Then answers are read, so that fast endpoints have few requests in flight
@@ -58,8 +57,7 @@ class Sending:
             queue.SimpleQueue()
         )  # results; None is a wake-up
         self._sender = sender
-        self._timeout_seconds = timeout_seconds
-        self._portal = portal
+        self._requests = Requests(sender, timeout_seconds, portal)  # is used by the thread alone
         self._unrecorded = 0  # results that the drain hasn't written yet
         self._may_send_until = math.inf
         self._ends = False
@@ -116,13 +114,15 @@ class Sending:
     def _work(self) -> None:
         started = 0
         while not self._ends:
-            turned = self._sender.turn(0.0 if started == STARTED_AT_ONCE else PATIENCE_SECONDS)
+            finished = self._requests.turn(0.0 if started == STARTED_AT_ONCE else PATIENCE_SECONDS)
             now = time.monotonic()
-            self._finish([_understood(delivery, request, result) for (delivery, request), result in turned], now)
+            self._finish(finished, now)
             with self.lock:
-                starting = self._next(now)
+                starting, may_send = self._next(now), now < self._may_send_until
             for delivery in starting:
-                self._start(delivery)
+                self._requests.start(delivery)
+            if may_send:
+                self._requests.go_on()
             started = len(starting)
 
     def _finish(self, finished: list[Finished], now: float) -> None:
@@ -150,34 +150,6 @@ class Sending:
         ):
             starting.append(delivery)
         return starting
-
-    def _start(self, delivery: Claimed) -> None:
-        request, target = Request({}, delivery.body), delivery.target
-        try:
-            attempt = Try(delivery.attempt, int(time.time()), target.keys, delivery.trace.sent_on)
-            request = request_of(target.options, delivery.outgoing(self._portal), attempt)
-            headers, seconds = list(request.headers.items()), target.timeout_seconds or self._timeout_seconds
-            self._sender.start((delivery, request), target.url, headers, request.body, seconds)
-        except Uncomposable as error:
-            result = Result(Outcome.NOT_COMPOSED, datetime.now(UTC), 0, str(error))
-            self._finish([(delivery, request, result)], time.monotonic())
-        except Exception as error:  # the slot and the delivery would never be freed
-            self._finish([(delivery, request, _failed(delivery, error))], time.monotonic())
-
-
-def _understood(delivery: Claimed, request: Request, result: Result) -> Finished:
-    """Return the delivery with its result as it is recorded: with what the answer says, and without secrets."""
-    options = delivery.target.options
-    try:
-        return delivery, request, hide(understand(delivery.target.url, options.format, result), options.own_headers)
-    except Exception as error:  # the thread would end, and with it all that is in flight
-        return delivery, request, _failed(delivery, error)
-
-
-def _failed(delivery: Claimed, error: Exception) -> Result:
-    """Return the result of a delivery that failed for a reason of our own, and log the reason."""
-    logger.error("Delivery %d could not be sent", delivery.id, exc_info=error)
-    return Result(Outcome.CONNECTION_FAILED, datetime.now(UTC), 0, f"Internal error: {error!r}")
 
 
 def _lightened(delivery: Claimed, request: Request, result: Result) -> Finished:

@@ -17,6 +17,7 @@ from webhooks_ui.models.webhook import (
     RatePeriod,
 )
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
+from webhooks_ui.webhooks.oauth import ClientAuthentication
 from webhooks_ui.webhooks.options import TIMEOUT_SECONDS
 from webhooks_ui.webhooks.own_headers import HEADERS_MAX, MASK
 from webhooks_ui.webhooks.targets import URL_MAX_CHARACTERS
@@ -128,8 +129,39 @@ AUTH: Schema = {
         _NULL,
         closed({"type": {"const": "basic"}, "username": STRING, "password": STRING}),
         closed({"type": {"const": "bearer"}, "token": STRING}),
+        closed(
+            {
+                "type": {"const": "oauth"},
+                "token_url": STRING | {"description": "Where tokens are fetched. The rules of url hold for it, too."},
+                "client_id": STRING,
+                "client_secret": STRING
+                | {"description": "It can be kept for the same token_url and client_id only. Otherwise send it again."},
+                "client_authentication": {
+                    "type": "string",
+                    "enum": list(ClientAuthentication),
+                    "description": "How the client authenticates: the header Basic (the default), or the body.",
+                },
+                "scope": STRING,
+                "audience": STRING,
+                "resource": STRING | {"description": "An absolute URI (RFC 8707)."},
+            },
+            ["type", "token_url", "client_id", "client_secret"],
+        ),
     ],
-    "description": f"The header Authorization of each request. Answers show passwords and tokens as {MASK}.",
+    "description": "The header Authorization of each request. oauth fetches a token by client credentials "
+    f"(RFC 6749, 4.4). Answers show passwords, tokens and client secrets as {MASK}. Send that back to keep one.",
+}
+CLIENT_CERTIFICATE: Schema = {
+    "oneOf": [_NULL, closed({"certificate": STRING, "key": STRING})],
+    "description": "What is shown to an endpoint that asks for a client certificate: a chain that begins with the "
+    f"client's own certificate, and its key, in PEM. Answers show {MASK} for both. Send that back to keep one.",
+}
+CERTIFICATE_DETAILS: Schema = {
+    "oneOf": [
+        _NULL,
+        closed({"subject": STRING, "issuer": STRING, "starts_at": TIME, "ends_at": TIME}),
+    ],
+    "description": "What the client certificate says.",
 }
 CONDITION = closed(
     {
@@ -171,6 +203,7 @@ _OPTIONS: Schema = {
     "timeout_seconds": TIMEOUT,
     "headers": HEADERS,
     "auth": AUTH,
+    "client_certificate": CLIENT_CERTIFICATE,
     "filter": FILTER,
     "fields": SELECTION,
 }
@@ -216,11 +249,14 @@ WEBHOOK = closed(
         "rate_period": RATE_PERIOD,
         "in_order": IN_ORDER,
         **_OPTIONS,
+        "client_certificate_details": CERTIFICATE_DETAILS,
         "throttled_until": MAYBE_TIME
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
-        "warnings": array(STRING, description="What about its format and its filter is probably a mistake."),
+        "warnings": array(
+            STRING, description="What about its format, its filter and its client certificate is probably a mistake."
+        ),
         "older_secrets": OLDER_SECRETS,
         "created_at": TIME,
         "updated_at": TIME,

@@ -27,6 +27,7 @@ FIELDS = {
     "timeout_seconds": NUMBER,
     "headers": OPTION,
     "auth": OPTION,
+    "client_certificate": OPTION,
     "filter": OPTION,
     "fields": OPTION,
     "rate_limit": NUMBER,

@@ -3,21 +3,35 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask import current_app
+
 from webhooks_ui.deliveries.schedules import WrongDelays, check_delays
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Condition, Filter, Match, Operator, split_values
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.models import Webhook
 from webhooks_ui.webhooks import options
+from webhooks_ui.webhooks.client_certificates import Pair, known_of, wrong_pair
+from webhooks_ui.webhooks.destination import TargetError
+from webhooks_ui.webhooks.oauth import ClientAuthentication, Grant, grant_of
 from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind, OwnHeader, wrong_auth, wrong_headers
+from webhooks_ui.webhooks.targets import check_url
 
-NAMES = ("headers", "auth", "filter", "fields", "retry_delays")
+NAMES = ("headers", "auth", "client_certificate", "filter", "fields", "retry_delays")
 
 HEADERS = 'an array of objects with name and value, such as {"name": "X-Tenant", "value": "emea"}'
-AUTH = 'null, {"type": "basic", "username": …, "password": …} or {"type": "bearer", "token": …}'
+AUTH = (
+    'null, {"type": "basic", "username": …, "password": …}, {"type": "bearer", "token": …} '
+    'or {"type": "oauth", "token_url": …, "client_id": …, "client_secret": …}'
+)
+CERTIFICATE = 'null, or {"certificate": …, "key": …}, both in PEM'
 FILTER = "null, or an object with match and conditions, each with field, operator and value"
 FIELDS = "null, or an object with mode, paths and extra"
 DELAYS = "null, or an array of whole numbers of seconds"
+
+
+OAUTH_REQUIRED = {"type", "token_url", "client_id", "client_secret"}
+OAUTH = OAUTH_REQUIRED | {"scope", "audience", "resource", "client_authentication"}
 
 
 class WrongOption(ValueError):
@@ -61,6 +75,8 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
     return {
         "headers": [{"name": header["name"], "value": MASK} for header in webhook.headers],
         "auth": _auth_json(webhook.auth),
+        "client_certificate": {"certificate": MASK, "key": MASK} if webhook.client_certificate else None,
+        "client_certificate_details": _details(webhook.client_certificate),
         "filter": webhook.filter,
         "fields": _fields_json(webhook.fields),
         "retry_delays": webhook.retry_delays,
@@ -78,7 +94,26 @@ def _auth_json(auth: Mapping[str, str] | None) -> dict[str, str] | None:
         return None
     if auth["kind"] == AuthKind.BASIC:
         return {"type": "basic", "username": auth["username"], "password": MASK}
-    return {"type": "bearer", "token": MASK}
+    if auth["kind"] == AuthKind.BEARER:
+        return {"type": "bearer", "token": MASK}
+    grant = grant_of(auth)._asdict()
+    method = grant.pop("method")
+    return {
+        "type": "oauth",
+        "client_id": auth["username"],
+        "client_secret": MASK,
+        "client_authentication": method,
+        **grant,
+    }
+
+
+def _details(stored: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Return what people may know of a client certificate."""
+    known = known_of(stored)
+    if known is None:
+        return None
+    times = {name: getattr(known, name).isoformat() for name in ("starts_at", "ends_at")}
+    return {"subject": known.subject, "issuer": known.issuer, **times}
 
 
 def _headers(value: Any, stored: Webhook | None, _types: list[str]) -> list[OwnHeader]:
@@ -96,10 +131,41 @@ def _auth(value: Any, stored: Webhook | None, _types: list[str]) -> Auth | None:
         auth = Auth(AuthKind.BASIC, value["username"], value["password"])
     elif _is_object(value, {"type": str, "token": str}) and value["type"] == AuthKind.BEARER:
         auth = Auth(AuthKind.BEARER, "", value["token"])
+    elif _is_oauth(value):
+        return _oauth(value, stored)
     else:
         raise WrongOption(f"This field is {AUTH}.")
     _raise_if(wrong_auth(auth, stored.auth if stored else None))
     return auth
+
+
+def _is_oauth(value: Any) -> bool:
+    if not isinstance(value, dict) or value.get("type") != AuthKind.OAUTH:
+        return False
+    return OAUTH_REQUIRED <= value.keys() <= OAUTH and all(isinstance(item, str) for item in value.values())
+
+
+def _oauth(value: Mapping[str, str], stored: Webhook | None) -> Auth:
+    texts = {name: value.get(name, "") for name in ("token_url", "scope", "audience", "resource")}
+    grant = Grant(**texts, method=value.get("client_authentication", ClientAuthentication.BASIC))
+    try:
+        if grant.token_url:
+            grant = grant._replace(token_url=check_url(grant.token_url, current_app.config["ALLOWED_TARGETS"]))
+    except TargetError as error:
+        raise WrongOption(f"The token URL can't be used. {error}") from None
+    auth = Auth(AuthKind.OAUTH, value["client_id"], value["client_secret"], grant)
+    _raise_if(wrong_auth(auth, stored.auth if stored else None))
+    return auth
+
+
+def _client_certificate(value: Any, stored: Webhook | None, _types: list[str]) -> Pair | None:
+    if value is None:
+        return None
+    if not _is_object(value, {"certificate": str, "key": str}):
+        raise WrongOption(f"This field is {CERTIFICATE}.")
+    pair = Pair(value["certificate"].strip(), value["key"].strip())
+    _raise_if(" ".join(wrong_pair(pair, stored.client_certificate if stored else None).values()))
+    return pair
 
 
 def _filter(value: Any, _stored: Webhook | None, types: list[str]) -> dict[str, Any] | None:
@@ -148,7 +214,14 @@ def _delays(value: Any, _stored: Webhook | None, _types: list[str]) -> list[int]
         raise WrongOption(str(error)) from None
 
 
-_READERS = {"headers": _headers, "auth": _auth, "filter": _filter, "fields": _fields, "retry_delays": _delays}
+_READERS = {
+    "headers": _headers,
+    "auth": _auth,
+    "client_certificate": _client_certificate,
+    "filter": _filter,
+    "fields": _fields,
+    "retry_delays": _delays,
+}
 
 
 def _is_condition(item: Any) -> bool:

@@ -1,6 +1,7 @@
 """``flask secrets``: re-encrypts the stored secrets after a change of key, and goes on after a loss of keys."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 from flask import current_app
@@ -52,8 +53,11 @@ def rotate_key() -> None:
     if lost_secrets:
         problems.append(_sentence("the signing secrets", lost_secrets, "give these webhooks new secrets"))
     if lost_headers:
-        repair = "edit these webhooks and type the values of their headers, their passwords and tokens again"
-        problems.append(_sentence("headers or credentials", lost_headers, repair))
+        repair = (
+            "edit these webhooks and type the values of their headers, their passwords and tokens again, and paste "
+            "their client certificates again"
+        )
+        problems.append(_sentence("headers, credentials or client certificates", lost_headers, repair))
     if problems:
         raise click.ClickException("\n".join(problems))
 
@@ -139,7 +143,7 @@ class _Rotation:
         self.count += 1
         return again
 
-    def entry(self, entry: Mapping[str, str]) -> dict[str, str]:
+    def entry(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
         return {name: self.value(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
 
@@ -155,8 +159,10 @@ def _rotate_secrets(webhook: Webhook) -> _Rotation:
 
 
 def _rotate_headers(webhook: Webhook) -> _Rotation:
-    """Encrypt the headers and credentials of a webhook."""
+    """Encrypt the headers, the credentials and the client certificate of a webhook."""
     rotation = _Rotation()
     webhook.headers = [rotation.entry(header) for header in webhook.headers]
     webhook.auth = rotation.entry(webhook.auth) if webhook.auth else None
+    certificate = webhook.client_certificate
+    webhook.client_certificate = rotation.entry(certificate) if certificate else None
     return rotation

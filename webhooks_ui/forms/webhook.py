@@ -21,7 +21,8 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
 from webhooks_ui.forms import Form, WholeNumberField
-from webhooks_ui.forms.webhook_options import OptionFields, is_typed, values_of, wrong_delays
+from webhooks_ui.forms.webhook_access import is_typed
+from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.destination import TargetError
@@ -145,13 +146,13 @@ class WebhookForm(OptionFields):
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookForm":
         """Make the form for ``webhook``. Fields of the request replace the stored values."""
-        return cls(data=_values(webhook) | {"version": str(webhook.version)}, stored_auth=webhook.auth)
+        return cls(data=_values(webhook) | {"version": str(webhook.version)}, stored=webhook)
 
     @classmethod
     def copy_of(cls, webhook: Webhook) -> "WebhookForm":
         """Make the form for a copy of ``webhook``, with a new secret. Fields of the request replace its values."""
         copied = {"name": f"{webhook.name[: NAME_MAX_CHARACTERS - 5]} copy", "copied_from": str(webhook.id)}
-        return cls(data=_values(webhook) | copied, stored_auth=webhook.auth)
+        return cls(data=_values(webhook) | copied, stored=webhook)
 
     def validate_url(self, field: Field) -> None:
         try:

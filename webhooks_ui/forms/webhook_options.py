@@ -1,20 +1,20 @@
-"""The fields of a webhook's options: headers, authentication, filter, fields of data, timeout and own retry delays."""
+"""The fields of a webhook's options: headers, filter, fields of data, timeout and own retry delays."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wtforms import Field, PasswordField, SelectField, StringField, TextAreaField
+from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
-from wtforms.widgets import PasswordInput
 
 from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Condition, Filter, Match, Operator
 from webhooks_ui.events.selection import Mode, Selection
-from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.forms import WholeNumberField
+from webhooks_ui.forms.webhook_access import AccessFields, access_values, is_typed
 from webhooks_ui.webhooks import options
-from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind, OwnHeader, wrong_auth, wrong_headers
+from webhooks_ui.webhooks.own_headers import MASK, OwnHeader, wrong_headers
 from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
 
 ROW = ("condition_field", "condition_operator", "condition_value")
@@ -84,21 +84,8 @@ class ConditionsField(Field):  # type: ignore[misc]
             self.has_new_row = True
 
 
-class OptionFields(Form):
+class OptionFields(AccessFields):
     headers = HeadersField("Headers")
-    auth_kind = SelectField(
-        "Authentication",
-        choices=[
-            SelectChoice("", "None"),
-            SelectChoice(AuthKind.BASIC, "Basic: user name and password"),
-            SelectChoice(AuthKind.BEARER, "Bearer token"),
-        ],
-        default="",
-        validate_choice=False,
-    )
-    auth_username = StringField("User")
-    # What was typed stays in the form. A stored secret is never in it.
-    auth_secret = PasswordField("Password or token", widget=PasswordInput(hide_value=False))
     filter_match = SelectField(
         "Which of them must hold",
         choices=[SelectChoice(Match.ALL, "All of these must hold"), SelectChoice(Match.ANY, "Any of these must hold")],
@@ -123,22 +110,8 @@ class OptionFields(Form):
     )
     retry_delays = StringField("Delays of its own schedule")
 
-    def __init__(self, *args: Any, stored_auth: Mapping[str, str] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.stored_auth = stored_auth
-
     def validate_headers(self, field: HeadersField) -> None:
         if wrong := wrong_headers(field.data, field.stored):
-            raise ValidationError(wrong)
-
-    def validate_auth_kind(self, field: Field) -> None:
-        if field.data not in ("", *AuthKind):
-            raise ValidationError(f"The authentication must be {' or '.join(AuthKind)}, or empty.")
-        if not field.data and (is_typed(self.auth_username) or is_typed(self.auth_secret)):
-            raise ValidationError("Choose Basic or Bearer, or empty the user name and the password.")
-
-    def validate_auth_secret(self, field: Field) -> None:
-        if self.auth_kind.data in tuple(AuthKind) and (wrong := wrong_auth(self.auth, self.stored_auth)):
             raise ValidationError(wrong)
 
     def validate_conditions(self, field: ConditionsField) -> None:
@@ -165,7 +138,7 @@ class OptionFields(Form):
     @property
     def wrong_option(self) -> str:
         """The first thing that keeps a request from being made with these options, or an empty text."""
-        for name in ("headers", "auth_kind", "auth_secret", "fields_paths", "fields_extra"):
+        for name in ("headers", *self.ACCESS_CHECKED, "fields_paths", "fields_extra"):
             try:
                 getattr(self, f"validate_{name}")(self[name])
             except ValidationError as error:
@@ -177,15 +150,6 @@ class OptionFields(Form):
         """The headers of each request, with that of the authentication, as people may see them."""
         own, auth = (OwnHeader(header.name, MASK) for header in self.headers.data), self.auth
         return (*own, *([auth.masked_header] if auth else []))
-
-    @property
-    def auth(self) -> Auth | None:
-        """How requests authenticate, or ``None``. An empty secret keeps the stored one, if there is one."""
-        if self.auth_kind.data not in tuple(AuthKind):
-            return None
-        kind = AuthKind(self.auth_kind.data)
-        username = (self.auth_username.data or "").strip() if kind is AuthKind.BASIC else ""
-        return Auth(kind, username, self.auth_secret.data or (MASK if self.stored_auth else ""))
 
     @property
     def filter(self) -> dict[str, Any] | None:
@@ -221,6 +185,7 @@ class OptionFields(Form):
         return {
             "headers": self.headers.data,
             "auth": self.auth,
+            "client_certificate": self.pair,
             "filter": self.filter,
             "fields": self.fields,
             "timeout_seconds": self.timeout_seconds.data,
@@ -240,19 +205,11 @@ class OptionFields(Form):
         return strict_json.load_raw(text.encode("utf-8", "replace")).value if text else {}
 
 
-def is_typed(field: Field) -> bool:
-    """Return True if somebody typed something into a text field that was empty or different before."""
-    return bool((field.data or "").split()) and (field.data or "").split() != (field.object_data or "").split()
-
-
 def values_of(webhook: Any) -> dict[str, Any]:
     """Return what the fields show of a webhook's options."""
     filter, selection = webhook.filter or {}, Selection.parse(webhook.fields) or Selection()
-    auth = webhook.auth or {}
-    return {
+    return access_values(webhook) | {
         "headers": webhook.headers,
-        "auth_kind": auth.get("kind", ""),
-        "auth_username": auth.get("username", ""),
         "filter_match": filter.get("match", Match.ALL),
         "conditions": filter.get("conditions", []),
         "fields_mode": str(selection.mode) if selection.paths else "",

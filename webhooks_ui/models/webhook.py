@@ -22,6 +22,7 @@ SEARCH_MAX_CHARACTERS = 200  # of a text that somebody searches for
 RATE_LIMIT_MAX = 10_000
 OLDER_SECRETS_MAX = 3
 PACED_LATELY = timedelta(seconds=5)
+ENDING_WITHIN = timedelta(days=14)  # before the end of a client certificate, a notice tells of it
 ENCRYPTED = ("secret_encrypted",)  # the columns whose values went through ``secret_box``. None is no value
 LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
 
@@ -29,7 +30,10 @@ LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "searc
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 _LONG = text("search_rest IS NOT NULL")
-_MAY_BE_NOTICED = text("(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL OR unreadable_at IS NOT NULL)")
+_MAY_BE_NOTICED = text(
+    "(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL OR unreadable_at IS NOT NULL"
+    " OR certificate_notice IS NOT NULL)"
+)
 
 
 class Environment(StrEnum):
@@ -70,6 +74,27 @@ class WebhookFormat(StrEnum):
     def label(self) -> str:
         """The name of the format on the pages."""
         return {"json": "JSON", "teams": "Microsoft Teams", "cloudevents": "CloudEvents"}.get(self, self.capitalize())
+
+
+class CertificateNotice(StrEnum):
+    """What the notice about a client certificate says."""
+
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+def certificate_notice(ends_at: datetime | None, now: datetime) -> CertificateNotice | None:
+    """Return the notice that is due about a certificate that ends at ``ends_at``."""
+    if ends_at is None or ends_at > now + ENDING_WITHIN:
+        return None
+    return CertificateNotice.ENDING if ends_at > now else CertificateNotice.ENDED
+
+
+def certificate_since(ends_at: datetime | None, notice: str | None) -> datetime | None:
+    """Return since when there is a notice about a client certificate. ``None``: there is none."""
+    if ends_at is None or notice is None:
+        return None
+    return ends_at if notice == CertificateNotice.ENDED else ends_at - ENDING_WITHIN
 
 
 class RatePeriod(StrEnum):
@@ -136,8 +161,12 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     # ``name`` and ``value_encrypted`` of each
     headers: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
-    # ``kind``, ``username`` and ``secret_encrypted``
+    # ``kind``, ``username`` and ``secret_encrypted``, with OAuth also the fields of webhooks.oauth.Grant
     auth: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    # ``certificate_encrypted``, ``key_encrypted`` and the fields of webhooks.pem.Certificate
+    client_certificate: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    certificate_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    certificate_notice: Mapped[str | None] = mapped_column(String(8))  # a CertificateNotice, see webhooks/ending
     filter: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.conditions.Filter
     fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.selection
 
@@ -201,6 +230,16 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
             _search_rest(**typed),
         )
         return value
+
+    @validates("client_certificate")
+    def _note_end(self, _field: str, stored: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Note when the certificate ends. A change of what is to be said about it is told by mail anew."""
+        self.certificate_ends_at = datetime.fromisoformat(stored["ends_at"]) if stored else None
+        notice = certificate_notice(self.certificate_ends_at, utcnow())
+        if notice != self.certificate_notice:
+            self.certificate_notice = notice
+            self.notified_at = None if notice else self.notified_at
+        return stored
 
     @property
     def event_types(self) -> list[str]:
@@ -308,12 +347,15 @@ STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # the same as status_of
 }
 # The condition of ix_webhooks_noticed
 MAY_BE_NOTICED = or_(
-    Webhook.breaker_opened_at.is_not(None), Webhook.disabled_at.is_not(None), Webhook.unreadable_at.is_not(None)
+    Webhook.breaker_opened_at.is_not(None),
+    Webhook.disabled_at.is_not(None),
+    Webhook.unreadable_at.is_not(None),
+    Webhook.certificate_notice.is_not(None),
 )
+HAS_CERTIFICATE_NOTICE = and_(Webhook.active, Webhook.certificate_notice.is_not(None))
 IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
-IS_NOTICED = and_(  # pages show a notice about it
-    IS_LIVE, MAY_BE_NOTICED, or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED], IS_UNREADABLE)
-)
+IS_REMINDED = or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED], IS_UNREADABLE)  # by mail, daily
+IS_NOTICED = and_(IS_LIVE, MAY_BE_NOTICED, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it
 
 
 def is_group(name: str) -> bool:

@@ -17,12 +17,15 @@ from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
+from webhooks_ui.models.webhook import certificate_since
 from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
 from webhooks_ui.web.preferences import THEMES, current_environment, theme
+from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
 from webhooks_ui.webhooks.option_words import facts
+from webhooks_ui.webhooks.unreadable import lost_options
 
 RECENT = timedelta(days=1)
 
@@ -43,6 +46,10 @@ def register(app: Flask) -> None:
         misread=misread,
         is_signed=is_signed,
         option_facts=facts,
+        certificate_lines=certificate_lines,
+        certificate_since=certificate_since,
+        notice_of=notice_of,
+        lost_options=lost_options,
         delays_text=delays_text,
         now=utcnow,
         theme=theme,

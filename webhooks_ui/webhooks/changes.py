@@ -19,6 +19,7 @@ from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhoo
 from webhooks_ui.models.delivery import GIVEN_UP
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
+from webhooks_ui.webhooks.client_certificates import seal_pair
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
 
@@ -35,6 +36,7 @@ FIELDS = (
     "timeout_seconds",
     "headers",
     "auth",
+    "client_certificate",
     "filter",
     "fields",
     "rate_limit",
@@ -79,12 +81,15 @@ def fields_of(webhook: Webhook) -> dict[str, Any]:
 
 
 def sealed(fields: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
-    """Return ``fields`` with encrypted headers and authentication."""
+    """Return ``fields`` with encrypted headers, authentication and client certificate."""
     ready = dict(fields)
     if "headers" in fields:
         ready["headers"] = seal_headers(fields["headers"], stored.headers if stored else ())
     if "auth" in fields:
         ready["auth"] = seal_auth(fields["auth"], stored.auth if stored else None)
+    if "client_certificate" in fields:
+        kept = stored.client_certificate if stored else None
+        ready["client_certificate"] = seal_pair(fields["client_certificate"], kept)
     return ready
 
 
@@ -94,7 +99,7 @@ def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None
     Without ``rate_limit`` it gets the one that the service of its format takes.
 
     Args:
-        like: the webhook whose headers and authentication are kept where ``fields`` has ``MASK``.
+        like: the webhook whose headers, authentication and client certificate are kept where ``fields`` has ``MASK``.
     """
     fields = _with_rate(sealed(fields, like), WebhookFormat.JSON, (None, RatePeriod.SECOND))
     webhook = Webhook(**fields, secret=secret or secret_box.generate())

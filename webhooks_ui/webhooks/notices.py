@@ -1,4 +1,4 @@
-"""Notices about webhooks that fail, were disabled automatically, or have a secret that can't be decrypted.
+"""Notices about webhooks that fail, were disabled automatically, or have a lost secret or a certificate that ends.
 
 A notice goes away together with its reason.
 """
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import IS_NOTICED, status_of
+from webhooks_ui.models.webhook import IS_NOTICED, certificate_since, status_of
 
 SHOWN_MAX = 200
 
 
 class Noticed(NamedTuple):
-    """A webhook that fails, was disabled automatically because it failed too long, or has a secret that was lost."""
+    """A webhook that fails or was disabled automatically, or has a lost secret or a client certificate that ends."""
 
     id: int
     environment: str
@@ -25,6 +25,8 @@ class Noticed(NamedTuple):
     breaker_opened_at: datetime | None
     disabled_at: datetime | None
     unreadable_at: datetime | None
+    certificate_ends_at: datetime | None
+    certificate_notice: str | None
 
     @property
     def status(self) -> WebhookStatus:
@@ -32,7 +34,12 @@ class Noticed(NamedTuple):
 
     @property
     def since(self) -> datetime | None:
-        return self.disabled_at or self.breaker_opened_at or self.unreadable_at
+        return (
+            self.disabled_at
+            or self.breaker_opened_at
+            or self.unreadable_at
+            or certificate_since(self.certificate_ends_at, self.certificate_notice)
+        )
 
 
 # The hint forces the index, which holds few of many thousand rows. SQLite's statistics may be too old to show that.
@@ -57,6 +64,6 @@ def count_notices(environment: str) -> int:
 def noticed_webhooks(environment: str) -> Sequence[Webhook]:
     """Return up to 200 webhooks of ``environment`` (empty for all) that have a notice, the latest notice first."""
     latest = noticed(environment)[-SHOWN_MAX:]
-    since = func.coalesce(Webhook.disabled_at, Webhook.breaker_opened_at, Webhook.unreadable_at)
-    query = select(Webhook).where(Webhook.id.in_([row.id for row in latest]))
-    return db.session.scalars(query.order_by(since.desc(), Webhook.id.desc())).all()
+    found = db.session.scalars(select(Webhook).where(Webhook.id.in_([row.id for row in latest])))
+    by_id = {webhook.id: webhook for webhook in found}
+    return [by_id[row.id] for row in reversed(latest) if row.id in by_id]

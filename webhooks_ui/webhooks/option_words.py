@@ -6,7 +6,10 @@ from typing import Any
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Filter, Match
 from webhooks_ui.events.selection import Mode, Selection
+from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Webhook
+from webhooks_ui.webhooks.client_certificates import certificate_lines
+from webhooks_ui.webhooks.oauth import grant_of
 from webhooks_ui.webhooks.own_headers import MASK, AuthKind
 
 NEW_VALUE = "(new value)"
@@ -23,6 +26,9 @@ def shown(fields: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
         words["headers"] = header_lines(fields["headers"], before["headers"] if before else ())
     if "auth" in fields:
         words["auth"] = auth_text(fields["auth"], before["auth"] if before else None)
+    if "client_certificate" in fields:
+        old = before["client_certificate"] if before else None
+        words["client_certificate"] = pair_lines(fields["client_certificate"], old)
     if "filter" in fields:
         words["filter"] = filter_lines(fields["filter"])
     if "fields" in fields:
@@ -38,6 +44,7 @@ def facts(webhook: Webhook) -> list[tuple[str, list[str]]]:
         "Data": selection_lines(webhook.fields),
         "Headers": header_lines(webhook.headers),
         "Authentication": [auth] if auth else [],
+        "Client certificate": pair_lines(webhook.client_certificate),
         "Timeout": [f"{webhook.timeout_seconds} s"] if webhook.timeout_seconds else [],
     }
     return [(name, lines) for name, lines in options.items() if lines]
@@ -52,12 +59,34 @@ def header_lines(headers: Iterable[Mapping[str, str]], before: Iterable[Mapping[
 
 
 def auth_text(auth: Mapping[str, str] | None, before: Mapping[str, str] | None = None) -> str | None:
-    """Return ``Basic, user ada`` or ``Bearer token``, or ``None`` for no authentication."""
+    """Return ``Basic, user ada``, ``Bearer token`` or the words for OAuth. ``None``: no authentication."""
     if not auth:
         return None
-    text = f"Basic, user {auth['username']}" if auth["kind"] == AuthKind.BASIC else "Bearer token"
+    text = _AUTH_WORDS[AuthKind(auth["kind"])](auth)
     is_alike = before and (before["kind"], before["username"]) == (auth["kind"], auth["username"])
     return text + _new(before["secret_encrypted"] if before and is_alike else None, auth["secret_encrypted"])
+
+
+def _oauth_text(auth: Mapping[str, str]) -> str:
+    grant = grant_of(auth)
+    asked = (("scope", grant.scope), ("audience", grant.audience), ("resource", grant.resource))
+    parts = [f"OAuth, client {auth['username']}", f"token from {mask_url(grant.token_url)}"]
+    return ", ".join([*parts, *(f"{name} {value}" for name, value in asked if value), f"by {grant.method}"])
+
+
+_AUTH_WORDS = {
+    AuthKind.BASIC: lambda auth: f"Basic, user {auth['username']}",
+    AuthKind.BEARER: lambda auth: "Bearer token",
+    AuthKind.OAUTH: _oauth_text,
+}
+
+
+def pair_lines(stored: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None) -> list[str]:
+    """Return what people may know of a client certificate, a line each."""
+    lines = certificate_lines(stored)
+    if stored and before:
+        lines[-1] += _new(before["certificate_encrypted"], stored["certificate_encrypted"])
+    return lines
 
 
 def filter_lines(stored: Mapping[str, Any] | None) -> list[str]:

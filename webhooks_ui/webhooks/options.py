@@ -25,6 +25,7 @@ from webhooks_ui.events.conditions import (
 )
 from webhooks_ui.events.selection import EXTRA_MAX_BYTES, PATHS_MAX
 from webhooks_ui.models import Webhook
+from webhooks_ui.webhooks.client_certificates import warnings_of_certificate
 
 TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
@@ -85,9 +86,10 @@ def warnings(conditions: Iterable[Condition], event_types: Iterable[str]) -> lis
 
 
 def warnings_of(webhook: Webhook) -> list[str]:
-    """Return the ``warnings`` about the filter of a webhook."""
+    """Return the ``warnings`` about the filter of a webhook, and those about its client certificate."""
     filter = Filter.parse(webhook.filter)
-    return warnings(filter.conditions, webhook.event_types) if filter else []
+    of_filter = warnings(filter.conditions, webhook.event_types) if filter else []
+    return [*of_filter, *warnings_of_certificate(webhook)]
 
 
 def examples_of(event_types: Iterable[str]) -> list[dict[str, Any]]:

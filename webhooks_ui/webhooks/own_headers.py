@@ -14,6 +14,7 @@ from typing import NamedTuple
 from werkzeug.exceptions import Conflict
 
 from webhooks_ui.models import secret_box
+from webhooks_ui.webhooks.oauth import Grant, wrong_client, wrong_client_secret, wrong_grant
 
 HEADERS_MAX = 20
 NAME_MAX_CHARACTERS = 128
@@ -38,19 +39,31 @@ class OwnHeader(NamedTuple):
 class AuthKind(StrEnum):
     BASIC = "basic"
     BEARER = "bearer"
+    OAUTH = "oauth"  # with a token that is fetched, see oauth
+
+    @property
+    def label(self) -> str:
+        """The name of the kind on the pages."""
+        return "OAuth" if self is AuthKind.OAUTH else self.capitalize()
 
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """How requests authenticate. ``secret`` is the password or the token."""
+    """How requests authenticate. ``secret`` is the password, the token or the client secret.
+
+    Args:
+        username: the user, or the id of the client.
+        grant: of OAuth.
+    """
 
     kind: AuthKind
     username: str
     secret: str
+    grant: Grant | None = None
 
     @property
     def header(self) -> OwnHeader:
-        """The header ``Authorization`` (RFC 7617, section 2, and RFC 6750, section 2.1)."""
+        """The header ``Authorization`` of Basic and Bearer (RFC 7617, section 2, and RFC 6750, section 2.1)."""
         if self.kind is AuthKind.BEARER:
             return OwnHeader("Authorization", f"Bearer {self.secret}")
         credentials = base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
@@ -59,7 +72,8 @@ class Auth:
     @property
     def masked_header(self) -> OwnHeader:
         """The header as people may see it."""
-        return OwnHeader("Authorization", f"{self.kind.capitalize()} {MASK}")
+        scheme = "Basic" if self.kind is AuthKind.BASIC else "Bearer"
+        return OwnHeader("Authorization", f"{scheme} {MASK}")
 
 
 def wrong_header(name: str, value: str) -> str:
@@ -118,22 +132,28 @@ def seal_auth(auth: Auth | None, stored: Mapping[str, str] | None) -> dict[str, 
         secret = stored["secret_encrypted"]
     else:
         raise Conflict("Somebody changed the authentication meanwhile. Load the webhook again.")
-    return {"kind": str(auth.kind), "username": auth.username, "secret_encrypted": secret}
+    grant = {name: str(value) for name, value in auth.grant._asdict().items()} if auth.grant else {}
+    return {"kind": str(auth.kind), "username": auth.username, "secret_encrypted": secret, **grant}
 
 
 def is_alike(auth: Auth, stored: Mapping[str, str] | None) -> bool:
-    """Return True if the stored secret belongs to this authentication, so that it can be kept."""
-    return stored is not None and (stored["kind"], stored["username"]) == (auth.kind, auth.username)
+    """Return True if the stored secret belongs to this authentication, so that it can be kept.
+
+    A client secret is kept for the same token URL only. Otherwise it could be sent to somebody who may not know it.
+    """
+    if stored is None or (stored["kind"], stored["username"]) != (auth.kind, auth.username):
+        return False
+    return auth.grant is None or auth.grant.token_url == stored["token_url"]
 
 
 def open_headers(headers: Iterable[Mapping[str, str]], auth: Mapping[str, str] | None) -> tuple[OwnHeader, ...]:
-    """Return the headers that a webhook adds to its requests, decrypted.
+    """Return the headers that a webhook adds to its requests, decrypted. That of OAuth needs a token first.
 
     Raises:
         Undecryptable: None of ``ENCRYPTION_KEYS`` encrypted one of them.
     """
     own = tuple(OwnHeader(header["name"], secret_box.decrypt(header["value_encrypted"])) for header in headers)
-    if not auth:
+    if not auth or auth["kind"] == AuthKind.OAUTH:
         return own
     opened = Auth(AuthKind(auth["kind"]), auth["username"], secret_box.decrypt(auth["secret_encrypted"]))
     return (*own, opened.header)
@@ -160,8 +180,17 @@ def wrong_auth(auth: Auth | None, stored: Mapping[str, str] | None = None) -> st
     """Return what is wrong with the credentials, or an empty text."""
     if auth is None:
         return ""
+    if auth.grant and (wrong := wrong_client(auth.username) or next(iter(wrong_grant(auth.grant).values()), "")):
+        return wrong
+    return wrong_secret(auth, stored)
+
+
+def wrong_secret(auth: Auth, stored: Mapping[str, str] | None = None) -> str:
+    """Return what is wrong with a user name and password, a token or a client secret, or an empty text."""
     if auth.secret == MASK:
-        return "" if is_alike(auth, stored) else "Type the password or token. There is none yet that could be kept."
+        return "" if is_alike(auth, stored) else _nothing_to_keep(auth, stored)
+    if auth.kind is AuthKind.OAUTH:
+        return wrong_client_secret(auth.secret)
     if auth.kind is AuthKind.BASIC:
         if not auth.username:
             return "Basic authentication needs a user name."
@@ -174,3 +203,11 @@ def wrong_auth(auth: Auth | None, stored: Mapping[str, str] | None = None) -> st
         return f"The password must be up to {VALUE_MAX_BYTES // 4:,} printable characters."
     wrong = wrong_value("the token", auth.secret)
     return wrong[:1].upper() + wrong[1:]
+
+
+def _nothing_to_keep(auth: Auth, stored: Mapping[str, str] | None) -> str:
+    if auth.kind is not AuthKind.OAUTH:
+        return "Type the password or token. There is none yet that could be kept."
+    if stored and stored["kind"] == auth.kind:
+        return "Type the client secret again. The stored one is kept for the same client and token URL only."
+    return "Type the client secret. There is none yet that could be kept."

@@ -34,6 +34,7 @@ COLUMNS = (
     Webhook.disabled_at,
     Webhook.disabled_reason,
     Webhook.unreadable_at,
+    Webhook.certificate_notice,
 )
 
 Kind = tuple[str, str]  # environment and status

@@ -3,7 +3,8 @@
 A chore marks them, so that pages don't have to decrypt all secrets. Replacing the secret takes the mark off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
@@ -14,6 +15,27 @@ from webhooks_ui.models.webhook import ENCRYPTED, IS_LIVE, IS_UNREADABLE, MAY_BE
 EXPLANATION = "The secret can't be decrypted: the key that encrypted it is not in ENCRYPTION_KEYS."
 
 BATCH_ROWS = 1_000
+
+
+def lost_options(webhook: Webhook) -> str:
+    """Return which options of a webhook can't be decrypted, in a sentence, or an empty text."""
+    parts = {
+        "headers": webhook.headers,
+        "credentials": [webhook.auth or {}],
+        "client certificate": [webhook.client_certificate or {}],
+    }
+    lost = [name for name, entries in parts.items() if not all(map(_is_readable, entries))]
+    if not lost:
+        return ""
+    return (
+        f"The {' and the '.join(lost)} can't be decrypted: the key is not in ENCRYPTION_KEYS, so nothing is sent. "
+        "Put the key back, or set them anew."
+    )
+
+
+def _is_readable(entry: Mapping[str, Any]) -> bool:
+    return all(secret_box.is_readable(value) for name, value in entry.items() if name.endswith("_encrypted"))
+
 
 _readable: frozenset[str] = frozenset()  # what was decrypted before needn't be decrypted again in this process
 

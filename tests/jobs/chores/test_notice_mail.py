@@ -21,6 +21,8 @@ def row(**fields: object) -> SimpleNamespace:
         "disabled_at": None,
         "disabled_reason": None,
         "unreadable_at": None,
+        "certificate_ends_at": None,
+        "certificate_notice": None,
     }
     return SimpleNamespace(**values | fields)
 
@@ -82,3 +84,13 @@ def test_no_name_makes_a_line_or_turns_the_writing() -> None:
     name = "A\r\nBcc: b@c\u2028\u202e\x1b[2J \ud800Ü"
     assert subject([row(name=name)]) == "A Bcc: b@c [2J Ü is failing"
     assert text([row(name=name)], URL).splitlines()[0] == "A Bcc: b@c [2J Ü"
+
+
+def test_the_mail_about_a_client_certificate_that_ends_or_ended() -> None:
+    healthy = {"failing_since": None, "breaker_opened_at": None, "probe_at": None, "certificate_ends_at": AT}
+    for notice, words in (("ending", "ends on 2026-11-23"), ("ended", "ended on 2026-11-23")):
+        webhook = row(**healthy, certificate_notice=notice)
+        assert subject([webhook]) == f"Orders has a client certificate that {words}"
+        line = f"  Client certificate: {words}. Paste a new one, or its endpoint will refuse deliveries.\n"
+        assert text([webhook], URL).startswith(f"Orders\n  Environment: production\n{line}")
+        assert line in text([row(certificate_ends_at=AT, certificate_notice=notice)], URL)

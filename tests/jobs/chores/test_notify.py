@@ -9,13 +9,17 @@ from flask import Flask
 from sqlalchemy.pool import QueuePool
 
 from jobs.chores import notify as notify_module
+from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_certificates
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.scheduler import make_cron
+from tests.support.authorities import Authority
 from tests.support.factories import make_user, make_webhook
 from tests.support.mailbox import Mailbox, receiving_mail
 from tests.support.rig import free_port
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.client_certificates import Pair
 
 HOURS = timedelta(hours=1)
 
@@ -286,3 +290,45 @@ def test_any_number_of_batches_claims_and_gives_back_the_same(
 def test_it_runs_every_minute(app: Flask) -> None:
     jobs = [job for job in make_cron(app.extensions["redis"]).get_jobs() if job.func == notify]
     assert [(job.interval, job.queue_name) for job in jobs] == [(NOTIFY_SECONDS, "chores")]
+
+
+def make_certified(days: float) -> Webhook:
+    webhook = make_webhook()
+    with writing():
+        changes.edit(changes.get(webhook.id), {"client_certificate": Pair(*Authority().sign("ada", days))})
+    return webhook
+
+
+def test_a_certificate_is_mailed_14_days_before_its_end_and_when_it_ended(box: Mailbox) -> None:
+    webhook = make_certified(20)
+    begin = utcnow()
+    for hours in range(0, 24 * 25, 20):
+        with time_machine.travel(begin + hours * HOURS, tick=True):
+            check_certificates()
+            notify()
+    subjects = [str(mail.message["Subject"]) for mail in box.mails]
+    assert [subject.partition(" on ")[0] for subject in subjects] == [
+        "Orders has a client certificate that ends",
+        "Orders has a client certificate that ended",
+    ]
+    assert f"/admin/webhooks/{webhook.id}" in box.mails[0].text
+
+
+def test_a_certificate_whose_end_is_near_when_it_is_saved_is_mailed_once(box: Mailbox) -> None:
+    make_certified(3)
+    for _ in range(3):
+        check_certificates()
+        notify()
+    assert len(box.mails) == 1
+
+
+def test_the_end_of_a_certificate_of_an_inactive_webhook_is_mailed_to_nobody(box: Mailbox) -> None:
+    change(make_certified(3).id, active=False)
+    check_certificates()
+    notify()
+    assert box.mails == []
+
+
+def test_certificates_are_checked_every_minute(app: Flask) -> None:
+    jobs = {job.func_name: job for job in make_cron(app.extensions["redis"]).get_jobs()}
+    assert jobs["jobs.chores.check_certificates.check_certificates"].interval == CHECK_CERTIFICATES_SECONDS

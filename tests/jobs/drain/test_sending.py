@@ -149,7 +149,7 @@ def test_an_error_of_our_own_costs_no_delivery_and_no_slot(
     sending: Sending, receiver: Receiver, part: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(f"jobs.drain.sending.{part}", lambda *_: 1 / 0)
+        broken.setattr(f"jobs.drain.requests.{part}", lambda *_: 1 / 0)
         sending.add(deliveries(receiver.url, 1))
         _, _, result = the_result(sending)
     assert result.outcome == Outcome.CONNECTION_FAILED

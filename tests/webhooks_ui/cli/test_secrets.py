@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from config import ConfigError
+from tests.support.authorities import Authority
 from tests.support.factories import make_unreadable_webhook, make_user, make_webhook, older_secret
 from tests.support.people import again, last_entry, with_app
 from tests.webhooks_ui.cli.conftest import Run
@@ -16,6 +17,8 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.models import AuditEntry, Webhook, key_check, secret_box, utcnow
 from webhooks_ui.people import totp
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.client_certificates import Pair, open_pair
+from webhooks_ui.webhooks.oauth import Grant, OAuthClient, open_client
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, open_headers
 
 
@@ -60,12 +63,33 @@ def test_header_values_and_credentials_are_re_encrypted_too(run: Run, app: Flask
     assert (webhook.auth["kind"], webhook.auth["username"]) == ("basic", "ada")
 
 
+def test_client_secrets_and_certificates_are_re_encrypted_too(run: Run, app: Flask) -> None:
+    pair, auth = Pair(*Authority().sign("ada")), Auth(AuthKind.OAUTH, "portal", "word", Grant("https://id.example/"))
+    with writing():
+        changes.edit(make_webhook(), {"client_certificate": pair, "auth": auth})
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    before = webhooks()[0].certificate_ends_at
+    assert run("secrets", "rotate-key").output == "Encrypted with the newest key: 4 secrets.\n"
+    app.config["ENCRYPTION_KEYS"] = [new]
+    (webhook,) = webhooks()
+    assert open_pair(webhook.client_certificate) == pair
+    assert open_client(webhook.auth) == OAuthClient("portal", "word", Grant("https://id.example/"))
+    assert webhook.certificate_ends_at == before
+    app.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    key_check.keep_anew()
+    db.session.commit()
+    result = run("secrets", "rotate-key")
+    assert "client certificates of webhook 1 (Orders)." in result.output
+    assert "paste their client certificates again" in result.output
+
+
 def test_a_header_that_no_key_can_decrypt_is_named_and_kept(run: Run, app: Flask) -> None:
     lost = Fernet(Fernet.generate_key()).encrypt(b"emea").decode()
     webhook = make_webhook(name="Orders", headers=[{"name": "X-Tenant", "value_encrypted": lost}])
     result = run("secrets", "rotate-key")
     assert result.exit_code == 1
-    assert f"can decrypt headers or credentials of webhook {webhook.id} (Orders)." in result.output
+    assert f"can decrypt headers, credentials or client certificates of webhook {webhook.id} (Orders)." in result.output
     assert "type the values of their headers, their passwords and tokens again" in result.output
     assert "new secrets" not in result.output
     assert webhooks()[0].headers == [{"name": "X-Tenant", "value_encrypted": lost}]

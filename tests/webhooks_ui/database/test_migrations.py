@@ -13,11 +13,16 @@ from sqlalchemy import Connection, column, insert, table
 from config import load
 from jobs.compose import DEFAULTS
 from jobs.look import targets_of
-from tests.support.factories import make_api_key, make_event
+from tests.support.authorities import Authority
+from tests.support.factories import make_api_key, make_event, make_webhook
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
-from webhooks_ui.database import db, dialect
+from webhooks_ui.database import db, dialect, writing
 from webhooks_ui.models import ApiKey, Delivery, OwnEventType, Scope, Webhook, secret_box, utcnow
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.client_certificates import Pair
+from webhooks_ui.webhooks.oauth import Grant
+from webhooks_ui.webhooks.own_headers import Auth, AuthKind
 from webhooks_ui.webhooks.search import text_matches
 
 
@@ -156,6 +161,27 @@ def test_keys_from_before_scopes_keep_what_they_could(empty: Flask) -> None:
         revoked = connection.execute(db.text("SELECT revoked_at FROM api_keys ORDER BY id")).scalars().all()
     assert revoked[0] is None
     assert revoked[1]
+
+
+def test_a_step_back_sends_nothing_without_its_certificate_or_token(empty: Flask) -> None:
+    """Migration 0010."""
+    upgrade()
+    pair = Pair(*Authority().sign("ada"))
+    auth = Auth(AuthKind.OAUTH, "portal", "word", Grant("https://id.example/"))
+    basic = Auth(AuthKind.BASIC, "ada", "word")
+    for fields in ({"client_certificate": pair}, {"auth": auth}, {"auth": basic}, {}):
+        webhook = make_webhook()
+        with writing():
+            changes.edit(webhook, fields)
+    db.session.remove()
+    downgrade(revision="0009")
+    with db.engine.connect() as connection:
+        rows = connection.execute(db.text("SELECT active, auth FROM webhooks ORDER BY id")).all()
+    assert [bool(active) for active, _ in rows] == [False, False, True, True]
+    assert rows[1].auth is None
+    assert rows[2].auth is not None
+    upgrade()
+    check()
 
 
 def _insert(connection: Connection, row: dict[str, Any], name: str = "webhooks") -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.authorities import Authority
 from tests.support.factories import make_api_key, make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.api import schemas, webhook_body
@@ -18,6 +19,7 @@ from webhooks_ui.views.audit_log.words import LABELS as AUDIT_LABELS
 from webhooks_ui.views.audit_log.words import changes as audit_changes
 from webhooks_ui.views.webhooks.conflict import LABELS, differences
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.client_certificates import Pair
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader
 
@@ -34,6 +36,7 @@ OPTIONS: dict[str, tuple[Any, str]] = {
     "timeout_seconds": (7, "7 s"),
     "headers": ([OwnHeader("X-Tenant", "hidden-value")], "X-Tenant: "),
     "auth": (Auth(AuthKind.BASIC, "ada", "hidden-value"), "Basic, user ada"),
+    "client_certificate": (Pair(*Authority().sign("ada")), "Subject: CN=ada"),
     "filter": ({"match": "all", "conditions": [CONDITION]}, "reason.code equals limit_reached"),
     "fields": ({"mode": "keep", "paths": ["license"], "extra": '{"tenant":"emea"}'}, "Only license"),
     "rate_limit": (3, "3 per minute"),

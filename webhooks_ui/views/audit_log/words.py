@@ -97,6 +97,7 @@ UNSET = {  # what an empty field means
     "retry_schedule": "same as in Settings",
     "rate_limit": "none",
     "auth": "none",
+    "client_certificate": "none",
     "expires_at": "never",
     "timeout_seconds": "the usual one",
 }

@@ -9,6 +9,7 @@ from webhooks_ui.database import db
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
 from webhooks_ui.webhooks.changes import fields_of, sealed
+from webhooks_ui.webhooks.client_certificates import wrong_pair
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import MASK, is_alike
 
@@ -23,6 +24,7 @@ LABELS = {
     "timeout_seconds": "Timeout in seconds",
     "headers": "Headers",
     "auth": "Authentication",
+    "client_certificate": "Client certificate",
     "filter": "Filter",
     "fields": "Data",
     "rate_limit": "Rate limit",
@@ -32,6 +34,9 @@ LABELS = {
     "event_types": "Events",
     "event_groups": "New events of",
 }
+
+
+GONE = "(what you kept is gone)"  # of a client certificate
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
     before = fields_of(webhook)
     stored, sent = shown(before), shown(sealed(_sealable(form.columns, webhook), webhook), before)
     return [
-        Difference(label, _text(stored[name]), _text(sent[name]))
+        Difference(label, _text(stored[name]), _text(sent.get(name, GONE)))
         for name, label in LABELS.items()
-        if stored[name] != sent[name]
+        if stored[name] != sent.get(name, GONE)
     ]
 
 
@@ -62,7 +67,10 @@ def _sealable(columns: dict[str, Any], webhook: Webhook) -> dict[str, Any]:
     auth = columns["auth"]
     if auth and auth.secret == MASK and not is_alike(auth, webhook.auth):
         auth = replace(auth, secret="")
-    return columns | {"headers": headers, "auth": auth}
+    sealable = columns | {"headers": headers, "auth": auth}
+    if wrong_pair(columns["client_certificate"], webhook.client_certificate):
+        del sealable["client_certificate"]
+    return sealable
 
 
 def last_change(webhook: Webhook) -> AuditEntry | None:

@@ -4,11 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote_plus
 
 from flask import Response, current_app, request, url_for
 
 from jobs.compose import Options, Request, Try, Uncomposable, link_of, request_of
+from jobs.oauth import token_request
 from webhooks_ui.database import db
+from webhooks_ui.deliveries.display import header_lines
 from webhooks_ui.deliveries.schedules import OWN_DELAYS_MAX
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.conditions import Filter, Operator
@@ -24,7 +27,9 @@ from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import render
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.oauth import OAuthClient
 from webhooks_ui.webhooks.options import wrong_conditions
+from webhooks_ui.webhooks.own_headers import MASK
 from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
 from webhooks_ui.webhooks.trial import Trial, paths_of, try_filter
 
@@ -41,6 +46,8 @@ class Preview:
     type: str
     url: str
     request: Request | None = None
+    token_request: str = ""  # with which OAuth fetches the token of the request
+    shows_certificate: bool = False
     message: Message | None = None  # what people read in the channel. None: the format is for programs
     error: str = ""
     trial: Trial | None = None  # what the filter would have done
@@ -115,7 +122,24 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
         return replace(preview, error=str(error))
     headers = {name: _shown(name, value) for name, value in made.headers.items()}
     message = None if FORMATS[form.format.data].is_signed else message_of(event)
-    return replace(preview, request=Request(headers, made.body), message=message)
+    return replace(
+        preview,
+        request=Request(headers, made.body),
+        message=message,
+        token_request=_token_request(form),
+        shows_certificate=form.pair is not None,
+    )
+
+
+def _token_request(form: WebhookForm) -> str:
+    """Return the request that fetches a token, as people may see it, or an empty text if none is wanted."""
+    auth = form.auth
+    if auth is None or auth.grant is None:
+        return ""
+    made = token_request(OAuthClient(auth.username, MASK, auth.grant))
+    headers = {name: f"Basic {MASK}" if name == "Authorization" else value for name, value in made.headers}
+    body = made.body.decode().replace(quote_plus(MASK), MASK)
+    return f"POST {auth.grant.token_url or 'https://…'}\n{header_lines(headers)}\n\n{body}"
 
 
 def _trial(form: WebhookForm, types: list[str]) -> Trial | None:

@@ -174,9 +174,9 @@ def row(**fields: str) -> dict[str, Any]:
         ("headers", {"headers": "Authorization: Bearer x"}, "under Authentication"),
         ("headers", {"headers": "webhook-id: x"}, "set for each request by itself"),
         ("headers", {"headers": f"X-A: {MASK}"}, "Type the value of X-A"),
-        ("auth_kind", {"auth_kind": "digest"}, "must be basic or bearer"),
-        ("auth_kind", {"auth_secret": "x"}, "Choose Basic or Bearer, or empty"),
-        ("auth_kind", {"auth_username": "x"}, "Choose Basic or Bearer, or empty"),
+        ("auth_kind", {"auth_kind": "digest"}, "must be basic, bearer, oauth"),
+        ("auth_kind", {"auth_secret": "x"}, "Choose Basic, Bearer or OAuth, or empty"),
+        ("auth_kind", {"auth_username": "x"}, "Choose Basic, Bearer or OAuth, or empty"),
         ("auth_secret", {"auth_kind": "bearer"}, "The token needs a value."),
         ("auth_secret", {"auth_kind": "basic", "auth_secret": "x"}, "needs a user name"),
         ("conditions", row(field=""), "needs a field of the data"),
@@ -316,7 +316,7 @@ def test_a_field_that_no_example_has_is_named_in_the_preview(admin: FlaskClient)
 
 def test_an_unknown_authentication_is_an_error_in_the_preview(admin: FlaskClient) -> None:
     page = html.unescape(preview(admin, auth_kind="digest").text)
-    assert "Authentication: The authentication must be basic or bearer, or empty." in page
+    assert "Authentication: The authentication must be basic, bearer, oauth, or empty." in page
 
 
 def test_buttons_add_and_remove_rows_and_keep_what_was_typed(admin: FlaskClient) -> None:

@@ -1,0 +1,159 @@
+"""OAuth: the request that fetches a token by client credentials, and what its answer means (RFC 6749, 4.4).
+
+The functions are pure. ``jobs.drain.tokens`` fetches tokens, keeps them and shares them.
+"""
+
+import base64
+import json
+import re
+from typing import Any, NamedTuple
+from urllib.parse import quote_plus, urlencode
+
+from jobs.hide import SECRET_MIN_CHARACTERS
+from jobs.send import Result
+from jobs.sign import USER_AGENT
+from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.webhooks.oauth import ClientAuthentication, OAuthClient
+from webhooks_ui.webhooks.own_headers import MASK
+
+DEFAULT_SECONDS = 300  # how long a token is kept if the answer doesn't say how long it lives
+KEPT_MAX_SECONDS = 24 * 3_600
+EARLY_SECONDS = 30  # a token is renewed so long before its end, or after nine tenths of a short life
+TOKEN_MAX_CHARACTERS = 8 * 1024
+WORDS_MAX_CHARACTERS = 160  # of the token endpoint's own words
+
+_TOKEN = re.compile(r"[!-~]+")  # RFC 6749, appendix A.12, without the space that would end it in a header
+_NO_ANSWER = {
+    Outcome.TIMEOUT: "It didn't answer in time.",
+    Outcome.DNS_FAILED: "Its host name doesn't resolve to an address.",
+    Outcome.REFUSED: "Nothing is listening on its port.",
+    Outcome.TLS_FAILED: "The secure connection to it failed.",
+    Outcome.CONNECTION_FAILED: "The connection to it failed.",
+    Outcome.BLOCKED_ADDRESS: "No request may go where its URL leads.",
+    Outcome.CERTIFICATE_REFUSED: "It refused the webhook's client certificate.",
+}
+
+
+class Token(NamedTuple):
+    """A bearer token.
+
+    Args:
+        seconds: how long it may be used.
+    """
+
+    text: str
+    seconds: float
+
+
+class TokenRequest(NamedTuple):
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class NoToken(Exception):
+    """No token was got. The message is a sentence about the token endpoint."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+def token_request(client: OAuthClient) -> TokenRequest:
+    """Return the request that fetches a token (RFC 6749, 2.3.1 and 4.4.2, and RFC 8707, 2)."""
+    grant = client.grant
+    fields = {"grant_type": "client_credentials"}
+    fields |= {name: value for name in ("scope", "audience", "resource") if (value := getattr(grant, name))}
+    headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "identity"),
+        ("User-Agent", USER_AGENT),
+    ]
+    if grant.method == ClientAuthentication.BODY:
+        fields |= {"client_id": client.id, "client_secret": client.secret}
+    else:
+        credentials = f"{quote_plus(client.id)}:{quote_plus(client.secret)}".encode()
+        headers.append(("Authorization", f"Basic {base64.b64encode(credentials).decode()}"))
+    return TokenRequest(headers, urlencode(fields).encode())
+
+
+def read_token(result: Result, client: OAuthClient) -> Token:
+    """Return the token in the answer of a token endpoint (RFC 6749, 5.1).
+
+    Raises:
+        NoToken: there is none, and why.
+    """
+    try:
+        return _read(result)
+    except NoToken as error:
+        raise NoToken(error.outcome, _hidden(str(error), client)) from None
+
+
+def _read(result: Result) -> Token:
+    if result.outcome == Outcome.CERTIFICATE_UNUSABLE:
+        raise NoToken(result.outcome, f"({result.detail})")
+    if result.outcome == Outcome.RESPONSE_BROKEN:
+        raise NoToken(Outcome.TOKEN_BROKEN, _with("Its answer was not valid HTTP.", result.detail))
+    if result.response_code is None or result.outcome == Outcome.CERTIFICATE_REFUSED:
+        raise NoToken(
+            Outcome.TOKEN_UNREACHABLE, _with(_NO_ANSWER.get(result.outcome, "It gave no answer."), result.detail)
+        )
+    said = _object(result.response_body or b"")
+    if result.outcome != Outcome.DELIVERED or (said and "error" in said):
+        raise NoToken(Outcome.TOKEN_REFUSED, _refusal(result, said or {}))
+    if said is None:
+        what = "is longer than 10 KiB" if result.response_truncated else "is not a JSON object"
+        raise NoToken(Outcome.TOKEN_BROKEN, _with(f"Its answer {what}.", result.detail))
+    text, kind = said.get("access_token"), said.get("token_type", "Bearer")
+    if not isinstance(text, str) or not text:
+        raise NoToken(Outcome.TOKEN_BROKEN, "Its answer has no access_token.")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise NoToken(Outcome.TOKEN_UNUSABLE, f"The type of its token is {_words(kind)}.")
+    if len(text) > TOKEN_MAX_CHARACTERS or not _TOKEN.fullmatch(text):
+        raise NoToken(
+            Outcome.TOKEN_UNUSABLE, f"Its token isn't printable ASCII of up to {TOKEN_MAX_CHARACTERS:,} characters."
+        )
+    return Token(text, _kept_seconds(said.get("expires_in")))
+
+
+def _kept_seconds(expires_in: Any) -> float:
+    """Return how long a token may be used. Some endpoints write the number as a text."""
+    try:
+        seconds = DEFAULT_SECONDS if expires_in is None else min(float(expires_in), KEPT_MAX_SECONDS)
+    except (TypeError, ValueError, OverflowError):
+        seconds = DEFAULT_SECONDS
+    return max(0.0, seconds - min(EARLY_SECONDS, seconds / 10)) if seconds == seconds else DEFAULT_SECONDS
+
+
+def _refusal(result: Result, said: dict[str, Any]) -> str:
+    code = result.response_code
+    words = ": ".join(_words(said[name]) for name in ("error", "error_description") if said.get(name))
+    if code is not None and 300 <= code < 400:
+        return f"It answered {code}, and redirects are not followed. Put the final address into the token URL."
+    return f"It answered {code}, {words}." if words else f"It answered {code}."
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _words(value: Any) -> str:
+    """Return a value from an answer, as short and printable text."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return shown[:WORDS_MAX_CHARACTERS].rstrip(".")
+
+
+def _with(sentence: str, detail: str) -> str:
+    return f"{sentence} ({detail})" if detail else sentence
+
+
+def _hidden(text: str, client: OAuthClient) -> str:
+    if len(client.secret) >= SECRET_MIN_CHARACTERS:
+        for secret in (client.secret, quote_plus(client.secret)):
+            text = text.replace(secret, MASK)
+    return text
