@@ -193,9 +193,9 @@ def release(connection: Connection, now: datetime, token: str, ids: Collection[i
         connection.execute(update(Delivery).where(*held).values(due_at=now, lease_token=None))
 
 
-# The status is a literal, because a bound value would not match the condition of the partial index.
+# What has no ``due_at`` isn't pending (see models.delivery).
 _DUE = """
-    SELECT q.id FROM deliveries AS q WHERE q.status = 'pending' AND q.webhook_id = {each} AND q.due_at <= :now
+    SELECT q.id FROM deliveries AS q WHERE q.webhook_id = {each} AND q.due_at <= :now
     ORDER BY q.due_at, q.id LIMIT :most_each
 """
 # Of a webhook that keeps the order
@@ -207,13 +207,13 @@ _NONE_IN_FLIGHT = """NOT EXISTS (
 _NEXT = f"""
     SELECT first.id FROM (
         SELECT q.id, q.due_at FROM deliveries AS q
-        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = {{each}} ORDER BY q.id LIMIT 1
+        WHERE q.in_order AND q.due_at IS NOT NULL AND q.webhook_id = {{each}} ORDER BY q.id LIMIT 1
     ) AS first WHERE first.due_at <= :now AND {_NONE_IN_FLIGHT}
 """
 _FORCED = f"""
     SELECT id FROM deliveries WHERE forced AND due_at <= :now AND (NOT in_order OR (id = (
         SELECT min(q.id) FROM deliveries AS q
-        WHERE q.in_order AND q.status = 'pending' AND q.webhook_id = deliveries.webhook_id
+        WHERE q.in_order AND q.due_at IS NOT NULL AND q.webhook_id = deliveries.webhook_id
     ) AND {_NONE_IN_FLIGHT.format(each="deliveries.webhook_id")})) ORDER BY due_at LIMIT :most
 """
 _SIZED = """

@@ -23,7 +23,7 @@ from jobs.drain.sending import Arrived, sending_of
 from jobs.drain.throughput import Throughput
 from jobs.express import LANE
 from jobs.look import Target, look
-from jobs.record import Finished, Recorded, record, record_one_by_one
+from jobs.record import Finished, Recorded, count_recorded, record, record_one_by_one
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
 from webhooks_ui import counting, logs
@@ -298,6 +298,7 @@ class Drain:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
                 claimed = self._claim(connection, now)
+            count_recorded(connection, recorded)
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)
         self._throughput.note(len(self._finished))

@@ -212,7 +212,7 @@ def _target(database: Dialect) -> str:
 # In a webhook that keeps the order, all others wait for the first delivery.
 _HAS_NEXT = """(NOT webhooks.in_order OR (
         SELECT d.due_at <= :now FROM deliveries AS d
-        WHERE d.in_order AND d.status = 'pending' AND d.webhook_id = webhooks.id ORDER BY d.id LIMIT 1
+        WHERE d.in_order AND d.due_at IS NOT NULL AND d.webhook_id = webhooks.id ORDER BY d.id LIMIT 1
     ))"""
 _LOOKED_AT = f"""
     waiting.webhook_id, waiting.forced,
@@ -221,14 +221,14 @@ _LOOKED_AT = f"""
 """
 _WAITING = f"""(
     WITH RECURSIVE waiting (webhook_id) AS (
-        SELECT (SELECT min(webhook_id) FROM deliveries WHERE status = 'pending' AND webhook_id > :after)
+        SELECT (SELECT min(webhook_id) FROM deliveries WHERE due_at IS NOT NULL AND webhook_id > :after)
         UNION ALL
         SELECT (SELECT min(d.webhook_id) FROM deliveries AS d
-                WHERE d.status = 'pending' AND d.webhook_id > waiting.webhook_id)
+                WHERE d.due_at IS NOT NULL AND d.webhook_id > waiting.webhook_id)
         FROM waiting WHERE waiting.webhook_id IS NOT NULL
     )
     SELECT webhook_id, :now >= (
-        SELECT min(due_at) FROM deliveries WHERE status = 'pending' AND deliveries.webhook_id = waiting.webhook_id
+        SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND deliveries.webhook_id = waiting.webhook_id
     ) AS is_due, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
 ) AS waiting LEFT JOIN webhooks ON waiting.is_due AND webhooks.id = waiting.webhook_id AND {IS_ON}"""

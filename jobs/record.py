@@ -48,7 +48,8 @@ def record(
 ) -> list[Recorded]:
     """Write the results of those deliveries in ``finished`` that ``token`` still holds. Return what was written.
 
-    A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result.
+    A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result. The
+    statistics are left to ``count_recorded``.
 
     Args:
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
@@ -68,20 +69,17 @@ def record(
         for claimed, _, result in written
     ]
     database.update_many(connection, Delivery.__table__, _DELIVERY, [_delivery_row(*item, time) for item in recorded])
-    counted = [
-        Counted(
-            claimed.target.id,
-            _attempted(claimed, result),
-            result.started_at,
-            result.duration_ms,
-            result.outcome,
-        )
-        for claimed, _, result in written
-    ]
-    count(connection, counted)
-    news = judge_webhooks(connection, counted, settings["alert_threshold"])
+    news = judge_webhooks(connection, list(map(_counted, recorded)), settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
+
+
+def count_recorded(connection: Connection, recorded: Sequence[Recorded]) -> None:
+    """Add the results to the statistics.
+
+    Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
+    """
+    count(connection, list(map(_counted, recorded)))
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
@@ -101,7 +99,9 @@ def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[st
 
 def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     with write_transaction() as connection:
-        return record(connection, token, [item], settings)
+        recorded = record(connection, token, [item], settings)
+        count_recorded(connection, recorded)
+        return recorded
 
 
 def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
@@ -203,6 +203,12 @@ def _delivery_row(claimed: Claimed, result: Result, decision: Decision, time: Ti
 def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
     """Return until when a delivery may be asked to wait. A test is over after its one attempt."""
     return claimed.created_at if claimed.is_test else claimed.give_up_at or gives_up_at(claimed.created_at, delays)
+
+
+def _counted(item: Recorded) -> Counted:
+    claimed, result, _ = item
+    attempted = _attempted(claimed, result)
+    return Counted(claimed.target.id, attempted, result.started_at, result.duration_ms, result.outcome)
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:

@@ -41,7 +41,7 @@ def main() -> None:
     check_keys_or_exit(app)
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
-        _relax_commits(db.engine)
+        _prepare_connections(db.engine)
         work(app, DeliveryWorker, QUEUE)
     app.extensions["pulse"].stop()
     tracing.stop()
@@ -66,15 +66,16 @@ def _return_memory() -> None:
         set_option(M_ARENA_MAX, ARENAS)
 
 
-def _relax_commits(engine: Engine) -> None:
-    """Let a worker's commits return before they are on the disk.
+def _prepare_connections(engine: Engine) -> None:
+    """Let a worker's commits return before they are on the disk, and its statements read by indexes.
 
     A power failure may then lose the last results. Their deliveries are sent again.
     """
 
     @event.listens_for(engine, "connect")
-    def relax(connection: Any, _record: Any) -> None:
+    def prepare(connection: Any, _record: Any) -> None:
         dialect(engine).relax_commits(connection)
+        dialect(engine).prefer_indexes(connection)
 
 
 if __name__ == "__main__":

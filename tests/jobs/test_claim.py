@@ -1,14 +1,16 @@
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import event as sql_event
 
 from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
 from jobs.look import look, sendable
 from jobs.publish import publish, send_test
 from tests.support.factories import make_event, make_webhook
-from webhooks_ui.database import db, write_transaction, writing
+from webhooks_ui.database import db, dialect, write_transaction, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 
@@ -136,3 +138,23 @@ def test_a_look_goes_on_where_the_last_one_ended(app: Flask, monkeypatch: pytest
             seen += found.open
             cursor = found.cursor
     assert (seen, cursor) == ([ids[0], *ids[2:]], 0)
+
+
+def test_the_queue_is_read_by_its_own_index(app: Flask) -> None:
+    """With a condition on the status, PostgreSQL may read all that is pending instead, of each webhook anew."""
+    make_webhook()
+    make_event()
+    made: list[tuple[str, Any]] = []
+    sql_event.listen(db.engine, "before_cursor_execute", lambda *call: made.append((call[2], call[3])))
+    assert len(claim_all()) == 1
+    of_queue = [(sql, values) for sql, values in made if "due_at <=" in sql]
+    assert len(of_queue) >= 2
+    assert not any("status" in sql for sql, _ in of_queue)
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with db.engine.connect() as connection:
+        dialect(connection).prefer_indexes(connection.connection.driver_connection)
+        connection.exec_driver_sql("DELETE FROM deliveries")
+        for _ in range(2):
+            plans = [str(connection.exec_driver_sql(f"{explain} {sql}", values).all()) for sql, values in of_queue]
+            assert sum("ix_deliveries_due" in plan for plan in plans) >= 2
+            connection.exec_driver_sql("ANALYZE deliveries")

@@ -82,6 +82,12 @@ class Dialect(Protocol):
     def relax_commits(self, connection: Any) -> None:
         """Let commits on this connection of the driver return before the data is on the disk."""
 
+    def prefer_indexes(self, connection: Any) -> None:
+        """Let the statements on this connection of the driver read by indexes, however few rows there seem to be.
+
+        A worker's statements are planned while nothing waits, and keep their plans when there is a backlog.
+        """
+
     def begin(self, connection: Connection, writes: bool) -> None:
         """Begin a transaction. If it ``writes``, take the write lock at once."""
 

@@ -79,6 +79,12 @@ def relax_commits(connection: Any) -> None:
     connection.commit()
 
 
+def prefer_indexes(connection: Any) -> None:
+    connection.execute("SET enable_seqscan TO off")
+    connection.execute("SET enable_bitmapscan TO off")
+    connection.commit()
+
+
 def begin(connection: Connection, writes: bool) -> None:
     """Do nothing. The driver begins the transaction, and any transaction may write."""
 

@@ -111,6 +111,10 @@ def relax_commits(connection: Any) -> None:
     connection.execute(f"PRAGMA cache_size=-{WORKER_CACHE_KIB}")
 
 
+def prefer_indexes(connection: Any) -> None:
+    """Do nothing. SQLite uses an index wherever one fits."""
+
+
 def begin(connection: Connection, writes: bool) -> None:
     """Begin a transaction as a reader, or at once as a writer.
 

@@ -29,9 +29,11 @@ class DeliveryTrigger(StrEnum):
     MISSED = "missed"
 
 
-PENDING = text("status = 'pending'")
+# A delivery has a ``due_at`` as long as it is pending. The workers' queries name that and not the status: PostgreSQL
+# would answer a status from ix_deliveries_unsettled, which visits all that is pending, not that of one webhook.
+PENDING = text("due_at IS NOT NULL")
 FORCED = text("forced")
-IN_ORDER = text("in_order AND status = 'pending'")
+IN_ORDER = text("in_order AND due_at IS NOT NULL")
 LEASED_IN_ORDER = text("in_order AND lease_token IS NOT NULL")
 UNSETTLED = text("status <> 'delivered'")
 
@@ -50,7 +52,8 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     trigger: Mapped[str] = mapped_column(String(16), default=DeliveryTrigger.EVENT)
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
 
-    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a worker may take it, or the end of its lease
+    # When a worker may take it, or the end of its lease. None as soon as it isn't pending any more
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))  # identifies the worker that holds it
     forced: Mapped[bool] = mapped_column(default=False, server_default=false())  # send even to an inactive webhook
     attempts_count: Mapped[int] = mapped_column(default=0)
