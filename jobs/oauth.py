@@ -11,8 +11,8 @@ from urllib.parse import quote_plus, urlencode
 
 from jobs.hide import SECRET_MIN_CHARACTERS
 from jobs.send import Result
-from jobs.sign import USER_AGENT
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.webhooks.oauth import ClientAuthentication, OAuthClient
 from webhooks_ui.webhooks.own_headers import MASK
 
@@ -67,7 +67,7 @@ def token_request(client: OAuthClient) -> TokenRequest:
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Accept", "application/json"),
         ("Accept-Encoding", "identity"),
-        ("User-Agent", USER_AGENT),
+        ("User-Agent", user_agent()),
     ]
     if grant.method == ClientAuthentication.BODY:
         fields |= {"client_id": client.id, "client_secret": client.secret}

@@ -19,6 +19,7 @@ from jobs.retry import Attempted, Decision, decide
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.request_headers import SIGNATURE, Kept, Sent, kept_of
 from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
@@ -136,6 +137,8 @@ _ATTEMPT = (
     "address",
     "tls",
     "request_headers",
+    "signature",
+    "sent_by",
     "request_body",
     "response_code",
     "response_headers",
@@ -145,6 +148,7 @@ _ATTEMPT = (
 
 
 def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time) -> tuple[Any, ...]:
+    kept = _kept(claimed, request, result)
     return (
         claimed.id,
         claimed.attempt,
@@ -155,13 +159,27 @@ def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time)
         claimed.target.url,
         result.address,
         result.tls,
-        json.dumps(claimed.target.options.masked(request.headers)),
+        json.dumps(kept.headers) if kept.headers else "{}",
+        kept.signature,
+        kept.version,
         None if request.body == claimed.body else request.body,
         result.response_code,
         json.dumps(mask_cookies(result.response_headers)),
         result.response_body,
         result.response_truncated,
     )
+
+
+def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
+    """Return what is stored of the request's headers, without secrets."""
+    headers = claimed.target.options.masked(request.headers)
+    if "Content-Length" not in headers:  # nothing was sent
+        return Kept({**headers})
+    event = claimed.event_id, claimed.event_type, claimed.environment
+    length = int(headers["Content-Length"])  # the body may be gone by now
+    attempt = claimed.attempt, int(result.started_at.timestamp()), headers.get(SIGNATURE, "")
+    traceparent = None if claimed.trace.parent else claimed.trace.sent_on  # if spans are recorded, it isn't the event's
+    return kept_of(headers, Sent(*event, length, *attempt, claimed.is_test, traceparent))
 
 
 _DELIVERY = (

@@ -1,13 +1,11 @@
-"""Sign: the Standard Webhooks signature and the headers of one attempt. It imports nothing of ours but the version."""
+"""Sign: the Standard Webhooks signature and the headers of one attempt."""
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
 
-from webhooks_ui import __version__
-
-USER_AGENT = f"KeyManager-Webhooks/{__version__} (+standard-webhooks)"
+from webhooks_ui.deliveries.request_headers import JSON, Sent, headers_of
 
 
 def sign(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> str:
@@ -33,7 +31,7 @@ def headers(
     attempt: int,
     keys: Sequence[bytes],
     is_test: bool = False,
-    content_type: str = "application/json",
+    content_type: str = JSON,
     traceparent: str | None = None,
 ) -> dict[str, str]:
     """Return all headers of attempt number ``attempt`` (from 1) of an event.
@@ -42,29 +40,10 @@ def headers(
         traceparent: sent on to the endpoint (W3C Trace Context), if there is one.
     """
     signature = sign(event_id, timestamp, body, keys)
-    sent = {
-        **unsigned_headers(event_id, body, content_type),
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": signature,
-        "X-Webhook-Signature": signature,
-        "X-Webhook-Event": event_type,
-        "X-Webhook-Environment": environment,
-        "X-Webhook-Attempt": str(attempt),
-    }
-    if is_test:
-        sent["X-Webhook-Test"] = "true"
-    if traceparent:
-        sent["traceparent"] = traceparent
-    return sent
+    event = event_id, event_type, environment, len(body)
+    return headers_of(Sent(*event, attempt, timestamp, signature, is_test, traceparent), content_type)
 
 
 def unsigned_headers(event_id: str, body: bytes, content_type: str) -> dict[str, str]:
     """Return the headers of an attempt for a receiver that verifies nothing."""
-    return {
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        "User-Agent": USER_AGENT,
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-        "webhook-id": event_id,
-    }
+    return headers_of(Sent(event_id, "", "", len(body), 1, 0, ""), content_type)

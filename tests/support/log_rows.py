@@ -51,7 +51,7 @@ def add_attempt(delivery: Delivery, **fields: Any) -> Attempt:
         "url": delivery.webhook.url,
         "address": "203.0.113.7:443",
         "tls": "TLSv1.3 TLS_AES_256_GCM_SHA384",
-        "request_headers": {"webhook-id": delivery.event.public_id, "X-Webhook-Attempt": "1"},
+        "kept_headers": {"webhook-id": delivery.event.public_id, "X-Webhook-Attempt": "1"},
         "response_code": 500,
         "response_headers": [["Content-Type", "text/html"], ["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]],
         "response_body": b"<b>broken</b>",

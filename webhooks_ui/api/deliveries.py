@@ -10,7 +10,7 @@ from webhooks_ui.api.keys import caller
 from webhooks_ui.api.query import refuse_unknown, wrong_parameters
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
-from webhooks_ui.deliveries.display import attempts_of, decoded, explanation
+from webhooks_ui.deliveries.display import attempts_of, decoded, explanation, request_headers
 from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.deliveries.pages import Cursor, find_page
 from webhooks_ui.masking import mask_cookies
@@ -41,7 +41,7 @@ def index() -> Response:
 def show(delivery_id: int) -> Response:
     """Return one delivery with its body and its last attempts."""
     delivery = _get(delivery_id)
-    attempts = [_attempt_as_json(attempt) for attempt in reversed(attempts_of(delivery))]
+    attempts = [_attempt_as_json(delivery, attempt) for attempt in reversed(attempts_of(delivery))]
     return jsonify(
         as_json(delivery)
         | {"body": decoded(delivery.event.body), "schema_note": delivery.event.note, "attempts": attempts}
@@ -77,7 +77,7 @@ def as_json(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
+def _attempt_as_json(delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
         "started_at": attempt.started_at.isoformat(),
@@ -87,7 +87,7 @@ def _attempt_as_json(attempt: Attempt) -> dict[str, Any]:
         "url": attempt.url,
         "address": attempt.address,
         "tls": attempt.tls,
-        "request_headers": attempt.request_headers,
+        "request_headers": request_headers(delivery, attempt),
         "request_body": None if attempt.request_body is None else decoded(attempt.request_body),
         "response_code": attempt.response_code,
         "response_headers": mask_cookies(attempt.response_headers),

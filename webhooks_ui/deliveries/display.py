@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import Outcome, advise, explain
+from webhooks_ui.deliveries.request_headers import Sent, headers_of, merged
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events import catalogue
 from webhooks_ui.masking import mask_cookies
-from webhooks_ui.models import Attempt, Delivery, Environment, WebhookFormat, utcnow
+from webhooks_ui.models import Attempt, Delivery, DeliveryTrigger, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER
 from webhooks_ui.parsing import PRESETS
 
@@ -113,6 +114,27 @@ def advice(attempt: Attempt) -> str:
     return advise(attempt.outcome, attempt.detail)
 
 
+def request_headers(delivery: Delivery, attempt: Attempt) -> dict[str, str]:
+    """Return the headers of a request as they were sent, but for secrets, which are masked."""
+    if attempt.sent_by is None:
+        return dict(attempt.kept_headers)
+    event = delivery.event
+    body = event.body if attempt.request_body is None else attempt.request_body
+    sent = Sent(
+        event.public_id,
+        event.type,
+        event.environment,
+        len(body),
+        attempt.number,
+        int(attempt.started_at.timestamp()),
+        attempt.signature or "",
+        delivery.trigger == DeliveryTrigger.TEST,
+        event.traceparent,
+        attempt.sent_by,
+    )
+    return merged(headers_of(sent), attempt.kept_headers)
+
+
 def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
     """Return headers as lines of ``name: value``. In a list of pairs, a name may repeat."""
     pairs = headers.items() if isinstance(headers, Mapping) else mask_cookies(headers)
@@ -141,6 +163,6 @@ def as_curl(delivery: Delivery, attempt: Attempt) -> str:
     data = decoded(body)
     if len(body or b"") > INLINE_BODY_MAX_BYTES:
         data = f"@{body_file(delivery.id, attempt.number if is_own else None)}"
-    options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in attempt.request_headers.items()]
+    options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request_headers(delivery, attempt).items()]
     parts = [f"curl -X POST {shlex.quote(attempt.url)}", *options, f"--data-binary {shlex.quote(data)}"]
     return " \\\n  ".join(parts)

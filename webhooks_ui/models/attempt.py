@@ -24,7 +24,10 @@ class Attempt(db.Model):  # type: ignore[name-defined,misc]
     url: Mapped[str] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(String(64))  # the IP address and port of the endpoint
     tls: Mapped[str | None] = mapped_column(String(64))  # protocol and cipher. None over plain HTTP
-    request_headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # What the log keeps of the request's headers. deliveries.request_headers says how, and makes all of them
+    kept_headers: Mapped[dict[str, Any]] = mapped_column("request_headers", JSON)
+    signature: Mapped[str | None] = mapped_column(Text)
+    sent_by: Mapped[str | None] = mapped_column(String(32))  # the version of the product
     request_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the event's body as it was published
     response_code: Mapped[int | None] = mapped_column()
     response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs, because a name may repeat

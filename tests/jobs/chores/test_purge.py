@@ -31,7 +31,7 @@ def make_old(days: int, **fields: Any) -> int:
         duration_ms=5,
         outcome="delivered",
         url="https://example.com",
-        request_headers={},
+        kept_headers={},
         response_headers=[],
     )
     db.session.add(attempt)

@@ -66,7 +66,7 @@ def test_a_delivery_shows_its_body_and_every_attempt(api: Api) -> None:
         outcome="bad_status",
         url="https://example.com/webhooks",
         address="93.184.215.14:443",
-        request_headers={"webhook-id": "evt_1"},
+        kept_headers={"webhook-id": "evt_1"},
         response_code=500,
         response_headers=[["Content-Type", "text/plain"]],
         response_body=b"oh \xff no",

@@ -1,5 +1,6 @@
 """The migrations make the tables that the models define, on both databases."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,11 +19,12 @@ from tests.support.factories import make_api_key, make_event, make_webhook
 from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect, writing
-from webhooks_ui.models import ApiKey, Delivery, OwnEventType, Scope, Webhook, secret_box, utcnow
+from webhooks_ui.deliveries.display import request_headers
+from webhooks_ui.models import ApiKey, Attempt, Delivery, OwnEventType, Scope, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
 from webhooks_ui.webhooks.oauth import Grant
-from webhooks_ui.webhooks.own_headers import Auth, AuthKind
+from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind
 from webhooks_ui.webhooks.search import text_matches
 
 
@@ -140,6 +142,31 @@ def _fill_0005(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         for name in ("webhooks", "events", "deliveries", "attempts"):
             connection.execute(db.text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1)"))
+
+
+def test_attempts_from_before_keep_all_their_headers_and_new_ones_get_them_back(empty: Flask) -> None:
+    """Migrations 0011 and 0012, up and down, with rows in the tables."""
+    upgrade(revision="0005")
+    with db.engine.begin() as connection:
+        _fill_0005(connection)
+        connection.execute(db.text('UPDATE attempts SET request_headers = \'{"webhook-id": "evt_1"}\''))
+        connection.execute(db.text("UPDATE deliveries SET due_at = created_at"))  # what no product has left
+    upgrade()
+    old = db.session.get_one(Attempt, 1)
+    assert (request_headers(old.delivery, old), old.sent_by) == ({"webhook-id": "evt_1"}, None)
+    assert old.delivery.due_at is None
+    kept = {"kept_headers": {"X-Tenant": MASK}, "signature": "v1,c2ln", "sent_by": "0.1.0"}
+    with writing():
+        answer = {"outcome": "delivered", "url": old.url, "response_headers": [], "duration_ms": 5}
+        db.session.add(Attempt(delivery_id=1, number=2, started_at=utcnow(), **answer, **kept))
+    new = db.session.get_one(Attempt, 2)
+    shown = request_headers(new.delivery, new)
+    assert (shown["webhook-signature"], shown["X-Webhook-Attempt"], shown["X-Tenant"]) == ("v1,c2ln", "2", MASK)
+    db.session.remove()
+    downgrade(revision="0009")
+    with db.engine.connect() as connection:
+        stored = connection.execute(db.text("SELECT CAST(request_headers AS TEXT) FROM attempts ORDER BY id")).scalars()
+        assert [json.loads(headers) for headers in stored] == [{"webhook-id": "evt_1"}, shown]
 
 
 def test_keys_from_before_scopes_keep_what_they_could(empty: Flask) -> None:

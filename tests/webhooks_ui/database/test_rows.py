@@ -47,7 +47,7 @@ def test_rows_are_inserted_with_every_kind_of_value(deliveries: list[int]) -> No
     assert [attempt.delivery_id for attempt in made] == deliveries
     last = made[-1]
     assert (last.started_at, last.detail, last.tls, last.response_code) == (at, "Zoë\t\\N\n", None, None)
-    assert (last.request_headers, last.response_body, last.response_truncated) == ({"a": "b"}, b"\0\xff\\", True)
+    assert (last.kept_headers, last.response_body, last.response_truncated) == ({"a": "b"}, b"\0\xff\\", True)
 
 
 def test_rows_are_updated_by_id_and_others_left_alone(deliveries: list[int]) -> None:

@@ -1,13 +1,13 @@
 """the indexes of the queue are those of deliveries with a due_at, whatever the status says
 
-Revision: 0010, after 0009, made 2026-11-26 20:30:00
+Revision: 0011, after 0010, made 2026-11-26 20:30:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0010'
-down_revision = '0009'
+revision = '0011'
+down_revision = '0010'
 branch_labels = None
 depends_on = None
 
