@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.authorities import Authority
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook
@@ -44,11 +45,32 @@ def test_headers_and_a_password_are_saved_and_masked(page: Page) -> None:
     page.get_by_text("Sent with each request, and stored encrypted").click()
     page.get_by_label(re.compile("^Headers")).fill("X-Tenant: emea")
     page.get_by_label(re.compile("^Authentication")).select_option("bearer")
-    page.get_by_label(re.compile("^Password or token")).fill("a-long-token")
+    page.get_by_label(re.compile("^Password, token")).fill("a-long-token")
     page.get_by_role("button", name="Save changes").click()
     expect(page.locator("#overview")).to_contain_text(f"X-Tenant: {MASK}")
     expect(page.locator("#overview")).to_contain_text("Bearer token")
     assert "a-long-token" not in page.content()
+
+
+def test_oauth_and_a_client_certificate_are_saved_and_masked(page: Page) -> None:
+    webhook = make_webhook(url="https://93.184.215.14/")
+    pair = Authority().sign("ada")
+    page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    page.get_by_text("Sent with each request, and stored encrypted").click()
+    expect(page.get_by_label(re.compile("^Token URL"))).to_be_hidden()
+    page.get_by_label(re.compile("^Authentication")).select_option("oauth")
+    page.get_by_label(re.compile("^User or client id")).fill("portal")
+    page.get_by_label(re.compile("^Password, token")).fill("a-client-secret")
+    page.get_by_label(re.compile("^Token URL")).fill("https://93.184.215.14/token")
+    page.get_by_label(re.compile("^How the client")).select_option("body")
+    expect(page.locator("#preview")).to_contain_text(f"client_secret={MASK}")
+    page.get_by_text("For endpoints that ask for one").click()
+    page.get_by_label(re.compile("^Client certificate")).fill(pair.certificate)
+    page.get_by_label(re.compile("^Its private key")).fill(pair.key)
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.locator("#overview")).to_contain_text("OAuth, client portal, token from https://93.184.215.14/token")
+    expect(page.locator("#overview")).to_contain_text("Subject: CN=ada")
+    assert "a-client-secret" not in page.content()
 
 
 @pytest.mark.parametrize("width", [320, 1_920])

@@ -154,7 +154,7 @@ def test_a_token_is_fetched_and_the_log_masks_it(app: Flask, receiver: Receiver,
     assert request.headers["authorization"] == "Bearer token-1"
     assert request.headers["x-tenant"] == "emea-value"
     (attempt,) = attempts()
-    assert (attempt.outcome, attempt.request_headers["Authorization"]) == ("delivered", MASK)
+    assert (attempt.outcome, attempt.kept_headers["Authorization"]) == ("delivered", MASK)
     assert attempt.response_body == MASK.encode()
     assert "token-1" not in str(vars(attempt))
 
@@ -168,7 +168,7 @@ def test_a_refused_client_is_an_attempt_and_the_next_one_fetches_again(
     (attempt,) = attempts()
     assert attempt.outcome == "token_refused"
     assert attempt.detail == "It answered 401, invalid_client: No such client, or a wrong secret."
-    assert "Authorization" not in attempt.request_headers
+    assert "Authorization" not in attempt.kept_headers
     with writing():
         changes.edit(changes.get(webhook.id), {"auth": oauth(tokens)})
     with time_machine.travel(utcnow() + timedelta(seconds=90), tick=True):
