@@ -22,7 +22,7 @@ from webhooks_ui.events.selection import selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 from webhooks_ui.tracing import NO_TRACE, Trace
 
-LEASE_SECONDS = 7
+LEASE_SECONDS = 5
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
 PORTION_BYTES = 512 * 1024  # of bodies that one SELECT reads
 

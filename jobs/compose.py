@@ -98,6 +98,8 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
 
 def _with_own(headers: dict[str, str], options: Options) -> dict[str, str]:
     """Return the headers with those of the webhook, which replace ours of the same name, such as Accept."""
+    if not options.own_headers:
+        return headers
     own = {header.name.lower() for header in options.own_headers}
     return {name: value for name, value in headers.items() if name.lower() not in own} | dict(options.own_headers)
 

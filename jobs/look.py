@@ -2,11 +2,13 @@
 
 import json
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from flask import current_app
 from sqlalchemy import Connection
 
 from jobs.compose import DEFAULTS, Options
@@ -23,6 +25,7 @@ from webhooks_ui.webhooks.own_headers import open_headers
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
 LOST_PAIR = "It can't be decrypted: its key is not in ENCRYPTION_KEYS. Set it anew."
 BROKEN_PAIR = "What is stored of it can't be read. Set it anew."
+NO_SECRETS, KEYS = "[]", "ENCRYPTION_KEYS"
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ class WaitingRow(NamedTuple):
     """A webhook with pending deliveries. The columns of its target are NULL if none is due, or if it is inactive."""
 
     webhook_id: int
+    lease_seconds: float | None  # from now until the end of the lease, if the next to come due is leased
     is_forced: bool  # an admin wants a delivery of any webhook sent now; the same in all rows
     is_open: bool
     is_probe_due: bool
@@ -94,7 +98,7 @@ class Look:
     open: dict[int, Target]  # webhooks whose deliveries may all go out
     probes: dict[int, Target]  # webhooks with an open breaker whose next probe is due
     forced: bool  # an admin wants a delivery sent now
-    waits_seconds: float | None  # until the first of the webhooks that must wait may send
+    waits_seconds: float | None  # until the first of the webhooks that must wait may send, or until a lease ends
     cursor: int  # the id after which the next look begins; 0: at the beginning
 
 
@@ -105,11 +109,14 @@ def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     """
     database = dialect(connection)
     values = {"after": after, "most": LOOK_MAX_WEBHOOKS, "now": database.time_value(now)}
-    columns = f"{_LOOKED_AT}, {database.seconds_until('webhooks.throttled_until')}, {_target(database)}"
+    first, throttled = map(database.seconds_until, ("waiting.first_at", "webhooks.throttled_until"))
+    lease = f"CASE WHEN {_IS_LEASED} THEN {first} END"
+    columns = f"waiting.webhook_id, {lease}, {_LOOKED_AT}, {throttled}, {_target(database)}"
     rows = database.select_rows(connection, _waiting, columns, _WAITING, values)
     last = max((row.webhook_id for row in rows), default=0)
     ready = [row for row in rows if row.is_open or row.is_probe_due]
     waiting = [row.waits_seconds for row in ready if row.waits_seconds > 0]
+    waiting += [row.lease_seconds for row in rows if row.lease_seconds]
     open: dict[int, Target] = {}
     probes: dict[int, Target] = {}
     for row in ready:
@@ -144,39 +151,59 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
 
     An older secret that can't be decrypted is left out.
     """
-    older = (secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
+    older: tuple[str, ...] = ()
+    if row.older_secrets != NO_SECRETS:
+        older = tuple(secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
     try:
-        newest = secret_box.decrypt(row.secret_encrypted)
+        target = _target_of(row._replace(paced_seconds=None), older, is_probe, tuple(current_app.config[KEYS]))
     except secret_box.Undecryptable:
         if row.secret_encrypted not in _reported:
             logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
             _reported.add(row.secret_encrypted)
         return {}
+    if row.paced_seconds is not None:
+        target = replace(target, paced_until=now + timedelta(seconds=row.paced_seconds))
+    return {row.id: target}
+
+
+@lru_cache(maxsize=4_096)  # a webhook is looked at many times a second
+def _target_of(row: TargetRow, older: Sequence[str], is_probe: bool, _keys: Sequence[str]) -> Target:
+    """Return the target, but for its pace.
+
+    Args:
+        older: its encrypted older secrets that are in grace.
+        _keys: those that decrypt it.
+    """
+    newest = secret_box.decrypt(row.secret_encrypted)
     secrets = (newest, *(secret_box.decrypt(secret) for secret in older if secret_box.is_readable(secret)))
-    keys = tuple(map(secret_box.key_bytes, secrets))
-    return {
-        row.id: Target(
-            row.id,
-            row.url,
-            keys,
-            row.retry_schedule,
-            bool(row.in_order),
-            interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
-            None if row.paced_seconds is None else now + timedelta(seconds=row.paced_seconds),
-            is_probe,
-            _options(row),
-            row.timeout_seconds,
-            tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
-            row.name,
-            row.version,
-        )
-    }
+    return Target(
+        row.id,
+        row.url,
+        tuple(map(secret_box.key_bytes, secrets)),
+        row.retry_schedule,
+        bool(row.in_order),
+        interval_seconds(row.rate_limit, RatePeriod(row.rate_period).seconds, row.throttle_rate),
+        None,
+        is_probe,
+        _options(row),
+        row.timeout_seconds,
+        tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
+        row.name,
+        row.version,
+    )
 
 
 def _waiting(
-    webhook_id: int, is_forced: bool, is_open: bool, is_probe_due: bool, throttled_seconds: float | None, *target: Any
+    webhook_id: int,
+    lease_seconds: float | None,
+    is_forced: bool,
+    is_open: bool,
+    is_probe_due: bool,
+    throttled_seconds: float | None,
+    *target: Any,
 ) -> WaitingRow:
-    return WaitingRow(webhook_id, is_forced, is_open, is_probe_due, throttled_seconds, TargetRow(*target))
+    row = TargetRow(*target)
+    return WaitingRow(webhook_id, lease_seconds, is_forced, is_open, is_probe_due, throttled_seconds, row)
 
 
 def _options(row: TargetRow) -> Options:
@@ -214,8 +241,13 @@ _HAS_NEXT = """(NOT webhooks.in_order OR (
         SELECT d.due_at <= :now FROM deliveries AS d
         WHERE d.in_order AND d.due_at IS NOT NULL AND d.webhook_id = webhooks.id ORDER BY d.id LIMIT 1
     ))"""
+# Its worker may have been killed. A scalar subquery: for EXISTS, PostgreSQL might first hash all that is leased.
+_IS_LEASED = """waiting.first_at > :now AND (
+        SELECT d.lease_token IS NOT NULL FROM deliveries AS d
+        WHERE d.webhook_id = waiting.webhook_id AND d.due_at = waiting.first_at LIMIT 1
+    )"""
 _LOOKED_AT = f"""
-    waiting.webhook_id, waiting.forced,
+    waiting.forced,
     webhooks.breaker_opened_at IS NULL AND webhooks.id IS NOT NULL AND {_HAS_NEXT},
     (webhooks.probe_at IS NULL AND webhooks.id IS NOT NULL OR webhooks.probe_at <= :now) AND {_HAS_NEXT}
 """
@@ -227,8 +259,8 @@ _WAITING = f"""(
                 WHERE d.due_at IS NOT NULL AND d.webhook_id > waiting.webhook_id)
         FROM waiting WHERE waiting.webhook_id IS NOT NULL
     )
-    SELECT webhook_id, :now >= (
+    SELECT webhook_id, (
         SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND deliveries.webhook_id = waiting.webhook_id
-    ) AS is_due, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
+    ) AS first_at, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
-) AS waiting LEFT JOIN webhooks ON waiting.is_due AND webhooks.id = waiting.webhook_id AND {IS_ON}"""
+) AS waiting LEFT JOIN webhooks ON waiting.first_at <= :now AND webhooks.id = waiting.webhook_id AND {IS_ON}"""

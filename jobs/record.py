@@ -35,6 +35,7 @@ class Recorded(NamedTuple):
     claimed: Claimed
     result: Result
     decision: Decision
+    attempted: Attempted
 
 
 logger = logging.getLogger(__name__)
@@ -56,20 +57,19 @@ def record(
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
         jitter: returns a number from 0 to 1 for each next attempt.
     """
-    held = _held(connection, token, [claimed.id for claimed, _, _ in finished])
+    database = dialect(connection)
+    time = database.time_value
+    schedule = settings["retry_schedule"]
+    decided = [_decided(claimed, result, schedule, jitter) for claimed, _, result in finished]
+    rows = [_delivery_row(item, time) for item in decided]
+    held = database.update_held(connection, Delivery.__table__, _DELIVERY, rows, token, _RELEASED)
     written = [item for item in finished if item[0].id in held]
+    recorded = [item for item in decided if item.claimed.id in held]
     if len(written) < len(finished):
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
         return []
-    database = dialect(connection)
-    time = database.time_value
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
-    recorded = [
-        Recorded(claimed, result, _decide(claimed, result, settings["retry_schedule"], jitter))
-        for claimed, _, result in written
-    ]
-    database.update_many(connection, Delivery.__table__, _DELIVERY, [_delivery_row(*item, time) for item in recorded])
     news = judge_webhooks(connection, list(map(_counted, recorded)), settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
@@ -107,7 +107,7 @@ def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> li
 
 def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
     """Yield the deliveries that failed for good."""
-    for claimed, result, decision in recorded:
+    for claimed, result, decision, _ in recorded:
         if decision.status == DeliveryStatus.FAILED and is_announced(claimed.event_type, is_test=claimed.is_test):
             about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.environment)
             event = claimed.event_id, claimed.event_type
@@ -118,12 +118,6 @@ def _without_answer(item: Finished) -> Finished:
     claimed, request, result = item
     detail = "The answer can't be shown."
     return claimed, request, replace(result, detail=detail, response_headers=[], response_body=None)
-
-
-def _held(connection: Connection, token: str, ids: Sequence[int]) -> set[int]:
-    database = dialect(connection)
-    held = f"deliveries WHERE id IN {database.JSON_IDS} AND lease_token = :token ORDER BY id {database.ROW_LOCK}"
-    return set(database.select_rows(connection, int, "id", held, {"ids": json.dumps(ids), "token": token}))
 
 
 _ATTEMPT = (
@@ -155,7 +149,7 @@ def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time)
         time(result.started_at),
         result.duration_ms,
         str(result.outcome),
-        mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
+        result.detail and mask_urls(result.detail).replace("\0", ""),  # which PostgreSQL can't store in a text
         claimed.target.url,
         result.address,
         result.tls,
@@ -190,19 +184,20 @@ _DELIVERY = (
     "outcome",
     "duration_ms",
     "last_attempt_at",
-    "lease_token",
-    "forced",
     "throttled_count",
 )
+_RELEASED = "lease_token = NULL, forced = false"
 
 
-def _decide(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Decision:
+def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Recorded:
     delays = delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
     attempt = _attempted(claimed, result)
-    return decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    return Recorded(claimed, result, decision, attempt)
 
 
-def _delivery_row(claimed: Claimed, result: Result, decision: Decision, time: Time) -> tuple[Any, ...]:
+def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
+    claimed, result, decision, _ = item
     return (
         decision.status,
         time(decision.due_at),
@@ -211,8 +206,6 @@ def _delivery_row(claimed: Claimed, result: Result, decision: Decision, time: Ti
         str(result.outcome),
         result.duration_ms,
         time(result.started_at),
-        None,
-        False,
         claimed.throttled_count + result.slows_down,
         claimed.id,
     )
@@ -224,8 +217,7 @@ def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
 
 
 def _counted(item: Recorded) -> Counted:
-    claimed, result, _ = item
-    attempted = _attempted(claimed, result)
+    claimed, result, _, attempted = item
     return Counted(claimed.target.id, attempted, result.started_at, result.duration_ms, result.outcome)
 
 

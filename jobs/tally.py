@@ -32,7 +32,7 @@ def counts_of(recorded: Sequence[Recorded]) -> dict[Key, float]:
     """Return what the results add to the metrics. A test counts as an attempt, but not as a delivery of an event."""
     counts: dict[Key, float] = defaultdict(float)
     now = utcnow()
-    for claimed, result, decision in recorded:
+    for claimed, result, decision, _ in recorded:
         labels = (claimed.environment,)
         counts["webhooks_attempts", key_of((claimed.environment, str(result.outcome)))] += 1
         for key, amount in observation("webhooks_attempt_duration_seconds", labels, result.duration_ms / 1_000):
@@ -50,7 +50,7 @@ def counts_of(recorded: Sequence[Recorded]) -> dict[Key, float]:
 
 
 def _ids(item: Recorded) -> dict[str, Any]:
-    claimed, result, decision = item
+    claimed, result, decision, _ = item
     return {
         "event": claimed.event_id,
         "delivery": claimed.id,

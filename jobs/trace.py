@@ -31,7 +31,7 @@ def trace_attempts(recorded: Sequence[Recorded]) -> None:
     """Record the requests that are over."""
     if not tracing.is_on():
         return
-    for claimed, result, _ in recorded:
+    for claimed, result, _, _ in recorded:
         began = round(result.started_at.timestamp() * 1e9)
         ended = began + round(timedelta(milliseconds=result.duration_ms).total_seconds() * 1e9)
         attributes = _attributes(claimed) | {"http.request.method": "POST", "webhooks.outcome": str(result.outcome)}

@@ -181,4 +181,5 @@ class Slots:
 
 def slots_of(delivery: Claimed) -> int:
     """Return how many slots a delivery takes."""
-    return max(1, -(-len(delivery.body) // SLOT_BYTES))
+    size = len(delivery.body)
+    return 1 if size <= SLOT_BYTES else -(-size // SLOT_BYTES)

@@ -102,7 +102,8 @@ class Handle:
         request, curl = exchange.request, self.curl
         target = request.target
         curl.setopt(pycurl.URL, target.url)
-        curl.setopt(pycurl.HTTPHEADER, [*map(_line, request.headers), "Expect:"])
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
+        curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])  # libcurl would leave one out that ends in a colon
         curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         curl.setopt(pycurl.VERBOSE, target.scheme == "https")  # tells us about the certificate and the cipher
@@ -246,12 +247,6 @@ class Handle:
             self.exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
-
-
-def _line(header: tuple[str, str]) -> str:
-    """Return a header as libcurl wants it. It would leave one out that ends in a colon."""
-    name, value = header
-    return f"{name}: {value}" if value else f"{name};"
 
 
 def bracketed(address: Address) -> str:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event as sql_event
 
-from jobs.claim import PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
+from jobs.claim import LEASE_SECONDS, PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
 from jobs.look import look, sendable
 from jobs.publish import publish, send_test
 from tests.support.factories import make_event, make_webhook
@@ -35,7 +35,8 @@ def test_a_claim_has_all_that_sending_needs(app: Flask) -> None:
     delivery = db.session.get_one(Delivery, claimed.id)
     assert delivery.lease_token == "a"
     assert delivery.due_at is not None
-    assert timedelta(seconds=5) < delivery.due_at - utcnow() < timedelta(seconds=10)
+    left = delivery.due_at - utcnow()
+    assert timedelta(seconds=LEASE_SECONDS - 2) < left <= timedelta(seconds=LEASE_SECONDS)
 
 
 def test_what_is_leased_is_not_leased_again_until_it_is_released(app: Flask) -> None:
@@ -158,3 +159,16 @@ def test_the_queue_is_read_by_its_own_index(app: Flask) -> None:
             plans = [str(connection.exec_driver_sql(f"{explain} {sql}", values).all()) for sql, values in of_queue]
             assert sum("ix_deliveries_due" in plan for plan in plans) >= 2
             connection.exec_driver_sql("ANALYZE deliveries")
+
+
+def test_a_look_says_when_the_next_lease_ends_but_not_when_a_retry_is_due(app: Flask) -> None:
+    make_webhook()
+    make_event()
+    claim_all()
+    with db.engine.connect() as connection:
+        waits = look(connection, utcnow()).waits_seconds
+    assert waits is not None
+    assert LEASE_SECONDS - 2 < waits <= LEASE_SECONDS
+    with write_transaction() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET lease_token = NULL")
+        assert look(connection, utcnow()).waits_seconds is None

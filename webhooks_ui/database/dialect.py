@@ -31,9 +31,6 @@ class Dialect(Protocol):
     ONE_STATEMENT_OPTIONS: dict[str, Any]
     """Execution options for a connection that inserts one family, and changes nothing else."""
 
-    ROW_LOCK: str
-    """The end of a SELECT that locks its rows until the transaction ends."""
-
     JSON_IDS: str
     """A subquery that returns the numbers in the JSON array bound as ``ids``."""
 
@@ -149,6 +146,21 @@ class Dialect(Protocol):
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Update one row of ``table`` for each of ``rows``: values for ``columns``, then the row's ``id``."""
+
+    def update_held(
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        token: str,
+        also: str,
+    ) -> set[int]:
+        """Do what ``update_many`` does, but only for rows with this ``lease_token``. Return their ids.
+
+        Args:
+            also: The same for all rows, in SQL: ``column = value, …``.
+        """
 
     def add_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]

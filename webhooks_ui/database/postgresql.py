@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,6 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
 ONE_STATEMENT_OPTIONS = SINGLE_QUERY_OPTIONS
 PUBLISHING = 2  # one prepares while another waits for the disk
-ROW_LOCK = "FOR UPDATE"
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
 
@@ -184,8 +184,9 @@ def insert_family(connection: Connection, family: Family) -> Born:
     parts: list[Family | Children] = [family, *(children for children in family.children if children.rows)]
     born = Born({}, [[] for _ in family.children])
     numbers = [number for number, children in enumerate(family.children) if children.rows]
-    values = tuple(list(column) for part in parts for column in zip(*part.rows, strict=True))
-    for part, id, place in connection.exec_driver_sql(_family_statement(*map(_shape, parts)), values):
+    values: list[Any] = [list(column) for column in zip(*family.rows, strict=True)]  # they may hold bytes
+    values += [array for part in parts[1:] for array in _arrays(part.rows)]
+    for part, id, place in connection.exec_driver_sql(_family_statement(*map(_shape, parts)), tuple(values)):
         if part == 0:
             born.parents[place - 1] = id
         else:
@@ -232,10 +233,16 @@ def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> st
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    values = ", ".join(f"{column} = v.{column}" for column in columns)
-    source = _unnested(table, (*columns, "id"))
-    statement = f"UPDATE {table.name} SET {values} FROM {source} WHERE {table.name}.id = v.id"
-    connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+    connection.exec_driver_sql(_update(table, columns), _arrays(rows))
+
+
+def update_held(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], token: str, also: str
+) -> set[int]:
+    """Do what ``dialect.Dialect`` says. The rows are locked in the order of their ids."""
+    statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
+    values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
+    return set(connection.exec_driver_sql(statement, values).scalars())
 
 
 def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -243,7 +250,7 @@ def add_many(connection: Connection, table: Table, columns: Sequence[str], rows:
     conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
     head = f"INSERT INTO {table.name} ({', '.join(columns)})"
     statement = f"{head} SELECT * FROM {_unnested(table, columns)} {conflict}"
-    connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+    connection.exec_driver_sql(statement, _arrays(rows))
 
 
 def select_rows(
@@ -281,6 +288,30 @@ def update_selected(
         WHERE {table}.id = selected.id AND {condition} AND {still} RETURNING {returning}
     """
     return [kind(*row) for row in connection.execute(statement_of(statement), values)]
+
+
+def _update(table: Table, columns: Sequence[str], also: str = "") -> str:
+    values = ", ".join(f"{column} = v.{column}" for column in columns)
+    source = _unnested(table, (*columns, "id"))
+    return f"UPDATE {table.name} SET {values}{also} FROM {source} WHERE {table.name}.id = v.id"
+
+
+def _arrays(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:
+    """Return each column of ``rows`` as a literal of an array.
+
+    The driver would look up how to adapt each value, which takes several times as long.
+    """
+    return tuple(f"{{{','.join(map(_element, column))}}}" for column in zip(*rows, strict=True))
+
+
+def _element(value: Any) -> str:
+    """Return a value as an element of an array (PostgreSQL, "Array Input and Output Syntax")."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float):  # bool, too
+        return str(value)
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @lru_cache(maxsize=64)

@@ -36,7 +36,6 @@ CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
 ONE_STATEMENT_OPTIONS: dict[str, Any] = {"writes": True}  # a family takes two statements
 PUBLISHING = 1  # there is one writer
-ROW_LOCK = ""
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
 
 
@@ -232,9 +231,18 @@ def _insert_children(connection: Connection, children: Children, parents: Mappin
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
-    statement = f"UPDATE {table.name} SET {values} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
-    _in_portions(connection, statement, rows)
+    _update(connection, table, columns, rows)
+
+
+def update_held(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], token: str, also: str
+) -> set[int]:
+    values = {"ids": json.dumps([row[-1] for row in rows]), "token": token}
+    held = set(
+        select_rows(connection, int, "id", f"{table.name} WHERE id IN {JSON_IDS} AND lease_token = :token", values)
+    )
+    _update(connection, table, columns, [row for row in rows if row[-1] in held], f", {also}")
+    return held
 
 
 def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -297,6 +305,14 @@ def _insert_returning(
     for text, values in _portions(statement, rows):
         found += map(tuple, connection.exec_driver_sql(text, values))
     return sorted(found)
+
+
+def _update(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], also: str = ""
+) -> None:
+    values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
+    statement = f"UPDATE {table.name} SET {values}{also} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
+    _in_portions(connection, statement, rows)
 
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -1,8 +1,8 @@
 """The headers of a request, made from what is known of it. Pure. The log stores only what can't be made anew.
 
 An attempt has its signature, the version of the product that sent it, and the headers that differ from these: those of
-the webhook, with masked values, or another content type. Its event, its number and its time give the rest. Attempts
-from before that, and those whose headers can't be made anew exactly, have all their headers and no version.
+the webhook, with masked values, or another content type. Its event, number and time give the rest. Attempts from
+before that, and those whose headers can't be made anew exactly, have all their headers and no version.
 """
 
 from collections.abc import Mapping
