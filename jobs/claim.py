@@ -216,15 +216,19 @@ _FORCED = f"""
         WHERE q.in_order AND q.due_at IS NOT NULL AND q.webhook_id = deliveries.webhook_id
     ) AND {_NONE_IN_FLIGHT.format(each="deliveries.webhook_id")})) ORDER BY due_at LIMIT :most
 """
+# The sizes are found in a subquery of their own. SQLite keeps each column that a window function's SELECT mentions in
+# memory, and that would be all the bodies.
 _SIZED = """
     SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
-        SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
-            {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
-            length(e.body) AS bytes,
-            CASE WHEN length(e.body) > :small THEN length(e.body) ELSE 0 END AS large,
-            row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.id) AS turn
-        FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
-        JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
+        SELECT sized.*, CASE WHEN bytes > :small THEN bytes ELSE 0 END AS large,
+            row_number() OVER (PARTITION BY webhook_id ORDER BY id) AS turn
+        FROM (
+            SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
+                {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
+                length(e.body) AS bytes
+            FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
+            JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
+        ) AS sized
     ) AS due
 """
 # The webhooks take turns with their large bodies, so that none of them takes all the room.

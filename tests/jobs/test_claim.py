@@ -1,3 +1,5 @@
+import _sqlite3
+import ctypes
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -172,3 +174,17 @@ def test_a_look_says_when_the_next_lease_ends_but_not_when_a_retry_is_due(app: F
     with write_transaction() as connection:
         connection.exec_driver_sql("UPDATE deliveries SET lease_token = NULL")
         assert look(connection, utcnow()).waits_seconds is None
+
+
+def test_bodies_that_are_not_claimed_are_not_read_into_memory(app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("the server of PostgreSQL has its own memory")
+    make_webhook()
+    for _ in range(40):
+        publish("production", [NewEvent("license.activated", {"x": "y" * 250_000})])
+    most = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_highwater
+    most.restype = ctypes.c_longlong
+    db.engine.dispose()  # with the pages that publishing has read
+    most(1)  # counts anew
+    assert len(claim_all(large_bytes=1)) == 1
+    assert most(0) < 4 * 2**20  # all 40 have 10 MB
