@@ -17,6 +17,7 @@ HEAD_MAX_BYTES = 64 * 1024  # of all heads of an answer, interim ones and traile
 BODY_KEPT_BYTES = 10 * 1024
 CODED_MAX_BYTES = 64 * 1024  # of a body in chunks or compressed, of which the first 10 KiB are kept when it is decoded
 NEXT_ADDRESS_MS = 250  # after which the next address is tried beside a silent one (RFC 8305, section 5)
+SENT_BYTES = 16 * 1024  # at a time. Each handle keeps a buffer of this size, and libcurl would take 64 KiB
 IDLE_SECONDS = 30
 LIFETIME_SECONDS = 600  # of a connection, so that it is noticed when a name leads elsewhere
 LARGE_BYTES = 16 * 1024
@@ -70,6 +71,7 @@ class Handle:
         for option, value in (
             (pycurl.NOSIGNAL, 1),
             (pycurl.POST, 1),
+            (pycurl.UPLOAD_BUFFERSIZE, SENT_BYTES),
             (pycurl.PATH_AS_IS, 1),
             (pycurl.PROXY, settings.proxy),  # an empty one also keeps libcurl from asking the environment
             (pycurl.NOPROXY, ""),
