@@ -17,10 +17,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## run everything: web server, workers, scheduler, Redis (PORT=8001 make run for another port)
-	@exec $(BIN)/python -m webhooks_ui.run.supervisor
+	@exec $(BIN)/python -m webhooks_ui.run.start
 
 demo: $(READY) ## the same with sample webhooks, a local receiver and a trickle of events
-	@exec $(BIN)/python -m webhooks_ui.run.supervisor --demo
+	@exec $(BIN)/python -m webhooks_ui.run.start --demo
 
 test: $(READY_DEV) ## all tests (ARGS="-k search" for some)
 	$(BIN)/python -m pytest --numprocesses=$${PYTEST_PROCESSES:-4} --dist=worksteal $(ARGS)

@@ -1,6 +1,5 @@
 """The worker process, ``python -m jobs.worker``: an RQ worker that runs ``deliver`` jobs in the app's context."""
 
-import ctypes
 import gc
 import logging
 import os
@@ -15,13 +14,10 @@ from jobs.rq_worker import Worker, make_app, work
 from webhooks_ui import tracing
 from webhooks_ui.database import db, dialect
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.memory import return_memory
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import QUEUE
-
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's malloc.h
-LARGE_BYTES = 128 * 1024
-ARENAS = 2
 
 
 class DeliveryWorker(Worker):
@@ -36,7 +32,7 @@ def main() -> None:
     """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
     die_with_parent()
     _allow_open_files()
-    _return_memory()
+    return_memory()
     app = make_app(ProcessKind.WORKER)
     check_keys_or_exit(app)
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
@@ -53,17 +49,6 @@ def _allow_open_files() -> None:
     """Raise the limit of open files to what the system allows. Each request and each kept connection needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _return_memory() -> None:
-    """Make glibc return the memory of large bodies to the system as soon as they are freed.
-
-    By default glibc raises the size from which it does so, and keeps a heap for each of many threads (mallopt(3)).
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option:
-        set_option(M_MMAP_THRESHOLD, LARGE_BYTES)
-        set_option(M_ARENA_MAX, ARENAS)
 
 
 def _prepare_connections(engine: Engine) -> None:

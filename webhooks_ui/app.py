@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask
+from sqlalchemy.orm import configure_mappers
 
 import config
 from webhooks_ui import (
@@ -13,6 +14,8 @@ from webhooks_ui import (
 from webhooks_ui.database import db
 from webhooks_ui.database.asides import Asides
 from webhooks_ui.database.redis import connect
+
+_ahead: Flask | None = None
 
 
 class Application(Flask):
@@ -24,6 +27,27 @@ class Application(Flask):
 
 def create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     """Return the Flask app. ``webhooks_ui.create_app`` describes the arguments and errors."""
+    return _ahead or _create(settings, web)
+
+
+def create_ahead(settings: Mapping[str, Any], web: bool) -> Flask:
+    """Make and return the app of all processes that are forked from this one, which have the same settings.
+
+    Much of what they do first is then done, and in memory that they share. Nothing is connected yet.
+    """
+    global _ahead
+    app = _create(settings, web)
+    configure_mappers()
+    _ahead = app
+    return app
+
+
+def is_ahead() -> bool:
+    """Return True if this process was forked from one that has made the app."""
+    return _ahead is not None
+
+
+def _create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     values = config.load() | dict(settings or {})
     app = Application(
         "webhooks_ui",
@@ -67,3 +91,5 @@ def _add_web(app: Flask) -> None:
     request_headers.register(app)
     request_log.register(app)  # late, because its hooks come first
     proxies.register(app)
+    if app.config["OIDC"]:
+        from webhooks_ui.web import oidc  # noqa: F401 (it is imported late, but forked processes are to share it)

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 
 from tests.bench import browsers, engine, front_door, latency, pages, receivers, scanners
-from tests.bench.total_memory import make_run_memory
+from tests.bench.total_memory import make_run_memory, told
 from tests.support.machine import machine
 from tests.support.rig import ROOT
 
@@ -142,8 +142,8 @@ def measure(size: Size, table: Table) -> None:
     for name, found in pages.server_times("sqlite", 10_000, 0, size.visits).items():
         table.add(f"sqlite: {name} (10,000 webhooks)", "< 50 ms", f"p95 {found['p95']:.1f} ms")
     idle, most = make_run_memory()
-    figure = f"{idle:.0f} MiB, at work {most:.0f} MiB"
-    table.add("make run, all processes (proportional set size)", "< 400 MiB", figure)
+    figure = f"{told(idle)}, at work {told(most)}"
+    table.add("make run, all processes (proportional set size)", "≤ 180 MiB, at work ≤ 260 MiB", figure)
 
 
 def main() -> None:

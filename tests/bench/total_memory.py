@@ -17,12 +17,23 @@ from webhooks_ui.database import db
 WEBHOOKS = 20
 ARRAYS, EVENTS = 20, 100  # published. Each event makes a delivery for each webhook
 DONE_SECONDS = 120
+KINDS = {  # with what is in their command lines
+    "keeper": "run.keeper",
+    "supervisor": "run.supervisor",
+    "Valkey": "valkey-server",
+    "web": "gunicorn",
+    "workers": "jobs.worker",
+    "scheduler": "jobs.scheduler",
+}
 
 
-def make_run_memory() -> tuple[float, float]:
-    """Return the memory of all processes of ``make run`` in MiB: idle, and the most during 40,000 deliveries.
+Parts = dict[str, float]  # the MiB of each kind of process
 
-    Shared memory counts only once (proportional set size).
+
+def make_run_memory() -> tuple[Parts, Parts]:
+    """Return the memory of all processes of ``make run`` in MiB, by kind: idle, and the most during 40,000 deliveries.
+
+    Shared memory counts only once, and each process has a share of it (proportional set size).
     """
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True))
@@ -35,16 +46,31 @@ def make_run_memory() -> tuple[float, float]:
         key = _make_webhooks(product, endpoint)
         for number in range(ARRAYS):
             _publish(product, key, number)
-            most = max(most, _memory(product))
+            most = max(most, _memory(product), key=total)
             time.sleep(0.5)
         everything = {"delivered": WEBHOOKS * ARRAYS * EVENTS}
         wait_for(lambda: product.statuses() == everything, DONE_SECONDS, "everything is delivered")
-        return idle, max(most, _memory(product))
+        return idle, max(most, _memory(product), key=total)
 
 
-def _memory(product: Product) -> float:
-    family = psutil.Process(product.run.pid), *product.processes()
-    return sum(process.memory_full_info().pss for process in family) / 2**20
+def total(parts: Parts) -> float:
+    return sum(parts.values())
+
+
+def told(parts: Parts) -> str:
+    """Return the sum and the parts in words."""
+    return f"{total(parts):.0f} MiB ({', '.join(f'{kind} {size:.0f}' for kind, size in parts.items())})"
+
+
+def _memory(product: Product) -> Parts:
+    parts = dict.fromkeys(KINDS, 0.0)
+    for process in (psutil.Process(product.run.pid), *product.processes()):
+        parts[_kind(" ".join(process.cmdline()))] += process.memory_full_info().pss / 2**20
+    return parts
+
+
+def _kind(command: str) -> str:
+    return next(kind for kind, words in KINDS.items() if words in command)
 
 
 def _make_webhooks(product: Product, endpoint: str) -> str:

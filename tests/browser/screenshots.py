@@ -51,7 +51,7 @@ def shoot_for_readme() -> None:
     with tempfile.TemporaryDirectory(prefix="screenshots-", ignore_cleanup_errors=True) as folder:
         url = f"http://127.0.0.1:{free_port()}"
         environ = os.environ | {"INSTANCE_PATH": folder, "PORT": url.rpartition(":")[2], "ADMIN_PASSWORD": PASSWORD}
-        command = [sys.executable, "-m", "webhooks_ui.run.supervisor", "--demo"]
+        command = [sys.executable, "-m", "webhooks_ui.run.start", "--demo"]
         demo = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for(lambda: _answers(url), 60, "the demo answers")

@@ -103,7 +103,7 @@ FAULTS: dict[str, Fault] = {
     "SIGKILL the scheduler": kill("jobs.scheduler"),
     "SIGKILL the web server": kill("gunicorn"),
     "SIGKILL Redis": kill(REDIS),
-    "SIGKILL the supervisor": kill("supervisord"),
+    "SIGKILL the supervisor": kill("run.supervisor"),
     "FLUSHALL": flush,
     "stop Redis for 1.5 s": pause_redis,
 }

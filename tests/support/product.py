@@ -26,7 +26,7 @@ class Product:
         self.environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": str(self.port), "DATABASE_URL": database_url}
         self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""}
         self.log = (folder / "run.log").open("ab")
-        command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+        command = [sys.executable, "-m", "webhooks_ui.run.start"]
         self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
         self.url = f"http://127.0.0.1:{self.port}"
         wait_for(self._answers, 90, "the product answers")

@@ -5,7 +5,10 @@ import resource
 import sys
 from typing import Any
 
+from gunicorn.arbiter import Arbiter
+
 from config import ConfigError, load
+from webhooks_ui.app import is_ahead
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.run.door.worker import DoorWorker, Limits
 
@@ -29,6 +32,14 @@ class Worker(DoorWorker):
         body_max_bytes=_settings["MAX_CONTENT_LENGTH"],
     )
 
+    def load_wsgi(self) -> None:
+        """Make the app. If it says why it can't be made, end the server, which would else start workers for ever."""
+        try:
+            super().load_wsgi()
+        except SystemExit as error:
+            print(error.code, file=sys.stderr, flush=True)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
 
 def raise_file_limit() -> int:
     """Let this process and its children open as many files as the system lets them. Return how many."""
@@ -46,7 +57,7 @@ threads = _settings["WEB_THREADS"]
 # As many again may be closing.
 worker_connections = min(_settings["WEB_CONNECTIONS"], (raise_file_limit() - FILES_BESIDE_CONNECTIONS) // 2)
 forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whose headers count
-preload_app = True  # the workers share the memory of the loaded code
+preload_app = not is_ahead()  # the processes share the memory of the loaded code
 reuse_port = True  # a new server can listen while the old one stops
 keepalive = 15
 graceful_timeout = 10

@@ -1,173 +1,191 @@
-"""``make run``: prepares the database and the configuration, then becomes the keeper.
+"""The supervisor: loads the application once, forks all processes, and starts again what dies.
 
-Run ``python -m webhooks_ui.run.supervisor [--demo]``.
+Run ``python -m webhooks_ui.run.supervisor [PROGRAM…]``. Forked processes share the memory of the loaded application.
+A fork copies only the thread that calls it, and locks as they are. So the supervisor has one thread, and opens neither
+the database nor a connection.
 """
 
 import argparse
-import contextlib
-import errno
-import fcntl
+import gc
+import logging
 import os
-import secrets
-import socket
+import signal
 import sys
-from pathlib import Path
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from config import ConfigError, load
+from webhooks_ui import logs
+from webhooks_ui.die_with_parent import SUPERVISOR, die_with_parent
+from webhooks_ui.memory import give_back, return_memory
+from webhooks_ui.run.programs import DEFAULT, FORKS, NAMES, Program, programs
 
-from config import OWN_TIMEOUT_MAX_SECONDS, ROOT, ConfigError, http_address, load, make_folder, redis_socket
-from webhooks_ui import private_files
-from webhooks_ui.run import redis_server
+START_SECONDS = 1.0  # a process that ends sooner has not started, and waits before it is started again
+PAUSE_MAX_SECONDS = 30.0  # the pauses grow by a second each
+WATCHED = (signal.SIGCHLD, signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-HEAD = """
-[supervisord]
-nodaemon=true
-silent=true
-umask=077
-logfile={folder}/supervisord.log
-logfile_maxbytes=1MB
-logfile_backups=1
-pidfile={folder}/supervisord.pid
-{user}"""
-PROGRAM = """
-[program:{name}]
-command={command}
-process_name=%(program_name)s-%(process_num)s
-numprocs={count}
-directory={root}
-priority={priority}
-autostart=true
-autorestart=true
-startsecs=1
-startretries=1000000
-stopwaitsecs={patience}
-stdout_logfile=/dev/stdout
-stdout_logfile_maxbytes=0
-redirect_stderr=true
-"""
+logger = logging.getLogger(__name__)
+
+
+class Child:
+    """A program and its process, if that runs."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.pid = 0
+        self.failures = 0  # starts in a row that failed
+        self.due_at = 0.0  # when to start it, or while it ends, when to kill it. On the monotonic clock
+        self.started_at = 0.0
+        self.is_ending = False
+
+    def note_start(self, pid: int) -> None:
+        self.pid, self.started_at = pid, time.monotonic()
+
+    def note_end(self, status: int) -> None:
+        """Take note that the process ended, and decide when to start it again."""
+        now = time.monotonic()
+        self.failures = self.failures + 1 if now - self.started_at < START_SECONDS else 0
+        pause = min(float(self.failures), PAUSE_MAX_SECONDS)
+        if not self.is_ending:
+            code = os.waitstatus_to_exitcode(status)
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            logger.warning("%s %s. It starts again in %d s.", self.program.name, how, pause)
+        self.pid, self.due_at = 0, now + pause
+
+    def end(self) -> None:
+        """Tell the process to end. Kill it when its patience is over."""
+        now = time.monotonic()
+        if not self.is_ending:
+            self.is_ending, self.due_at = True, now + self.program.patience_seconds
+            os.kill(self.pid, signal.SIGTERM)
+        elif now >= self.due_at:
+            logger.warning("%s doesn't end, and is killed.", self.program.name)
+            self.due_at = now + self.program.patience_seconds
+            os.kill(self.pid, signal.SIGKILL)
+
+
+class Supervisor:
+    """Keeps a process of each program running."""
+
+    def __init__(self, wanted: Sequence[Program]) -> None:
+        self._children = [Child(program) for program in wanted]
+        self._stops = False
+
+    def run(self) -> Program | None:
+        """Run until SIGINT, SIGTERM or SIGHUP, and then until all processes have ended. Return ``None``.
+
+        In each forked process, return what it is to run. So it runs without the supervisor's frames and signals.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored would wake nobody on macOS
+        while True:
+            self._reap()
+            if self._stops:
+                self._end()
+                if not any(child.pid for child in self._children):
+                    return None
+            elif forked := self._start():
+                return forked
+            self._wait()
+
+    def _start(self) -> Program | None:
+        """Start what is due. Return in a forked process what it is to run."""
+        for child in self._children:
+            if not child.pid and child.due_at <= time.monotonic() and not self._fork(child):
+                return child.program
+        return None
+
+    def _fork(self, child: Child) -> bool:
+        """Fork. Return False in the new process.
+
+        Raises:
+            RuntimeError: There are threads. A lock that one of them holds would never be free in the new process.
+        """
+        if threading.active_count() > 1:
+            raise RuntimeError(f"The supervisor has threads, and can't fork: {threading.enumerate()}")
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            child.note_start(pid)
+            return True
+        die_with_parent(parent)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+        return False
+
+    def _end(self) -> None:
+        """End the processes that started last. The others stay until these have ended."""
+        running = [child for child in self._children if child.pid]
+        last = max((child.program.order for child in running), default=0)
+        for child in running:
+            if child.program.order == last:
+                child.end()
+
+    def _reap(self) -> None:
+        """Take note of the processes that have ended."""
+        for child in self._children:
+            if child.pid:
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                if pid:
+                    child.note_end(status)
+
+    def _wait(self) -> None:
+        """Wait for a signal, or until a process is to be started, or killed because it doesn't end."""
+        dates = [child.due_at for child in self._children if (child.is_ending if child.pid else not self._stops)]
+        if dates:
+            signal.setitimer(signal.ITIMER_REAL, max(min(dates) - time.monotonic(), 0.001))
+        self._stops = signal.sigwait(WATCHED) in STOPPING or self._stops
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
+    """Load what the programs need, and take it out of garbage collection.
+
+    A collection would write to all objects, and so end the sharing of their memory.
+    """
+    # Imported here, so that a supervisor that doesn't fork stays small.
+    from webhooks_ui import app
+    from webhooks_ui.run.warm_up import warm_up_database, warm_up_pages
+
+    web = any(program.name == "web" for program in wanted)
+    return_memory()
+    gc.disable()
+    for program in wanted:
+        program.load()
+    warm_up_database(settings)
+    made = app.create_ahead(settings, web=web)
+    if web:
+        warm_up_pages(made)
+    gc.freeze()
+    give_back()
+    gc.enable()
 
 
 def main() -> None:
-    """Check the settings, migrate, make the first admin, print the address, and run until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
-    parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
-    demo = parser.parse_args().demo
-    os.umask(private_files.UMASK)  # for all files that we and our processes make
-    if demo:
-        os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
+    """Supervise until SIGINT, SIGTERM or SIGHUP. A forked process returns from here when its program is over."""
+    parser = argparse.ArgumentParser(
+        prog="python -m webhooks_ui.run.supervisor",
+        description="Load the application once, run programs in processes that share it, and start again what dies.",
+    )
+    parser.add_argument("names", nargs="*", metavar="PROGRAM", help=f"{', '.join(NAMES)}. Default: {' '.join(DEFAULT)}")
+    names = parser.parse_args().names or DEFAULT
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"there is no program {min(unknown)!r}. Choose from: {', '.join(NAMES)}")
+    os.environ[SUPERVISOR] = str(os.getpid())
     try:
         settings = load()
-        lock = only_one(settings["INSTANCE_PATH"])
-        port_is_free(settings["HOST"], settings["PORT"])
-        if settings["REDIS_EMBEDDED"]:
-            redis_server.executable()  # fails now, before anything is printed, if there is none
-        configuration = write_configuration(settings, demo)
-        password = prepare(settings)
-    except OperationalError as error:
-        sys.exit(f"Can't start: the database can't be reached. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
-    except (ConfigError, SQLAlchemyError, OSError) as error:
-        sys.exit(f"Can't start: {str(error).splitlines()[0]}")
-    say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")
-    if password:
-        say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
-    say("Press Ctrl-C to stop.")
-    os.set_inheritable(lock, True)
-    os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", str(configuration)])  # noqa: S606
-
-
-def say(line: str) -> None:
-    """Print ``line``. Ignore errors, so that the product starts even if its output goes to a full disk."""
-    with contextlib.suppress(OSError):
-        print(line, flush=True)
-
-
-def only_one(instance: Path) -> int:
-    """Lock the instance folder. Return a file descriptor that holds the lock as long as it is open.
-
-    Raises:
-        ConfigError: Another ``make run`` uses the folder, or the folder can't be written to.
-    """
-    make_folder(instance)
-    try:
-        lock = os.open(instance / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ConfigError(
-            f"the folder {instance} can't be written to ({error.strerror}). Set INSTANCE_PATH to another folder."
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise ConfigError(
-            f"it already runs in {instance}. Stop that one first, or set INSTANCE_PATH to another folder."
-        ) from None
-    return lock
-
-
-def port_is_free(host: str, port: int) -> None:
-    """Raise ``ConfigError`` if nobody can listen on ``host`` and ``port``."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
-            raise ConfigError(
-                f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
-            ) from error
-        raise ConfigError(
-            f"port {port} on {host} can't be used ({error.strerror}). Choose another port: PORT={port + 1} make run"
-        ) from error
-
-
-def prepare(settings: dict[str, Any]) -> str | None:
-    """Migrate the database and make the first super admin. Return the admin's password if it was generated."""
-    from flask_migrate import upgrade
-
-    from webhooks_ui import create_app
-    from webhooks_ui.database import db, writing
-    from webhooks_ui.models import Role, User
-    from webhooks_ui.models.key_check import check_keys
-    from webhooks_ui.people import accounts
-
-    app = create_app(settings)
-    with app.app_context():
-        upgrade()
-        check_keys()
-        if db.session.scalar(db.select(User.id).limit(1)) is not None:
-            return None
-        password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
-        with writing():
-            accounts.create(settings["ADMIN_EMAIL"], Role.SUPER_ADMIN, password)
-    return None if settings["ADMIN_PASSWORD"] else password
-
-
-def write_configuration(settings: dict[str, Any], demo: bool) -> Path:
-    """Write the supervisor's configuration into the instance folder. Return its path."""
-    python = f'"{sys.executable}"'
-    finishing = max(settings["REQUEST_TIMEOUT_SECONDS"], OWN_TIMEOUT_MAX_SECONDS) + 10
-    programs = [
-        ("web", f"{python} -m gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app", 1, 20, 15),
-        ("worker", f"{python} -m jobs.worker", settings["WORKERS"], 20, finishing),
-        ("scheduler", f"{python} -m jobs.scheduler", 1, 20, 10),
-    ]
-    if settings["REDIS_EMBEDDED"]:
-        instance = settings["INSTANCE_PATH"]
-        command = f'{python} -m webhooks_ui.run.redis_server "{redis_socket(instance)}" "{instance}"'
-        programs.insert(0, ("redis", command, 1, 10, 10))
-    if demo:
-        programs.append(("demo", f"{python} -m webhooks_ui.run.demo", 1, 30, 5))
-    names = ("name", "command", "count", "priority", "patience")
-    sections = [
-        PROGRAM.format(root=ROOT, **dict(zip(names, (name, command.replace("%", "%%"), *rest), strict=True)))
-        for name, command, *rest in programs
-    ]
-    folder: Path = settings["INSTANCE_PATH"].resolve()
-    path = folder / "supervisord.conf"
-    user = "user=root\n" if os.geteuid() == 0 else ""  # otherwise supervisord warns that it runs as root
-    path.write_text(HEAD.format(folder=str(folder).replace("%", "%%"), user=user) + "".join(sections))
-    return path
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
+    logs.configure(settings, "supervisor")
+    wanted = programs(settings, names)
+    if FORKS:
+        prepare(settings, wanted)
+    forked = Supervisor(wanted).run()
+    if forked:
+        forked.run()
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def instance(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("module", ["webhooks_ui.run.supervisor", "jobs.worker", "jobs.scheduler", "wsgi"])
+@pytest.mark.parametrize("module", ["webhooks_ui.run.start", "jobs.worker", "jobs.scheduler", "wsgi"])
 def test_a_process_with_other_keys_ends_with_one_line(instance: Path, module: str) -> None:
     (instance / "encryption_keys").write_text(Fernet.generate_key().decode())
     done = start(instance, module)
@@ -94,7 +94,7 @@ def test_a_process_with_other_keys_ends_with_one_line(instance: Path, module: st
 def test_a_lost_file_of_keys_is_not_made_anew(instance: Path) -> None:
     file = instance / "encryption_keys"
     file.unlink()
-    done = start(instance, "webhooks_ui.run.supervisor")
+    done = start(instance, "webhooks_ui.run.start")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Can't start: ENCRYPTION_KEYS were lost: {file} is missing")
     assert done.stderr.count("\n") == 1

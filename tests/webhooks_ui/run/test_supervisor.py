@@ -1,62 +1,28 @@
-"""``make run`` starts, restarts what dies, leaves no process behind, and explains why it can't start."""
+"""The supervisor forks all processes, starts again what dies, and leaves no process behind."""
 
-import configparser
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
+from cryptography.fernet import Fernet
+from flask_migrate import upgrade
 
-from config import ConfigError, load
-from tests.support.rig import ROOT, free_port
+from config import load
+from tests.support.rig import ROOT
 from tests.support.waiting import wait_for
-from webhooks_ui.run.supervisor import only_one, port_is_free, write_configuration
-
-
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    """The environment of a new instance with the default settings and two workers."""
-    removed = {"DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "APP_ENV", "SECRET_KEY", "ENCRYPTION_KEYS"}
-    kept = {name: value for name, value in os.environ.items() if name not in removed}
-    return kept | {"INSTANCE_PATH": str(tmp_path / "in%stance"), "PORT": str(free_port()), "WORKERS": "2"}
-
-
-def test_the_supervisor_keeps_its_own_files_in_the_instance_folder(environ: dict[str, str], tmp_path: Path) -> None:
-    """It deletes its pid file when it ends. As root, with a pid file in /dev, it could delete a device."""
-    path = write_configuration(load(environ), demo=False)
-    configuration = configparser.ConfigParser()
-    configuration.read(path)
-    for name in ("logfile", "pidfile"):
-        assert configuration["supervisord"][name].startswith(str(tmp_path))
-
-
-def test_a_taken_port_is_reported() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"port {port} on 127.0.0.1 can't be used"):
-            port_is_free("127.0.0.1", port)
-
-
-def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    lock = only_one(tmp_path)
-    with pytest.raises(ConfigError, match="already runs"):
-        only_one(tmp_path)
-    os.close(lock)
-    os.close(only_one(tmp_path))
-
-
-def test_a_folder_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="can't be written to"):
-        only_one(tmp_path / "file")
+from webhooks_ui import create_app
+from webhooks_ui.database import db
+from webhooks_ui.models.key_check import check_keys
+from webhooks_ui.run.supervisor import START_SECONDS
 
 
 def answers(port: str) -> bool:
@@ -88,7 +54,7 @@ def check_that_it_is_restarted(keeper: psutil.Process, words: str) -> None:
 
 
 def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behind(environ: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+    command = [sys.executable, "-m", "webhooks_ui.run.start"]
     run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert run.stdout
     try:
@@ -99,7 +65,7 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
         )
         wait_for(lambda: answers(environ["PORT"]), 60, "the web server answers")
         keeper = psutil.Process(run.pid)
-        for words in ("jobs.worker", "jobs.scheduler", "valkey-server", "gunicorn", "supervisord"):
+        for words in ("jobs.worker", "jobs.scheduler", "valkey-server", "gunicorn", "run.supervisor"):
             check_that_it_is_restarted(keeper, words)
         wait_for(lambda: answers(environ["PORT"]), 30, "the web server answers again")
         kept = [path for path in Path(environ["INSTANCE_PATH"]).iterdir() if path.lstat().st_mode & 0o077]
@@ -117,7 +83,7 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
 
 
 def test_a_supervisor_that_dies_while_its_processes_start_leaves_none_of_them_behind(environ: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "webhooks_ui.run.supervisor"]
+    command = [sys.executable, "-m", "webhooks_ui.run.start"]
     run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seen: set[psutil.Process] = set()
     try:
@@ -126,7 +92,7 @@ def test_a_supervisor_that_dies_while_its_processes_start_leaves_none_of_them_be
             wait_for(lambda: children(keeper, "jobs.scheduler"), 60, "the last process is started")
             family = keeper.children(recursive=True)
             seen |= set(family)
-            supervisor = children(keeper, "supervisord")[0]
+            supervisor = children(keeper, "run.supervisor")[0]
             supervisor.kill()
             _, alive = psutil.wait_procs(family, 60)
             assert alive == []
@@ -154,20 +120,138 @@ def test_a_process_whose_parent_is_already_dead_ends_at_once() -> None:
         assert done.stdout == printed
 
 
-def test_without_a_redis_server_the_start_is_refused_on_one_line_before_anything_else(
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+
+@pytest.fixture
+def running(environ: dict[str, str]) -> Iterator[psutil.Process]:
+    """Yield the supervisor of a ``make run`` that answers."""
+    command = [sys.executable, "-m", "webhooks_ui.run.start"]
+    run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: answers(environ["PORT"]), 60, "the web server answers")
+        yield children(psutil.Process(run.pid), "run.supervisor")[0]
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(60)
+
+
+@LINUX
+def test_the_supervisor_forks_with_one_thread_and_nothing_open(running: psutil.Process) -> None:
+    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    children(running, "jobs.worker")[0].kill()
+    wait_for(lambda: len(children(running, "jobs.worker")) == 2, 30, "the worker is started again")
+    assert running.num_threads() == 1
+    assert running.net_connections("all") == []
+    opened = {str(path.readlink()) for path in Path(f"/proc/{running.pid}/fd").iterdir()}
+    assert opened == {"/dev/null"}
+
+
+@LINUX
+def test_forked_processes_have_names_and_share_the_application(running: psutil.Process) -> None:
+    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    titles = {" ".join(child.cmdline()).strip() for child in running.children()}
+    assert titles >= {
+        "web: gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app",
+        "worker-0: jobs.worker",
+        "worker-1: jobs.worker",
+        "scheduler: jobs.scheduler",
+    }
+    for child in children(running, "jobs."):
+        memory = child.memory_full_info()
+        assert memory.pss < 0.6 * memory.rss, child
+
+
+@LINUX
+def test_no_two_processes_share_a_connection_to_redis(running: psutil.Process) -> None:
+    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    found = [socket for child in children(running, "jobs.") for socket in sockets_of(child)]
+    assert len(found) == len(set(found))
+
+
+def sockets_of(process: psutil.Process) -> set[str]:
+    """Return the connected sockets of a process, as the system names them, once it has some."""
+
+    def sockets() -> set[str]:
+        connected = {f"socket:[{inode}]" for inode in connected_unix_sockets()}
+        links = {str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir()}
+        return links & connected
+
+    wait_for(lambda: bool(sockets()), 20, f"process {process.pid} is connected")
+    return sockets()
+
+
+def connected_unix_sockets() -> set[str]:
+    lines = Path("/proc/net/unix").read_text().splitlines()[1:]
+    return {line.split()[6] for line in lines if line.split()[5] == "03"}  # SS_CONNECTED of linux/net.h
+
+
+def supervise(environ: dict[str, str], *names: str, output: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "webhooks_ui.run.supervisor", *names]
+    with output.open("wb") as file:
+        return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=file, stderr=file)
+
+
+def test_what_dies_at_once_is_started_again_with_growing_pauses(environ: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = supervise(environ | {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": "sqlite://"}, "redis", output=log)
+    supervisor = psutil.Process(program.pid)
+    try:
+        for pause in (1, 2):
+            kill_the_child(supervisor)
+            wait_for(partial(is_said, log, f"It starts again in {pause} s."), 5, "it is said")
+        began = time.monotonic()
+        wait_for(lambda: bool(supervisor.children()), 20, "it is started again")
+        assert time.monotonic() - began > 1
+        time.sleep(START_SECONDS + 0.2)
+        kill_the_child(supervisor)
+        wait_for(partial(is_said, log, "redis was ended by SIGKILL. It starts again in 0 s."), 5, "it had started")
+    finally:
+        program.terminate()
+        assert program.wait(30) == 0
+
+
+def kill_the_child(supervisor: psutil.Process) -> None:
+    wait_for(lambda: bool(supervisor.children()), 20, "it is started")
+    supervisor.children()[0].kill()
+
+
+def is_said(log: Path, words: str) -> bool:
+    return words in log.read_text()
+
+
+def test_a_process_that_does_not_end_is_killed(environ: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = supervise(environ, "redis", output=log)
+    child = wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), 20, "it is started")[0]
+    child.suspend()
+    wait_for(lambda: child.status() == psutil.STATUS_STOPPED, 5, "it is stopped")
+    program.terminate()
+    assert program.wait(30) == 0
+    assert not child.is_running()
+    assert "redis doesn't end, and is killed." in log.read_text()
+
+
+def test_an_unknown_program_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    program = supervise(environ, "wokrer", output=tmp_path / "log")
+    assert program.wait(30) == 2
+    assert "there is no program 'wokrer'. Choose from: redis, web, worker" in (tmp_path / "log").read_text()
+
+
+def test_a_web_server_that_cannot_make_its_app_ends_with_one_line_and_is_started_again(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
-    code = (
-        "from webhooks_ui.run import redis_server as r, supervisor; r.find_spec = lambda name: None; supervisor.main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=environ | {"PATH": str(tmp_path), "REDIS_URL": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Can't start: there is no Redis-compatible server.")
-    assert done.stderr.count("\n") == 1
+    log = tmp_path / "log"
+    prepared = create_app(load(environ))
+    with prepared.app_context():
+        upgrade()
+        check_keys()
+        db.engine.dispose()
+    program = supervise(environ | {"ENCRYPTION_KEYS": Fernet.generate_key().decode()}, "web", output=log)
+    try:
+        wait_for(partial(is_said, log, "web ended with 3. It starts again"), 60, "the web server ends")
+        assert "Can't start: ENCRYPTION_KEYS are not those" in log.read_text()
+        assert "Traceback" not in log.read_text()
+    finally:
+        program.terminate()
+        assert program.wait(30) == 0

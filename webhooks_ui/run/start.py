@@ -1,0 +1,121 @@
+"""``make run``: prepares the database and the configuration, then becomes the keeper.
+
+Run ``python -m webhooks_ui.run.start [--demo]``.
+"""
+
+import argparse
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from config import ROOT, ConfigError, http_address, load, make_folder
+from webhooks_ui import private_files
+from webhooks_ui.run import redis_server
+from webhooks_ui.run.programs import DEFAULT
+
+
+def main() -> None:
+    """Check the settings, migrate, make the first admin, print the address, and run until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
+    parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
+    demo = parser.parse_args().demo
+    os.umask(private_files.UMASK)  # for all files that we and our processes make
+    if demo:
+        os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
+    try:
+        settings = load()
+        lock = only_one(settings["INSTANCE_PATH"])
+        port_is_free(settings["HOST"], settings["PORT"])
+        if settings["REDIS_EMBEDDED"]:
+            redis_server.executable()  # fails now, before anything is printed, if there is none
+        password = prepare(settings)
+    except OperationalError as error:
+        sys.exit(f"Can't start: the database can't be reached. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
+    except (ConfigError, SQLAlchemyError, OSError) as error:
+        sys.exit(f"Can't start: {str(error).splitlines()[0]}")
+    say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")
+    if password:
+        say(f"Sign in as {settings['ADMIN_EMAIL']} with the password {password} (shown only this once).")
+    say("Press Ctrl-C to stop.")
+    names = [*(("redis",) if settings["REDIS_EMBEDDED"] else ()), *DEFAULT, *(("demo",) if demo else ())]
+    os.set_inheritable(lock, True)
+    os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", *names])  # noqa: S606
+
+
+def say(line: str) -> None:
+    """Print ``line``. Ignore errors, so that the product starts even if its output goes to a full disk."""
+    with contextlib.suppress(OSError):
+        print(line, flush=True)
+
+
+def only_one(instance: Path) -> int:
+    """Lock the instance folder. Return a file descriptor that holds the lock as long as it is open.
+
+    Raises:
+        ConfigError: Another ``make run`` uses the folder, or the folder can't be written to.
+    """
+    make_folder(instance)
+    try:
+        lock = os.open(instance / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {instance} can't be written to ({error.strerror}). Set INSTANCE_PATH to another folder."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ConfigError(
+            f"it already runs in {instance}. Stop that one first, or set INSTANCE_PATH to another folder."
+        ) from None
+    return lock
+
+
+def port_is_free(host: str, port: int) -> None:
+    """Raise ``ConfigError`` if nobody can listen on ``host`` and ``port``."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
+            raise ConfigError(
+                f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
+            ) from error
+        raise ConfigError(
+            f"port {port} on {host} can't be used ({error.strerror}). Choose another port: PORT={port + 1} make run"
+        ) from error
+
+
+def prepare(settings: dict[str, Any]) -> str | None:
+    """Migrate the database and make the first super admin. Return the admin's password if it was generated."""
+    from flask_migrate import upgrade
+
+    from webhooks_ui import create_app
+    from webhooks_ui.database import db, writing
+    from webhooks_ui.models import Role, User
+    from webhooks_ui.models.key_check import check_keys
+    from webhooks_ui.people import accounts
+
+    app = create_app(settings)
+    with app.app_context():
+        upgrade()
+        check_keys()
+        if db.session.scalar(db.select(User.id).limit(1)) is not None:
+            return None
+        password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
+        with writing():
+            accounts.create(settings["ADMIN_EMAIL"], Role.SUPER_ADMIN, password)
+    return None if settings["ADMIN_PASSWORD"] else password
+
+
+if __name__ == "__main__":
+    main()

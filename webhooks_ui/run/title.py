@@ -1,0 +1,24 @@
+"""The title of a process: what ``ps`` shows as its command line."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+ARGUMENTS_BEGIN, ARGUMENTS_END = 48, 49  # the numbers of fields in /proc/self/stat (proc(5))
+
+
+def set_title(title: str) -> None:
+    """Replace the command line of this process. A longer title is cut. Do nothing where Linux's /proc is missing.
+
+    A forked process would show the command line of its parent.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        _, _, fields = Path("/proc/self/stat").read_text().rpartition(") ")
+        begin, end = (int(fields.split()[number - 3]) for number in (ARGUMENTS_BEGIN, ARGUMENTS_END))
+    except (OSError, IndexError, ValueError):
+        return
+    size = end - begin
+    if begin and size > 0:
+        ctypes.memmove(begin, title.encode()[: size - 1].ljust(size, b"\0"), size)
