@@ -4,38 +4,38 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from webhooks_ui.cli import api_keys, backup, deliveries, doctor, event_types, events, listen, secrets, users
-from webhooks_ui.cli.group import on_one_line
-
-OURS = (
-    users.users,
-    api_keys.api_keys,
-    deliveries.deliveries,
-    events.events,
-    event_types.event_types,
-    listen.listen,
-    secrets.secrets,
-    backup.backup,
-    backup.restore,
-    doctor.doctor,
-)
-
 
 def register(app: Flask) -> None:
-    app.cli = Commands(app.cli.name, commands=app.cli.commands)
-    migrations = app.cli.commands["db"]
-    assert isinstance(migrations, click.Group)  # noqa: S101 (mypy can't know)
-    app.cli.add_command(on_one_line(migrations))
-    for command in OURS:
-        app.cli.add_command(command)
+    app.cli = Commands(app)
 
 
 class Commands(AppGroup):
-    """The app's commands. ``flask --help`` shows our own first, although Flask sorts all commands by name."""
+    """The app's commands. They are imported when one is wanted, because a web server runs none.
+
+    ``flask --help`` shows our own first, although Flask sorts all commands by name.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app.cli.name, commands=app.cli.commands)
+        self._app = app
+        self._ours: frozenset[str] = frozenset()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._load()
+        return super().get_command(ctx, cmd_name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        ours = {command.name for command in OURS}
-        return [First(name) if name in ours else name for name in super().list_commands(ctx)]
+        self._load()
+        return [First(name) if name in self._ours else name for name in super().list_commands(ctx)]
+
+    def _load(self) -> None:
+        from webhooks_ui.cli.commands import OURS, migrations
+
+        if not self._ours:
+            self.add_command(migrations(self._app))
+            for command in OURS:
+                self.add_command(command)
+            self._ours = frozenset(str(command.name) for command in OURS)
 
 
 class First(str):

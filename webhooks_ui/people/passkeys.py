@@ -10,32 +10,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
-from webauthn import (
-    base64url_to_bytes,
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import bytes_to_base64url, generate_challenge, generate_user_handle
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from webhooks_ui import audit
 from webhooks_ui.database import db
+from webhooks_ui.lazy import Lazy
 from webhooks_ui.models import Passkey, User, utcnow
 from webhooks_ui.models.passkey import NAME_MAX_CHARACTERS
 from webhooks_ui.people import tokens
+
+if TYPE_CHECKING:
+    import webauthn
+    from webauthn import helpers
+    from webauthn.helpers import structs
+else:  # they take 5 MiB, and many portals have no passkeys
+    webauthn, helpers, structs = Lazy("webauthn"), Lazy("webauthn.helpers"), Lazy("webauthn.helpers.structs")
 
 CHALLENGE_FOR = timedelta(minutes=5)
 PASSKEYS_MAX = 20  # of a person
@@ -77,23 +69,23 @@ def options_to_create(at: Site, user: User, *, alone: bool = False) -> tuple[str
     Args:
         alone: whether the passkey is to be the only factor. The device must then check who uses it.
     """
-    how = (ResidentKeyRequirement.REQUIRED, UserVerificationRequirement.REQUIRED)
+    how = (structs.ResidentKeyRequirement.REQUIRED, structs.UserVerificationRequirement.REQUIRED)
     if not alone:
-        how = (ResidentKeyRequirement.PREFERRED, UserVerificationRequirement.PREFERRED)
+        how = (structs.ResidentKeyRequirement.PREFERRED, structs.UserVerificationRequirement.PREFERRED)
     if user.passkey_handle is None:
-        user.passkey_handle = bytes_to_base64url(generate_user_handle()[:32])
-    challenge = generate_challenge()
-    options = generate_registration_options(
+        user.passkey_handle = helpers.bytes_to_base64url(helpers.generate_user_handle()[:32])
+    challenge = helpers.generate_challenge()
+    options = webauthn.generate_registration_options(
         rp_id=at.id,
         rp_name=RP_NAME,
-        user_id=base64url_to_bytes(user.passkey_handle),
+        user_id=helpers.base64url_to_bytes(user.passkey_handle),
         user_name=user.email,
         user_display_name=user.shown_name,
         challenge=challenge,
         exclude_credentials=_descriptors(user.passkeys),
-        authenticator_selection=AuthenticatorSelectionCriteria(resident_key=how[0], user_verification=how[1]),
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(resident_key=how[0], user_verification=how[1]),
     )
-    return options_to_json(options), bytes_to_base64url(challenge)
+    return webauthn.options_to_json(options), helpers.bytes_to_base64url(challenge)
 
 
 def add(at: Site, user: User, answer: str, challenge: str, name: str, *, alone: bool = False) -> Passkey:
@@ -103,15 +95,15 @@ def add(at: Site, user: User, answer: str, challenge: str, name: str, *, alone: 
         Invalid: The answer doesn't fit, was sent before, or the passkey exists already.
     """
     made = _checked(
-        verify_registration_response,
+        webauthn.verify_registration_response,
         challenge,
         credential=_parsed(answer),
-        expected_challenge=base64url_to_bytes(challenge),
+        expected_challenge=helpers.base64url_to_bytes(challenge),
         expected_rp_id=at.id,
         expected_origin=at.origin,
         require_user_verification=alone,
     )
-    credential_id = bytes_to_base64url(made.credential_id)
+    credential_id = helpers.bytes_to_base64url(made.credential_id)
     if len(user.passkeys) >= PASSKEYS_MAX:
         raise Invalid("The person has too many passkeys.")
     if db.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id)):
@@ -136,15 +128,17 @@ def options_to_use(at: Site, user: User | None) -> tuple[str, str]:
     Args:
         user: whose passkeys may be used. ``None`` lets the browser offer those that it knows.
     """
-    challenge = generate_challenge()
-    verification = UserVerificationRequirement.PREFERRED if user else UserVerificationRequirement.REQUIRED
-    options = generate_authentication_options(
+    challenge = helpers.generate_challenge()
+    verification = (
+        structs.UserVerificationRequirement.PREFERRED if user else structs.UserVerificationRequirement.REQUIRED
+    )
+    options = webauthn.generate_authentication_options(
         rp_id=at.id,
         challenge=challenge,
         allow_credentials=_descriptors(user.passkeys) if user else None,
         user_verification=verification,
     )
-    return options_to_json(options), bytes_to_base64url(challenge)
+    return webauthn.options_to_json(options), helpers.bytes_to_base64url(challenge)
 
 
 def use(at: Site, answer: str, challenge: str, user: User | None) -> User:
@@ -162,10 +156,10 @@ def use(at: Site, answer: str, challenge: str, user: User | None) -> User:
     if passkey is None or (user and passkey.user_id != user.id):
         raise Invalid("The passkey is unknown.")
     shown = _checked(
-        verify_authentication_response,
+        webauthn.verify_authentication_response,
         challenge,
         credential=given,
-        expected_challenge=base64url_to_bytes(challenge),
+        expected_challenge=helpers.base64url_to_bytes(challenge),
         expected_rp_id=at.id,
         expected_origin=at.origin,
         credential_public_key=passkey.public_key,
@@ -199,11 +193,11 @@ def _checked(verify: Any, challenge: str, **arguments: Any) -> Any:
     return verified
 
 
-def _descriptors(passkeys: Iterable[Passkey]) -> list[PublicKeyCredentialDescriptor]:
+def _descriptors(passkeys: Iterable[Passkey]) -> "list[structs.PublicKeyCredentialDescriptor]":
     return [
-        PublicKeyCredentialDescriptor(
-            id=base64url_to_bytes(passkey.credential_id),
-            transports=[AuthenticatorTransport(name) for name in passkey.transports],
+        structs.PublicKeyCredentialDescriptor(
+            id=helpers.base64url_to_bytes(passkey.credential_id),
+            transports=[structs.AuthenticatorTransport(name) for name in passkey.transports],
         )
         for passkey in passkeys
     ]
@@ -213,5 +207,5 @@ def _transports(given: dict[str, Any]) -> list[str]:
     """Return the ways to reach the device that the browser named and that we know."""
     response = given.get("response")
     named = response.get("transports") if isinstance(response, dict) else None
-    known = {transport.value for transport in AuthenticatorTransport}
+    known = {transport.value for transport in structs.AuthenticatorTransport}
     return [name for name in named if name in known] if isinstance(named, list) else []

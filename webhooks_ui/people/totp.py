@@ -4,10 +4,12 @@ import logging
 from datetime import datetime
 
 import pyotp
-import segno
 from markupsafe import Markup
 
+from webhooks_ui.lazy import Lazy
 from webhooks_ui.models import User, secret_box, utcnow
+
+segno = Lazy("segno")  # few people set up an app
 
 ISSUER = "KeyManager"
 DIGITS = 6

@@ -1,6 +1,7 @@
 """Single sign-on: to the provider, and back."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, current_app, redirect, request, session, url_for
 from werkzeug.wrappers import Response
@@ -9,12 +10,17 @@ from config import OidcProvider
 from webhooks_ui import audit
 from webhooks_ui.database import writing
 from webhooks_ui.forms import LoginForm
+from webhooks_ui.lazy import Lazy
 from webhooks_ui.models import SignInMethod
 from webhooks_ui.people import single_sign_on
 from webhooks_ui.people.accounts import Refused
 from webhooks_ui.views.session import page
-from webhooks_ui.web import oidc
 from webhooks_ui.web.sign_in import begin_half, refuse, sign_in
+
+if TYPE_CHECKING:
+    from webhooks_ui.web import oidc
+else:
+    oidc = Lazy("webhooks_ui.web.oidc")  # its packages take 4 MiB, and only single sign-on needs them
 
 BACK = "sso_next"
 
@@ -66,6 +72,6 @@ def _callback_url() -> str:
     return str(current_app.config["PUBLIC_URL"]) + url_for("sso.callback")
 
 
-def _failed(error: oidc.Failed) -> Response:
+def _failed(error: "oidc.Failed") -> Response:
     logger.warning("Single sign-on failed: %s Cause: %s", error, " ".join(str(error.__cause__).split()))
     return page(LoginForm(formdata=None), error.status, str(error))

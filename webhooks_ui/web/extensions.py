@@ -1,11 +1,13 @@
 """The Flask extensions of the web application. Workers don't load them, which saves memory."""
 
+from typing import Any
+
 from flask import Flask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
+from limits.storage import RedisStorage
 
 import config
 from webhooks_ui.database import db
@@ -19,15 +21,29 @@ class ViewLimiter(Limiter):
             super()._check_request_limit(callable_name, in_middleware)
 
 
-migrate = Migrate()
 csrf = CSRFProtect()
 login = LoginManager()
+RedisStorage.DEPENDENCIES.pop("valkey", None)  # a second client for Redis, which it would import as well
 limiter = ViewLimiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
 
 
 def register(app: Flask) -> None:
-    migrate.init_app(app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
+    app.extensions["migrate"] = LateMigrate(app)
     csrf.init_app(app)
     login.init_app(app)
     login.session_protection = None  # it would write into the cookie of every visitor. web/access has the sessions
     limiter.init_app(app)
+
+
+class LateMigrate:
+    """Stands for Flask-Migrate until somebody migrates. A web server would keep its 7 MiB in memory."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the real extension, which replaces this one."""
+        from flask_migrate import Migrate
+
+        Migrate(self._app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
+        return getattr(self._app.extensions["migrate"], name)

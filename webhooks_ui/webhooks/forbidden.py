@@ -1,4 +1,7 @@
-"""The addresses and ports that no delivery may go to, not even if ALLOWED_TARGETS holds them."""
+"""The addresses and ports that no delivery may go to.
+
+Only ``SPECIAL_NETWORKS`` may be targets, if ALLOWED_TARGETS holds them.
+"""
 
 import ipaddress
 
@@ -21,6 +24,24 @@ METADATA_ADDRESSES = {
 }
 _METADATA = frozenset(map(ipaddress.ip_address, METADATA_ADDRESSES))
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # NAT64: RFC 6052 and RFC 8215
+
+# Networks that don't belong to the public internet, although some versions of Python call them global.
+SPECIAL_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "100.64.0.0/10",  # shared by the customers of a carrier: RFC 6598
+            "192.0.0.0/24",  # IETF protocol assignments: RFC 6890
+            "192.88.99.0/24",  # relays of 6to4: RFC 7526
+            "64:ff9b::/96",  # NAT64: RFC 6052
+            "64:ff9b:1::/48",  # NAT64 for local use: RFC 8215
+            "2001:20::/28",  # ORCHIDv2: RFC 7343
+            "2002::/16",  # 6to4: RFC 3056
+            "3fff::/20",  # documentation: RFC 9637
+            "5f00::/16",  # segment routing: RFC 9602
+        ),
+    )
+)
 
 # "Bad ports" of fetch.spec.whatwg.org/#port-blocking: a request to them could be read as another protocol.
 BROWSERS_BAD_PORTS = frozenset(

@@ -5,10 +5,8 @@ import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
-
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
-from webhooks_ui.webhooks.forbidden import is_bad_port, is_metadata
+from webhooks_ui.webhooks.forbidden import SPECIAL_NETWORKS, is_bad_port, is_metadata
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -37,7 +35,7 @@ def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> boo
         scheme == "https"
         and address.is_global
         and not address.is_multicast
-        and not any(address in network for network in EXTRA_BLOCKED_NET_RANGES)
+        and not any(address in network for network in SPECIAL_NETWORKS)
     )
 
 

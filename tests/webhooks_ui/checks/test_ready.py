@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import stamp
 from redis import Redis
 
+import config
 from tests.support.factories import make_delivery, make_process, make_webhook
 from tests.support.waiting import wait_for
 from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, run
+from webhooks_ui.checks.ready import _revisions
 from webhooks_ui.database import db
 from webhooks_ui.database.redis import connect
 from webhooks_ui.models import ProcessKind, utcnow
@@ -208,3 +211,11 @@ def test_each_check_says_what_it_needs_and_has_its_own_name() -> None:
         before = names[: names.index(check.name)]
         assert set(check.needs) <= set(before)
         assert check.look.__doc__
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    folder = config.ROOT / "webhooks_ui" / "migrations"
+    scripts = ScriptDirectory(str(folder))
+    known = _revisions(folder / "versions")
+    assert known[-1] == scripts.get_current_head()
+    assert set(known) == {script.revision for script in scripts.walk_revisions()}

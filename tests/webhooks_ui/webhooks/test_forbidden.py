@@ -3,9 +3,16 @@
 import ipaddress
 
 import pytest
+from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from webhooks_ui.webhooks.destination import TargetError
-from webhooks_ui.webhooks.forbidden import BROWSERS_BAD_PORTS, METADATA_ADDRESSES, SERVICES, is_bad_port
+from webhooks_ui.webhooks.forbidden import (
+    BROWSERS_BAD_PORTS,
+    METADATA_ADDRESSES,
+    SERVICES,
+    SPECIAL_NETWORKS,
+    is_bad_port,
+)
 from webhooks_ui.webhooks.targets import check_url, is_allowed
 
 EVERYWHERE = tuple(map(ipaddress.ip_network, ("0.0.0.0/0", "::/0")))
@@ -44,3 +51,7 @@ def test_the_list_of_browsers_is_whole() -> None:
     assert len(BROWSERS_BAD_PORTS) == 83
     assert not {80, 443, 3000, 5000, 8000, 8080, 8443, 9000} & (BROWSERS_BAD_PORTS | SERVICES.keys())
     assert not is_bad_port(443)
+
+
+def test_the_special_networks_are_those_that_others_know() -> None:
+    assert set(EXTRA_BLOCKED_NET_RANGES) <= set(SPECIAL_NETWORKS)
