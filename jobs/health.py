@@ -1,7 +1,7 @@
 """Health: apply a group of results to their webhooks and to the statistics, in the caller's transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from itertools import groupby
@@ -16,6 +16,8 @@ from webhooks_ui.database import dialect
 from webhooks_ui.events.operational import About, News, disabled, failing, recovered, throttled
 from webhooks_ui.models import AuditEntry, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms
+from webhooks_ui.webhooks import causes
+from webhooks_ui.webhooks.causes import Failure
 
 
 class Counted(NamedTuple):
@@ -26,6 +28,8 @@ class Counted(NamedTuple):
     started_at: datetime
     duration_ms: int
     outcome: str = ""
+    text: str = ""  # why it failed (see webhooks.causes)
+    delivery_id: int = 0
 
 
 def count(connection: Connection, counted: Sequence[Counted]) -> None:
@@ -65,6 +69,7 @@ _AILING = (
         Webhook.url,
         Webhook.environment,
         Webhook.active,
+        Webhook.failures,
         *(getattr(Webhook, name) for name in _HEALTH),
         *(column.label(f"throttle_{name}") for name, column in _THROTTLE.items()),
     )
@@ -91,11 +96,11 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         threshold: how many failures in a row open a webhook's breaker.
     """
     attempts: dict[int, list[Attempted]] = defaultdict(list)
-    last: dict[int, Counted] = {}
+    of_webhook: dict[int, list[Counted]] = defaultdict(list)
     news: list[News] = []
     for made in sorted(counted, key=lambda made: made.started_at):
         attempts[made.webhook_id].append(made.attempted)
-        last[made.webhook_id] = made
+        of_webhook[made.webhook_id].append(made)
     failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
     for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
@@ -104,10 +109,11 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts[row.id])
         values: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         values |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
+        values["failures"] = _failures(row.failures, of_webhook[row.id])
         if health.disabled_reason and row.active:
             values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
-        news += _changes(row, health, throttle, last[row.id])
+        news += _changes(row, health, throttle, of_webhook[row.id][-1])
     return news
 
 
@@ -128,6 +134,17 @@ def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> 
         yield recovered(about, before.failing_since)
     if throttle.rate is not None and before.throttle_rate is None:
         yield throttled(about, throttle.until)
+
+
+def _failures(stored: Sequence[Mapping[str, Any]], attempts: Sequence[Counted]) -> list[dict[str, Any]]:
+    """Return why the webhook fails after ``attempts``. A success ends what was before."""
+    last_success = max((place for place, made in enumerate(attempts) if made.attempted.succeeded), default=-1)
+    failed = [
+        Failure(made.outcome, made.attempted.response_code, made.text, made.started_at, made.delivery_id)
+        for made in attempts[last_success + 1 :]
+        if not made.attempted.slows_down
+    ]
+    return causes.add(stored if last_success < 0 else (), failed)
 
 
 def _throttled(throttle: Throttle, attempts: Sequence[Attempted]) -> Throttle:

@@ -24,6 +24,7 @@ from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
+from webhooks_ui.webhooks.causes import text_of
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
 Time = Callable[[datetime | None], Any]
@@ -218,7 +219,9 @@ def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
 
 def _counted(item: Recorded) -> Counted:
     claimed, result, _, attempted = item
-    return Counted(claimed.target.id, attempted, result.started_at, result.duration_ms, result.outcome)
+    text = "" if attempted.succeeded else text_of(mask_urls(result.detail), result.response_body)
+    made = result.started_at, result.duration_ms, result.outcome
+    return Counted(claimed.target.id, attempted, *made, text, claimed.id)
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:

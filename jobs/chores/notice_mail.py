@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.models import Webhook, WebhookStatus
 from webhooks_ui.models.webhook import CertificateNotice, certificate_since, status_of
+from webhooks_ui.webhooks.causes import Cause, read
 
 LISTED_MAX = 100
 
@@ -24,6 +26,7 @@ COLUMNS = (
     Webhook.unreadable_at,
     Webhook.certificate_ends_at,
     Webhook.certificate_notice,
+    Webhook.failures,
 )
 
 
@@ -71,8 +74,14 @@ def _paragraph(webhook: Any, public_url: str) -> str:
         lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
     if webhook.active and webhook.certificate_notice:
         lines.append(f"Client certificate: {_ends(webhook)}. Paste a new one, or its endpoint will refuse deliveries.")
+    lines += [_one_line(_cause(cause)) for cause in read(webhook.failures)]
     lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
     return "\n  ".join(lines)
+
+
+def _cause(cause: Cause) -> str:
+    words = f"Cause: {label(cause.outcome, cause.response_code)}, {cause.times:,} times since {_utc(cause.since)}"
+    return f"{words}: {cause.text}" if cause.text else words
 
 
 def _is_disabled(webhook: Any) -> bool:

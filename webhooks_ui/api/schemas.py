@@ -233,6 +233,18 @@ NEW_WEBHOOK = closed(_SETTABLE, ["name", "url", "events"])
 WEBHOOK_CHANGES = closed(
     _SETTABLE | {"version": INTEGER | {"description": "The version that you read. If it has changed, you get 409."}}, []
 )
+FAILURES = array(
+    closed(
+        {
+            "outcome": {"type": "string", "enum": list(Outcome)},
+            "response_code": {"type": ["integer", "null"]},
+            "count": INTEGER,
+            "since": TIME,
+            "delivery_id": INTEGER | {"description": "The last delivery that failed so."},
+        }
+    ),
+    description="Why its attempts have failed since the last success, the latest cause first.",
+)
 WEBHOOK = closed(
     {
         "id": INTEGER,
@@ -254,6 +266,7 @@ WEBHOOK = closed(
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
         "version": INTEGER,
         "disabled_reason": MAYBE_STRING,
+        "failures": FAILURES,
         "warnings": array(
             STRING, description="What about its format, its filter and its client certificate is probably a mistake."
         ),

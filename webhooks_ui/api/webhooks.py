@@ -23,6 +23,7 @@ from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.causes import Cause, causes_of
 from webhooks_ui.webhooks.options import warnings_of
 from webhooks_ui.webhooks.unreadable import EXPLANATION
 
@@ -175,10 +176,22 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         else None,
         "version": webhook.version,
         "disabled_reason": webhook.disabled_reason,
+        "failures": [_failure_as_json(cause) for cause in causes_of(webhook)],
         "warnings": [*filter(None, [misread(webhook.url, webhook.format)]), *warnings_of(webhook)],
         "older_secrets": _older_secrets(webhook),
         "created_at": webhook.created_at.isoformat(),
         "updated_at": webhook.updated_at.isoformat(),
+    }
+
+
+def _failure_as_json(cause: Cause) -> dict[str, Any]:
+    """Return a cause without the words of the endpoint, which need the scope deliveries:read."""
+    return {
+        "outcome": cause.outcome,
+        "response_code": cause.response_code,
+        "count": cause.times,
+        "since": cause.since.isoformat(),
+        "delivery_id": cause.delivery_id,
     }
 
 

@@ -20,7 +20,7 @@ from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 CHOICES: dict[str, list[tuple[str, str]]] = {
-    "status": [("", "All statuses"), *((name, name.capitalize()) for name in STATUS_FILTERS)],
+    "status": [("", "All statuses"), *((name, name.replace("_", " ").capitalize()) for name in STATUS_FILTERS)],
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
 }
@@ -54,11 +54,15 @@ def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
 def held_by(delivery: Delivery) -> str:
     """Return what holds the delivery back, or an empty text.
 
-    It is a state of the webhook (``inactive``, ``failing`` or ``throttled``), its ``rate limit``, or an ``earlier``
-    delivery of a webhook that keeps the order.
+    It is a state of the webhook (``inactive``, ``failing`` or ``throttled``), its ``secret``, its ``rate limit``, or an
+    ``earlier`` delivery of a webhook that keeps the order.
     """
     webhook = delivery.webhook
-    if delivery.is_final or delivery.forced or delivery.is_under_way:
+    if delivery.is_final or delivery.is_under_way:
+        return ""
+    if webhook.unreadable_at:
+        return "secret"  # nothing can be signed, so not even what was forced goes out
+    if delivery.forced:
         return ""
     if not webhook.active:
         return "inactive"

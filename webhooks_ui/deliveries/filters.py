@@ -13,7 +13,8 @@ from webhooks_ui.parsing import clean, one_of, parse_id, parse_time
 
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
 UNFINISHED = "unfinished"  # pending or retrying
-STATUS_FILTERS = (UNFINISHED, *STATUSES)
+WITH_FAILURES = "with_failures"  # retrying or failed
+STATUS_FILTERS = (UNFINISHED, WITH_FAILURES, *STATUSES)
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 SORTS = ("-time", "time", "-status", "status", "-code", "code")
 _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")

@@ -95,6 +95,14 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
     return " ".join(filter(None, sentences))
 
 
+def label(outcome: str, response_code: int | None = None) -> str:
+    """Return an outcome in a few words: ``500 Internal Server Error``, ``Timeout``, ``TLS failed``."""
+    if outcome == Outcome.BAD_STATUS and response_code:
+        return _status_line(response_code)
+    words = outcome.replace("_", " ").capitalize()
+    return words.replace("Dns", "DNS").replace("Tls", "TLS")
+
+
 def advise(outcome: str, detail: str = "") -> str:
     """Return what to do after an attempt, or an empty text if ``explain`` says all there is to say."""
     if outcome == Outcome.BAD_STATUS and _is_sentence(detail):

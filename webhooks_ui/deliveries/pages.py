@@ -151,6 +151,7 @@ LOADED = (
         Webhook.probe_at,
         Webhook.throttled_until,
         Webhook.paced_until,
+        Webhook.unreadable_at,
     ),
     joinedload(Delivery.event).load_only(Event.public_id),
 )

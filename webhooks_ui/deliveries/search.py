@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
 from webhooks_ui.database import db, dialect
-from webhooks_ui.deliveries.filters import UNFINISHED, DeliveryFilters
+from webhooks_ui.deliveries.filters import UNFINISHED, WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
@@ -97,6 +97,8 @@ def _events(text: str) -> list[int]:
 def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
     if filters.webhook_id is not None:
         return (Delivery.webhook_id == filters.webhook_id,)
+    if filters.status == WITH_FAILURES:
+        return _unsettled(DeliveryStatus.PENDING), _unsettled(DeliveryStatus.FAILED)
     if filters.status and filters.status != DeliveryStatus.DELIVERED:
         return (_unsettled(DeliveryStatus.PENDING if filters.status in (RETRYING, UNFINISHED) else filters.status),)
     if filters.codes and filters.codes[0] >= 300:
@@ -139,7 +141,10 @@ def _has_status(status: str) -> Condition:
     """Return the condition for a status filter.
 
     ``pending`` means deliveries without an attempt, ``retrying`` those with a failed one, and ``unfinished`` both.
+    ``with_failures`` means those that are retrying, and those that were given up.
     """
+    if status == WITH_FAILURES:
+        return or_(_has_status(RETRYING), _is(DeliveryStatus.FAILED))
     if status == RETRYING:
         return and_(_is(DeliveryStatus.PENDING), Delivery.attempts_count > Delivery.throttled_count)
     if status == DeliveryStatus.PENDING:

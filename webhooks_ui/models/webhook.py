@@ -186,6 +186,8 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     throttle_count: Mapped[int] = mapped_column(default=0, server_default="0")
 
     consecutive_failures: Mapped[int] = mapped_column(default=0)
+    # Why it fails, since its last success: see webhooks.causes
+    failures: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     breaker_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the next probe while the breaker is open
@@ -323,6 +325,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.disabled_at = self.disabled_reason = None
         self.throttled_until = self.throttled_at = self.throttle_rate = self.throttle_step = None
         self.throttle_count = 0
+        self.failures = []
 
 
 IS_LIVE = Webhook.deleted_at.is_(None)

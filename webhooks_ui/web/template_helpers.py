@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
-from webhooks_ui.deliveries.outcomes import explain
+from webhooks_ui.deliveries.outcomes import advise, explain, label
 from webhooks_ui.deliveries.schedules import delays_text
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
@@ -22,6 +22,7 @@ from webhooks_ui.web import assets, charts, form_tokens
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
 from webhooks_ui.web.preferences import THEMES, current_environment, theme
+from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
 from webhooks_ui.webhooks.option_words import facts
@@ -43,6 +44,9 @@ def register(app: Flask) -> None:
         back_to_list=back_to_list,
         here_path=here_path,
         explain=explain,
+        advise=advise,
+        outcome_label=label,
+        causes_of=causes_of,
         misread=misread,
         is_signed=is_signed,
         option_facts=facts,

@@ -35,6 +35,7 @@ COLUMNS = (
     Webhook.disabled_reason,
     Webhook.unreadable_at,
     Webhook.certificate_notice,
+    Webhook.failures,
 )
 
 Kind = tuple[str, str]  # environment and status

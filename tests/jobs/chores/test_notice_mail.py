@@ -23,6 +23,7 @@ def row(**fields: object) -> SimpleNamespace:
         "unreadable_at": None,
         "certificate_ends_at": None,
         "certificate_notice": None,
+        "failures": [],
     }
     return SimpleNamespace(**values | fields)
 
@@ -45,6 +46,16 @@ def test_the_mail_about_a_failing_webhook() -> None:
         "All notices: https://portal.example.com/admin/notices\n"
         "Admins get at most one mail a day about a webhook.\n"
     )
+
+
+def test_the_mail_says_why_it_fails() -> None:
+    cause = {"outcome": "bad_status", "code": 500, "text": "Down\u2028for repair", "count": 1_034, "delivery": 7}
+    timeout = {"outcome": "timeout", "code": None, "text": "", "count": 3, "delivery": 8}
+    since = {"since": AT.isoformat()}
+    assert (
+        "  Cause: Timeout, 3 times since 2026-11-23 10:00 UTC\n"
+        "  Cause: 500 Internal Server Error, 1,034 times since 2026-11-23 10:00 UTC: Down for repair\n"
+    ) in text([row(failures=[cause | since, timeout | since])], URL)
 
 
 def test_the_mail_about_a_disabled_webhook() -> None:
