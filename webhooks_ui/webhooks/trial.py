@@ -24,6 +24,7 @@ REMARKS_MAX = 5
 class Trial:
     """What a filter would have done."""
 
+    passed: int
     summary: str
     remarks: tuple[str, ...]  # a sentence for each condition that can't hold for some of the events
 
@@ -39,7 +40,7 @@ def try_filter(filter: Filter, environment: str, event_types: Sequence[str]) -> 
     summary = (
         _summary(passed, len(happened), searched) if happened else _summary_of_examples(passed, len(tried), searched)
     )
-    return Trial(summary, tuple(remarks)[:REMARKS_MAX])
+    return Trial(passed, summary, tuple(remarks)[:REMARKS_MAX])
 
 
 def paths_of(event_types: Iterable[str]) -> list[str]:

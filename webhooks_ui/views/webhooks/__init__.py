@@ -1,6 +1,29 @@
 """The pages of webhooks."""
 
-from webhooks_ui.views.webhooks import bulk, deleting, editing, listing, preview, secret, show, testing
+from webhooks_ui.views.webhooks import (
+    bulk,
+    deleting,
+    editing,
+    listing,
+    preview,
+    secret,
+    show,
+    signature,
+    testing,
+    why_nothing,
+)
 from webhooks_ui.views.webhooks.blueprint import blueprint
 
-__all__ = ["blueprint", "bulk", "deleting", "editing", "listing", "preview", "secret", "show", "testing"]
+__all__ = [
+    "blueprint",
+    "bulk",
+    "deleting",
+    "editing",
+    "listing",
+    "preview",
+    "secret",
+    "show",
+    "signature",
+    "testing",
+    "why_nothing",
+]

@@ -147,7 +147,7 @@ def _trial(form: WebhookForm, types: list[str]) -> Trial | None:
     if not form.conditions.data:
         return None
     if wrong := wrong_conditions(form.filter_match.data, form.conditions.data, types):
-        return Trial(wrong, ())
+        return Trial(0, wrong, ())
     filter = Filter.parse(form.filter)
     environment = form.environment.data if form.environment.data in tuple(Environment) else Environment.PRODUCTION
     return try_filter(filter, environment, types) if filter else None

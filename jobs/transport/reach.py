@@ -1,0 +1,117 @@
+"""Reach: look whether a URL leads somewhere. It connects and agrees on TLS, and sends no request."""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from jobs.transport.authorities import tls_context
+from webhooks_ui.deliveries.why_nothing import Check, Verdict
+from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
+from webhooks_ui.webhooks.forbidden import is_bad_port
+from webhooks_ui.webhooks.targets import Network, is_allowed
+
+STEP_SECONDS = 4.0  # for the resolution of the name, for the connection, and for TLS
+ADDRESSES_SHOWN = 4
+EXPIRES_SOON = timedelta(days=14)
+
+_lookups = ThreadPoolExecutor(4, thread_name_prefix="reach")  # getaddrinfo knows no timeout
+
+
+def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Iterator[Check]:
+    """Yield what each step of a connection to ``url`` found. The first problem is the last step.
+
+    Args:
+        allowed: networks that may be targets although they are private, and by plain http.
+        shows_addresses: whether the reader may know to what blocked address a name leads.
+    """
+    try:
+        target = destination(url)
+    except TargetError as error:
+        yield Check(Verdict.WRONG, "Its URL is valid", str(error), "edit")
+        return
+    addresses = _resolve(target)
+    if isinstance(addresses, str):
+        yield Check(Verdict.WRONG, "Its host name resolves", f"{target.host}: {addresses}", "edit")
+        return
+    if blocked := _blocked(target, addresses, allowed):
+        leads = f" ({blocked})" if shows_addresses else ""
+        found = f"{target.host} leads to an address or port where no delivery may go{leads}. Use a public https URL."
+        yield Check(Verdict.WRONG, "Deliveries may go there", found, "edit")
+        return
+    shown = ", ".join(map(str, addresses[:ADDRESSES_SHOWN]))
+    yield Check(Verdict.FINE, "Its host name resolves", f"{target.host} is {shown}.")
+    connection, found = _connect(target, addresses)
+    if connection is None:
+        yield Check(Verdict.WRONG, "It takes connections", found, "edit")
+        return
+    with connection:
+        yield Check(Verdict.FINE, "It takes connections", found)
+        if target.scheme == "https":
+            yield _secure(target, connection)
+
+
+def _resolve(target: Destination) -> Sequence[Address] | str:
+    """Return the addresses of the host, or why there are none."""
+    if target.address:
+        return [target.address]
+    try:
+        found = _lookups.submit(socket.getaddrinfo, target.host, None, type=socket.SOCK_STREAM).result(STEP_SECONDS)
+    except TimeoutError:
+        return f"the name servers gave no answer within {STEP_SECONDS:g} seconds."
+    except (OSError, UnicodeError) as error:
+        return f"{getattr(error, 'strerror', '') or error}. Check the name for a typing error."
+    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+
+
+def _blocked(target: Destination, addresses: Sequence[Address], allowed: Sequence[Network]) -> str:
+    if is_bad_port(target.port):
+        return f"port {target.port}"
+    return next((str(address) for address in addresses if not is_allowed(address, target.scheme, allowed)), "")
+
+
+def _connect(target: Destination, addresses: Sequence[Address]) -> tuple[socket.socket | None, str]:
+    """Return a connection to the first address that takes one, and what happened in a sentence."""
+    ends_at, words = time.monotonic() + STEP_SECONDS, ""
+    for address in addresses:
+        begun = time.monotonic()
+        try:
+            left = max(0.5, (ends_at - begun) / 2 if len(addresses) > 1 else ends_at - begun)
+            connection = socket.create_connection((str(address), target.port), left)
+        except OSError as error:
+            words = words or f"{address}, port {target.port}: {error.strerror or error}."
+            if time.monotonic() > ends_at:
+                break
+        else:
+            took = round((time.monotonic() - begun) * 1_000)
+            return connection, f"{address}, port {target.port}, answered after {took:,} ms."
+    return None, f"{words} Check that its server runs, the port in the URL, and its firewall."
+
+
+def _secure(target: Destination, connection: socket.socket) -> Check:
+    """Return what the endpoint's certificate says."""
+    title = "Its certificate is valid"
+    connection.settimeout(STEP_SECONDS)
+    try:
+        with tls_context().wrap_socket(connection, server_hostname=target.host) as secured:
+            return _certificate(title, secured)
+    except ssl.SSLCertVerificationError as error:
+        found = f"{error.verify_message}. Renew it, serve its whole chain, and check that it is for {target.host}."
+    except (OSError, ValueError) as error:
+        found = f"TLS failed: {getattr(error, 'strerror', '') or error}. Check that the port speaks TLS 1.2 or later."
+    return Check(Verdict.WRONG, title, found[:1].upper() + found[1:])
+
+
+def _certificate(title: str, secured: ssl.SSLSocket) -> Check:
+    certificate, version = secured.getpeercert() or {}, secured.version()
+    with contextlib.suppress(KeyError, OSError):
+        secured.unwrap()
+    expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+    found = f"{version}. It is valid until {expires:%Y-%m-%d}."
+    if expires - datetime.now(UTC) < EXPIRES_SOON:
+        return Check(Verdict.NOTE, title, f"{found} Renew it soon.")
+    return Check(Verdict.FINE, title, found)

@@ -1,0 +1,87 @@
+"""Reach finds the first step that keeps a connection from an endpoint, and sends no request."""
+
+from collections.abc import Callable
+
+import pytest
+
+from jobs.transport.reach import reach
+from tests.jobs.sending import LOOPBACK
+from tests.support.receivers import Receiver
+from tests.support.rig import free_port
+
+Serve = Callable[..., str]
+
+
+def steps(url: str, *, shows_addresses: bool = True) -> list[tuple[str, str]]:
+    return [(str(check.verdict), check.title) for check in reach(url, LOOPBACK, shows_addresses=shows_addresses)]
+
+
+def last(url: str, *, shows_addresses: bool = True) -> str:
+    return [*reach(url, LOOPBACK, shows_addresses=shows_addresses)][-1].found
+
+
+def test_an_endpoint_that_takes_connections_gets_no_request(receiver: Receiver) -> None:
+    assert steps(receiver.url) == [("success", "Its host name resolves"), ("success", "It takes connections")]
+    assert receiver.requests == []
+
+
+def test_a_certificate_that_holds(serve: Serve, trusted: None) -> None:
+    url = serve(days=30)
+    assert steps(url)[-1] == ("success", "Its certificate is valid")
+    assert "TLSv1.3. It is valid until 20" in last(url)
+
+
+def test_a_certificate_that_expires_soon_is_a_note(serve: Serve, trusted: None) -> None:
+    url = serve(days=3)
+    assert steps(url)[-1] == ("pending", "Its certificate is valid")
+    assert last(url).endswith("Renew it soon.")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words"),
+    [
+        ({"days": -1}, "Certificate has expired."),
+        ({"host": "other.example.com"}, "IP address mismatch"),
+    ],
+)
+def test_a_certificate_that_does_not_hold(
+    serve: Serve, trusted: None, certificate: dict[str, object], words: str
+) -> None:
+    url = serve(**certificate)
+    assert steps(url)[-1] == ("failed", "Its certificate is valid")
+    assert words in last(url)
+
+
+def test_a_port_that_speaks_no_tls(receiver: Receiver) -> None:
+    url = receiver.url.replace("http:", "https:")
+    assert steps(url)[-1] == ("failed", "Its certificate is valid")
+    assert "Check that the port speaks TLS" in last(url)
+
+
+def test_a_name_that_does_not_exist(names: dict[str, list[str]]) -> None:
+    names["gone.example.com"] = []
+    assert steps("https://gone.example.com/") == [("failed", "Its host name resolves")]
+    assert last("https://gone.example.com/") == (
+        "gone.example.com: Name or service not known. Check the name for a typing error."
+    )
+
+
+def test_nobody_listens() -> None:
+    url = f"http://127.0.0.1:{free_port()}/"
+    assert steps(url)[-1] == ("failed", "It takes connections")
+    assert "Connection refused" in last(url)
+
+
+@pytest.mark.parametrize("url", ["https://10.0.0.1/", "https://127.0.0.1:6000/", "https://169.254.169.254/"])
+def test_where_no_delivery_may_go_nothing_connects(url: str) -> None:
+    assert steps(url) == [("failed", "Deliveries may go there")]
+
+
+def test_only_some_may_know_where_a_name_leads(names: dict[str, list[str]]) -> None:
+    names["inside.example.com"] = ["10.1.2.3"]
+    assert "10.1.2.3" in last("https://inside.example.com/")
+    assert "10.1.2.3" not in last("https://inside.example.com/", shows_addresses=False)
+
+
+def test_a_url_that_is_none() -> None:
+    assert steps("https://[bad") == [("failed", "Its URL is valid")]

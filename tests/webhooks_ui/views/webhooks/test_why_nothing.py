@@ -1,0 +1,103 @@
+"""The page "Why is nothing arriving?" names the one thing that keeps events from arriving."""
+
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from jobs.publish import publish
+from tests.jobs.sending import LOOPBACK
+from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
+from tests.support.receivers import Receiver
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.models import utcnow
+
+
+def problems(client: FlaskClient, webhook_id: int) -> list[str]:
+    """Return the titles of the checks that found a problem."""
+    text = client.get(f"/admin/webhooks/{webhook_id}/why-nothing").text
+    items = re.findall(r'<li data-status="(\w+)">.*?<b>(.*?)</b>', text, re.DOTALL)
+    return [html.unescape(title) for status, title in items if status == "failed"]
+
+
+def happen(type: str = "license.activated", environment: str = "production", **data: Any) -> None:
+    publish(environment, [NewEvent(type, data)])
+    db.session.rollback()
+
+
+def test_a_webhook_that_works_has_no_problem(admin: FlaskClient) -> None:
+    webhook = make_webhook().id
+    happen()
+    assert problems(admin, webhook) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"active": False}, "It is inactive"),
+        ({"active": False, "disabled_at": utcnow()}, "It was disabled automatically"),
+        ({"breaker_opened_at": utcnow(), "consecutive_failures": 10}, "Its deliveries wait, because it fails"),
+        ({"event_types": ["license.created"]}, "Other events happen"),
+        ({"environment": "staging"}, "Its events happen elsewhere"),
+        (
+            {"filter": {"match": "all", "conditions": [{"field": "status", "operator": "equals", "value": "x"}]}},
+            "Its filter lets events pass",
+        ),
+        (
+            {
+                "failures": [
+                    {"outcome": "timeout", "code": None, "text": "", "count": 1, "since": "2026-11-23T10:00:00+00:00"}
+                    | {"delivery": 1}
+                ]
+            },
+            "The endpoint doesn't accept them",
+        ),
+    ],
+)
+def test_the_problem_is_named(admin: FlaskClient, fields: dict[str, Any], problem: str) -> None:
+    webhook = make_webhook(**fields).id
+    happen()
+    assert problems(admin, webhook) == [problem]
+
+
+def test_an_environment_without_events_is_named(admin: FlaskClient) -> None:
+    assert problems(admin, make_webhook().id) == ["No event happens"]
+
+
+def test_what_waits_is_counted(admin: FlaskClient) -> None:
+    webhook = make_webhook(throttled_until=utcnow() + timedelta(hours=1))
+    id = webhook.id
+    make_delivery(webhook)
+    text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
+    assert "because the endpoint asked for it" in text
+    assert "1, the oldest since" in text
+
+
+def test_the_endpoint_is_asked_on_a_click(admin: FlaskClient, app: Flask, receiver: Receiver) -> None:
+    app.config["ALLOWED_TARGETS"] = LOOPBACK
+    id = make_webhook(url=receiver.url).id
+    assert "It takes connections" not in admin.get(f"/admin/webhooks/{id}/why-nothing").text
+    assert "It takes connections" in admin.post(f"/admin/webhooks/{id}/why-nothing").text
+    assert receiver.requests == []
+
+
+def test_behind_a_proxy_the_page_says_that_it_cannot_tell(admin: FlaskClient, app: Flask) -> None:
+    app.config["EGRESS_PROXY"] = "http://proxy.example.com:3128"
+    text = admin.post(f"/admin/webhooks/{make_webhook().id}/why-nothing").text
+    assert "Deliveries go through a proxy" in text
+
+
+def test_a_lost_secret_is_named(admin: FlaskClient) -> None:
+    id = make_unreadable_webhook(unreadable_at=utcnow()).id
+    happen()
+    assert problems(admin, id) == ["Its secret can't be decrypted, so its deliveries wait"]
+
+
+def test_an_empty_log_of_a_webhook_leads_there(admin: FlaskClient) -> None:
+    id = make_webhook().id
+    assert f"/admin/webhooks/{id}/why-nothing" in admin.get(f"/admin/webhook-deliveries?webhook={id}").text

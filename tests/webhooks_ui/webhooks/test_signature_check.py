@@ -1,0 +1,105 @@
+"""The steps that say why a signature is invalid."""
+
+import base64
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import sign
+from webhooks_ui.models import secret_box
+from webhooks_ui.webhooks.signature_check import Given, Step, check, parse_headers
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
+KEY = b"k" * 32
+BODY = b'{"id":"evt_1","data":{"name":"J\xc3\xbcrgen","count":1.50}}'
+
+
+def given(body: bytes = BODY, computed: str = "", changed: dict[str, str] | None = None) -> Given:
+    at = int(NOW.timestamp())
+    headers = sign.headers("evt_1", "license.activated", "production", BODY, timestamp=at, attempt=1, keys=[KEY])
+    return Given({name.lower(): value for name, value in headers.items()} | (changed or {}), body, computed)
+
+
+def wrong(steps: list[Step]) -> dict[str, str]:
+    return {step.title: step.found for step in steps if step.holds is False}
+
+
+def test_a_genuine_request_passes_every_step() -> None:
+    steps = check(given(), SECRET, NOW)
+    assert [step.holds for step in steps] == [True] * 4
+
+
+def test_a_missing_header_is_named() -> None:
+    steps = check(given(changed={"webhook-timestamp": ""}), SECRET, NOW)
+    assert wrong(steps) == {"The headers are there": "webhook-timestamp is missing. A proxy may have removed it."}
+
+
+@pytest.mark.parametrize("secret", ["", "password", "whsec_!!!", "whsec_YWJj"])
+def test_a_secret_of_the_wrong_form_is_told(secret: str) -> None:
+    assert "The secret has the right form" in wrong(check(given(), secret, NOW))
+
+
+@pytest.mark.parametrize(("later", "holds"), [(299, True), (301, None), (-299, True), (-301, None)])
+def test_an_old_timestamp_is_a_remark(later: int, holds: bool | None) -> None:
+    steps = check(given(), SECRET, NOW + timedelta(seconds=later))
+    assert next(step.holds for step in steps if step.title == "The timestamp is recent") is holds
+
+
+def test_a_timestamp_that_is_none_is_wrong() -> None:
+    assert (
+        "no Unix time"
+        in wrong(check(given(changed={"webhook-timestamp": "soon"}), SECRET, NOW))["The timestamp is recent"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (BODY + b"\n", "White space was added"),
+        (b"  " + BODY, "White space was added"),
+        (json.dumps(json.loads(BODY)).encode(), "differs from"),
+    ],
+)
+def test_a_changed_body_is_recognized(body: bytes, words: str) -> None:
+    assert words in wrong(check(given(body), SECRET, NOW, sent=BODY))["The signature fits the body"]
+
+
+def test_json_that_was_written_again_is_recognized() -> None:
+    compact = b'{"id":"evt_1","data":{"count":1}}'
+    at = int(NOW.timestamp())
+    headers = sign.headers("evt_1", "license.activated", "production", compact, timestamp=at, attempt=1, keys=[KEY])
+    parsed = json.dumps(json.loads(compact), indent=2).encode()
+    steps = check(Given({name.lower(): value for name, value in headers.items()}, parsed), SECRET, NOW)
+    assert "parsed and written again" in wrong(steps)["The signature fits the body"]
+
+
+def test_another_secret_is_suspected() -> None:
+    assert "another webhook" in wrong(check(given(), secret_box.generate(), NOW))["The signature fits the body"]
+
+
+def test_one_of_two_signatures_is_enough() -> None:
+    request = given()
+    both = f"v1,{base64.b64encode(b'x' * 32).decode()} {request.headers['webhook-signature']}"
+    assert not wrong(check(given(changed={"webhook-signature": both}), SECRET, NOW))
+
+
+@pytest.mark.parametrize(
+    ("key", "signed", "words"),
+    [
+        (SECRET.encode(), None, "used as text"),
+        (SECRET.removeprefix("whsec_").encode(), None, "without decoding"),
+        (KEY, BODY, "Only the body was signed"),
+    ],
+)
+def test_a_common_mistake_of_the_receiver_is_named(key: bytes, signed: bytes | None, words: str) -> None:
+    content = signed or f"evt_1.{int(NOW.timestamp())}.".encode() + BODY
+    computed = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    assert words in wrong(check(given(computed=computed), SECRET, NOW))["Your signature is computed right"]
+
+
+def test_headers_are_read_as_people_paste_them() -> None:
+    text = "Webhook-Id: evt_1\n-H 'webhook-timestamp: 12'\n\nPOST / HTTP/1.1\n"
+    assert parse_headers(text) == {"webhook-id": "evt_1", "webhook-timestamp": "12"}

@@ -1,0 +1,150 @@
+"""Why nothing arrives at a webhook: live checks of everything that must hold, each with what was found."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.outcomes import label
+from webhooks_ui.events.conditions import Filter
+from webhooks_ui.models import Delivery, DeliveryStatus, Environment, Event, Webhook, utcnow
+from webhooks_ui.webhooks.causes import causes_of
+from webhooks_ui.webhooks.stats import last_day
+from webhooks_ui.webhooks.trial import try_filter
+
+DAY = timedelta(hours=24)
+MOSTLY = 0.95  # of the attempts succeed
+COUNTED_MAX = 20_000  # of the events of a day, the newest, so that the page stays fast
+WAITING_MAX = 1_000  # deliveries are counted up to here
+TYPES_SHOWN = 5
+
+
+class Verdict(StrEnum):
+    FINE = "success"
+    NOTE = "pending"
+    WRONG = "failed"
+
+
+class Check(NamedTuple):
+    """One thing that must hold for deliveries to arrive."""
+
+    verdict: Verdict
+    title: str
+    found: str  # what was found, and what to do about it
+    action: str = ""  # the name of the page that helps
+
+
+def checks(webhook: Webhook) -> list[Check]:
+    """Return the checks of a webhook, in the order in which an event passes them."""
+    return [*_of_events(webhook), *_of_sending(webhook), *_of_answers(webhook)]
+
+
+def _of_events(webhook: Webhook) -> Iterator[Check]:
+    if webhook.active:
+        yield Check(Verdict.FINE, "It is active", f"New events of {webhook.environment} are delivered to it.")
+    elif webhook.disabled_at:
+        found = f"{webhook.disabled_reason or 'It failed for too long.'} Fix the endpoint, then activate the webhook."
+        yield Check(Verdict.WRONG, "It was disabled automatically", found, "overview")
+    else:
+        found = "It gets no new events. Activate it. Send missed events with Recover."
+        yield Check(Verdict.WRONG, "It is inactive", found, "overview")
+    if not webhook.event_types:
+        yield Check(Verdict.WRONG, "It is subscribed to nothing", "Choose events in its form.", "edit")
+        return
+    happened, since = _happened()
+    here = _count(happened, webhook.environment, webhook.event_types)
+    if here:
+        found = f"{_events(here)} of its types in {webhook.environment} {since}."
+        yield Check(Verdict.FINE, "Events that it wants happen", found)
+        yield from _of_filter(webhook)
+        return
+    others = {name: count for name in Environment if (count := _count(happened, name, webhook.event_types))}
+    types = sorted({type for environment, type in happened if environment == webhook.environment})
+    if others:
+        where = " and ".join(f"{_events(count)} in {name}" for name, count in others.items())
+        found = f"None of its types in {webhook.environment} {since}, but {where}. A webhook gets the events of"
+        yield Check(Verdict.WRONG, "Its events happen elsewhere", f"{found} its own environment only.", "edit")
+    elif types:
+        shown = ", ".join(types[:TYPES_SHOWN]) + (" and others" if len(types) > TYPES_SHOWN else "")
+        found = f"In {webhook.environment} there were only {shown} {since}. Subscribe to what you need."
+        yield Check(Verdict.WRONG, "Other events happen", found, "edit")
+    else:
+        found = f"Nothing was published in {webhook.environment} {since}. Check the publisher and its API key."
+        yield Check(Verdict.WRONG, "No event happens", found, "api_keys")
+
+
+def _of_filter(webhook: Webhook) -> Iterator[Check]:
+    filter = Filter.parse(webhook.filter)
+    if filter is None:
+        return
+    trial = try_filter(filter, webhook.environment, webhook.event_types)
+    verdict = Verdict.FINE if trial.passed else Verdict.WRONG
+    yield Check(verdict, "Its filter lets events pass", " ".join([trial.summary, *trial.remarks]), "edit")
+
+
+def _of_sending(webhook: Webhook) -> Iterator[Check]:
+    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
+    limited = select(Delivery.created_at).where(*pending).order_by(Delivery.id).limit(WAITING_MAX).subquery()
+    waiting, oldest = db.session.execute(select(func.count(), func.min(limited.c.created_at))).one()
+    if webhook.unreadable_at:
+        found = (
+            "The key that encrypted it is not in ENCRYPTION_KEYS. Put the key back, or give the webhook a new secret."
+        )
+        yield Check(Verdict.WRONG, "Its secret can't be decrypted, so its deliveries wait", found, "secret")
+    if webhook.breaker_opened_at:
+        probe = f" The next probe goes out at {webhook.probe_at:%H:%M:%S} UTC." if webhook.probe_at else ""
+        found = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait.{probe}"
+        yield Check(Verdict.WRONG, "Its deliveries wait, because it fails", found, "deliveries")
+    elif webhook.is_throttled and webhook.throttled_until:
+        found = f"The endpoint asked to wait until {webhook.throttled_until:%H:%M:%S} UTC. Then they go on."
+        yield Check(Verdict.NOTE, "Its deliveries wait, because the endpoint asked for it", found, "deliveries")
+    elif waiting and webhook.in_order and webhook.failing_since:
+        found = "It keeps the order: while one delivery is retried, all later ones wait."
+        yield Check(Verdict.NOTE, "Later deliveries wait for an earlier one", found, "deliveries")
+    elif waiting and webhook.is_paced:
+        found = "Its rate is limited, so its deliveries go out one after another."
+        yield Check(Verdict.NOTE, "Its deliveries wait for the rate limit", found, "deliveries")
+    if waiting:
+        since = f", the oldest since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+        count = f"{waiting:,}" if waiting < WAITING_MAX else f"{WAITING_MAX:,} or more"
+        yield Check(Verdict.NOTE, "Deliveries are waiting", f"{count}{since}.", "deliveries")
+    else:
+        yield Check(Verdict.FINE, "Nothing is waiting", "All of its deliveries were sent or given up.")
+
+
+def _of_answers(webhook: Webhook) -> Iterator[Check]:
+    causes = causes_of(webhook)
+    series = last_day([webhook.id])[webhook.id]
+    if causes:
+        last = causes[0]
+        found = f"The last answer: {label(last.outcome, last.response_code)}. {last.text}".strip()
+        yield Check(Verdict.WRONG, "The endpoint doesn't accept them", found, "cause")
+    elif not series.total:
+        found = "Nothing was sent to it within 24 hours. Send a test event to see what it answers."
+        yield Check(Verdict.NOTE, "No attempt was made", found, "test")
+    else:
+        found = f"{series.succeeded:,} of {series.total:,} attempts succeeded within 24 hours."
+        verdict = Verdict.FINE if series.succeeded > MOSTLY * series.total else Verdict.NOTE
+        yield Check(verdict, "The endpoint accepts them", found, "deliveries")
+
+
+def _happened() -> tuple[Counter[tuple[str, str]], str]:
+    """Return how many events of each environment and type happened lately, and since when in words."""
+    lately = select(Event.environment, Event.type).where(Event.created_at >= utcnow() - DAY)
+    newest = lately.order_by(Event.created_at.desc()).limit(COUNTED_MAX).subquery()
+    query = select(newest.c.environment, newest.c.type, func.count()).group_by(newest.c.environment, newest.c.type)
+    happened = Counter({(environment, type): count for environment, type, count in db.session.execute(query)})
+    is_cut = happened.total() >= COUNTED_MAX
+    return happened, f"among the last {COUNTED_MAX:,} events" if is_cut else "within the last 24 hours"
+
+
+def _count(happened: Counter[tuple[str, str]], environment: str, types: Sequence[str]) -> int:
+    return sum(happened[environment, type] for type in types)
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"

@@ -1,0 +1,69 @@
+"""The page "Why is the signature invalid?" of a webhook."""
+
+from flask import Response, make_response, render_template, request
+from sqlalchemy import select
+
+from webhooks_ui.database import db
+from webhooks_ui.deliveries import display
+from webhooks_ui.models import Attempt, Delivery, Event, Webhook, utcnow
+from webhooks_ui.parsing import parse_id
+from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.signature_check import Given, check, parse_headers
+
+FIELDS = ("headers", "body", "secret", "computed")
+
+
+@blueprint.get("/<int:webhook_id>/signature")
+def signature(webhook_id: int) -> Response:
+    """Show the form, or with ``?delivery=<id>`` filled with the last attempt of that delivery."""
+    webhook = changes.get(webhook_id)
+    typed = dict.fromkeys(FIELDS, "")
+    attempt = _last_attempt(webhook, parse_id(request.args.get("delivery", "")))
+    if attempt:
+        typed["headers"] = display.header_lines(attempt.request_headers)
+        typed["body"] = display.decoded(_body_of(attempt))
+    return make_response(render_template("webhooks/signature.html", webhook=webhook, typed=typed, steps=[]))
+
+
+@blueprint.post("/<int:webhook_id>/signature")
+def check_signature(webhook_id: int) -> Response:
+    webhook = changes.get(webhook_id)
+    typed = {name: request.form.get(name, "") for name in FIELDS}
+    given = Given(
+        parse_headers(typed["headers"]),
+        typed["body"].replace("\r\n", "\n").encode("utf-8", "replace"),  # forms send CRLF
+        typed["computed"].strip(),
+    )
+    sent = _sent(webhook, given.headers.get("webhook-id", ""))
+    steps = check(given, typed["secret"].strip() or webhook.secret, utcnow(), sent)
+    return make_response(render_template("webhooks/signature.html", webhook=webhook, typed=typed, steps=steps))
+
+
+def _last_attempt(webhook: Webhook, delivery_id: int | None) -> Attempt | None:
+    query = (
+        select(Attempt)
+        .join(Delivery, Delivery.id == Attempt.delivery_id)
+        .where(Attempt.delivery_id == (delivery_id or 0), Delivery.webhook_id == webhook.id)
+        .order_by(Attempt.number.desc())
+    )
+    attempt: Attempt | None = db.session.scalar(query.limit(1))
+    return attempt
+
+
+def _sent(webhook: Webhook, event_id: str) -> bytes | None:
+    """Return what the last attempt of a delivery of this event to the webhook sent, if there was one."""
+    query = (
+        select(Attempt)
+        .join(Delivery, Delivery.id == Attempt.delivery_id)
+        .join(Event, Event.id == Delivery.event_id)
+        .where(Event.public_id == event_id, Event.environment == webhook.environment, Delivery.webhook_id == webhook.id)
+        .order_by(Attempt.id.desc())
+    )
+    attempt = db.session.scalar(query.limit(1))
+    return _body_of(attempt) if attempt else None
+
+
+def _body_of(attempt: Attempt) -> bytes:
+    body: bytes = attempt.delivery.event.body if attempt.request_body is None else attempt.request_body
+    return body

@@ -1,0 +1,61 @@
+"""The page "Why is nothing arriving?" of a webhook."""
+
+from collections.abc import Sequence
+
+from flask import current_app, render_template, url_for
+
+from jobs.transport.reach import reach
+from webhooks_ui.database import release
+from webhooks_ui.deliveries.why_nothing import Check, Verdict, checks
+from webhooks_ui.models import Webhook, get_settings
+from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web.template_helpers import sees
+from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.causes import causes_of
+
+
+@blueprint.get("/<int:webhook_id>/why-nothing")
+def why_nothing(webhook_id: int) -> str:
+    return _page(changes.get(webhook_id))
+
+
+@blueprint.post("/<int:webhook_id>/why-nothing")
+def check_endpoint(webhook_id: int) -> str:
+    """Show the page with what a connection to the endpoint finds. No request is sent to it."""
+    webhook = changes.get(webhook_id)
+    config = current_app.config
+    if config["EGRESS_PROXY"]:
+        found = "Deliveries go through a proxy, and this page doesn't. Send a test event to see what the proxy says."
+        return _page(webhook, [Check(Verdict.NOTE, "It can't be checked from here", found, "test")])
+    url = webhook.url
+    release()  # hold no transaction open while the endpoint is waited for
+    return _page(webhook, [*reach(url, config["ALLOWED_TARGETS"], shows_addresses=sees("blocked address"))])
+
+
+def _page(webhook: Webhook, reached: Sequence[Check] = ()) -> str:
+    def linked(checks: Sequence[Check]) -> list[tuple[Check, tuple[str, str] | None]]:
+        return [(check, _link(check.action, webhook)) for check in checks]
+
+    return render_template(
+        "webhooks/why_nothing.html",
+        webhook=webhook,
+        checks=linked(checks(webhook)),
+        reached=linked(reached),
+        addresses=get_settings()["outgoing_addresses"],
+    )
+
+
+def _link(action: str, webhook: Webhook) -> tuple[str, str] | None:
+    """Return the address of a page that helps, and its name."""
+    id = webhook.id
+    if action == "cause":
+        return url_for("deliveries.show", delivery_id=causes_of(webhook)[0].delivery_id), "Show the delivery"
+    links = {
+        "overview": (url_for("webhooks.show", webhook_id=id, _anchor="overview"), "Activate it"),
+        "edit": (url_for("webhooks.edit", webhook_id=id), "Edit it"),
+        "deliveries": (url_for("deliveries.index", webhook=id), "Show its deliveries"),
+        "api_keys": (url_for("api_keys.index"), "API keys"),
+        "secret": (url_for("webhooks.show", webhook_id=id, _anchor="secret"), "Replace the secret"),
+        "test": (url_for("webhooks.test_event", webhook_id=id), "Send test event"),
+    }
+    return links.get(action)

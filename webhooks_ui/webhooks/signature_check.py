@@ -1,0 +1,161 @@
+"""Why a signature is invalid: each step of the verification with its verdict.
+
+Source of the steps: Standard Webhooks, "Verifying webhooks".
+"""
+
+import base64
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from webhooks_ui.models import secret_box
+
+TOLERANCE_SECONDS = 300
+NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+class Step(NamedTuple):
+    """One step. ``holds`` is ``None`` for a remark."""
+
+    holds: bool | None
+    title: str
+    found: str
+
+
+class Given(NamedTuple):
+    """What a receiver got, and what it computed."""
+
+    headers: Mapping[str, str]  # with names in small letters
+    body: bytes
+    computed: str = ""  # the signature that the receiver computed
+
+
+def parse_headers(text: str) -> dict[str, str]:
+    """Return the headers in lines of ``name: value``, as they are copied from a log or from curl."""
+    pairs = (line.strip().removeprefix("-H ").strip("'\"").partition(":") for line in text.splitlines())
+    return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon and name.strip()}
+
+
+def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Step]:
+    """Return the steps of the verification.
+
+    Args:
+        secret: as a webhook shows it.
+        sent: the body that was sent, if the delivery is known.
+    """
+    missing = [name for name in NAMES if not given.headers.get(name)]
+    if missing:
+        found = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. A proxy may have removed it."
+        return [Step(False, "The headers are there", found)]
+    steps = [Step(True, "The headers are there", ", ".join(NAMES))]
+    key, wrong = _key(secret)
+    steps.append(Step(not wrong, "The secret has the right form", wrong or "whsec_ and base64, which is decoded."))
+    steps.append(_timestamp(given.headers["webhook-timestamp"], now))
+    if key is not None:
+        steps += _signature(given, key, sent)
+    return steps
+
+
+def _key(secret: str) -> tuple[bytes | None, str]:
+    try:
+        return secret_box.key_bytes(secret), ""
+    except ValueError as error:
+        return None, f"{error}. Copy the whole secret from the page of the webhook."
+
+
+def _timestamp(text: str, now: datetime) -> Step:
+    title = "The timestamp is recent"
+    try:
+        at = datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return Step(False, title, f"{text[:40]!r} is no Unix time in seconds.")
+    age = (now - at).total_seconds()
+    when = f"The request was signed at {at:%Y-%m-%d %H:%M:%S} UTC"
+    if abs(age) <= TOLERANCE_SECONDS:
+        return Step(True, title, f"{when}.")
+    hint = "Receivers refuse more than 5 minutes. That is right for an old request. Else check the receiver's clock."
+    return Step(None, title, f"{when}, {abs(age):,.0f} seconds {'ago' if age > 0 else 'from now'}. {hint}")
+
+
+def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Step]:
+    wanted = [part.partition(",")[2] for part in given.headers["webhook-signature"].split() if part.startswith("v1,")]
+    if not wanted:
+        yield Step(False, "There is a signature of version 1", "webhook-signature has no part that begins with v1,")
+        return
+    prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
+
+    def fits(body: bytes) -> bool:
+        return _sign(key, prefix + body) in wanted
+
+    title = "The signature fits the body"
+    if fits(given.body):
+        yield Step(True, title, f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes.")
+    elif change := next((name for name, body in _variants(given.body) if fits(body)), ""):
+        yield Step(False, title, f"{change} Verify the raw bytes of the request, before any parsing.")
+    elif sent is not None and fits(sent):
+        yield Step(False, title, _difference(given.body, sent))
+    else:
+        found = "Neither this body nor a common change of it was signed with this secret."
+        yield Step(False, title, f"{found} The secret may belong to another webhook, or was replaced meanwhile.")
+    if given.computed:
+        yield _computed(given, key, prefix, wanted)
+
+
+def _variants(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the body without common changes, each with a sentence that names the change."""
+    text = body.decode("utf-8", "replace")
+    unix = text.replace("\r\n", "\n")
+    yield "White space was added at an end of the body.", unix.strip().encode()
+    yield "The line ends were changed.", unix.encode()
+    yield "A line end at the end of the body was removed.", unix.encode() + b"\n"
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return
+    dumps: Sequence[Callable[[object], str]] = (
+        lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
+        lambda value: json.dumps(value, separators=(",", ":")),
+        json.dumps,
+        lambda value: json.dumps(value, ensure_ascii=False),
+    )
+    for dump in dumps:
+        yield "The JSON was parsed and written again.", dump(value).encode()
+
+
+def _difference(given: bytes, sent: bytes) -> str:
+    place = next((place for place, (one, other) in enumerate(zip(given, sent, strict=False)) if one != other), None)
+    place = min(len(given), len(sent)) if place is None else place
+    return (
+        f"The body differs from the {len(sent):,} bytes that were sent, first at byte {place + 1:,}. "
+        f"Sent: {_near(sent, place)}. Here: {_near(given, place)}."
+    )
+
+
+def _near(body: bytes, place: int) -> str:
+    return repr(body[max(0, place - 10) : place + 20].decode("utf-8", "replace"))
+
+
+def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) -> Step:
+    """Return how the receiver came to another signature, if it made a common mistake."""
+    title = "Your signature is computed right"
+    computed = given.computed.removeprefix("v1,").strip()
+    if computed in wanted:
+        return Step(True, title, "It is the one in the header.")
+    encoded = base64.b64encode(key)
+    body, signed = given.body, prefix + given.body
+    mistakes = {
+        "The secret was used as text. Decode the base64 that follows whsec_.": _sign(
+            secret_box.PREFIX.encode() + encoded, signed
+        ),
+        "The secret was used without decoding its base64.": _sign(encoded, signed),
+        "Only the body was signed. Sign id, timestamp and body, with dots between them.": _sign(key, body),
+        "The result is hexadecimal. Write it in base64.": hmac.digest(key, signed, "sha256").hex(),
+    }
+    found = next((mistake for mistake, signature in mistakes.items() if hmac.compare_digest(signature, computed)), "")
+    return Step(False, title, found or "It is none that follows from these bytes and this secret.")
+
+
+def _sign(key: bytes, signed: bytes) -> str:
+    return base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
