@@ -46,11 +46,12 @@ class Claimed:
     is_test: bool = False
     fields: str | None = None  # what is sent of the event's data (see events.selection)
     trace: Trace = NO_TRACE
+    is_replay: bool = False
 
     def outgoing(self, portal: str | None) -> Outgoing:
         """Return the event with what its format needs to know about this delivery (see ``compose.link_of``)."""
         body, link = selected(self.body, self.fields), link_of(self.id, portal)
-        return Outgoing(self.event_id, self.event_type, self.environment, body, self.is_test, link)
+        return Outgoing(self.event_id, self.event_type, self.environment, body, self.is_test, self.is_replay, link)
 
 
 class Leased(NamedTuple):
@@ -272,6 +273,7 @@ def _claimed(
             row.trigger == DeliveryTrigger.TEST,
             row.fields,
             events[row.event_id][4],
+            row.trigger == DeliveryTrigger.REPLAY,
         )
         for row in sorted(leased)
         if row.webhook_id in targets

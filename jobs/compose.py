@@ -90,6 +90,7 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
         attempt=attempt.number,
         keys=attempt.keys,
         is_test=event.is_test,
+        is_replay=event.is_replay,
         content_type=format.content_type,
         traceparent=attempt.traceparent,
     )

@@ -174,7 +174,7 @@ def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
     length = int(headers["Content-Length"])  # the body may be gone by now
     attempt = claimed.attempt, int(result.started_at.timestamp()), headers.get(SIGNATURE, "")
     traceparent = None if claimed.trace.parent else claimed.trace.sent_on  # if spans are recorded, it isn't the event's
-    return kept_of(headers, Sent(*event, length, *attempt, claimed.is_test, traceparent))
+    return kept_of(headers, Sent(*event, length, *attempt, claimed.is_test, traceparent, is_replay=claimed.is_replay))
 
 
 _DELIVERY = (

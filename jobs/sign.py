@@ -31,6 +31,7 @@ def headers(
     attempt: int,
     keys: Sequence[bytes],
     is_test: bool = False,
+    is_replay: bool = False,
     content_type: str = JSON,
     traceparent: str | None = None,
 ) -> dict[str, str]:
@@ -41,7 +42,8 @@ def headers(
     """
     signature = sign(event_id, timestamp, body, keys)
     event = event_id, event_type, environment, len(body)
-    return headers_of(Sent(*event, attempt, timestamp, signature, is_test, traceparent), content_type)
+    sent = Sent(*event, attempt, timestamp, signature, is_test, traceparent, is_replay=is_replay)
+    return headers_of(sent, content_type)
 
 
 def unsigned_headers(event_id: str, body: bytes, content_type: str) -> dict[str, str]:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, insert, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.deliveries.schedules import SLOWED_DOWN_AT_LEAST
-from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, utcnow
+from webhooks_ui.events.selection import fields_text
+from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
@@ -35,6 +36,19 @@ def new_delivery(
         "attempts_count": 0,
         "created_at": now,
     } | fields
+
+
+def replay(event: Event, webhook: Webhook) -> int:
+    """Make one more delivery of an event, to a webhook of any environment. Return its id.
+
+    It goes out even if the webhook is inactive. The audit log records it. The workers wake after the commit.
+    """
+    row = new_delivery(event.id, event.type, webhook.id, webhook.environment, utcnow(), trigger=DeliveryTrigger.REPLAY)
+    row |= {"forced": True, "in_order": webhook.in_order, "fields": fields_text(webhook.fields)}
+    delivery_id: int = db.session.connection().execute(insert(Delivery).returning(Delivery.id), row).scalar_one()
+    audit.record("delivery.replayed", "delivery", delivery_id, event.type, after={"webhook": webhook.name})
+    after_commit(wake)
+    return delivery_id
 
 
 def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:

@@ -135,6 +135,7 @@ def request_headers(delivery: Delivery, attempt: Attempt) -> dict[str, str]:
         delivery.trigger == DeliveryTrigger.TEST,
         event.traceparent,
         attempt.sent_by,
+        delivery.trigger == DeliveryTrigger.REPLAY,
     )
     return merged(headers_of(sent), attempt.kept_headers)
 

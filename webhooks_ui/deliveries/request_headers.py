@@ -36,6 +36,7 @@ class Sent(NamedTuple):
     is_test: bool = False
     traceparent: str | None = None
     version: str = __version__
+    is_replay: bool = False
 
 
 class Kept(NamedTuple):
@@ -72,6 +73,8 @@ def headers_of(sent: Sent, content_type: str = JSON) -> dict[str, str]:
     headers["X-Webhook-Attempt"] = str(sent.number)
     if sent.is_test:
         headers["X-Webhook-Test"] = "true"
+    if sent.is_replay:
+        headers["X-Webhook-Replay"] = "true"
     if sent.traceparent:
         headers["traceparent"] = sent.traceparent
     return headers

@@ -27,6 +27,7 @@ class DeliveryTrigger(StrEnum):
     EVENT = "event"
     TEST = "test"
     MISSED = "missed"
+    REPLAY = "replay"  # a person sent the event to a webhook of their choice
 
 
 # A delivery has a ``due_at`` as long as it is pending. The workers' queries name that and not the status: PostgreSQL

@@ -20,6 +20,7 @@ PAGES = (
     "palette",
     "webhooks",
     "deliveries",
+    "events",
     "bulk_actions",
     "notices",
     "event_types",

@@ -12,4 +12,5 @@ class Outgoing:
     environment: str
     body: bytes  # as it was published (see events/new_event.py)
     is_test: bool = False
+    is_replay: bool = False
     link: str | None = None  # to the page of its delivery. None: nobody said where the portal is

@@ -55,5 +55,5 @@ def _all_headers(row):
 
     event = row.public_id, row.type, row.environment, row.length
     attempt = row.number, int(row.started_at.timestamp()), row.signature or ''
-    sent = Sent(*event, *attempt, row.trigger == 'test', row.traceparent, row.sent_by)
+    sent = Sent(*event, *attempt, row.trigger == 'test', row.traceparent, row.sent_by, row.trigger == 'replay')
     return merged(headers_of(sent), row.request_headers)

@@ -38,6 +38,7 @@ ACTIONS = {
     "delivery.retried": "Retried",
     "delivery.exported": "Exported",
     "delivery.purged": "Purged",
+    "delivery.replayed": "Sent to another webhook",
     "bulk_action.retry": "Bulk retry started",
     "bulk_action.cancel": "Bulk cancellation started",
     "bulk_action.send_missed": "Sending missed events started",

@@ -1,0 +1,54 @@
+"""The page of an event, and sending it to another webhook."""
+
+from flask.testing import FlaskClient
+
+from tests.support.factories import make_delivery, make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.models import AuditEntry, Delivery, Webhook
+
+
+def replays() -> list[Delivery]:
+    return list(db.session.scalars(db.select(Delivery).filter_by(trigger="replay")))
+
+
+def test_the_page_has_the_payload_once_and_all_deliveries(admin: FlaskClient) -> None:
+    make_webhook(name="Second")
+    delivery = make_delivery(make_webhook(name="First"))
+    text = admin.get(f"/admin/events/{delivery.event_id}").text
+    assert "First" in text
+    assert "Second" in text
+    assert text.count(delivery.event.public_id) >= 1
+
+
+def test_an_event_that_does_not_exist_is_404(admin: FlaskClient) -> None:
+    assert admin.get("/admin/events/1").status_code == 404
+
+
+def test_it_is_sent_to_a_webhook_of_another_environment_and_marked(admin: FlaskClient) -> None:
+    event_id = make_delivery().event_id
+    other = make_webhook(name="Staging", environment="staging", active=False, event_types=["license.created"]).id
+    answer = admin.post(f"/admin/events/{event_id}/send", data={"webhook": other})
+    replay = replays()[0]
+    assert answer.location == f"/admin/webhook-deliveries/{replay.id}"
+    assert (replay.webhook_id, replay.event_id, replay.environment, replay.forced) == (other, event_id, "staging", True)
+    assert "Replay" in admin.get(answer.location).text
+    entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert (entry.action, entry.after) == ("delivery.replayed", {"webhook": "Staging"})
+
+
+def test_a_webhook_must_be_chosen(admin: FlaskClient) -> None:
+    event_id = make_delivery().event_id
+    for webhook in ("", "999", "x", "9" * 30):
+        answer = admin.post(f"/admin/events/{event_id}/send", data={"webhook": webhook})
+        assert answer.status_code == 422
+        assert "Choose a webhook from the list." in answer.text
+    assert replays() == []
+
+
+def test_a_deleted_webhook_gets_nothing(admin: FlaskClient) -> None:
+    delivery = make_delivery()
+    event_id, webhook = delivery.event_id, delivery.webhook_id
+    admin.post(f"/admin/webhooks/{webhook}/delete")
+    assert db.session.get_one(Webhook, webhook).is_deleted
+    assert admin.post(f"/admin/events/{event_id}/send", data={"webhook": webhook}).status_code == 422
