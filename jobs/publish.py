@@ -19,6 +19,7 @@ from webhooks_ui import audit, logs, tracing
 from webhooks_ui.counting import count
 from webhooks_ui.database import after_commit, db, reason, write_transaction
 from webhooks_ui.deliveries.changes import new_delivery
+from webhooks_ui.events.keys import store_keys
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
@@ -103,6 +104,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     row = event_row(id, webhook.environment, event, body, now, 1)
     logger.info("A test is sent.", extra=logs.ids(event=row["public_id"], webhook=webhook.id))
     event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
+    store_keys(connection, {event_id: event.data})
     delivery = new_delivery(
         event_id,
         event.type,

@@ -16,6 +16,7 @@ from rq.utils import now
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
 from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_certificates
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
+from jobs.chores.index_keys import INDEX_KEYS_SECONDS, index_keys
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
@@ -63,6 +64,8 @@ def make_cron(redis: Redis) -> Cron:
     cron.register(check_secrets, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     every = CHECK_CERTIFICATES_SECONDS
     cron.register(check_certificates, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
+    every = INDEX_KEYS_SECONDS
+    cron.register(index_keys, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)

@@ -14,13 +14,14 @@ from jobs.express import BODY_MAX_BYTES, DELIVERIES_MAX, Item, Parcel
 from webhooks_ui.database import dialect
 from webhooks_ui.database.family import Children, Family
 from webhooks_ui.deliveries.changes import new_delivery
+from webhooks_ui.events.keys import keys_of
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.models import Delivery, Event, utcnow
+from webhooks_ui.models import Delivery, Event, EventKey, utcnow
 from webhooks_ui.webhooks.subscribers import Subscriber, subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
 
-_EVENTS, _DELIVERIES = Event.__table__, Delivery.__table__
+_EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, EventKey.__table__
 _UNIQUE = ("environment", "public_id")
 
 Key = tuple[str, str]  # the environment and the id of an event
@@ -172,8 +173,12 @@ def _insert(
     deliveries = [_delivery_row(place, entries[place], webhook, at, end) for place, webhook in pairs]
     is_leased = any(row["lease_token"] for row in deliveries)
     (_, *columns), rows = _table(deliveries)
-    children = Children(_DELIVERIES, "event_id", columns, rows, has_ids=is_leased)
-    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), [children]))
+    keys = [(place, key) for place, entry in enumerate(entries) for key in keys_of(entry.event.data)]
+    children = (
+        Children(_DELIVERIES, "event_id", columns, rows, has_ids=is_leased),
+        Children(_KEYS, "event_id", ("value",), keys),
+    )
+    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), children))
     parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
     inserted = (pair for pair in zip(pairs, deliveries, strict=True) if pair[0][0] in born.parents)
     for id, ((place, webhook), row) in zip(born.children[0], inserted, strict=False):

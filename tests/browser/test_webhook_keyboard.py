@@ -8,7 +8,7 @@ from tests.support.factories import make_webhook
 def test_the_palette_leads_to_a_webhook(page: Page) -> None:
     make_webhook(name="Billing sync")
     page.keyboard.press("Control+k")
-    box = page.get_by_label("Go to a page or webhook").locator("visible=true").last
+    box = page.get_by_label("Go to a page, webhook or event").locator("visible=true").last
     expect(page.locator("#palette-input")).to_be_focused()
     expect(page.locator("#palette").get_by_role("link", name="Audit Log")).to_be_visible()
     box.press_sequentially("billing")

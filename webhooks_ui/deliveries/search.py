@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.filters import UNFINISHED, WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
+from webhooks_ui.deliveries.keyed import deliveries_with_key, events_with_id
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
-from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Environment, Event, Webhook
+from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
@@ -59,18 +60,26 @@ def up_to(found: Search, highest: int) -> Search:
 def _text_search(text: str) -> Search:
     """Return a search for deliveries by text.
 
-    The text is a delivery's id, an event's id or its beginning, or a part of an event type, a webhook's name or its
-    URL.
+    The text is a delivery's id, an event's id or its beginning, a key in the event's data or its beginning, or a part
+    of an event type, a webhook's name or its URL.
     """
-    found: list[Condition] = [Delivery.event_id == event_id for event_id in _events(text)]
+    found: list[Condition] = [Delivery.event_id == event_id for event_id in events_with_id(text, EVENTS_FOUND_MAX)]
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
+    keyed = deliveries_with_key(text)
+    if keyed.ids:
+        found.append(Delivery.id.in_(keyed.ids))
     webhooks = _webhooks(text)
     types = [name for name in catalogue.all_types() if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
         of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+        if keyed.condition is not None:
+            found.append(keyed.condition)
         return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
+    if keyed.condition is not None:
+        found += [keyed.condition, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]
+        return Search((), or_(*found), joins=True)
     if types:
         return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
     found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
@@ -85,13 +94,6 @@ def _webhooks(text: str) -> list[int]:
     live = select(Webhook.id).where(IS_LIVE, text_matches(text)).order_by(Webhook.created_at.desc(), Webhook.id.desc())
     deleted = select(Webhook.id).where(IS_DELETED, text_matches(text)).order_by(Webhook.id)
     return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]
-
-
-def _events(text: str) -> list[int]:
-    """Return the events whose id is ``text`` or begins with it."""
-    begins = and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
-    query = select(Event.id).where(Event.environment.in_(list(Environment)), begins).limit(EVENTS_FOUND_MAX)
-    return list(db.session.scalars(query))
 
 
 def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:

@@ -7,6 +7,7 @@ from webhooks_ui.models.bulk_action import BulkAction, BulkActionKind, BulkActio
 from webhooks_ui.models.counter import Counter
 from webhooks_ui.models.delivery import RETRYING, Delivery, DeliveryStatus, DeliveryTrigger
 from webhooks_ui.models.event import Event
+from webhooks_ui.models.event_key import EventKey
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
 from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
@@ -37,6 +38,7 @@ __all__ = [
     "DeliveryTrigger",
     "Environment",
     "Event",
+    "EventKey",
     "FormToken",
     "OneTimeToken",
     "OwnEventType",

@@ -1,13 +1,15 @@
-"""The command palette, which finds pages and webhooks by name."""
+"""The command palette, which finds pages and webhooks by name, and events by their id or the keys in their data."""
 
 from flask import Blueprint, Response, request, url_for
 
+from webhooks_ui.deliveries.keyed import newest_events
 from webhooks_ui.web.answers import render
 from webhooks_ui.web.template_helpers import can
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.pages import find_page
 
 WEBHOOKS_MAX = 8
+EVENTS_MAX = 5
 PAGES = {
     "webhooks.index": "Webhooks",
     "webhooks.new": "Create Webhook",
@@ -30,4 +32,11 @@ def index() -> Response:
     wanted = filters.q.lower()
     pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
     webhooks = find_page(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
-    return render("palette/index.html", "palette/_results.html", q=filters.q, pages=pages, webhooks=webhooks)
+    return render(
+        "palette/index.html",
+        "palette/_results.html",
+        q=filters.q,
+        pages=pages,
+        webhooks=webhooks,
+        events=newest_events(filters.q, EVENTS_MAX),
+    )

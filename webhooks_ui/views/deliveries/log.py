@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
+from webhooks_ui.deliveries.keyed import searchable_since
 from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
@@ -50,6 +51,7 @@ def index() -> Response:
         webhooks=[] if wants_fragment() else webhook_choices(filters.environment),
         settings=get_settings(),
         is_first=not cursor,
+        searchable_since=searchable_since() if filters.q else None,
         environment_changed=follow_filter(filters.environment),
     )
     return shorten_address(response, "delivery-filters", address(filters, cursor=cursor))

@@ -1,0 +1,145 @@
+"""Events and deliveries are found by the keys in their data, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.chores.index_keys import index_keys
+from jobs.chores.purge import purge
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from tests.support.rig import postgresql
+from webhooks_ui.database import db
+from webhooks_ui.deliveries import keyed
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.keyed import newest_events, searchable_since
+from webhooks_ui.deliveries.pages import find_page
+from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.models import Delivery, Event, EventKey, Setting
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'webhooks.db'}"
+        return
+    with postgresql() as url:
+        yield url
+
+
+def happen(**data: Any) -> str:
+    """Publish an event with this data. Return its id."""
+    id = publish("production", [NewEvent("license.activated", data)])[0].id
+    db.session.rollback()
+    return id
+
+
+def found(text: str, **filters: str) -> list[str]:
+    page = find_page(DeliveryFilters(q=text, **filters))
+    return [delivery.event.public_id for delivery in page.deliveries]
+
+
+def keys() -> set[str]:
+    db.session.rollback()
+    return set(db.session.scalars(db.select(EventKey.value)))
+
+
+def forget_keys() -> None:
+    """Make the database as it was before keys were stored."""
+    db.session.rollback()
+    for table in (EventKey, Setting):
+        db.session.execute(db.delete(table))
+    db.session.commit()
+
+
+def test_a_delivery_is_found_by_a_whole_key_and_by_its_beginning_in_any_case() -> None:
+    make_webhook()
+    first = happen(license_key="ATLAS-7F3K-9Q2M", customer={"email": "Ada@Example.com"})
+    second = happen(license_key="ATLAS-7F3K-0000", customer={"email": "bob@example.com"})
+    assert found("atlas-7f3k-9q2m") == found("ada@example.com") == found("ADA@") == [first]
+    assert found("ATLAS-7F3K") == [second, first]
+    assert found("TLAS-7F3K") == found("7f") == []
+
+
+def test_it_works_together_with_filters_and_other_texts() -> None:
+    make_webhook(name="ada@example.com's shop")
+    first = happen(customer={"email": "ada@example.com"})
+    other = happen(customer={"email": "bob@example.com"})
+    assert found("ada@example.com") == [other, first]  # all deliveries of the webhook with that name
+    assert found("bob@example.com", status="pending") == [other]
+    assert found("bob@example.com", status="delivered") == []
+    assert found("bob@example.com", environment="staging") == []
+
+
+def test_a_key_of_very_many_events_is_looked_for_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyed, "EVENTS_MAX", 2)
+    make_webhook()
+    happen(product={"id": "other"})
+    ids = [happen(product={"id": "p-100"}) for _ in range(4)]
+    assert found("p-100") == ids[::-1]
+
+
+def test_an_event_without_deliveries_is_found_in_the_palette_only() -> None:
+    id = happen(license_key="LONELY-1")
+    assert found("lonely-1") == []
+    assert [event.public_id for event in newest_events("lonely", 5)] == [id]
+    assert [event.public_id for event in newest_events(id, 5)] == [id]
+    assert newest_events("lo", 5) == []
+
+
+def test_the_newest_events_come_first() -> None:
+    ids = [happen(license_key="SAME-KEY") for _ in range(4)]
+    assert [event.public_id for event in newest_events("same-key", 3)] == ids[:0:-1]
+
+
+def test_a_known_event_that_comes_again_has_its_keys_once() -> None:
+    event = NewEvent("license.activated", {"license_key": "AGAIN"}, id="evt_again")
+    for _ in range(2):
+        publish("production", [event, event])
+    assert keys() == {"again"}
+
+
+def test_old_events_are_indexed_in_batches_and_pages_say_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.chores.index_keys.BATCH_EVENTS", 2)
+    monkeypatch.setattr("jobs.chores.index_keys.RUN_SECONDS", 0)
+    make_webhook()
+    ids = [happen(license_key=f"OLD-{number}") for number in range(5)]
+    forget_keys()
+    assert found("old-") == []
+    newest = db.session.scalars(db.select(Event).filter_by(public_id=ids[-1])).one().created_at
+    index_keys()
+    assert keys() == {"old-4", "old-3"}
+    since = searchable_since()
+    assert since is not None
+    assert since < newest
+    for _ in range(3):
+        index_keys()
+    assert found("old-") == ids[::-1]
+    assert searchable_since() is None
+    index_keys()
+    assert len(keys()) == 5
+
+
+def test_events_that_are_indexed_already_stay_so() -> None:
+    happen(license_key="NEW-1")
+    index_keys()
+    index_keys()
+    assert keys() == {"new-1"}
+    assert searchable_since() is None
+
+
+def test_a_purge_deletes_the_keys_of_the_events_that_it_deletes() -> None:
+    make_webhook()
+    happen(license_key="OLD")
+    happen(license_key="WAITING")
+    first = db.session.scalars(db.select(Delivery).order_by(Delivery.id)).first()
+    assert first is not None
+    first.status = "delivered"
+    db.session.commit()
+    db.session.rollback()
+    purge(0)
+    assert keys() == {"waiting"}
