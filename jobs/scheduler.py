@@ -20,6 +20,7 @@ from jobs.chores.index_keys import INDEX_KEYS_SECONDS, index_keys
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
+from jobs.chores.summarize import SUMMARIZE_SECONDS, summarize
 from jobs.rq_worker import Worker, make_app, work
 from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import logs
@@ -67,6 +68,8 @@ def make_cron(redis: Redis) -> Cron:
     every = INDEX_KEYS_SECONDS
     cron.register(index_keys, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
+    every = SUMMARIZE_SECONDS
+    cron.register(summarize, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
     cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
     return cron

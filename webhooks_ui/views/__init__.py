@@ -18,6 +18,7 @@ PAGES = (
     "account",
     "preferences",
     "palette",
+    "overview",
     "webhooks",
     "deliveries",
     "events",

@@ -11,6 +11,7 @@ from webhooks_ui.webhooks.pages import find_page
 WEBHOOKS_MAX = 8
 EVENTS_MAX = 5
 PAGES = {
+    "overview.index": "Overview",
     "webhooks.index": "Webhooks",
     "webhooks.new": "Create Webhook",
     "deliveries.index": "Webhook Deliveries",

@@ -22,6 +22,7 @@ LAYERS = (  # a later one wins over an earlier one
     "overlays",
     "components",
     "charts",
+    "overview",
     "webhooks",
     "webhook",
     "webhook_form",

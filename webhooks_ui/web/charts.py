@@ -48,6 +48,24 @@ def duration_end(series: Series) -> float:
     return scale_end(max(step.percentile(SHARES["p95"]) or 0 for step in series.steps))
 
 
+def lines(values: Sequence[float | None], width: float, height: float, end: float) -> str:
+    """Return the path of a line on an axis that ends at ``end``. A step without a value interrupts it."""
+    return _line(values, end, width, height)
+
+
+def values_end(values: Sequence[float | None]) -> float:
+    """Return the value at the end of the axis of a line, which is at least 1."""
+    return scale_end(max((value for value in values if value is not None), default=0))
+
+
+def seconds_words(value: float) -> str:
+    """Return a time in one unit: ``12 s``, ``4 min``, ``3 h``, ``2 d``."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if value >= 2 * size:
+            return f"{value / size:.0f} {unit}"
+    return f"{value:.0f} s"
+
+
 def scale_end(highest: float) -> float:
     """Return the smallest round number that is at least ``highest``."""
     power = 10 ** floor(log10(highest)) if highest else 1

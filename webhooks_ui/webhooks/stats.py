@@ -10,8 +10,9 @@ from math import inf, nextafter
 from sqlalchemy import func, select
 
 from webhooks_ui.database import db
-from webhooks_ui.models import Stats, utcnow
-from webhooks_ui.models.stats import DURATION_BUCKETS_MS
+from webhooks_ui.models import HourlyTotal, Stats, Webhook, utcnow
+from webhooks_ui.models.stats import DURATION_BUCKETS_MS, FAILED
+from webhooks_ui.models.webhook import IS_LIVE
 
 HOUR = timedelta(hours=1)
 OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
@@ -125,6 +126,42 @@ def series(webhook_id: int, span: Range) -> Series:
             _add(step, succeeded, count)
             step.durations[duration] += count
     return Series(steps)
+
+
+def totals(environment: str, span: Range) -> Series:
+    """Return the attempts of all webhooks of ``environment`` (empty for all) over ``span``.
+
+    They are as of the last run of the chore ``summarize``.
+    """
+    start = span.start(utcnow())
+    steps = _steps(span, start)
+    counted = HourlyTotal.succeeded, HourlyTotal.duration_bucket_ms, HourlyTotal.count
+    query = select(HourlyTotal.hour, *counted).where(HourlyTotal.hour >= start)
+    if environment:
+        query = query.where(HourlyTotal.environment == environment)
+    for hour, succeeded, duration, count in db.session.execute(query):
+        if step := _step_at(steps, span, start, hour):
+            _add(step, succeeded, count)
+            step.durations[duration] += count
+    return Series(steps)
+
+
+def worst(environment: str, span: Range, limit: int) -> list[tuple[int, int, int]]:
+    """Return the webhooks with the most failed attempts over ``span``: the id, and how many failed and were made.
+
+    Args:
+        environment: of the webhooks. Empty: all.
+    """
+    start, failed = span.start(utcnow()), func.sum(Stats.count)
+    query = select(Stats.webhook_id, failed).join(Webhook, Webhook.id == Stats.webhook_id)
+    query = query.where(Stats.hour >= start, FAILED, IS_LIVE).group_by(Stats.webhook_id)
+    if environment:
+        query = query.where(Webhook.environment == environment)
+    most = query.order_by(failed.desc(), Stats.webhook_id).limit(limit)
+    counts: dict[int, int] = dict(db.session.execute(most).all())
+    made = select(Stats.webhook_id, func.sum(Stats.count)).where(Stats.webhook_id.in_(counts), Stats.hour >= start)
+    totals = dict(db.session.execute(made.group_by(Stats.webhook_id)).all())
+    return [(id, count, totals[id]) for id, count in counts.items() if count]
 
 
 def _steps(span: Range, start: datetime) -> list[Step]:

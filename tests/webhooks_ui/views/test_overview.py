@@ -1,0 +1,103 @@
+"""The overview of all webhooks."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from jobs.chores.summarize import summarize
+from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
+from tests.support.http import HTMX
+from webhooks_ui.database import db
+from webhooks_ui.deliveries import by_type
+from webhooks_ui.models import Stats, utcnow
+
+OVERVIEW = "/admin/overview"
+
+
+def attempts(webhook_id: int, succeeded: int, failed: int) -> None:
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    for result, count in ((True, succeeded), (False, failed)):
+        key = {"webhook_id": webhook_id, "hour": hour, "succeeded": result, "duration_bucket_ms": 100}
+        db.session.add(Stats(**key, count=count))
+    db.session.commit()
+    summarize()
+    db.session.rollback()
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", text).split())
+
+
+def test_without_anything_it_says_so(admin: FlaskClient) -> None:
+    text = words(admin.get(OVERVIEW).text)
+    assert "No delivery was attempted in the last 24 hours." in text
+    assert "No webhook is failing, and none was disabled." in text
+    assert "A sample is taken every five minutes." in text
+
+
+def test_it_shows_how_all_webhooks_do_and_which_fails_most(admin: FlaskClient) -> None:
+    bad = make_webhook(name="Bad").id
+    make_delivery(make_webhook(name="Good"))
+    attempts(bad, 6, 2)
+    text = words(admin.get(OVERVIEW).text)
+    assert "Succeeded 75 %" in text
+    assert "Bad production 2 of 8 attempts failed (25 %)" in text
+    assert "license.activated 2 0 2" in text
+    assert "Waiting now 2" in text
+
+
+def test_what_needs_somebody_comes_with_its_reason(admin: FlaskClient) -> None:
+    since = "2026-11-23T10:00:00+00:00"
+    cause = {"outcome": "bad_status", "code": 503, "text": "on fire", "count": 34, "since": since, "delivery": 1}
+    make_webhook(name="Sick", breaker_opened_at=utcnow(), consecutive_failures=34, failures=[cause])
+    make_webhook(name="Dead", active=False, disabled_at=utcnow(), disabled_reason="The endpoint answered 410 Gone.")
+    make_unreadable_webhook(name="Lost", unreadable_at=utcnow())
+    text = words(admin.get(OVERVIEW).text)
+    assert "All 3 notices" in text
+    assert "503 Service Unavailable , 34 ×" in text
+    assert "on fire" in text
+    assert "The endpoint answered 410 Gone." in text
+    assert "Lost Secret lost The secret can't be decrypted" in text
+
+
+def test_it_follows_the_environment_of_the_top_bar(admin: FlaskClient) -> None:
+    attempts(make_webhook(name="Here").id, 0, 3)
+    admin.post("/environment", data={"environment": "staging", "next": OVERVIEW})
+    text = words(admin.get(OVERVIEW).text)
+    assert "How webhooks do in staging" in text
+    assert "Here" not in text
+
+
+@pytest.mark.parametrize("range", ["24h", "7d", "30d", "nonsense"])
+def test_a_range_changes_the_fragment(admin: FlaskClient, range: str) -> None:
+    attempts(make_webhook().id, 6, 2)
+    answer = admin.get(f"{OVERVIEW}?range={range}", headers=HTMX)
+    assert answer.text.count('id="overview"') == 1
+    assert "<html" not in answer.text
+    assert "75 %" in answer.text
+
+
+def test_of_very_many_deliveries_only_the_newest_are_counted(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = make_webhook()
+    for _ in range(5):
+        make_delivery(webhook)
+    monkeypatch.setattr(by_type, "ROWS_MAX", 3)
+    monkeypatch.setattr("webhooks_ui.views.overview.ROWS_MAX", 3)
+    text = words(admin.get(OVERVIEW).text)
+    assert "The last 3 deliveries" in text
+    assert "license.activated 3 0 3" in text
+
+
+def test_an_operator_does_not_see_it(sign_in: Callable[[str], FlaskClient]) -> None:
+    client = sign_in("operator")
+    assert client.get(OVERVIEW).status_code == 403
+    assert OVERVIEW not in client.get("/admin/webhooks").text
+
+
+def test_it_is_the_first_page_of_developers(admin: FlaskClient) -> None:
+    links = re.findall(r'class="nav-item" href="([^"]+)"', admin.get("/admin/webhooks").text)
+    assert links[0] == OVERVIEW
