@@ -1,10 +1,11 @@
 """Bulk actions: begin, stop and describe them. jobs.bulk_actions.batches runs their batches."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from jobs.bulk_actions import batches
 from webhooks_ui import audit
@@ -54,11 +55,20 @@ def running() -> Sequence[BulkAction]:
 
 
 def filters_of(action: BulkAction) -> DeliveryFilters:
-    """Return the log's filters that show the deliveries of the action, whatever their status is now."""
+    """Return the log's filters with which the action was begun."""
     if action.kind != BulkActionKind.SEND_MISSED:
-        return DeliveryFilters.parse(action.filters).with_(status="")
+        return DeliveryFilters.parse(action.filters)
     missed = Missed.parse(action.filters)
     return DeliveryFilters(webhook=str(missed.webhook_id), since=action.created_at.isoformat())
+
+
+def results_of(action: BulkAction) -> Counter[str]:
+    """Return how many of the deliveries that the action made due have which status now.
+
+    Those that a later action made due again aren't among them.
+    """
+    counts = select(Delivery.status, func.count()).where(Delivery.bulk_action_id == action.id)
+    return Counter(dict(db.session.execute(counts.group_by(Delivery.status)).all()))
 
 
 def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, action: str) -> bool:

@@ -104,10 +104,11 @@ class Step:
 
 
 def _next_step(action: BulkAction) -> Step:
+    action_id = action.id
     if action.kind == BulkActionKind.SEND_MISSED:
         missed = Missed.parse(action.filters)
         events, place = next_missed(missed, action.place, action.end_id, BATCH_ROWS)
-        return Step(lambda connection: send_missed(connection, missed, events), place)
+        return Step(lambda connection: send_missed(connection, missed, events, action_id), place)
     found = what_it_changes(action.kind, DeliveryFilters.parse(action.filters))
     descending = action.start_id > action.end_id
     if not descending:
@@ -115,7 +116,12 @@ def _next_step(action: BulkAction) -> Step:
     ids, place = next_ids(found, action.place, BATCH_ROWS, descending=descending)
     if action.kind == BulkActionKind.CANCEL:
         return Step(lambda connection: len(cancel(connection, ids, found.condition)), place)
-    return Step(lambda connection: len(make_due(connection, ids, utcnow(), found.condition, forced=False)), place)
+
+    def retry(connection: Connection) -> int:
+        made_due = make_due(connection, ids, utcnow(), found.condition, forced=False, bulk_action_id=action_id)
+        return len(made_due)
+
+    return Step(retry, place)
 
 
 def _move(connection: Connection, action_id: int, seen: int, place: int | None, changed: int) -> bool:

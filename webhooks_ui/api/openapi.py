@@ -152,6 +152,7 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
     "status": {"type": "string", "enum": list(STATUS_FILTERS)},
     "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
     "webhook": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
+    "action": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
     "sort": {"type": "string", "enum": list(SORTS)},
 }
 _DELIVERY_PARAMETERS = (

@@ -69,7 +69,12 @@ def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
 
 
 def make_due(
-    connection: Connection, ids: Sequence[int], now: datetime, *conditions: ColumnElement[bool], forced: bool = True
+    connection: Connection,
+    ids: Sequence[int],
+    now: datetime,
+    *conditions: ColumnElement[bool],
+    forced: bool = True,
+    bulk_action_id: int | None = None,
 ) -> list[int]:
     """Make deliveries due at ``now``. Return the ids of those that were changed.
 
@@ -79,6 +84,7 @@ def make_due(
     Args:
         conditions: Conditions that a delivery must still meet, as it did when ``ids`` were found.
         forced: Whether to send it even if its webhook is inactive or its breaker is open. Otherwise it waits.
+        bulk_action_id: of the bulk action that does it. Empty: a person retries them one by one.
     """
     is_pending = Delivery.status == DeliveryStatus.PENDING
     made = Delivery.attempts_count - Delivery.throttled_count
@@ -93,6 +99,7 @@ def make_due(
             forced=True if forced else Delivery.forced,
             attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=made + 1),
             give_up_at=case((is_pending, Delivery.give_up_at), else_=now + SLOWED_DOWN_AT_LEAST),
+            bulk_action_id=bulk_action_id or Delivery.bulk_action_id,
             in_order=and_(keeps_order, Delivery.trigger != DeliveryTrigger.TEST),
         )
         .returning(Delivery.id)

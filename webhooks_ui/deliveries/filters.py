@@ -14,7 +14,8 @@ from webhooks_ui.parsing import clean, one_of, parse_id, parse_time
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
 UNFINISHED = "unfinished"  # pending or retrying
 WITH_FAILURES = "with_failures"  # retrying or failed
-STATUS_FILTERS = (UNFINISHED, WITH_FAILURES, *STATUSES)
+UNDELIVERED = "undelivered"  # all but delivered
+STATUS_FILTERS = (UNFINISHED, WITH_FAILURES, UNDELIVERED, *STATUSES)
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 SORTS = ("-time", "time", "-status", "status", "-code", "code")
 _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
@@ -24,7 +25,8 @@ _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
 class DeliveryFilters:
     """The deliveries to show, and their order. An empty text means all.
 
-    ``since`` and ``until`` limit the creation time. Each is a preset such as ``24h``, a date, or an ISO time (UTC).
+    ``action`` is the id of the bulk action that made them due. ``since`` and ``until`` limit the creation time. Each is
+    a preset such as ``24h``, a date, or an ISO time (UTC).
     """
 
     q: str = ""
@@ -33,6 +35,7 @@ class DeliveryFilters:
     code: str = ""
     environment: str = ""
     webhook: str = ""
+    action: str = ""
     since: str = ""
     until: str = ""
     sort: str = SORTS[0]
@@ -48,6 +51,7 @@ class DeliveryFilters:
             code=given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
             environment=one_of(tuple(Environment), given["environment"]),
             webhook=given["webhook"] if parse_id(given["webhook"]) is not None else "",
+            action=given["action"] if parse_id(given["action"]) is not None else "",
             since=given["since"] if parse_time(given["since"]) else "",
             until=given["until"] if parse_time(given["until"]) else "",
             sort=one_of(SORTS, given["sort"]) or SORTS[0],
@@ -67,6 +71,10 @@ class DeliveryFilters:
     @property
     def webhook_id(self) -> int | None:
         return parse_id(self.webhook)
+
+    @property
+    def action_id(self) -> int | None:
+        return parse_id(self.action)
 
     @property
     def codes(self) -> tuple[int, int] | None:

@@ -91,7 +91,9 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
     return total, True
 
 
-def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[int, str]]) -> int:
+def send_missed(
+    connection: Connection, missed: Missed, events: Sequence[tuple[int, str]], bulk_action_id: int | None = None
+) -> int:
     """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
     # The lock makes another transaction that does the same for this webhook wait for our commit.
     alive = (
@@ -115,6 +117,7 @@ def send_missed(connection: Connection, missed: Missed, events: Sequence[tuple[i
             trigger=DeliveryTrigger.MISSED,
             in_order=webhook.in_order,
             fields=fields_text(webhook.fields),
+            bulk_action_id=bulk_action_id,
         )
         for id, type in events
         if id not in there

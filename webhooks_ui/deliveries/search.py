@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 
 from webhooks_ui.database import db, dialect
-from webhooks_ui.deliveries.filters import UNFINISHED, WITH_FAILURES, DeliveryFilters
+from webhooks_ui.deliveries.filters import UNDELIVERED, UNFINISHED, WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.deliveries.keyed import deliveries_with_key, events_with_id
 from webhooks_ui.events import catalogue
@@ -97,8 +97,12 @@ def _webhooks(text: str) -> list[int]:
 
 
 def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
+    if filters.action_id is not None:
+        return (Delivery.bulk_action_id == filters.action_id,)
     if filters.webhook_id is not None:
         return (Delivery.webhook_id == filters.webhook_id,)
+    if filters.status == UNDELIVERED:
+        return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
     if filters.status == WITH_FAILURES:
         return _unsettled(DeliveryStatus.PENDING), _unsettled(DeliveryStatus.FAILED)
     if filters.status and filters.status != DeliveryStatus.DELIVERED:
@@ -120,6 +124,8 @@ def _is(status: str) -> Condition:
 
 def _conditions(filters: DeliveryFilters) -> list[Condition]:
     conditions: list[Condition] = []
+    if filters.action_id is not None:
+        conditions.append(Delivery.bulk_action_id == filters.action_id)
     if filters.webhook_id is not None:
         conditions.append(Delivery.webhook_id == filters.webhook_id)
     if filters.category == CATEGORY:
@@ -143,8 +149,11 @@ def _has_status(status: str) -> Condition:
     """Return the condition for a status filter.
 
     ``pending`` means deliveries without an attempt, ``retrying`` those with a failed one, and ``unfinished`` both.
-    ``with_failures`` means those that are retrying, and those that were given up.
+    ``with_failures`` means those that are retrying, and those that were given up. ``undelivered`` means all that have
+    not arrived, for whatever reason.
     """
+    if status == UNDELIVERED:
+        return Delivery.status != bindparam(None, DeliveryStatus.DELIVERED, literal_execute=True)
     if status == WITH_FAILURES:
         return or_(_has_status(RETRYING), _is(DeliveryStatus.FAILED))
     if status == RETRYING:

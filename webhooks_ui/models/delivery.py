@@ -36,6 +36,7 @@ PENDING = text("due_at IS NOT NULL")
 FORCED = text("forced")
 IN_ORDER = text("in_order AND due_at IS NOT NULL")
 LEASED_IN_ORDER = text("in_order AND lease_token IS NOT NULL")
+BULK = text("bulk_action_id IS NOT NULL")
 UNSETTLED = text("status <> 'delivered'")
 
 GIVEN_UP: dict[str, Any] = {"status": DeliveryStatus.CANCELLED, "due_at": None, "lease_token": None, "forced": False}
@@ -67,6 +68,8 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     # Of its webhook when the event was published, so that all attempts send the same data. See events.selection
     fields: Mapped[str | None] = mapped_column(Text)
 
+    bulk_action_id: Mapped[int | None] = mapped_column(BigId)  # the last one that made it due
+
     # The last attempt
     response_code: Mapped[int | None] = mapped_column()
     outcome: Mapped[str | None] = mapped_column(String(32))
@@ -90,6 +93,8 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
             sqlite_where=LEASED_IN_ORDER,
             postgresql_where=LEASED_IN_ORDER,
         ),
+        # For the deliveries of a bulk action, and for what became of them
+        Index("ix_deliveries_bulk", "bulk_action_id", "id", "status", sqlite_where=BULK, postgresql_where=BULK),
         Index("ix_deliveries_forced", "due_at", sqlite_where=FORCED, postgresql_where=FORCED),
         Index("ix_deliveries_webhook", "webhook_id", "id"),
         Index("ix_deliveries_event", "event_id"),

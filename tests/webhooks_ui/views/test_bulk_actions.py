@@ -58,6 +58,10 @@ def test_what_was_confirmed_is_done(admin: FlaskClient) -> None:
     progress = admin.get(answer.location).text
     assert '<b class="number">1</b> queued for one more attempt' in progress
     assert "Finished" in progress
+    assert "1 still trying" in progress
+    settle(failed)
+    progress = admin.get(answer.location).text
+    assert "1 delivered" in progress
     assert "hx-trigger" not in progress.split('id="bulk-action"')[1].split(">")[0]
     entry = db.session.scalars(db.select(AuditEntry).filter_by(action="bulk_action.retry")).one()
     assert entry.after == {"status": "failed"}
@@ -66,6 +70,51 @@ def test_what_was_confirmed_is_done(admin: FlaskClient) -> None:
 def test_sending_again_what_arrived_is_warned_of(admin: FlaskClient) -> None:
     settle(add_delivery())
     assert "a second time" in admin.get(RETRIES).text
+
+
+def test_only_the_undelivered_ones_are_offered_first(admin: FlaskClient) -> None:
+    failed, done = settle(add_delivery(), 500), settle(add_delivery())
+    page = admin.get(RETRIES)
+    assert "Retry only the 1 undelivered" in page.text
+    assert "Resend all 2" in page.text
+    answer = admin.post(RETRIES, data=confirmed(page) | {"status": "undelivered"})
+    assert (status_of(failed), status_of(done)) == ("pending", "delivered")
+    assert "1 still trying" in admin.get(answer.location).text
+
+
+def test_a_row_leads_to_all_that_failed_since_it(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    before, first = settle(add_delivery(webhook), 500), settle(add_delivery(webhook), 500)
+    settle(add_delivery(webhook))
+    last, other = settle(add_delivery(webhook), 503), settle(add_delivery(), 500)
+    row = admin.get("/admin/webhook-deliveries").text.split(f'id="delivery-{first.id}-since"')[1]
+    found = re.search(r'href="([^"]+)"', row)
+    assert found
+    page = admin.get(found[1].replace("&amp;", "&"))
+    assert counted(page) == 2
+    admin.post(RETRIES, data=confirmed(page))
+    assert [status_of(delivery) for delivery in (before, first, last, other)] == [
+        "failed",
+        "pending",
+        "pending",
+        "failed",
+    ]
+
+
+def test_the_log_shows_what_an_action_did_and_what_became_of_it(admin: FlaskClient) -> None:
+    good, bad, other = (settle(add_delivery(make_webhook(name=name)), 500) for name in ("Good", "Bad", "Other"))
+    page = admin.get(f"{RETRIES}?webhook={good.webhook_id}")
+    admin.post(RETRIES, data=confirmed(page))
+    answer = admin.post(RETRIES, data=confirmed(admin.get(f"{RETRIES}?webhook={bad.webhook_id}")))
+    settle(bad, 503)
+    progress = admin.get(answer.location).text
+    assert "1 failed" in progress
+    action = answer.location.rpartition("/")[2]
+    log = admin.get(f"/admin/webhook-deliveries?action={action}").text
+    assert f'id="delivery-{bad.id}"' in log
+    assert f'id="delivery-{good.id}"' not in log
+    assert f'id="delivery-{other.id}"' not in log
+    assert f"Bulk action {action}" in log
 
 
 def test_with_nothing_to_do_there_is_nothing_to_confirm(admin: FlaskClient) -> None:

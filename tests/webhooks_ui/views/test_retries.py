@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from tests.support.factories import make_webhook
 from tests.support.http import HTMX
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db, writing
@@ -122,3 +123,24 @@ def test_resending_many_answers_with_those_that_it_changed(app: Flask) -> None:
     with writing():
         assert changes.retry([failed.id, held.id, 999]) == [failed.id]
         assert changes.retry([]) == []
+
+
+def test_a_delivery_that_has_arrived_is_sent_again_after_a_question(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery())
+    address = f"/admin/webhook-deliveries/{delivery.id}/retries"
+    page = admin.get(f"/admin/webhook-deliveries/{delivery.id}").text
+    assert "Resend…" in page
+    assert f'action="{address}"' not in page
+    question = admin.get(address).text
+    assert "Resend this delivery?" in question
+    assert "It gets the same event a second time" in question
+    assert admin.post(address, data={"attempts": "1"}).status_code == 303
+    db.session.expire_all()
+    assert db.session.get_one(Delivery, delivery.id).status == "pending"
+
+
+def test_what_cannot_be_sent_again_is_said_instead_of_asked(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery(make_webhook(deleted_at=utcnow())))
+    question = admin.get(f"/admin/webhook-deliveries/{delivery.id}/retries").text
+    assert "The webhook was deleted" in question
+    assert 'method="post" action="/admin/webhook-deliveries' not in question

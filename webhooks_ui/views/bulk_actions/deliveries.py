@@ -46,8 +46,17 @@ def index() -> str:
 @blueprint.get("/bulk-actions/<int:action_id>")
 def show(action_id: int) -> Response:
     action = db.session.get(BulkAction, action_id) or abort(404)
-    filters = bulk_actions.filters_of(action)
-    return render("bulk_actions/show.html", "bulk_actions/_progress.html", action=action, filters=filters)
+    filters, results = bulk_actions.filters_of(action), bulk_actions.results_of(action)
+    # What an action cancelled, and what one of an earlier version did, isn't marked with it
+    shown = DeliveryFilters(action=str(action_id)) if results else filters.with_(status="")
+    return render(
+        "bulk_actions/show.html",
+        "bulk_actions/_progress.html",
+        action=action,
+        filters=filters,
+        results=results,
+        shown=shown,
+    )
 
 
 @blueprint.post("/bulk-actions/<int:action_id>/stop")

@@ -15,6 +15,12 @@ from webhooks_ui.web.answers import wants_fragment
 blueprint = Blueprint("retries", __name__, url_prefix="/admin/webhook-deliveries")
 
 
+@blueprint.get(f"{DELIVERY}/retries")
+def confirm(delivery_id: int) -> str:
+    """Ask before a delivery is sent again that has arrived."""
+    return render_template("deliveries/resend.html", **context(load(delivery_id)))
+
+
 @blueprint.post(f"{DELIVERY}/retries")
 def create(delivery_id: int) -> BaseResponse:
     load(delivery_id)
