@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from jobs.chores.summarize import summarize
 from tests.support.factories import make_api_key, make_unreadable_webhook, make_user, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from tests.support.people import with_app
@@ -9,6 +10,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import (
+    BacklogSample,
     BulkAction,
     Environment,
     OneTimeToken,
@@ -52,7 +54,19 @@ def make_rows() -> None:
         action.status, action.updated_at = status, utcnow() - timedelta(minutes=5)
         db.session.add(action)
     db.session.commit()
+    summarize()
+    _make_samples()
     _make_people()
+
+
+def _make_samples() -> None:
+    now = utcnow()
+    for ago in range(1, 24):
+        for name in Environment:
+            waiting = 40 + 25 * (ago * 7 % 5)
+            row = {"at": now - timedelta(hours=ago), "environment": name, "waiting": waiting}
+            db.session.add(BacklogSample(**row, oldest_due_seconds=waiting * (3 if ago == 9 else 1)))
+    db.session.commit()
 
 
 def _make_people() -> None:
@@ -77,12 +91,25 @@ def _make_people() -> None:
 
 def _make_webhooks() -> None:
     now, types = utcnow(), list(EVENT_TYPES)
+    lately = (now - timedelta(hours=5)).isoformat()
     make_webhook(description="Keeps the shop up to date.", older_secrets=[older_secret(timedelta(hours=3))])
     make_webhook(
         name="Sick",
         consecutive_failures=12,
         breaker_opened_at=now,
         failing_since=now - timedelta(days=2),
+        url="https://127.0.0.1:9/hook",
+        failures=[
+            {"outcome": "timeout", "code": None, "text": "", "count": 3, "since": lately, "delivery": 1},
+            {
+                "outcome": "bad_status",
+                "code": 500,
+                "text": '{"error":"the database is down"}',
+                "count": 1_034,
+                "since": lately,
+                "delivery": 1,
+            },
+        ],
         probe_at=now + timedelta(hours=1),
     )
     make_webhook(name="Dead", active=False, disabled_at=now, disabled_reason="The endpoint answered 410 Gone.")

@@ -134,6 +134,17 @@ def sign_in_as_eva(page: Page) -> None:
     page.goto("/account")
 
 
+def refuse_to_send(page: Page) -> None:
+    """Send an event to no webhook. The browser would refuse that by itself."""
+    page.evaluate("document.querySelector('#replay-webhook').required = false")
+    press("#replay button", ".error")(page)
+
+
+def check_signature(page: Page) -> None:
+    page.locator("#headers").fill("webhook-id: evt_1\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA")
+    press("main form .primary", ".checks")(page)
+
+
 def invite(page: Page) -> None:
     page.locator("#email").fill("somebody@example.com")
     press("main form .primary", "#link-text")(page)
@@ -186,6 +197,13 @@ PLACES = (
     Place("secret", f"{HOOKS}/1/secret"),
     Place("test event", f"{HOOKS}/1/test"),
     Place("test event, sent", f"{HOOKS}/1/test", press("main .primary", "#test-result .note")),
+    Place("why nothing arrives", f"{HOOKS}/1/why-nothing"),
+    Place("why nothing arrives, failing", f"{HOOKS}/2/why-nothing"),
+    Place(
+        "why nothing arrives, endpoint checked", f"{HOOKS}/2/why-nothing", press("#check-endpoint", "#endpoint .checks")
+    ),
+    Place("check a signature", f"{HOOKS}/1/signature"),
+    Place("check a signature, checked", f"{HOOKS}/1/signature", check_signature),
     Place("delete a webhook", f"{HOOKS}/1/delete"),
     Place("recover", f"{HOOKS}/1/recoveries"),
     Place("recover, counted", f"{HOOKS}/1/recoveries", press("form[action$=recoveries] .primary", "#bulk-count")),
@@ -193,6 +211,8 @@ PLACES = (
     Place("deliveries", LOG),
     Place("deliveries, filtered", f"{LOG}?status=failed&code=5xx&webhook=1"),
     Place("deliveries, none found", f"{LOG}?q=nothing"),
+    Place("resend a delivery", f"{LOG}/2/retries"),
+    Place("retry many, some of them arrived", f"{LOG}/retries?webhook=1"),
     Place("delivery", f"{LOG}/1"),
     Place("delivery, unfolded", f"{LOG}/1", unfold),
     Place("delivery, delivered", f"{LOG}/2"),
@@ -205,6 +225,10 @@ PLACES = (
     Place("bulk action, stopped", "/admin/bulk-actions/1"),
     Place("bulk action, running", "/admin/bulk-actions/2"),
     Place("bulk action", "/admin/bulk-actions/3"),
+    Place("overview", "/admin/overview"),
+    Place("overview, unfolded", "/admin/overview", unfold),
+    Place("event", "/admin/events/1"),
+    Place("event, refused", "/admin/events/1", refuse_to_send, status=422),
     Place("notices", "/admin/notices"),
     Place("event types", "/admin/event-types"),
     Place("event types, unfolded", "/admin/event-types", unfold),

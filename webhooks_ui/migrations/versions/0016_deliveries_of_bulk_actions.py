@@ -1,13 +1,13 @@
 """which bulk action made a delivery due
 
-Revision: 0013, after 0012, made 2026-11-26 20:50:00
+Revision: 0016, after 0015, made 2026-11-26 20:50:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0013'
-down_revision = '0012'
+revision = '0016'
+down_revision = '0015'
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """hourly totals of all webhooks, and samples of the backlog, for the overview
 
-Revision: 0012, after 0011, made 2026-11-26 20:40:00
+Revision: 0015, after 0014, made 2026-11-26 20:40:00
 """
 
 import sqlalchemy as sa
@@ -8,8 +8,8 @@ from alembic import op
 
 from webhooks_ui.models import types
 
-revision = '0012'
-down_revision = '0011'
+revision = '0015'
+down_revision = '0014'
 branch_labels = None
 depends_on = None
 
