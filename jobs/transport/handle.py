@@ -17,7 +17,7 @@ HEAD_MAX_BYTES = 64 * 1024  # of all heads of an answer, interim ones and traile
 BODY_KEPT_BYTES = 10 * 1024
 CODED_MAX_BYTES = 64 * 1024  # of a body in chunks or compressed, of which the first 10 KiB are kept when it is decoded
 NEXT_ADDRESS_MS = 250  # after which the next address is tried beside a silent one (RFC 8305, section 5)
-SENT_BYTES = 16 * 1024  # at a time. Each handle keeps a buffer of this size, and libcurl would take 64 KiB
+SENT_BYTES, SENT_LARGE_BYTES = 16 * 1024, 64 * 1024  # at a time. Each handle keeps a buffer of this size
 IDLE_SECONDS = 30
 LIFETIME_SECONDS = 600  # of a connection, so that it is noticed when a name leads elsewhere
 LARGE_BYTES = 16 * 1024
@@ -71,7 +71,6 @@ class Handle:
         for option, value in (
             (pycurl.NOSIGNAL, 1),
             (pycurl.POST, 1),
-            (pycurl.UPLOAD_BUFFERSIZE, SENT_BYTES),
             (pycurl.PATH_AS_IS, 1),
             (pycurl.PROXY, settings.proxy),  # an empty one also keeps libcurl from asking the environment
             (pycurl.NOPROXY, ""),
@@ -107,6 +106,7 @@ class Handle:
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
         curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])  # libcurl would leave one out that ends in a colon
         curl.setopt(pycurl.POSTFIELDS, request.body)
+        curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(request.body) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         curl.setopt(pycurl.VERBOSE, target.scheme == "https")  # tells us about the certificate and the cipher
         self._pin(exchange)
