@@ -4,18 +4,34 @@ from functools import cache
 
 from config import ROOT
 
-LANGUAGES = {
-    "python": "Python",
-    "javascript": "JavaScript",
-    "php": "PHP",
-    "go": "Go",
-    "ruby": "Ruby",
-    "openssl": "openssl",
+GROUPS = {
+    "Languages": {
+        "python": "Python",
+        "javascript": "JavaScript",
+        "php": "PHP",
+        "go": "Go",
+        "ruby": "Ruby",
+        "openssl": "Shell, with openssl",
+        "standardwebhooks": "Library standardwebhooks",
+    },
+    "Frameworks": {
+        "flask": "Flask",
+        "django": "Django",
+        "fastapi": "FastAPI",
+        "node": "Node",
+        "express": "Express",
+        "laravel": "Laravel",
+        "rails": "Rails",
+    },
 }
+NAMES = tuple(key for group in GROUPS.values() for key in group)
 
 
 @cache
-def snippets() -> dict[str, tuple[str, str]]:
-    """Return the name and the code of each language."""
+def snippets() -> dict[str, dict[str, tuple[str, str]]]:
+    """Return the name and the code of each language and each framework, by group."""
     folder = ROOT / "templates" / "webhooks" / "snippets"
-    return {key: (name, (folder / f"{key}.txt").read_text(encoding="utf-8")) for key, name in LANGUAGES.items()}
+    return {
+        group: {key: (name, (folder / f"{key}.txt").read_text(encoding="utf-8")) for key, name in names.items()}
+        for group, names in GROUPS.items()
+    }

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,10 +15,11 @@ import pytest
 import config
 from jobs.sign import sign
 from webhooks_ui.models import secret_box
+from webhooks_ui.views.webhooks import snippets
 
 FOLDER = config.ROOT / "templates" / "webhooks" / "snippets"
 BODY = '{"id":"evt_1","data":{"name":"Zoë \\u0000"}}'.encode()
-NAMES = ("python", "javascript", "php", "go", "ruby", "openssl")
+NAMES = ("python", "javascript", "php", "go", "ruby", "openssl", "standardwebhooks")
 GO_MAIN = """
 package main
 
@@ -57,22 +59,26 @@ def snippet(name: str) -> str:
     return (FOLDER / f"{name}.txt").read_text()
 
 
-def python(folder: Path, case: Case) -> bool:
+def python(folder: Path, case: Case, name: str = "python") -> bool:
     main = """
 import json, sys
 case = json.load(sys.stdin)
 print(verify(open("body.json", "rb").read(), case["headers"], case["secret"]))
 """
-    return run([sys.executable, "-c", snippet("python") + main], folder, case)
+    return run([sys.executable, "-c", snippet(name) + main], folder, case)
 
 
-def javascript(folder: Path, case: Case) -> bool:
+def standardwebhooks(folder: Path, case: Case) -> bool:
+    return python(folder, case, "standardwebhooks")
+
+
+def javascript(folder: Path, case: Case, kind: str = "module") -> bool:
     main = """
-const fs = require("node:fs");
+const fs = process.getBuiltinModule("node:fs");
 const given = JSON.parse(fs.readFileSync(0));
 console.log(verify(fs.readFileSync("body.json"), given.headers, given.secret));
 """
-    return run(["node", "-e", snippet("javascript") + main], folder, case)
+    return run(["node", f"--input-type={kind}", "-e", snippet("javascript") + main], folder, case)
 
 
 def go(folder: Path, case: Case) -> bool:
@@ -103,8 +109,8 @@ puts verify(File.binread("body.json"), given["headers"], given["secret"])
 
 def openssl(folder: Path, case: Case) -> bool:
     headers = case["headers"]
-    names = {"ID": headers["webhook-id"], "TIMESTAMP": headers["webhook-timestamp"], "SECRET": case["secret"]}
-    environment = names | {"SIGNATURE": headers["webhook-signature"]}
+    parts = ("ID", "TIMESTAMP", "SIGNATURE")
+    environment = {part: headers.get(f"webhook-{part.lower()}", "") for part in parts} | {"SECRET": case["secret"]}
     return run(["sh", "-c", snippet("openssl")], folder, case, environment)
 
 
@@ -117,8 +123,16 @@ def run(command: list[str], folder: Path, case: Case, environment: dict[str, str
     return done.stdout.decode().strip() in ("true", "True", "genuine")
 
 
-RUNNERS = {"python": python, "javascript": javascript, "php": php, "go": go, "ruby": ruby, "openssl": openssl}
-PROGRAMS = {"python": sys.executable, "javascript": "node"}
+RUNNERS = {
+    "python": python,
+    "javascript": javascript,
+    "php": php,
+    "go": go,
+    "ruby": ruby,
+    "openssl": openssl,
+    "standardwebhooks": standardwebhooks,
+}
+PROGRAMS = {"python": sys.executable, "javascript": "node", "standardwebhooks": sys.executable}
 
 
 def case(
@@ -128,6 +142,7 @@ def case(
     timestamp: int | None = None,
     body: bytes = BODY,
     signature: str | None = None,
+    signs: bytes = BODY,
 ) -> Case:
     secret = secret or secret_box.generate()
     at = int(time.time()) if timestamp is None else timestamp
@@ -135,16 +150,20 @@ def case(
     headers = {
         "webhook-id": "evt_1",
         "webhook-timestamp": str(at),
-        "webhook-signature": signature or sign("evt_1", at, BODY, keys),
+        "webhook-signature": signature or sign("evt_1", at, signs, keys),
     }
     return {"body": body, "headers": headers, "secret": secret}
 
 
-@pytest.mark.parametrize("language", NAMES)
-def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language: str, tmp_path: Path) -> None:
+def runner(language: str) -> Callable[[Path, Case], bool]:
     if shutil.which(PROGRAMS.get(language, language)) is None:
         pytest.skip(f"{language} is not installed")
-    verify = RUNNERS[language]
+    return RUNNERS[language]
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language: str, tmp_path: Path) -> None:
+    verify = runner(language)
     mine = secret_box.generate()
     assert verify(tmp_path, case())
     assert verify(tmp_path, case(secret=mine, secrets=[secret_box.generate(), mine]))
@@ -156,5 +175,38 @@ def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language: s
 
 
 @pytest.mark.parametrize("language", NAMES)
+def test_a_missing_or_odd_header_is_refused_without_an_error(language: str, tmp_path: Path) -> None:
+    verify = runner(language)
+    for name in ("id", "timestamp", "signature"):
+        missing = case()
+        del missing["headers"][f"webhook-{name}"]
+        assert not verify(tmp_path, missing)
+    for signature in ("", "v1", "v1,", "nonsense", ", ,"):
+        odd = case()
+        odd["headers"]["webhook-signature"] = signature
+        assert not verify(tmp_path, odd)
+    if language != "openssl":
+        for timestamp in ("", "soon", "-1", "9" * 400):
+            odd = case()
+            odd["headers"]["webhook-timestamp"] = timestamp
+            assert not verify(tmp_path, odd)
+
+
+@pytest.mark.parametrize("language", ["python", "php", "standardwebhooks"])
+def test_header_names_may_have_any_case(language: str, tmp_path: Path) -> None:
+    """Servers pass them on as they like: getallheaders() of PHP under FPM gives Webhook-Id."""
+    given = case()
+    given["headers"] = {name.title(): value for name, value in given["headers"].items()}
+    assert runner(language)(tmp_path, given)
+
+
+@pytest.mark.parametrize("kind", ["module", "commonjs"])
+def test_the_javascript_runs_in_modules_of_both_kinds(kind: str, tmp_path: Path) -> None:
+    runner("javascript")
+    assert javascript(tmp_path, case(), kind)
+    assert not javascript(tmp_path, case(body=BODY + b" "), kind)
+
+
+@pytest.mark.parametrize("language", snippets.NAMES)
 def test_the_documentation_shows_the_same_code(language: str) -> None:
     assert snippet(language).strip() in Path(config.ROOT / "docs" / "verifying.md").read_text()

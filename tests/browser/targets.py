@@ -1,0 +1,62 @@
+"""What axe-core doesn't look at: how large the targets of a page are, and whether its parts can be found by their ids."""
+
+from playwright.sync_api import Page
+
+LEAST_PX = {320: 44, 1280: 24}
+
+# A target is large enough if a click half its least size away from its center, in each direction, still reaches it.
+# Links in a sentence are as high as the sentence (WCAG 2.2, 2.5.8, "inline").
+SMALL = """least => {
+  const controls = "a[href], button, summary, select, textarea, input:not([type=hidden]), [tabindex='0'][role=button]";
+  const reaches = (hit, control) => hit && (control.contains(hit) || hit.closest("label")?.control === control);
+  const inSentence = (control) => {
+    if (control.tagName !== "A" || getComputedStyle(control).display !== "inline") return false;
+    const text = control.closest("p, li, dd, td, span, caption, legend");
+    return text && text.textContent.trim() !== control.textContent.trim();
+  };
+  const found = [];
+  for (const control of document.querySelectorAll(controls)) {
+    if (!control.checkVisibility({ visibilityProperty: true, opacityProperty: true }) || control.disabled) continue;
+    if (control.closest(".visually-hidden, .skip, [inert]") || inSentence(control)) continue;
+    const open = document.querySelector("dialog:modal");
+    if (open && !open.contains(control)) continue;
+    control.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const box = control.getBoundingClientRect();
+    if (!box.width || !box.height) continue;
+    const label = control.labels?.[0]?.contains(control) ? control.labels[0].getBoundingClientRect() : box;
+    const around = (size, begin, length, far) => {
+      const middle = begin + length / 2;
+      const by = size / 2 - 1;
+      return [Math.max(0, middle - by), Math.min(far - 1, middle + by)];
+    };
+    const x = label.left + Math.min(label.width, Math.max(least, box.width)) / 2;
+    const y = label.top + label.height / 2;
+    const points = [
+      ...around(least, label.top, label.height, innerHeight).map((at) => [box.left + box.width / 2, at]),
+      ...around(Math.min(least, Math.max(least, 0)), x - 0.5, 1, innerWidth).map((at) => [at, y]),
+    ];
+    const seen = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    if (!reaches(seen, control)) continue; // something lies over it, such as an open menu
+    if (points.every(([x, y]) => reaches(document.elementFromPoint(x, y), control))) continue;
+    const name = (control.getAttribute("aria-label") || control.textContent || control.name || "").trim().slice(0, 40);
+    found.push(`${control.tagName.toLowerCase()}.${control.className}#${control.id} "${name}" ${Math.round(label.width)}x${Math.round(label.height)}`);
+  }
+  scrollTo(0, 0);
+  return found;
+}"""
+
+DOUBLED = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  return ids.filter((id, place) => ids.indexOf(id) !== place);
+}"""
+
+
+def small_targets(page: Page) -> list[str]:
+    """Return the controls that are smaller than a finger or a mouse needs at this width."""
+    found: list[str] = page.evaluate(SMALL, LEAST_PX[page.evaluate("innerWidth")])
+    return found
+
+
+def doubled_ids(page: Page) -> list[str]:
+    found: list[str] = page.evaluate(DOUBLED)
+    return found

@@ -1,0 +1,84 @@
+"""The endpoints that are shown for each framework, run with those frameworks that are installed on this machine."""
+
+import http.client
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.rig import free_port
+from tests.support.waiting import wait_for
+from tests.webhooks_ui.views.webhooks.test_snippets import Case, case, snippet
+
+SERVERS = {
+    "flask": "from receiver import app\napp.run(port=PORT)",
+    "fastapi": "import uvicorn\nfrom receiver import app\nuvicorn.run(app, port=PORT)",
+    "django": """
+from django.conf import settings
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+import django
+django.setup()
+from django.core.wsgi import get_wsgi_application
+from django.urls import path
+from receiver import receive
+from wsgiref.simple_server import make_server
+urlpatterns = [path("webhooks", receive)]
+make_server("127.0.0.1", PORT, get_wsgi_application()).serve_forever()
+""",
+}
+NEEDS = {"fastapi": "uvicorn"}
+MODULES = os.environ.get("NODE_MODULES", "")  # a folder node_modules that has express
+
+
+def command(name: str, folder: Path, port: int) -> list[str]:
+    """Write the endpoint of ``name`` into the folder. Return the command that serves it at ``port``."""
+    if name in SERVERS:
+        for module in (name, NEEDS.get(name, name)):
+            if importlib.util.find_spec(module) is None:
+                pytest.skip(f"{module} is not installed")
+        (folder / "verify.py").write_text(snippet("python"))
+        (folder / "receiver.py").write_text(snippet(name))
+        (folder / "main.py").write_text(SERVERS[name].replace("PORT", str(port)))
+        return [sys.executable, "main.py"]
+    if shutil.which("node") is None or (name == "express" and not MODULES):
+        pytest.skip(f"{name} is not installed")
+    if MODULES:
+        (folder / "node_modules").symlink_to(MODULES)
+    (folder / "main.mjs").write_text(f"{snippet('javascript')}\n{snippet(name)}")
+    return ["node", "main.mjs"]
+
+
+def status(port: int, given: Case) -> int | None:
+    """Send the delivery. Return the status of the answer, or ``None`` if nobody listens yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {name: value.encode() for name, value in given["headers"].items()}
+        connection.request("POST", "/webhooks", given["body"], headers | {"Content-Type": "application/json"})
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return None
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp_path: Path) -> None:
+    port, body = free_port(), b'{"id":"evt_1","type":"license.created"}'
+    genuine = case(body=body, signs=body)
+    environment = os.environ | {"WEBHOOK_SECRET": genuine["secret"], "PORT": str(port)}
+    served = subprocess.Popen(command(name, tmp_path, port), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: status(port, genuine) is not None, 20, f"the endpoint of {name} answers")
+        assert status(port, genuine) == 204
+        assert status(port, case(secret=genuine["secret"], body=body + b" ", signs=body)) == 401
+        for header in genuine["headers"]:
+            without = case(secret=genuine["secret"], body=body, signs=body)
+            del without["headers"][header]
+            assert status(port, without) == 401
+    finally:
+        served.terminate()
+        served.wait(10)
