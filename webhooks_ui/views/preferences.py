@@ -1,10 +1,10 @@
-"""The choices that a browser remembers: the environment and the theme."""
+"""The choices that a browser remembers: the environment, the theme and the height of rows."""
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from webhooks_ui.web.answers import safe_next
-from webhooks_ui.web.preferences import THEMES, choose_environment, without_environment
+from webhooks_ui.web.preferences import DENSITIES, THEMES, choose_environment, without_environment
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -13,10 +13,20 @@ blueprint = Blueprint("preferences", __name__)
 
 @blueprint.post("/theme")
 def set_theme() -> Response:
+    return _remember("theme", THEMES)
+
+
+@blueprint.post("/density")
+def set_density() -> Response:
+    return _remember("density", DENSITIES)
+
+
+def _remember(name: str, values: tuple[str, ...]) -> Response:
+    """Put the choice of the form into a cookie, unless it is none of ``values``."""
     response = redirect(safe_next(request.form.get("next")), 303)
-    theme = request.form.get("theme", "")
-    if theme in THEMES:
-        response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
+    value = request.form.get(name, "")
+    if value in values:
+        response.set_cookie(name, value, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
     return response
 
 

@@ -5,14 +5,19 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.forms import LoginForm
+from webhooks_ui.forms.account import CodeForm
 from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.people import accounts
 from webhooks_ui.people.passkeys import site
-from webhooks_ui.web.answers import safe_next
+from webhooks_ui.views import second_factor
+from webhooks_ui.web import resume
+from webhooks_ui.web.answers import safe_next, wants_fragment
+from webhooks_ui.web.extensions import csrf
 from webhooks_ui.web.sign_in import begin_half, forget_half, refuse, sign_in, sign_out
 from webhooks_ui.web.sign_in_throttle import count_try, take_back
 
 WRONG = "The email address or the password is wrong. Check both and try again."
+ENDED = "Your session has ended. What you typed is kept. Sign in again, then send it."
 DEACTIVATED = "This account is deactivated. Ask a super admin to activate it."
 
 blueprint = Blueprint("session", __name__)
@@ -49,8 +54,30 @@ def create() -> BaseResponse:
     take_back(email)
     if user.has_second_factor:
         begin_half(user, SignInMethod.PASSWORD)
+        if resume.carried():
+            return second_factor.page(user, CodeForm(formdata=None))
         return redirect(url_for("second_factor.new", next=request.args.get("next")), 303)
     return sign_in(user, SignInMethod.PASSWORD)
+
+
+@blueprint.post("/login/again")
+def ended() -> BaseResponse:
+    """Ask to sign in again, on the page whose form was sent. What was typed is kept.
+
+    The form comes here, too, after somebody has signed in in another tab.
+    """
+    kept = resume.carried()
+    if not kept or not resume.is_from_here():
+        return redirect(url_for("session.new"), 303)
+    if current_user.is_authenticated:
+        return resume.page(kept)
+    response = page(LoginForm(formdata=None), 401, ENDED)
+    if "HX-Request" in request.headers:
+        response.headers |= {"HX-Retarget": "#main", "HX-Reswap": "innerHTML show:window:top"}
+    return response
+
+
+csrf.exempt(ended)  # it changes nothing, and its page was made for a session that is over
 
 
 @blueprint.post("/logout")
@@ -65,7 +92,7 @@ def page(form: LoginForm, status: int = 200, error: str = "") -> Response:
     config = current_app.config
     return make_response(
         render_template(
-            "session/new.html",
+            "session/_new.html" if wants_fragment() else "session/new.html",
             form=form,
             error=error,
             provider=config["OIDC"],

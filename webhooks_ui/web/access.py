@@ -3,7 +3,19 @@
 from functools import partial
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, flash, g, make_response, redirect, request, session, url_for
+from flask import (
+    Flask,
+    abort,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
 from werkzeug.wrappers import Request, Response
 
@@ -11,13 +23,22 @@ from webhooks_ui import audit
 from webhooks_ui.database import after_commit
 from webhooks_ui.models import User, UserSession, utcnow
 from webhooks_ui.people import second_factor, sessions
+from webhooks_ui.web import resume
 from webhooks_ui.web.answers import came_from, go, safe_next, wants_fragment
 from webhooks_ui.web.extensions import login
 from webhooks_ui.web.permissions import FRESH_FOR, may, needs_fresh, sets_up_second_factor
 
 TOKEN = "token"  # noqa: S105 (the name of the session's token in the browser's cookie)
 POLLED = frozenset(  # open pages ask for these by themselves, which keeps no session alive
-    {"deliveries.newer", "deliveries.unfinished", "deliveries.show", "bulk_actions.show", "webhooks.test_result"}
+    {
+        "deliveries.newer",
+        "deliveries.unfinished",
+        "deliveries.show",
+        "bulk_actions.show",
+        "webhooks.newer_deliveries",
+        "webhooks.steps",
+        "webhooks.test_result",
+    }
 )
 
 
@@ -87,12 +108,23 @@ def lacks_second_factor() -> bool:
 
 
 def _to_login(again: int | None = None) -> Response:
-    if wants_fragment():
+    if not again and (signed := resume.sign()):
+        return _keep(signed)
+    if "HX-Request" in request.headers:  # a boosted form, too, whose answer would land in the middle of its page
         return make_response(
             "", 401, {"HX-Redirect": url_for("session.new", next=safe_next(_seen_page()), again=again)}
         )
     back = request.full_path.rstrip("?") if request.method == "GET" else came_from()
     return redirect(url_for("session.new", next=back, again=again))
+
+
+def _keep(signed: str) -> Response:
+    """Ask to sign in again, and keep the form that was sent. One that the page sent by itself leaves the page alone."""
+    if request.endpoint in resume.REFRESHES and wants_fragment():
+        aside = {"HX-Retarget": "#alert", "HX-Reswap": "innerHTML"}
+        return make_response(render_template("session/_ended.html"), 401, aside)
+    resume.carry(signed)
+    return make_response(current_app.view_functions["session.ended"]())
 
 
 def _seen_page() -> str | None:

@@ -29,9 +29,13 @@ def shorten_address(response: Response, form: str, address: str) -> Response:
     return response
 
 
-def go(address: str) -> BaseResponse:
-    """Send the browser to another page."""
-    if wants_fragment():
+def go(address: str, *, leave: bool = False) -> BaseResponse:
+    """Send the browser to another page.
+
+    Args:
+        leave: a boosted form leaves its page, too. Else it would show parts of the other page at its own address.
+    """
+    if wants_fragment() or (leave and "HX-Request" in request.headers):
         return make_response("", 200, {"HX-Redirect": address})
     return redirect(address, 303)
 

@@ -1,4 +1,4 @@
-"""The choices that a browser remembers: the environment, the rows per page and the color scheme."""
+"""The choices that a browser remembers: the environment, the rows per page, their height and the color scheme."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -10,6 +10,7 @@ from webhooks_ui.webhooks.filters import PAGE_SIZES
 
 PAGE_FIELDS = ("environment", "page", "cursor")  # not valid in another environment
 THEMES = ("system", "light", "dark")
+DENSITIES = ("compact", "comfortable")  # of the rows of lists. The first one is the default
 
 
 def current_environment() -> str:
@@ -20,15 +21,6 @@ def current_environment() -> str:
 def choose_environment(name: str) -> None:
     """Remember ``name``. A text that is no environment means all environments."""
     session["environment"] = one_of(tuple(Environment), name)
-
-
-def follow_filter(environment: str) -> bool:
-    """Make the environment that somebody just chose in a list's filter the current one. Return True if it changed."""
-    filtered = request.headers.get("HX-Trigger", "").endswith("-filters") and "environment" in request.args
-    if not filtered or environment == current_environment():
-        return False
-    choose_environment(environment)
-    return True
 
 
 def without_environment(address: str) -> str:
@@ -46,6 +38,11 @@ def page_size() -> int:
 def remember_page_size(size: int) -> None:
     """Remember ``size``, one of ``PAGE_SIZES``."""
     session["page_size"] = size
+
+
+def density() -> str:
+    """Return the height of rows that was chosen in this browser, one of ``DENSITIES``."""
+    return one_of(DENSITIES, request.cookies.get("density", "")) or DENSITIES[0]
 
 
 def theme() -> str:

@@ -13,6 +13,7 @@ from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.people import accounts, sessions
 from webhooks_ui.people.second_factor import Factor
+from webhooks_ui.web import resume
 from webhooks_ui.web.access import TOKEN
 from webhooks_ui.web.answers import go, safe_next
 
@@ -45,7 +46,8 @@ def sign_in(user: User, method: SignInMethod, factor: Factor | None = None, back
         return redirect(url_for("session.new", next=back), 303)
     session.permanent = True
     session[TOKEN] = token
-    return go(back)
+    kept = resume.carried()
+    return resume.page(kept) if kept else go(back)
 
 
 def _start(user: User, method: SignInMethod, factor: Factor | None) -> str:

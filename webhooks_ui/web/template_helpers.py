@@ -1,6 +1,7 @@
 """The functions and filters of the templates."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,10 @@ from webhooks_ui.events.formats.services import misread
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
 from webhooks_ui.models.webhook import certificate_since
-from webhooks_ui.web import assets, charts, form_tokens
+from webhooks_ui.web import assets, charts, form_tokens, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
-from webhooks_ui.web.preferences import THEMES, current_environment, theme
+from webhooks_ui.web.preferences import DENSITIES, THEMES, current_environment, density, theme
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
@@ -29,6 +30,7 @@ from webhooks_ui.webhooks.option_words import facts
 from webhooks_ui.webhooks.unreadable import lost_options
 
 RECENT = timedelta(days=1)
+URL_TAIL_CHARACTERS = 10
 
 
 def register(app: Flask) -> None:
@@ -37,7 +39,9 @@ def register(app: Flask) -> None:
         can=can,
         sees=sees,
         shown_url=shown_url,
+        url_parts=url_parts,
         form_token=form_tokens.field,
+        resume_field=resume.field,
         deliveries_wait=deliveries_wait,
         charts=charts,
         current_environment=current_environment,
@@ -56,6 +60,7 @@ def register(app: Flask) -> None:
         lost_options=lost_options,
         delays_text=delays_text,
         now=utcnow,
+        density=density,
         theme=theme,
         wants_fragment=wants_fragment,
         CATEGORIES=LocalProxy(catalogue.categories),
@@ -64,6 +69,7 @@ def register(app: Flask) -> None:
         PAGE_SIZES=PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),
         THEMES=THEMES,
+        DENSITIES=DENSITIES,
     )
     app.jinja_env.filters.update(
         number=number,
@@ -77,6 +83,7 @@ def register(app: Flask) -> None:
         words=words,
         format_name=format_name,
         choice=choice,
+        in_catalogue_order=in_catalogue_order,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
@@ -94,6 +101,23 @@ def sees(fact: str) -> bool:
 def shown_url(url: str) -> str:
     """Return a webhook's URL as the person who is signed in may see it."""
     return url if sees("whole URL") else mask_url(url)
+
+
+def url_parts(url: str) -> tuple[str, str, str]:
+    """Return a URL without ``https://`` in three parts: up to the host, the middle, and the end of the path.
+
+    Pages leave out what is in the middle where there is no room.
+    """
+    text = url.removeprefix("https://")
+    begin = text.find("/", text.find("://") + 3)
+    host, path = (text, "") if begin < 0 else (text[:begin], text[begin:])
+    return host, path[:-URL_TAIL_CHARACTERS], path[-URL_TAIL_CHARACTERS:]
+
+
+def in_catalogue_order(names: Iterable[str]) -> list[str]:
+    """Return names of event types as the catalogue lists them. Those that it doesn't have any more come last."""
+    places = {name: place for place, name in enumerate(catalogue.all_types())}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def here_path() -> str:

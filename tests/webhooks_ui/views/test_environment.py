@@ -41,17 +41,26 @@ def test_addresses_name_the_environment_so_that_they_mean_the_same_to_everybody(
 @pytest.mark.parametrize(
     ("path", "form"), [("webhooks", "webhook-filters"), ("webhook-deliveries", "delivery-filters")]
 )
-def test_an_environment_chosen_in_a_filter_is_the_current_one_from_then_on(
+def test_a_filter_is_only_a_view_and_leaves_the_current_environment_of_all_tabs_alone(
     admin: FlaskClient, path: str, form: str
 ) -> None:
-    headers = HTMX | {"HX-Trigger": form}
-    answer = admin.get(f"/admin/{path}?environment=staging", headers=headers)
-    assert 'aria-label="Environment: Staging"' in answer.text
-    assert 'id="environment" hx-swap-oob="true"' in answer.text
-    assert names(admin.get("/admin/webhooks").text) == ["staging"]
-    assert 'id="environment"' not in admin.get(f"/admin/{path}?environment=staging", headers=headers).text
-    admin.get(f"/admin/{path}?environment=production")  # a link doesn't change the current one
-    assert names(admin.get("/admin/webhooks").text) == ["staging"]
+    admin.post("/environment", data={"environment": "production"})
+    answer = admin.get(f"/admin/{path}?environment=staging", headers=HTMX | {"HX-Trigger": form})
+    assert answer.headers["HX-Replace-Url"] == f"/admin/{path}?environment=staging"
+    assert "current-environment" not in answer.text
+    assert "current-environment" in admin.get(f"/admin/{path}?environment=staging").text
+    assert names(admin.get("/admin/webhooks").text) == ["production"]
+
+
+def test_creating_begins_with_the_environment_that_the_list_shows(admin: FlaskClient) -> None:
+    admin.post("/environment", data={"environment": "production"})
+    page = admin.get("/admin/webhooks?environment=staging").text
+    assert 'href="/admin/webhooks/new?environment=staging"' in page
+    rows = admin.get("/admin/webhooks?environment=development", headers=HTMX).text
+    assert 'id="create-webhook" hx-swap-oob="true" href="/admin/webhooks/new?environment=development"' in rows
+    assert '<option selected value="staging">' in admin.get("/admin/webhooks/new?environment=staging").text
+    assert '<option selected value="production">' in admin.get("/admin/webhooks/new?environment=moon").text
+    assert '<option selected value="production">' in admin.get("/admin/webhooks/new").text
 
 
 def test_forms_begin_with_the_current_environment(admin: FlaskClient) -> None:

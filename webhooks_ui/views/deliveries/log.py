@@ -16,7 +16,6 @@ from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
 from webhooks_ui.web.answers import render, shorten_address, wants_fragment
 from webhooks_ui.web.json_tree import fold
-from webhooks_ui.web.preferences import follow_filter
 from webhooks_ui.webhooks import pages as webhook_pages
 from webhooks_ui.webhooks.filters import PAGE_SIZES, WebhookFilters
 
@@ -52,7 +51,6 @@ def index() -> Response:
         settings=get_settings(),
         is_first=not cursor,
         searchable_since=searchable_since() if filters.q else None,
-        environment_changed=follow_filter(filters.environment),
     )
     return shorten_address(response, "delivery-filters", address(filters, cursor=cursor))
 

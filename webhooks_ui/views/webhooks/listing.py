@@ -13,7 +13,7 @@ from webhooks_ui.models import Webhook
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.query import filters_of, query_of
 from webhooks_ui.web.answers import go, go_back, render, shorten_address, wants_fragment
-from webhooks_ui.web.preferences import follow_filter, remember_page_size
+from webhooks_ui.web.preferences import remember_page_size
 from webhooks_ui.web.template_helpers import back_to_list, sees
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.pages import find_page
@@ -32,7 +32,6 @@ def index() -> Response:
         filters=filters,
         found=found,
         health=health,
-        environment_changed=follow_filter(filters.environment),
     )
     return shorten_address(response, "webhook-filters", url_for("webhooks.index", **query_of(filters)))
 
@@ -62,7 +61,7 @@ def _deleted_meanwhile(webhook_id: int) -> Response | str:
     if wants_fragment():
         return _row(message)
     flash(message, "error")
-    return go(back_to_list("webhooks.index"))
+    return go(back_to_list("webhooks.index"), leave=True)
 
 
 def _row(message: str, webhook: Webhook | None = None) -> str:

@@ -1,0 +1,38 @@
+"""What templates call: the parts of a URL, the order of event types, and the height of rows."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from webhooks_ui.web.template_helpers import in_catalogue_order, url_parts
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("https://a.example", ("a.example", "", "")),
+        ("https://a.example/in", ("a.example", "", "/in")),
+        ("https://a.example/shop/webhooks/incoming", ("a.example", "/shop/webhook", "s/incoming")),
+        ("http://127.0.0.1:8009/in?a=1", ("http://127.0.0.1:8009", "", "/in?a=1")),
+        ("http://127.0.0.1:8009", ("http://127.0.0.1:8009", "", "")),
+        ("https://a.example?token=" + "x" * 40, ("a.example?token=" + "x" * 40, "", "")),
+    ],
+)
+def test_the_parts_of_a_url_are_the_whole_url(url: str, parts: tuple[str, str, str]) -> None:
+    assert url_parts(url) == parts
+    assert "".join(parts) == url.removeprefix("https://")
+
+
+@pytest.mark.usefixtures("app")
+def test_event_types_are_listed_as_in_the_catalogue_and_gone_ones_last() -> None:
+    names = ["contract.created", "gone.type", "license.updated", "license.created", "activation.failed"]
+    ordered = ["license.created", "license.updated", "activation.failed", "contract.created", "gone.type"]
+    assert in_catalogue_order(names) == ordered
+
+
+def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:
+    assert 'data-density="compact"' in admin.get("/admin/webhooks").text
+    answer = admin.post("/density", data={"density": "comfortable", "next": "/admin/webhooks?q=a"})
+    assert answer.headers["Location"] == "/admin/webhooks?q=a"
+    assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
+    admin.post("/density", data={"density": "vast"})
+    assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
