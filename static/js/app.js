@@ -76,13 +76,29 @@ const count = () => {
   for (const scope of all("[data-scope]")) {
     const boxes = all("[data-box]", scope);
     const shown = boxes.filter((box) => !box.closest("[hidden]"));
-    const chosen = boxes.filter((box) => box.checked).length;
+    const chosen = boxes.filter((box) => box.checked).length + all("[data-kept] > input", scope).length;
     const whole = scope.querySelector("[data-whole]");
     whole.checked = shown.length > 0 && shown.every((box) => box.checked);
     whole.indeterminate = !whole.checked && shown.some((box) => box.checked);
     scope.querySelector("[data-count]").value = scope.dataset.scope.replace("#", chosen).replace("*", boxes.length);
   }
 };
+
+// Rows stay selected while the list shows others: the form of the bulk bar carries those that are out of sight.
+const kept = new Set();
+const keepSelection = () => {
+  const form = document.querySelector("[data-keeps]");
+  if (!form) return;
+  const boxes = new Map(all("[data-box]", form.closest("[data-scope]")).map((box) => [box.value, box]));
+  for (const [value, box] of boxes) box.checked ||= kept.has(value);
+  const hidden = [...kept].filter((value) => !boxes.has(value));
+  const fields = hidden.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "webhook", value }));
+  form.querySelector("[data-kept]").replaceChildren(...fields, hidden.length ? `${hidden.length} of them not shown` : "");
+};
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-box], [data-whole]") || !document.querySelector("[data-keeps]")) return;
+  for (const box of all("[data-box]")) kept[box.checked ? "add" : "delete"](box.value);
+});
 
 document.addEventListener("input", ({ target }) => {
   if (target.matches("[data-clears]") && target.value) byId(target.dataset.clears).value = "";
@@ -97,22 +113,36 @@ document.addEventListener("input", ({ target }) => {
   count();
 });
 
+// The browser asks before it leaves a form that somebody changed and didn't save.
+let unsaved = false;
+document.addEventListener("input", ({ target }) => (unsaved ||= Boolean(target.form?.matches("[data-guard]"))));
+document.addEventListener("submit", () => (unsaved = false));
+document.addEventListener("htmx:afterRequest", ({ detail, target }) => (unsaved ||= !detail.successful && target.matches("[data-guard]")));
+addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+
 const prepare = (root) => {
   localise(root);
   all("[data-zone]", root).forEach((element) => (element.textContent = "your time"));
   all("input[data-utc]", root).forEach(fillTime);
+  keepSelection();
   count();
+  unsaved ||= Boolean(root.querySelector("[data-unsaved]"));
 };
 document.documentElement.dataset.script = "on"; // shows [data-needs-script]
 prepare(document);
 document.addEventListener("htmx:load", ({ detail }) => prepare(detail.elt.parentElement ?? document));
+
+// What the reader unfolded stays open when the part around it is replaced.
+let unfolded = [];
+document.addEventListener("htmx:beforeSwap", () => (unfolded = all("details[data-stays][open]").map(({ id }) => id)));
+document.addEventListener("htmx:afterSettle", () => unfolded.splice(0).forEach((id) => byId(id)?.setAttribute("open", "")));
 
 // The keyboard: shortcuts, and arrow keys for the rows of a table and the results of the palette.
 const follow = (selector) => document.querySelector(selector)?.click();
 const shortcuts = {
   "/": () => (document.querySelector("main input[type=search]") ?? { focus: () => byId("palette")?.showModal() }).focus(),
   "?": () => byId("keys").showModal(),
-  c: () => follow("#palette a[data-create]"),
+  c: () => follow("#create-webhook, #palette a[data-create]"),
   "g w": () => follow('.sidebar a[href^="/admin/webhooks"]'),
   "g d": () => follow('.sidebar a[href^="/admin/webhook-deliveries"]'),
 };

@@ -95,7 +95,8 @@ class Watch:
     def on_console(self, message: ConsoleMessage) -> None:
         if message.text in ABORTED:
             return
-        if not any(f"status of {code}" in message.text for code in self.expected):
+        told = ("status of", "Status Error Code")  # by Chromium, and by htmx
+        if not any(f"{words} {code}" in message.text for code in self.expected for words in told):
             self.problems.append(f"console: {message.text}")
 
     def on_response(self, response: Response) -> None:

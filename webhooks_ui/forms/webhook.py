@@ -7,6 +7,7 @@ from flask import current_app
 from wtforms import (
     Field,
     HiddenField,
+    RadioField,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -30,6 +31,11 @@ from webhooks_ui.webhooks.targets import check_url
 
 SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
 LINE_BREAKS = "\r\n\t"
+NEW_SECRETS = (  # the hours for which the old secret signs, too. Empty: the secret stays
+    ("", "Keep the current secret"),
+    ("24", "Generate new secret, the old one expires in 24 hours"),
+    ("0", "Generate new secret, the old one expires now"),
+)
 KEPT = ("name", "url", "environment", "description", "active", "format", "rate_period", "in_order")  # as they are
 WRONG_RATE = f"The rate limit must be a whole number from 1 to {RATE_LIMIT_MAX:,}. Leave it empty for none."
 
@@ -107,6 +113,9 @@ class WebhookForm(OptionFields):
     active = SwitchField("Active", default=True)
     events = SelectMultipleField("Events", choices=[], validate_choice=False)
     secret = StringField("Webhook Secret", filters=[_stripped])
+    new_secret = RadioField(
+        "New secret", choices=[SelectChoice(*choice) for choice in NEW_SECRETS], default="", validate_choice=False
+    )
     format = SelectField(
         "Format",
         choices=[SelectChoice(name, name.label) for name in WebhookFormat],
@@ -177,6 +186,21 @@ class WebhookForm(OptionFields):
             secret_box.key_bytes(field.data)
         except ValueError as error:
             raise ValidationError(f"{error}. Correct the secret, or leave the field empty.") from None
+
+    def validate_new_secret(self, field: Field) -> None:
+        if field.data not in dict(NEW_SECRETS):
+            raise ValidationError("The field new_secret must be 24 or 0, or empty to keep the current secret.")
+        if field.data and self.secret.data:
+            raise ValidationError("Keep the current secret here, or empty Webhook Secret. Only one can be new.")
+
+    @property
+    def grace_hours(self) -> int:
+        """For how many hours the old secret signs, too, if a new one is generated."""
+        return int(self.new_secret.data or 0)
+
+    def wanted_secret(self) -> str:
+        """Return the secret that was typed, or a generated one if somebody chose that, or an empty text for neither."""
+        return secret_box.generate() if self.new_secret.data else self.secret.data or ""
 
     def validate_format(self, field: Field) -> None:
         if field.data not in tuple(WebhookFormat):

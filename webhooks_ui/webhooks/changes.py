@@ -109,10 +109,15 @@ def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None
     return webhook
 
 
-def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
+def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours: int = 0) -> None:
     """Set ``fields`` of the webhook. Replace its secret unless ``secret`` is empty.
 
+    For ``grace_hours``, deliveries are also signed with the old secret.
+
     A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another.
+
+    Raises:
+        TooManySecrets: the old secret can't get a grace period, because three older ones are in theirs.
     """
     before = fields_of(webhook)
     fields = _with_rate(sealed(fields, webhook), webhook.format, (webhook.rate_limit, webhook.rate_period))
@@ -125,7 +130,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "") -> None:
     if webhook.in_order != before["in_order"]:
         _keep_order(webhook)
     if secret and not (secret_box.is_readable(webhook.secret_encrypted) and secret == webhook.secret):
-        replace_secret(webhook, secret, grace_hours=0)
+        replace_secret(webhook, secret, grace_hours)
     if webhook.active and not before["active"]:
         _resume(webhook)
 

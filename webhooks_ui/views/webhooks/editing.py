@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhooks_ui.database import release, writing
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import one_of, parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
 from webhooks_ui.views.webhooks.preview import new_form, original, page_context
@@ -19,11 +19,16 @@ from webhooks_ui.webhooks.options import warnings_of
 
 @blueprint.get("/new")
 def new() -> Response:
-    """Show an empty form, or with ``?copy=<id>`` one with the values of that webhook."""
+    """Show an empty form, or with ``?copy=<id>`` one with the values of that webhook.
+
+    It begins with the environment that the reader looked at (``?environment=``), else with the current one.
+    """
     copied = request.args.get("copy", "")
     if copied.isdecimal():
         return _page(WebhookForm.copy_of(changes.get(parse_id(copied) or 0)))
-    return _page(WebhookForm(formdata=None, data={"environment": current_environment() or Environment.PRODUCTION}))
+    looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
+    environment = looked_at or current_environment() or Environment.PRODUCTION
+    return _page(WebhookForm(formdata=None, data={"environment": environment}))
 
 
 @blueprint.post("/new")
@@ -54,14 +59,20 @@ def update(webhook_id: int) -> BaseResponse:
     form = _checked(WebhookForm.of(changes.get(webhook_id)))
     if form.errors:
         return _page(form, changes.get(webhook_id), 422)
-    with writing():
-        webhook = changes.get(webhook_id, lock=True)
-        is_current = form.version.data == str(webhook.version)
-        if is_current:
-            changes.edit(webhook, form.columns, form.secret.data or "")
+    try:
+        with writing():
+            webhook = changes.get(webhook_id, lock=True)
+            is_current = form.version.data == str(webhook.version)
+            if is_current:
+                changes.edit(webhook, form.columns, form.wanted_secret(), form.grace_hours)
+    except changes.TooManySecrets as error:
+        form.new_secret.errors = [str(error)]
+        return _page(form, changes.get(webhook_id), 422)
     if not is_current:
         return _conflict(form, webhook)
-    flash(f"{webhook.name} was saved.")
+    if form.new_secret.data:
+        session["secret_shown_once"] = webhook.id
+    flash(f"{webhook.name} was saved.{' It has a new secret.' if form.new_secret.data else ''}")
     _warn(form, webhook)
     return go(url_for("webhooks.show", webhook_id=webhook.id))
 
