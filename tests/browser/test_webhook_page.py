@@ -1,9 +1,13 @@
 """The page of one webhook in Chromium."""
 
+import re
+from datetime import timedelta
+
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
-from tests.support.factories import make_webhook
+from tests.support.factories import make_webhook, older_secret
+from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
 from webhooks_ui.models import set_settings, utcnow
 
@@ -58,3 +62,92 @@ def test_on_a_phone_the_overview_comes_before_the_health(browser: Browser, base_
             assert overview
             assert health
             assert (overview["y"] + overview["height"] <= health["y"]) is overview_is_first
+
+
+def test_the_switch_leaves_open_what_the_reader_unfolded(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    page.locator("#code-php > summary").click()
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.get_by_role("status").first).to_contain_text("Billing is inactive now.")
+    expect(page.locator("#code-php")).to_have_attribute("open", "")
+    expect(page.locator("#code-python")).not_to_have_attribute("open", "")
+
+
+def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_leads_to_the_list_and_says_so(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    webhook.deleted_at = utcnow()
+    db.session.commit()
+    page.get_by_role("switch", name="Billing active").click()
+    page.wait_for_url("**/admin/webhooks")
+    expect(page.get_by_role("alert")).to_contain_text("Billing was deleted in the meantime.")
+
+
+def test_the_focus_stays_with_the_secret_that_was_generated(page: Page) -> None:
+    webhook = make_webhook(older_secrets=[older_secret(timedelta(hours=3))])
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    page.get_by_role("button", name="End now").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Webhook Secret")).to_be_focused()
+    page.get_by_text("Generate new secret").first.click()
+    page.get_by_role("button", name="Generate new secret").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Secret", exact=True)).to_be_focused()
+
+
+def test_new_deliveries_are_offered(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.clock.install()
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    add_delivery(webhook)
+    page.clock.run_for(11_000)
+    offer = page.get_by_role("link", name="Show 1 new delivery")
+    offer.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#recent-deliveries tbody tr")).to_have_count(1)
+    expect(page.get_by_role("heading", name="Recent deliveries")).to_be_focused()
+    expect(page).to_have_url(re.compile(f"/admin/webhooks/{webhook.id}$"))
+
+
+def test_the_first_steps_tick_themselves(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.clock.install()
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    done = page.locator("#first-steps [data-done=true]")
+    expect(done).to_have_count(0)
+    page.get_by_role("link", name="Reveal").click()
+    page.get_by_role("button", name="Copy", exact=True).first.click()
+    expect(done).to_have_text([re.compile("Copy the secret")])
+    db.session.rollback()
+    settle(add_delivery(webhook, trigger="test"))
+    page.clock.run_for(6_000)
+    expect(done).to_have_count(4)
+    db.session.rollback()
+    settle(add_delivery(webhook))
+    page.clock.run_for(6_000)
+    expect(page.locator("#first-steps")).to_contain_text("All done. Events arrive.")
+    page.reload()
+    expect(page.locator("#first-steps")).to_have_count(0)
+
+
+def test_the_first_step_is_a_form_without_javascript(plain_page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    plain_page.goto(f"/admin/webhooks/{webhook.id}")
+    plain_page.get_by_role("button", name="I have copied it").click()
+    expect(plain_page.locator("#first-steps [data-done=true]")).to_have_text([re.compile("Copy the secret")])
+
+
+def test_long_texts_push_nothing_out_of_sight(page: Page) -> None:
+    webhook = make_webhook(url="https://example.com/" + "long/" * 400, description="A long description. " * 50)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    expect(page.get_by_role("link", name="Edit", exact=True)).to_be_in_viewport(ratio=1)
+    expect(page.locator("#webhook-url")).to_have_text(webhook.url)
+    page.get_by_role("link", name="Delete", exact=True).click()
+    expect(page.get_by_role("button", name="Delete webhook")).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 320, "height": 740})
+    page.goto(f"/admin/webhooks/{webhook.id}/secret")
+    secret = page.get_by_label("Secret", exact=True)
+    assert secret.evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
+    assert secret.evaluate("({ scrollHeight, clientHeight }) => scrollHeight <= clientHeight + 2")

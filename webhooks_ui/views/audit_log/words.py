@@ -33,6 +33,7 @@ ACTIONS = {
     "webhook.secret_replaced": "Secret replaced",
     "webhook.secret_ended": "Older secret ended",
     "webhook.secret_revealed": "Secret revealed",
+    "webhook.secret_copied": "Secret copied",
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
     "delivery.retried": "Retried",

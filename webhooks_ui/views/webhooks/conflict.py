@@ -78,7 +78,7 @@ def last_change(webhook: Webhook) -> AuditEntry | None:
     return db.session.scalar(
         select(AuditEntry)
         .filter_by(object_type="webhook", object_id=webhook.id)
-        .where(AuditEntry.action != "webhook.secret_revealed")
+        .where(AuditEntry.action.not_in(("webhook.secret_revealed", "webhook.secret_copied")))
         .order_by(AuditEntry.id.desc())
         .limit(1)
     )

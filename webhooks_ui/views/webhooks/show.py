@@ -11,6 +11,7 @@ from webhooks_ui.views.webhooks import snippets
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import render
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.first_steps import first_steps
 from webhooks_ui.webhooks.stats import RANGES, series
 
 RECENT_DELIVERIES = 10
@@ -39,4 +40,5 @@ def show(webhook_id: int) -> Response:
         outgoing_addresses=get_settings()["outgoing_addresses"],
         secret=webhook.secret if is_new and webhook.is_readable else None,
         is_new=is_new,
+        steps=first_steps(webhook),
     )
