@@ -1,4 +1,4 @@
-"""What axe-core doesn't look at: how large the targets of a page are, and whether its parts can be found by their ids."""
+"""What axe-core does not look at: how large the targets of a page are, and whether its parts have ids of their own."""
 
 from playwright.sync_api import Page
 

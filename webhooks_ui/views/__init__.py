@@ -25,6 +25,7 @@ PAGES = (
     "bulk_actions",
     "notices",
     "event_types",
+    "payloads",
     "audit_log",
     "api_keys",
     "team",

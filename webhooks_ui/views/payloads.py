@@ -1,0 +1,63 @@
+"""What an event looks like on the wire: its headers, its body and its JSON Schema, beside a form or as a page."""
+
+import json
+import time
+
+from flask import Blueprint, Response, abort, make_response, request
+
+from jobs.compose import DEFAULTS, Try, request_of
+from webhooks_ui.events import catalogue
+from webhooks_ui.events.example_schema import schema_of
+from webhooks_ui.events.formats.outgoing import Outgoing
+from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
+from webhooks_ui.events.operational import CATEGORY
+from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
+from webhooks_ui.events.types import FIELDS, EventType
+from webhooks_ui.models import Environment, utcnow
+from webhooks_ui.parsing import one_of
+from webhooks_ui.web.answers import render
+from webhooks_ui.web.preferences import current_environment
+
+SIGNATURES = ("webhook-signature", "X-Webhook-Signature")
+
+blueprint = Blueprint("payloads", __name__, url_prefix="/admin/event-types/<name>")
+
+
+@blueprint.get("/payload")
+def show(name: str) -> Response:
+    """Show the request that an event of this type leads to, with its example as data."""
+    type = _type(name)
+    now = utcnow()
+    id = new_event_id(now)
+    looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
+    environment = looked_at or current_environment() or Environment.PRODUCTION
+    body = render_body(id, environment, NewEvent(type.name, type.example), now)
+    event = Outgoing(id, type.name, environment, body)
+    made = request_of(DEFAULTS, event, Try(1, int(time.time()), (b"",)))
+    headers = {header: "v1,…" if header in SIGNATURES else value for header, value in made.headers.items()}
+    return render(
+        "payloads/show.html",
+        "payloads/_payload.html",
+        type=type,
+        headers=headers,
+        body=json.loads(body),
+        schema=_schema(type),
+    )
+
+
+@blueprint.get("/schema.json")
+def schema(name: str) -> Response:
+    """Return the JSON Schema of the whole event, as a file."""
+    response = make_response(_schema(_type(name)))
+    response.headers["Content-Type"] = "application/schema+json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.schema.json"'
+    return response
+
+
+def _type(name: str) -> EventType:
+    return catalogue.find(name) or abort(404)
+
+
+def _schema(type: EventType) -> str:
+    fields = FIELDS | {CATEGORY: OPERATIONAL_FIELDS}
+    return json.dumps(schema_of(type, dict(fields.get(type.category, ()))), indent=2, ensure_ascii=False)
