@@ -20,7 +20,7 @@ LIST, SHORT = "webhooks", ("webhooks", "webhook")
 WEIGHT_MAX_BYTES, REQUESTS_MAX, LEAST_SCORE = 60_000, 10, 98
 WEIGHT = ("page weight, compressed, cold: the list / the heaviest page", "< 60 KB, < 10 requests")
 SEARCH = ("a search for 25 rows, compressed, warm", "< 8 KB")
-AXE = ("axe-core: violations, light and dark, 360 and 1280 px", "0")
+AXE = ("axe-core: violations and what it can't decide, light and dark, 320 and 1280 px", "0")
 LIGHTHOUSE_LIST = ("Lighthouse: performance, accessibility, best practices: the list", "100, 100, 100")
 LIGHTHOUSE_OTHERS = ("Lighthouse: the lowest of the other pages", "≥ 98, ≥ 98, ≥ 98")
 

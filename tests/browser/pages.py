@@ -22,7 +22,7 @@ SETTINGS = {  # of a product that shows all places
     "OIDC_NAME": "Example Login",
 }
 ONE_ROW = f"{HOOKS}?q=orders"  # for places that are not about the list, because axe-core is slow with 25 rows
-NARROW = ViewportSize(width=360, height=900)
+NARROW = ViewportSize(width=320, height=900)
 Reach = Callable[[Page], object]
 
 
@@ -174,6 +174,7 @@ PLACES = (
     Place("webhooks", HOOKS),
     Place("webhooks, none found", f"{HOOKS}?q=nothing"),
     Place("webhooks, last page", f"{HOOKS}?page=2"),
+    Place("webhooks, the events of one", ONE_ROW, press("#webhook-1-events", ".event-names:popover-open")),
     Place("webhooks, a toast", ONE_ROW, press("#webhook-1-active", "#status .toast")),
     Place("webhooks, to delete some", ONE_ROW, choose_and_delete),
     Place("account menu", ONE_ROW, press(".user-button", "#user-menu")),
@@ -184,6 +185,11 @@ PLACES = (
     Place("palette page", "/admin/palette?q=a"),
     Place("create a webhook", f"{HOOKS}/new"),
     Place("create a webhook, refused", f"{HOOKS}/new", press("main form .primary", ".error"), status=422),
+    Place(
+        "create a webhook, a payload",
+        f"{HOOKS}/new",
+        press("[data-opens=drawer] >> nth=0", "#drawer-schema, #drawer-content .code"),
+    ),
     Place("webhook", f"{HOOKS}/1"),
     Place("webhook, unfolded", f"{HOOKS}/1", unfold),
     Place("webhook, failing", f"{HOOKS}/2"),
@@ -230,6 +236,7 @@ PLACES = (
     Place("event", "/admin/events/1"),
     Place("event, refused", "/admin/events/1", refuse_to_send, status=422),
     Place("notices", "/admin/notices"),
+    Place("payload", "/admin/event-types/license.created/payload"),
     Place("event types", "/admin/event-types"),
     Place("event types, unfolded", "/admin/event-types", unfold),
     Place("add an event type", "/admin/event-types/new"),

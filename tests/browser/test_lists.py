@@ -1,0 +1,126 @@
+"""The lists in Chromium: how much fits on a screen, what stays selected, and what lies over what."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Watch, open_context, sign_in
+from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
+
+ROWS_IN_SIGHT = """() => [...document.querySelectorAll("main tbody tr")].filter(
+    (row) => row.getBoundingClientRect().bottom <= innerHeight).length"""
+
+
+def make_list(count: int = 25) -> None:
+    for number in range(count):
+        make_webhook(name=f"Hook {number:02}", url=f"https://customer-{number}.example.com/shop/webhooks/incoming")
+
+
+def test_a_screen_shows_many_rows_and_fewer_if_the_reader_wants_more_room(page: Page) -> None:
+    make_list()
+    webhook = make_webhook(name="Billing")
+    for _ in range(25):
+        settle(add_delivery(webhook))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    in_sight = {}
+    for density in ("Compact", "Comfortable"):
+        page.get_by_role("button", name="Account: admin@example.com").click()
+        page.get_by_role("button", name=density).click()
+        for path in ("/admin/webhooks", "/admin/webhook-deliveries"):
+            page.goto(path)
+            in_sight[density, path] = page.evaluate(ROWS_IN_SIGHT)
+    assert in_sight["Compact", "/admin/webhooks"] >= 15
+    assert in_sight["Compact", "/admin/webhook-deliveries"] >= 14
+    assert in_sight["Comfortable", "/admin/webhooks"] <= 13
+    assert in_sight["Comfortable", "/admin/webhook-deliveries"] <= 11
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280, 1920])
+def test_the_host_and_the_end_of_the_path_can_be_read_in_any_width(page: Page, width: int) -> None:
+    make_webhook(url="https://customer-1.example.com/" + "a/very/long/" * 20 + "incoming")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    url = page.locator(".url-parts:visible")
+    parts = url.locator("bdi")
+    expect(parts.first).to_have_text("customer-1.example.com")
+    expect(parts.last).to_have_text(re.compile("/incoming$"))
+    for part in (parts.first, parts.last):
+        assert part.evaluate("part => part.scrollWidth <= part.clientWidth + 1")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_wide_screen_is_used(page: Page) -> None:
+    make_list(1)
+    page.set_viewport_size({"width": 1920, "height": 900})
+    page.goto("/admin/webhooks")
+    table = page.locator(".webhook-table").bounding_box()
+    assert table
+    assert table["width"] > 1_400
+    expect(page.get_by_role("columnheader", name="URL")).to_be_visible()
+
+
+def test_what_is_selected_stays_selected_while_the_list_shows_others(page: Page) -> None:
+    for name in ("Alpha", "Beta", "Gamma"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks")
+    page.get_by_label("Select Alpha").check()
+    search = page.get_by_label("Search webhooks by name or URL")
+    search.fill("bet")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("Select Beta").check()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    expect(page.get_by_text("1 of them not shown")).to_be_visible()
+    search.fill("nothing like it")
+    expect(page.get_by_text("No webhooks match")).to_be_visible()
+    search.fill("")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_label("Select Alpha")).to_be_checked()
+    page.get_by_label("Select Beta").uncheck()
+    search.fill("gam")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_role("heading", name="Deactivate 1 webhook?")).to_be_visible()
+    expect(page.get_by_role("list", name="Selected webhooks")).to_contain_text("Alpha")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_toast_leaves_the_bar_of_the_selection_free(
+    browser: Browser, base_url: str, watch: Watch, width: int
+) -> None:
+    make_list(25)
+    with open_context(browser, base_url, viewport={"width": width, "height": 740}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page)
+        page.get_by_label("Select Hook 20").check()
+        page.get_by_role("switch", name="Hook 20 active").click()
+        toast, bar = page.locator("#status .toast").bounding_box(), page.locator(".bulk-bar").bounding_box()
+        assert toast
+        assert bar
+        assert toast["y"] + toast["height"] <= bar["y"] or bar["y"] + bar["height"] <= toast["y"]
+
+
+def test_printed_times_are_absolute(page: Page) -> None:
+    make_list(1)
+    page.goto("/admin/webhooks")
+    page.emulate_media(media="print")
+    printed = page.locator("tbody time").first.evaluate(
+        "time => [getComputedStyle(time).fontSize, getComputedStyle(time, '::after').content]"
+    )
+    assert printed[0] == "0px"
+    assert re.search(r"20\d\d, \d\d:\d\d:\d\d UTC", printed[1])
+
+
+def test_a_filter_is_only_a_view_and_creating_begins_with_what_it_shows(page: Page) -> None:
+    make_webhook(name="Alpha")
+    page.goto("/admin/webhooks")
+    page.get_by_label("Environment", exact=True).select_option("development")
+    expect(page.get_by_text("No webhooks match")).to_be_visible()
+    expect(page.get_by_role("button", name="Environment: All environments")).to_be_visible()
+    other = page.context.new_page()
+    other.goto("/admin/webhooks")
+    expect(other.get_by_role("link", name="Alpha", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Create Webhook").first.click()
+    expect(page.get_by_label("Environment", exact=True)).to_have_value("development")
