@@ -29,6 +29,11 @@ class FirstSteps:
         """Whether the webhook does what it was created for, whatever step somebody left out."""
         return self.real
 
+    @property
+    def mark(self) -> str:
+        """A text that changes when another step is ticked."""
+        return "".join("1" if done else "0" for done in vars(self).values())
+
 
 def first_steps(webhook: Webhook) -> FirstSteps | None:
     """Return how far somebody has come with a new webhook, or None if it isn't new."""

@@ -47,6 +47,15 @@ def test_copying_is_noted_once(admin: FlaskClient) -> None:
     assert done(webhook) == ["secret"]
 
 
+def test_a_poll_gets_the_list_only_if_something_was_ticked(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    address = f"/admin/webhooks/{webhook.id}/first-steps"
+    assert admin.get(f"{address}?seen=00000").status_code == 204
+    settle(add_delivery(webhook), 200)
+    answer = admin.get(f"{address}?seen=00000")
+    assert (answer.status_code, "All done. Events arrive." in answer.text) == (200, True)
+
+
 def test_an_old_webhook_has_no_first_steps(admin: FlaskClient) -> None:
     webhook = make_webhook(created_at=utcnow() - timedelta(days=15))
     assert first_steps(webhook) is None
