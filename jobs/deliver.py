@@ -297,7 +297,9 @@ class Drain:
             if self._ending:
                 self._leases.release_queued(connection, now)
             elif self._wants_more or renews:
-                claimed = self._claim(connection, now)
+                leased = self._claim(connection, now)
+                # After a jump of the clock, some may be our own that we hold: sent, perhaps, but not written yet.
+                claimed = [delivery for delivery in leased if delivery.id not in self._leases.held]
             count_recorded(connection, recorded)
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)

@@ -31,6 +31,7 @@ class Lane:
 
     allowance: int  # slots at most. A request that needs more goes out alone
     queue: deque[Claimed] = field(default_factory=deque)
+    ids: set[int] = field(default_factory=set)  # of the deliveries that are queued or in flight
     queued_bytes: int = 0
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
     taken: int = 0  # slots
@@ -72,10 +73,17 @@ class Slots:
         self._busy: dict[int, Lane] = {}  # those with something in flight
 
     def add(self, claimed: Iterable[Claimed]) -> None:
-        """Queue ``claimed``."""
+        """Queue ``claimed``, but for those that are queued or in flight already.
+
+        This worker may lease its own deliveries once more, if the clock jumps beyond the ends of their leases.
+        """
         for delivery in claimed:
             id = delivery.target.id
-            lane = self._waiting[id] = self._lanes.setdefault(id, Lane(self.first_per_webhook))
+            lane = self._lanes.setdefault(id, Lane(self.first_per_webhook))
+            if delivery.id in lane.ids:
+                continue
+            self._waiting[id] = lane
+            lane.ids.add(delivery.id)
             lane.queue.append(delivery)
             lane.queued_bytes += len(delivery.body)
             self.queued += 1
@@ -128,6 +136,7 @@ class Slots:
         """
         lane = self._lanes[delivery.target.id]
         started = lane.in_flight.pop(delivery.id)
+        lane.ids.remove(delivery.id)
         if not lane.in_flight:
             del self._busy[delivery.target.id]
         lane.taken -= slots_of(delivery)
@@ -159,7 +168,9 @@ class Slots:
         dropped: list[Claimed] = []
         for webhook_id in list(self._waiting) if webhook_ids is None else webhook_ids:
             if lane := self._waiting.get(webhook_id):  # its last delivery may have gone out meanwhile
-                dropped += [delivery for delivery in lane.queue if ids is None or delivery.id in ids]
+                taken = [delivery for delivery in lane.queue if ids is None or delivery.id in ids]
+                dropped += taken
+                lane.ids.difference_update(delivery.id for delivery in taken)
                 lane.queue = deque(delivery for delivery in lane.queue if ids is not None and delivery.id not in ids)
                 lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue)
                 if not lane.queue:

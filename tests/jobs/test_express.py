@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -236,6 +237,18 @@ def test_what_the_lane_loses_is_due_when_its_lease_ends(
         wait_for(settled)
     assert sorted(receiver.ids) == sorted(set(receiver.ids))
     assert len(receiver.requests) == 10
+
+
+def test_a_clock_that_jumps_beyond_the_lease_sends_nothing_twice(app: Flask, worker: None, receiver: Receiver) -> None:
+    receiver.respond = lambda request: time.sleep(1.0) or (200, {}, b"ok")  # type: ignore[func-returns-value]
+    make_webhook(url=receiver.url)
+    for n in range(3):
+        publish("production", [one(n=n)])
+    wait_for(lambda: len(receiver.requests) == 3)
+    with time_machine.travel(utcnow() + timedelta(seconds=LEASE_SECONDS + 1), tick=True):
+        sweep()
+        wait_for(settled)
+    assert len(receiver.requests) == 3
 
 
 def test_a_late_parcel_is_left_alone(

@@ -148,3 +148,19 @@ def test_a_large_body_goes_out_although_it_needs_more_slots_than_its_webhook_may
     slots = Slots(4)
     slots.add([replace(delivery, body=bytes(256 * 1024)) for delivery in deliveries(1, 3)])
     assert len(start_all(slots)) == 1
+
+
+def test_what_is_queued_or_in_flight_is_not_taken_again() -> None:
+    slots = Slots(64)
+    sent, queued = deliveries(1, 2)
+    slots.add([sent])
+    start_all(slots)
+    slots.add([queued, sent, queued])
+    assert (slots.queued, slots.in_flight) == (1, 1)
+    assert slots.drop_queue() == [queued]
+    slots.add([queued])
+    assert start_all(slots) == [queued]
+    for delivery in (sent, queued):
+        slots.finish(delivery, True, 0.0)
+    slots.add([sent])
+    assert start_all(slots) == [sent]
