@@ -83,7 +83,7 @@ def test_a_notice_leads_from_the_bell_to_what_failed(page: Page, app: Flask) -> 
     expect(page.locator("#deliveries tbody tr")).to_have_count(1)
     expect(page.locator(f"#delivery-{waiting.id}")).to_contain_text("Pending (webhook failing)")
     page.go_back()
-    page.get_by_role("link", name="Failed deliveries of Sick").click()
+    page.get_by_role("link", name="Failed attempts deliveries of Sick").click()
     expect(page.locator("#deliveries tbody tr")).to_contain_text(["Failed"])
     sick.breaker_opened_at = None
     db.session.commit()

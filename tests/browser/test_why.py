@@ -52,7 +52,7 @@ def test_the_reason_is_there_without_javascript_and_leads_to_all_deliveries(plai
     plain_page.goto(f"{LIST}/{failing.id}")
     causes = plain_page.get_by_role("region", name="Why it fails")
     expect(causes).to_contain_text("out of memory")
-    causes.get_by_role("link", name="34 attempts").click()
+    causes.get_by_role("link", name="34 ×").click()
     expect(plain_page.locator("#deliveries tbody tr")).to_have_count(1)
     expect(plain_page.get_by_label("Status")).to_have_value("with_failures")
 
