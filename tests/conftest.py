@@ -17,6 +17,8 @@ import psutil
 import pytest
 from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis, RedisError
 from werkzeug.test import TestResponse
 
@@ -69,6 +71,11 @@ def nothing_leaves() -> Iterator[None]:
     refused.clear()
     yield
     assert not refused
+
+
+# How fast examples are made says nothing about the product: four processes share two cores.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 
 
 def pytest_configure() -> None:

@@ -181,16 +181,11 @@ def test_for_other_answers_retry_after_is_a_floor_under_the_schedule(
 def test_a_rate_limit_holds_and_what_it_holds_back_goes_out_in_time(
     app: Flask, receiver: Receiver, limit: int, period: str, seconds: float
 ) -> None:
-    times: list[float] = []
-
-    def note(_request: Received) -> Answer:
-        times.append(time.monotonic())
-        return OK
-
-    receiver.respond = note
     make_webhook(url=receiver.url, rate_limit=limit, rate_period=period)
     publish_many(9)
     deliver_until(lambda: statuses() == {"delivered"}, 30)
+    # When they were started, because on a busy machine they arrive late, and then close together.
+    times = [at.timestamp() for at in db.session.scalars(db.select(Attempt.started_at).order_by(Attempt.started_at))]
     assert times[-1] - times[0] >= seconds * 0.9
     per_second = limit if period == "second" else limit / 60
     assert all(sum(first <= at < first + 1 for at in times) <= per_second + 1 for first in times)

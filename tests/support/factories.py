@@ -11,7 +11,18 @@ from jobs.publish import publish
 from webhooks_ui import __version__
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import ApiKey, Delivery, Event, Process, Scope, User, Webhook, secret_box, utcnow
+from webhooks_ui.models import (
+    ApiKey,
+    Delivery,
+    DeliveryStatus,
+    Event,
+    Process,
+    Scope,
+    User,
+    Webhook,
+    secret_box,
+    utcnow,
+)
 
 Row = TypeVar("Row")
 
@@ -93,6 +104,8 @@ def make_delivery(webhook: Webhook | None = None, **fields: Any) -> Delivery:
     event = make_event(type=webhook.event_types[0], environment=webhook.environment)
     query = db.select(Delivery).filter_by(event_id=event.id, webhook_id=webhook.id)
     delivery: Delivery = db.session.scalars(query).one()
+    if fields.get("status", DeliveryStatus.PENDING) != DeliveryStatus.PENDING:
+        delivery.due_at = None
     for name, value in fields.items():
         setattr(delivery, name, value)
     return _commit(delivery)

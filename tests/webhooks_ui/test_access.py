@@ -34,13 +34,14 @@ PAGES = {
         bulk_actions.cancel bulk_actions.carry_on bulk_actions.index bulk_actions.retry bulk_actions.show
         bulk_actions.stop
         deliveries.attempt_body deliveries.body deliveries.index deliveries.newer deliveries.show deliveries.unfinished
-        exports.csv exports.json payloads.schema payloads.show
-        recoveries.create recoveries.new recoveries.send_missed retries.create
+        events.send events.show exports.csv exports.json overview.index payloads.schema payloads.show
+        recoveries.create recoveries.new recoveries.send_missed retries.confirm retries.create
         team.index team.show
-        webhooks.bulk webhooks.confirm_delete webhooks.create webhooks.create_test webhooks.delete webhooks.edit
-        webhooks.end_secret webhooks.new webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit
-        webhooks.preview_new webhooks.replace_secret webhooks.secret webhooks.secret_copied webhooks.show webhooks.steps
-        webhooks.test_event webhooks.test_result webhooks.update
+        webhooks.bulk webhooks.check_endpoint webhooks.check_signature webhooks.confirm_delete webhooks.create
+        webhooks.create_test webhooks.delete webhooks.edit webhooks.end_secret webhooks.new
+        webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit webhooks.preview_new
+        webhooks.replace_secret webhooks.secret webhooks.secret_copied webhooks.show webhooks.signature
+        webhooks.steps webhooks.test_event webhooks.test_result webhooks.update webhooks.why_nothing
     """,
     Role.SUPER_ADMIN: """
         event_types.confirm_delete event_types.create event_types.delete event_types.edit event_types.new

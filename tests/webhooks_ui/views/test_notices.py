@@ -70,7 +70,7 @@ def test_each_notice_leads_to_what_can_be_done(admin: FlaskClient) -> None:
     page = admin.get("/admin/notices").text
     for href in (
         f"/admin/webhooks/{webhook.id}",
-        f"/admin/webhook-deliveries?webhook={webhook.id}&amp;status=failed",
+        f"/admin/webhook-deliveries?webhook={webhook.id}&amp;status=with_failures",
         f"/admin/webhook-deliveries?webhook={webhook.id}&amp;status=unfinished",
         f"/admin/webhooks/{webhook.id}/test",
         f"/admin/webhooks/{webhook.id}/recoveries",

@@ -27,7 +27,7 @@ def user(admin: FlaskClient) -> User:
 def test_the_page_has_a_qr_code_and_the_secret_as_text(admin: FlaskClient, user: User) -> None:
     page = admin.get(APP)
     assert "<svg" in page.text
-    assert f'value="{totp.secret_of(user)}"' in page.text
+    assert f">{totp.secret_of(user)}</textarea>" in page.text
     assert page.headers["Cache-Control"] == "no-store"
 
 

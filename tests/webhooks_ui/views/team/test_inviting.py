@@ -27,7 +27,7 @@ def owner(sign_in: SignIn) -> FlaskClient:
 
 
 def shown_link(page: str) -> str:
-    found = re.search(r'id="link-text" value="(http[^"]+)"', page)
+    found = re.search(r'id="link-text"[^>]*>(http[^<]+)</textarea>', page)
     assert found, "the page shows no link"
     return found[1]
 
