@@ -123,12 +123,11 @@ def request_headers(delivery: Delivery, attempt: Attempt) -> dict[str, str]:
     if attempt.sent_by is None:
         return dict(attempt.kept_headers)
     event = delivery.event
-    body = event.body if attempt.request_body is None else attempt.request_body
     sent = Sent(
         event.public_id,
         event.type,
         event.environment,
-        len(body),
+        len(request_body(delivery, attempt)),
         attempt.number,
         int(attempt.started_at.timestamp()),
         attempt.signature or "",
@@ -138,6 +137,12 @@ def request_headers(delivery: Delivery, attempt: Attempt) -> dict[str, str]:
         delivery.trigger == DeliveryTrigger.REPLAY,
     )
     return merged(headers_of(sent), attempt.kept_headers)
+
+
+def request_body(delivery: Delivery, attempt: Attempt) -> bytes:
+    """Return the body of a request as it was sent."""
+    body: bytes = delivery.event.body if attempt.request_body is None else attempt.request_body
+    return body
 
 
 def header_lines(headers: Mapping[str, Any] | Sequence[Sequence[Any]]) -> str:
@@ -163,11 +168,10 @@ def body_file(delivery_id: int, attempt: int | None = None) -> str:
 
 def as_curl(delivery: Delivery, attempt: Attempt) -> str:
     """Return a shell command that repeats the request of the attempt. It reads a long body from the downloaded file."""
-    is_own = attempt.request_body is not None
-    body = attempt.request_body if is_own else delivery.event.body
+    body = request_body(delivery, attempt)
     data = decoded(body)
-    if len(body or b"") > INLINE_BODY_MAX_BYTES:
-        data = f"@{body_file(delivery.id, attempt.number if is_own else None)}"
+    if len(body) > INLINE_BODY_MAX_BYTES:
+        data = f"@{body_file(delivery.id, None if attempt.request_body is None else attempt.number)}"
     options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request_headers(delivery, attempt).items()]
     parts = [f"curl -X POST {shlex.quote(attempt.url)}", *options, f"--data-binary {shlex.quote(data)}"]
     return " \\\n  ".join(parts)

@@ -9,9 +9,14 @@ from webhooks_ui.models import Attempt, Delivery, Event, Webhook, utcnow
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
-from webhooks_ui.webhooks.signature_check import Given, check, parse_headers
+from webhooks_ui.webhooks.signature_check import Given, Step, check, parse_headers
 
 FIELDS = ("headers", "body", "secret", "computed")
+UNREADABLE = Step(
+    False,
+    "The stored secret can be read",
+    "The key that encrypted it is not in ENCRYPTION_KEYS. Type the secret that your endpoint uses.",
+)
 
 
 @blueprint.get("/<int:webhook_id>/signature")
@@ -21,8 +26,8 @@ def signature(webhook_id: int) -> Response:
     typed = dict.fromkeys(FIELDS, "")
     attempt = _last_attempt(webhook, parse_id(request.args.get("delivery", "")))
     if attempt:
-        typed["headers"] = display.header_lines(attempt.request_headers)
-        typed["body"] = display.decoded(_body_of(attempt))
+        typed["headers"] = display.header_lines(display.request_headers(attempt.delivery, attempt))
+        typed["body"] = display.decoded(display.request_body(attempt.delivery, attempt))
     return make_response(render_template("webhooks/signature.html", webhook=webhook, typed=typed, steps=[]))
 
 
@@ -35,8 +40,12 @@ def check_signature(webhook_id: int) -> Response:
         typed["body"].replace("\r\n", "\n").encode("utf-8", "replace"),  # forms send CRLF
         typed["computed"].strip(),
     )
-    sent = _sent(webhook, given.headers.get("webhook-id", ""))
-    steps = check(given, typed["secret"].strip() or webhook.secret, utcnow(), sent)
+    secret = typed["secret"].strip()
+    if secret or webhook.is_readable:
+        sent = _sent(webhook, given.headers.get("webhook-id", ""))
+        steps = check(given, secret or webhook.secret, utcnow(), sent)
+    else:
+        steps = [UNREADABLE]
     return make_response(render_template("webhooks/signature.html", webhook=webhook, typed=typed, steps=steps))
 
 
@@ -61,9 +70,4 @@ def _sent(webhook: Webhook, event_id: str) -> bytes | None:
         .order_by(Attempt.id.desc())
     )
     attempt = db.session.scalar(query.limit(1))
-    return _body_of(attempt) if attempt else None
-
-
-def _body_of(attempt: Attempt) -> bytes:
-    body: bytes = attempt.delivery.event.body if attempt.request_body is None else attempt.request_body
-    return body
+    return display.request_body(attempt.delivery, attempt) if attempt else None

@@ -1,0 +1,81 @@
+"""The page "Why is the signature invalid?" takes what a delivery sent, and any secret."""
+
+import html
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from jobs.sign import headers, sign
+from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.deliveries.display import header_lines
+from webhooks_ui.models import Attempt, Delivery, Webhook, secret_box, utcnow
+
+
+def attempted(delivery: Delivery, **fields: Any) -> Attempt:
+    """Add the attempt that a worker would have recorded, signed by the webhook's secret."""
+    now, body = utcnow(), fields.get("request_body") or delivery.event.body
+    keys = [secret_box.key_bytes(delivery.webhook.secret)]
+    attempt = Attempt(
+        delivery_id=delivery.id,
+        number=1,
+        started_at=now,
+        duration_ms=5,
+        outcome="delivered",
+        url="https://example.com/",
+        response_headers=[],
+        kept_headers={},
+        signature=sign(delivery.event.public_id, int(now.timestamp()), body, keys),
+        sent_by="0.1.0",
+        **fields,
+    )
+    db.session.add(attempt)
+    db.session.commit()
+    return attempt
+
+
+def fields_of(page: str) -> dict[str, str]:
+    found = re.findall(r'<textarea id="(headers|body)"[^>]*>(.*?)</textarea>', page, re.S)
+    return {name: html.unescape(text) for name, text in found}
+
+
+def verdicts(client: FlaskClient, webhook: Webhook, **fields: str) -> list[tuple[str, str]]:
+    answer = client.post(f"/admin/webhooks/{webhook.id}/signature", data=fields)
+    assert answer.status_code == 200
+    return re.findall(r'data-status="(\w+)".*?<b>(.*?)</b>', answer.text.partition('class="form"')[0], re.S)
+
+
+def test_what_a_delivery_sent_is_filled_in_and_fits(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook)
+    attempted(delivery)
+    filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
+    assert f"webhook-id: {delivery.event.public_id}" in filled["headers"]
+    assert filled["body"] == delivery.event.body.decode()
+    assert ("success", "The signature fits the body") in verdicts(admin, webhook, **filled)
+
+
+def test_the_own_body_of_an_attempt_is_filled_in(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook)
+    attempted(delivery, request_body=b'{"other":1}')
+    filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
+    assert filled["body"] == '{"other":1}'
+    assert "Content-Length: 11" in filled["headers"]
+
+
+def test_a_delivery_of_another_webhook_fills_in_nothing(admin: FlaskClient) -> None:
+    delivery = make_delivery()
+    attempted(delivery)
+    page = admin.get(f"/admin/webhooks/{make_webhook().id}/signature?delivery={delivery.id}")
+    assert fields_of(page.text) == {"headers": "", "body": ""}
+
+
+def test_a_stored_secret_that_is_lost_is_told_and_a_typed_one_is_used(admin: FlaskClient) -> None:
+    webhook, secret, body = make_unreadable_webhook(), secret_box.generate(), b'{"a":1}'
+    now = int(utcnow().timestamp())
+    made = headers("evt_1", "t", "production", body, timestamp=now, attempt=1, keys=[secret_box.key_bytes(secret)])
+    typed = {"headers": header_lines(made), "body": body.decode()}
+    assert verdicts(admin, webhook, **typed) == [("failed", "The stored secret can be read")]
+    assert ("success", "The signature fits the body") in verdicts(admin, webhook, **typed, secret=secret)
