@@ -114,7 +114,9 @@ def store(connection: Connection, publications: Sequence[Publication]) -> list[S
     for number, group in groupby(entries, lambda entry: entry.number):
         own = list(group)
         try:
-            results = [_result(entry, first[entry.key], known.get(entry.key)) for entry in own]
+            results = [
+                _result(entry, first[entry.key], None if entry.key in new else known[entry.key]) for entry in own
+            ]
         except OtherContent as error:
             became.append(error)
         else:
@@ -172,11 +174,10 @@ def _insert(
     pairs = [(place, webhook) for place, entry in enumerate(entries) for webhook in entry.webhooks]
     deliveries = [_delivery_row(place, entries[place], webhook, at, end) for place, webhook in pairs]
     is_leased = any(row["lease_token"] for row in deliveries)
-    (_, *columns), rows = _table(deliveries)
     keys = [(place, key) for place, entry in enumerate(entries) for key in keys_of(entry.event.data)]
     children = (
-        Children(_DELIVERIES, "event_id", columns, rows, has_ids=is_leased),
-        Children(_KEYS, "event_id", ("value",), keys),
+        Children(_DELIVERIES, *_table(deliveries), has_ids=is_leased),
+        Children(_KEYS, ("event_id", "value"), keys),
     )
     born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), children))
     parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
@@ -214,7 +215,7 @@ def _delivery_row(place: int, entry: _Entry, webhook: Subscriber, at: Any, lease
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Return the names and the values of rows that have the same names."""
-    return tuple(rows[0]) if rows else ("",), [tuple(row.values()) for row in rows]
+    return tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]
 
 
 def event_row(

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table
 from sqlalchemy.engine import ExceptionContext
@@ -217,6 +218,11 @@ class Dialect(Protocol):
 # Only the module of the database that is used is imported. The driver of PostgreSQL alone takes 8 MiB in memory.
 _DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
 
+if TYPE_CHECKING:  # mypy compares both modules with the protocol
+    from webhooks_ui.database import postgresql, sqlite
+
+    _ALIKE: tuple[Dialect, Dialect] = (sqlite, postgresql)
+
 
 def dialect(bind: Connection | Engine) -> Dialect:
     """Return the module for the database of ``bind``."""
@@ -243,5 +249,6 @@ def dialect_of_url(database_url: str) -> Dialect:
     return _module("sqlite" if database_url.startswith("sqlite") else "postgresql")
 
 
+@cache
 def _module(name: str) -> Dialect:
     return cast(Dialect, import_module(f"webhooks_ui.database.{name}"))

@@ -10,13 +10,12 @@ class Children(NamedTuple):
     """Rows that refer to their parents.
 
     Args:
-        link: the column that holds the ``id`` of the parent.
+        columns: the first one holds the ``id`` of the parent.
         rows: each begins with the place of its parent among the rows of the family, counted from 0.
         has_ids: the database numbers them, and their ids are wanted.
     """
 
     table: Table
-    link: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     has_ids: bool = False

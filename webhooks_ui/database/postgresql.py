@@ -200,7 +200,7 @@ def _shape(part: Family | Children) -> tuple[Any, ...]:
     """Return what the statement depends on."""
     if isinstance(part, Family):
         return part.table, tuple(part.columns), tuple(part.unique)
-    return part.table, tuple(part.columns), part.link, part.has_ids
+    return part.table, tuple(part.columns), part.has_ids
 
 
 @lru_cache(maxsize=64)
@@ -220,11 +220,12 @@ def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> st
         f"placed AS (SELECT new.id, given.place FROM new JOIN given USING ({key}))",
     ]
     results = ["SELECT 0, id, place FROM placed"]
-    for number, (child, own, link, has_ids) in enumerate(children, 1):
+    for number, (child, columns, has_ids) in enumerate(children, 1):
+        link, *own = columns
         parts.append(f"""born{number} AS (
-            INSERT INTO {child.name} ({", ".join((link, *own))})
+            INSERT INTO {child.name} ({", ".join(columns)})
             SELECT {", ".join(("placed.id", *(f"v.{column}" for column in own)))}
-            FROM {_unnested(child, own, numbered=True, first="parent")} JOIN placed ON placed.place = v.parent + 1
+            FROM {_unnested(child, columns, numbered=True)} JOIN placed ON placed.place = v.{link} + 1
             ORDER BY v.place {"RETURNING id" if has_ids else ""}
         )""")
         if has_ids:
@@ -239,7 +240,7 @@ def update_many(connection: Connection, table: Table, columns: Sequence[str], ro
 def update_held(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], token: str, also: str
 ) -> set[int]:
-    """Do what ``dialect.Dialect`` says. The rows are locked in the order of their ids."""
+    """Do what ``dialect.Dialect`` says, with the rows in the order of their ids."""
     statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
     values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
     return set(connection.exec_driver_sql(statement, values).scalars())
@@ -315,19 +316,14 @@ def _element(value: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _unnested(table: Table, columns: Sequence[str], numbered: bool = False, first: str = "") -> str:
+def _unnested(table: Table, columns: Sequence[str], numbered: bool = False) -> str:
     """Return SQL that makes a table ``v`` out of one array per column.
 
     Args:
         numbered: adds the column ``place``, which counts the rows from 1.
-        first: the name of a further column of integers, before the others.
     """
     compiled = (table.c[column].type.compile(postgresql.dialect()) for column in columns)  # type: ignore[no-untyped-call]
-    types = [type.partition(" COLLATE ")[0] for type in compiled]
-    names = [*columns]
-    if first:
-        types, names = ["INTEGER", *types], [first, *names]
+    types = (type.partition(" COLLATE ")[0] for type in compiled)
     arrays = f"unnest({', '.join(f'%s::{type}[]' for type in types)})"
-    if numbered:
-        return f"{arrays} WITH ORDINALITY AS v ({', '.join(names)}, place)"
-    return f"{arrays} AS v ({', '.join(names)})"
+    names = ", ".join(columns)
+    return f"{arrays} WITH ORDINALITY AS v ({names}, place)" if numbered else f"{arrays} AS v ({names})"

@@ -222,11 +222,10 @@ def insert_family(connection: Connection, family: Family) -> Born:
 
 
 def _insert_children(connection: Connection, children: Children, parents: Mapping[int, int]) -> list[int]:
-    columns = (children.link, *children.columns)
     rows = [(parents[place], *row) for place, *row in children.rows if place in parents]
     if rows and children.has_ids:
-        return [id for (id,) in _insert_returning(connection, children.table, columns, rows, ("id",))]
-    insert_many(connection, children.table, columns, rows)
+        return [id for (id,) in _insert_returning(connection, children.table, children.columns, rows, ("id",))]
+    insert_many(connection, children.table, children.columns, rows)
     return []
 
 

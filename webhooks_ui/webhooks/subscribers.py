@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -65,18 +64,14 @@ class Subscriber(NamedTuple):
 
 def subscribers(connection: Connection, environment: str, types: Iterable[str]) -> dict[str, list[Subscriber]]:
     """Return the active webhooks that want each type."""
-    now = utcnow()
-    return {type: [_subscriber(*row) for row in _rows(connection, environment, type, now)] for type in types}
-
-
-def _rows(connection: Connection, environment: str, type: str, now: datetime) -> list[tuple[Any, ...]]:
-    return _SUBSCRIBERS.rows(connection, {"type": type, "environment": environment, "now": now})
-
-
-def _subscriber(
-    webhook_id: int, in_order: bool, filter: str | None, fields: str | None, version: int, is_free: bool
-) -> Subscriber:
-    return Subscriber(webhook_id, in_order, _filter(filter), fields, version, bool(is_free))
+    values = {"environment": environment, "now": utcnow()}
+    return {
+        type: [
+            Subscriber(id, in_order, _filter(filter), *others)
+            for id, in_order, filter, *others in _SUBSCRIBERS.rows(connection, {**values, "type": type})
+        ]
+        for type in types
+    }
 
 
 @lru_cache(maxsize=1_024)

@@ -115,7 +115,7 @@ def test_bytes_are_read_as_the_text_that_they_encode(app: Flask) -> None:
 
 def test_a_family_is_inserted_in_its_order_but_for_parents_that_exist(deliveries: list[int]) -> None:
     columns = ("public_id", "type", "environment", "body", "deliveries_count", "created_at")
-    own = ("webhook_id", "event_type", "environment", "trigger", "status", "attempts_count", "created_at")
+    own = ("event_id", "webhook_id", "event_type", "environment", "trigger", "status", "attempts_count", "created_at")
     webhooks = list(db.session.scalars(db.select(Webhook.id).order_by(Webhook.id).limit(3)))
     db.session.rollback()
 
@@ -126,8 +126,8 @@ def test_a_family_is_inserted_in_its_order_but_for_parents_that_exist(deliveries
             row = ("license.activated", "production", "event", "pending", 0, at)
             born = [(place, webhook, *row) for place in range(len(ids)) for webhook in webhooks]
             children = [
-                Children(Delivery.__table__, "event_id", own, born, has_ids),
-                Children(Delivery.__table__, "event_id", own, []),
+                Children(Delivery.__table__, own, born, has_ids),
+                Children(Delivery.__table__, own, []),
             ]
             family = Family(Event.__table__, ("environment", "public_id"), columns, rows, children)
             return dialect(connection).insert_family(connection, family)
