@@ -95,23 +95,22 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
     Args:
         threshold: how many failures in a row open a webhook's breaker.
     """
-    attempts: dict[int, list[Attempted]] = defaultdict(list)
     of_webhook: dict[int, list[Counted]] = defaultdict(list)
     news: list[News] = []
     for made in sorted(counted, key=lambda made: made.started_at):
-        attempts[made.webhook_id].append(made.attempted)
         of_webhook[made.webhook_id].append(made)
-    failing = [id for id, made in attempts.items() if not all(attempt.succeeded for attempt in made)]
-    for row in connection.execute(_AILING, {"ids": list(attempts), "failing": failing}).all():
+    failing = {made.webhook_id for made in counted if not made.attempted.succeeded}
+    for row in connection.execute(_AILING, {"ids": list(of_webhook), "failing": list(failing)}).all():
+        attempts = [made.attempted for made in of_webhook[row.id]]
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
-        for attempt in attempts[row.id]:
+        for attempt in attempts:
             health = judge(health, attempt, threshold)
-        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts[row.id])
+        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts)
         values: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         values |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
         values["failures"] = _failures(row.failures, of_webhook[row.id])
         if health.disabled_reason and row.active:
-            values |= _disable(connection, row, health.disabled_reason, attempts[row.id][-1].at)
+            values |= _disable(connection, row, health.disabled_reason, attempts[-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
         news += _changes(row, health, throttle, of_webhook[row.id][-1])
     return news

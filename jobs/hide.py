@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
@@ -12,9 +12,9 @@ from webhooks_ui.webhooks.own_headers import MASK, OwnHeader
 SECRET_MIN_CHARACTERS = 6  # a shorter value, such as 1, is too likely to stand there for itself
 
 
-def hide(result: Result, headers: Sequence[OwnHeader]) -> Result:
+def hide(result: Result, headers: Iterable[OwnHeader]) -> Result:
     """Return the result with ``MASK`` wherever the endpoint repeats the value of one of ``headers``."""
-    secrets = sorted(set(_secrets(headers)), key=len, reverse=True) if headers else ()
+    secrets = sorted(set(_secrets(headers)), key=len, reverse=True)
     if not secrets:
         return result
     body = result.response_body

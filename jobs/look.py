@@ -25,7 +25,6 @@ from webhooks_ui.webhooks.own_headers import open_headers
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
 LOST_PAIR = "It can't be decrypted: its key is not in ENCRYPTION_KEYS. Set it anew."
 BROKEN_PAIR = "What is stored of it can't be read. Set it anew."
-NO_SECRETS, KEYS = "[]", "ENCRYPTION_KEYS"
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
 
 logger = logging.getLogger(__name__)
@@ -151,11 +150,10 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
 
     An older secret that can't be decrypted is left out.
     """
-    older: tuple[str, ...] = ()
-    if row.older_secrets != NO_SECRETS:
-        older = tuple(secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
+    older = tuple(secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
+    keys = tuple(current_app.config["ENCRYPTION_KEYS"])
     try:
-        target = _target_of(row._replace(paced_seconds=None), older, is_probe, tuple(current_app.config[KEYS]))
+        target = _target_of(row._replace(paced_seconds=None), older, is_probe, keys)
     except secret_box.Undecryptable:
         if row.secret_encrypted not in _reported:
             logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)

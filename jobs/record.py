@@ -36,7 +36,7 @@ class Recorded(NamedTuple):
     claimed: Claimed
     result: Result
     decision: Decision
-    attempted: Attempted
+    counted: Counted
 
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def record(
     if not written:
         return []
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
-    news = judge_webhooks(connection, list(map(_counted, recorded)), settings["alert_threshold"])
+    news = judge_webhooks(connection, [item.counted for item in recorded], settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
 
@@ -81,7 +81,7 @@ def count_recorded(connection: Connection, recorded: Sequence[Recorded]) -> None
 
     Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
     """
-    count(connection, list(map(_counted, recorded)))
+    count(connection, [item.counted for item in recorded])
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
@@ -150,11 +150,11 @@ def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time)
         time(result.started_at),
         result.duration_ms,
         str(result.outcome),
-        result.detail and mask_urls(result.detail).replace("\0", ""),  # which PostgreSQL can't store in a text
+        mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
         claimed.target.url,
         result.address,
         result.tls,
-        json.dumps(kept.headers) if kept.headers else "{}",
+        json.dumps(kept.headers),
         kept.signature,
         kept.version,
         None if request.body == claimed.body else request.body,
@@ -192,9 +192,11 @@ _RELEASED = "lease_token = NULL, forced = false"
 
 def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Recorded:
     delays = delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
-    attempt = _attempted(claimed, result)
-    decision = decide(attempt, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
-    return Recorded(claimed, result, decision, attempt)
+    attempted = _attempted(claimed, result)
+    decision = decide(attempted, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    text = "" if attempted.succeeded else text_of(mask_urls(result.detail), result.response_body)
+    made = result.started_at, result.duration_ms, result.outcome
+    return Recorded(claimed, result, decision, Counted(claimed.target.id, attempted, *made, text, claimed.id))
 
 
 def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
@@ -215,13 +217,6 @@ def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
 def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
     """Return until when a delivery may be asked to wait. A test is over after its one attempt."""
     return claimed.created_at if claimed.is_test else claimed.give_up_at or gives_up_at(claimed.created_at, delays)
-
-
-def _counted(item: Recorded) -> Counted:
-    claimed, result, _, attempted = item
-    text = "" if attempted.succeeded else text_of(mask_urls(result.detail), result.response_body)
-    made = result.started_at, result.duration_ms, result.outcome
-    return Counted(claimed.target.id, attempted, *made, text, claimed.id)
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:

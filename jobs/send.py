@@ -134,9 +134,7 @@ def _result(exchange: Exchange) -> Result:
         result.address, result.tls = exchange.connection
     if exchange.status is None:
         return result
-    fields = [
-        (name, value.strip()) for name, _, value in [line.decode("latin-1").partition(":") for line in exchange.head]
-    ]
+    fields = [_field(line) for line in exchange.head]
     result.response_headers = _cut_headers(fields)
     body = bytes(exchange.body)
     if exchange.is_coded:
@@ -152,6 +150,11 @@ def _result(exchange: Exchange) -> Result:
     return result
 
 
+def _field(line: bytes) -> tuple[str, str]:
+    name, _, value = line.decode("latin-1").partition(":")
+    return name, value.strip()
+
+
 def _codings(fields: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
     return (coding.strip().lower() for value in _values(fields, name) for coding in value.split(","))
 
@@ -160,10 +163,8 @@ def _values(fields: Iterable[tuple[str, str]], wanted: str) -> Iterator[str]:
     return (value for name, value in fields if name.lower() == wanted)
 
 
-def _cut_headers(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _cut_headers(items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the first headers, as many as the log keeps."""
-    if sum([len(name) + len(value) for name, value in items]) <= HEADERS_MAX_CHARACTERS:
-        return items
     kept, characters = [], 0
     for name, value in items:
         characters += len(name) + len(value)

@@ -192,5 +192,4 @@ class Slots:
 
 def slots_of(delivery: Claimed) -> int:
     """Return how many slots a delivery takes."""
-    size = len(delivery.body)
-    return 1 if size <= SLOT_BYTES else -(-size // SLOT_BYTES)
+    return max(1, -(-len(delivery.body) // SLOT_BYTES))

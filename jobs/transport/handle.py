@@ -103,8 +103,7 @@ class Handle:
         request, curl = exchange.request, self.curl
         target = request.target
         curl.setopt(pycurl.URL, target.url)
-        lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
-        curl.setopt(pycurl.HTTPHEADER, [*lines, "Expect:"])  # libcurl would leave one out that ends in a colon
+        curl.setopt(pycurl.HTTPHEADER, [*map(_line, request.headers), "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(request.body) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
@@ -249,6 +248,12 @@ class Handle:
             self.exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
+
+
+def _line(header: tuple[str, str]) -> str:
+    """Return a header as libcurl wants it. It would leave one out that ends in a colon."""
+    name, value = header
+    return f"{name}: {value}" if value else f"{name};"
 
 
 def bracketed(address: Address) -> str:
