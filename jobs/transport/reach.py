@@ -1,25 +1,21 @@
 """Reach: look whether a URL leads somewhere. It connects and agrees on TLS, and sends no request."""
 
 import contextlib
-import ipaddress
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from jobs.transport.authorities import tls_context
 from webhooks_ui.deliveries.why_nothing import Check, Verdict
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
 from webhooks_ui.webhooks.forbidden import is_bad_port
-from webhooks_ui.webhooks.targets import Network, is_allowed
+from webhooks_ui.webhooks.targets import Network, is_allowed, look_up_within
 
 STEP_SECONDS = 4.0  # for the resolution of the name, for the connection, and for TLS
 ADDRESSES_SHOWN = 4
 EXPIRES_SOON = timedelta(days=14)
-
-_lookups = ThreadPoolExecutor(4, thread_name_prefix="reach")  # getaddrinfo knows no timeout
 
 
 def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Iterator[Check]:
@@ -58,14 +54,13 @@ def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Ite
 def _resolve(target: Destination) -> Sequence[Address] | str:
     """Return the addresses of the host, or why there are none."""
     if target.address:
-        return [target.address]
+        return (target.address,)
     try:
-        found = _lookups.submit(socket.getaddrinfo, target.host, None, type=socket.SOCK_STREAM).result(STEP_SECONDS)
+        return look_up_within(target.host, STEP_SECONDS)
     except TimeoutError:
         return f"the name servers gave no answer within {STEP_SECONDS:g} seconds."
     except (OSError, UnicodeError) as error:
         return f"{getattr(error, 'strerror', '') or error}. Check the name for a typing error."
-    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
 
 
 def _blocked(target: Destination, addresses: Sequence[Address], allowed: Sequence[Network]) -> str:

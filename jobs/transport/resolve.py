@@ -6,9 +6,7 @@ ago is used while it is renewed.
 """
 
 import contextlib
-import ipaddress
 import queue
-import socket
 import threading
 import time
 from collections import OrderedDict
@@ -17,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhooks_ui.webhooks.destination import Address
+from webhooks_ui.webhooks.targets import look_up
 
 THREADS_MAX = 512  # half the requests of a worker may wait for endpoints that have proven nothing
 IDLE_SECONDS = 10.0  # after which a thread ends
@@ -126,9 +125,7 @@ class Resolver:
     def _work(self) -> None:
         while lookup := self._next():
             try:
-                found = socket.getaddrinfo(lookup.host, None, type=socket.SOCK_STREAM)
-                addresses = (ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found)
-                lookup.addresses = tuple(dict.fromkeys(addresses))
+                lookup.addresses = look_up(lookup.host)
             except Exception as error:  # also of a name that can't be encoded: a thread that dies answers nobody
                 lookup.error = str(error) or type(error).__name__
             self._answers.put(lookup)

@@ -1,5 +1,6 @@
 """Checks where a delivery may go: to public addresses by https, and to the networks in ALLOWED_TARGETS."""
 
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,28 @@ LOOKUP_TIMEOUT_SECONDS = 2.0
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # the assigned part of global unicast (RFC 4291, section 2.4)
 _PRIVATE_NAMES = ("local", "internal", "localdomain")
 
-_lookups = ThreadPoolExecutor(4, thread_name_prefix="lookup")
+_lookups = ThreadPoolExecutor(8, thread_name_prefix="lookup")
+
+
+def look_up(host: str) -> tuple[Address, ...]:
+    """Return the addresses of a host name, each once, however long that takes.
+
+    Raises:
+        OSError: The name doesn't resolve.
+        UnicodeError: It can't be a name.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
+
+
+def look_up_within(host: str, seconds: float) -> tuple[Address, ...]:
+    """Do what ``look_up`` does, within so many ``seconds``. getaddrinfo itself knows no timeout.
+
+    Raises:
+        OSError, UnicodeError: as ``look_up``.
+        TimeoutError: There is no answer yet.
+    """
+    return _lookups.submit(look_up, host).result(seconds)
 
 
 def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> bool:
@@ -54,7 +76,7 @@ def check_url(url: str, allowed: Sequence[Network]) -> str:
         raise TargetError(f"The URL, with its special characters encoded, may have {URL_MAX_CHARACTERS:,} characters.")
     if is_bad_port(target.port):
         raise TargetError(f"Port {target.port} belongs to another protocol. Use the port of a web server, such as 443.")
-    addresses = [target.address] if target.address else _addresses(target)
+    addresses = (target.address,) if target.address else _addresses(target)
     if any(not is_allowed(address, "https", allowed) for address in addresses):
         raise TargetError("The URL leads to a private or reserved address. Use a public address.")
     if target.scheme == "http" and not (
@@ -64,7 +86,7 @@ def check_url(url: str, allowed: Sequence[Network]) -> str:
     return target.url
 
 
-def _addresses(target: Destination) -> list[Address]:
+def _addresses(target: Destination) -> Sequence[Address]:
     """Return all addresses of a host name, or none if it doesn't resolve.
 
     Raises:
@@ -72,13 +94,12 @@ def _addresses(target: Destination) -> list[Address]:
     """
     host = target.host
     if host == "localhost" or host.endswith(".localhost"):
-        return [ipaddress.ip_address("127.0.0.1")]
+        return (ipaddress.ip_address("127.0.0.1"),)
     if host.rpartition(".")[2] in _PRIVATE_NAMES or host.endswith(".home.arpa"):
         raise TargetError("The URL leads to a private name. Use a public name.")
-    try:
-        found = _lookups.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM).result(LOOKUP_TIMEOUT_SECONDS)
-    except (OSError, UnicodeError, TimeoutError):
-        found = []
-    if not found and "." not in host:
+    addresses: Sequence[Address] = ()
+    with contextlib.suppress(OSError, UnicodeError, TimeoutError):
+        addresses = look_up_within(host, LOOKUP_TIMEOUT_SECONDS)
+    if not addresses and "." not in host:
         raise TargetError("The URL leads to a private name. Use a public name, such as example.com.")
-    return [ipaddress.ip_address(entry[4][0]) for entry in found]
+    return addresses
