@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from redis import Redis, RedisError
 from rq.cron import CronJob, CronScheduler
@@ -30,6 +31,15 @@ from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import CHORES
 
+CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
+    (resume, RESUME_SECONDS),
+    (check_secrets, CHECK_SECRETS_SECONDS),
+    (check_certificates, CHECK_CERTIFICATES_SECONDS),
+    (index_keys, INDEX_KEYS_SECONDS),
+    (notify, NOTIFY_SECONDS),
+    (summarize, SUMMARIZE_SECONDS),
+    (reclaim, RECLAIM_SECONDS),
+)
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
 
 logger = logging.getLogger(__name__)
@@ -60,17 +70,8 @@ def make_cron(redis: Redis) -> Cron:
     """Return the schedule of all chores."""
     cron = Cron(redis, logging_level="WARNING")
     cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
-    cron.register(resume, CHORES, interval=RESUME_SECONDS, ttl=RESUME_SECONDS, result_ttl=0, failure_ttl=3_600)
-    every = CHECK_SECRETS_SECONDS
-    cron.register(check_secrets, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
-    every = CHECK_CERTIFICATES_SECONDS
-    cron.register(check_certificates, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
-    every = INDEX_KEYS_SECONDS
-    cron.register(index_keys, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
-    cron.register(notify, CHORES, interval=NOTIFY_SECONDS, ttl=NOTIFY_SECONDS, result_ttl=0, failure_ttl=3_600)
-    every = SUMMARIZE_SECONDS
-    cron.register(summarize, CHORES, interval=every, ttl=every, result_ttl=0, failure_ttl=3_600)
-    cron.register(reclaim, CHORES, interval=RECLAIM_SECONDS, ttl=RECLAIM_SECONDS, result_ttl=0, failure_ttl=3_600)
+    for chore, seconds in CHORES_EVERY:
+        cron.register(chore, CHORES, interval=seconds, ttl=seconds, result_ttl=0, failure_ttl=3_600)
     cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
     return cron
 

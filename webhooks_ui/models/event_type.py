@@ -41,3 +41,8 @@ class OwnEventType(db.Model):  # type: ignore[name-defined,misc]
     schema: Mapped[str | None] = mapped_column(Text)  # JSON Schema, as it was typed
     check: Mapped[str] = mapped_column(String(16), default=SchemaCheck.OFF)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    @property
+    def category(self) -> str:
+        """The part of its name before the first full stop."""
+        return self.name.partition(".")[0]

@@ -40,17 +40,12 @@ def duration_lines(series: Series, width: float, height: float, end: float) -> d
     A step without attempts interrupts the line.
     """
     values = {name: [step.percentile(share) for step in series.steps] for name, share in SHARES.items()}
-    return {name: _line(line, end, width, height) for name, line in values.items()}
+    return {name: line(of_share, end, width, height) for name, of_share in values.items()}
 
 
 def duration_end(series: Series) -> float:
     """Return the milliseconds at the end of the axis of response times."""
     return scale_end(max(step.percentile(SHARES["p95"]) or 0 for step in series.steps))
-
-
-def lines(values: Sequence[float | None], width: float, height: float, end: float) -> str:
-    """Return the path of a line on an axis that ends at ``end``. A step without a value interrupts it."""
-    return _line(values, end, width, height)
 
 
 def values_end(values: Sequence[float | None]) -> float:
@@ -85,7 +80,8 @@ def about(value: float | None) -> str:
     return f"{'over' if value > OPEN_BUCKET_MS else 'about'} {milliseconds(value)}"
 
 
-def _line(values: Sequence[float | None], end: float, width: float, height: float) -> str:
+def line(values: Sequence[float | None], end: float, width: float, height: float) -> str:
+    """Return the path of a line on an axis that ends at ``end``. A step without a value interrupts it."""
     pitch = width / len(values)
     path, pen_is_down = [], False
     for number, value in enumerate(values):

@@ -41,7 +41,7 @@ def add(fields: dict[str, Any]) -> bool:
     except IntegrityError:
         return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
-    group = catalogue.group_of(type.name.partition(".")[0])
+    group = catalogue.group_of(type.category)
     want = select(Subscription.webhook_id, literal(type.name)).where(Subscription.event_type == group)
     db.session.execute(insert(Subscription).from_select(["webhook_id", "event_type"], want))
     return True
@@ -63,9 +63,8 @@ def delete(type: OwnEventType) -> None:
     """
     audit.record("event_type.deleted", "event_type", type.id, type.name, before=_shown(type))
     ended = [type.name]
-    category = type.name.partition(".")[0]
-    if [member.name for member in catalogue.categories().get(category, ())] == [type.name]:
-        ended.append(catalogue.group_of(category))
+    if [member.name for member in catalogue.categories().get(type.category, ())] == [type.name]:
+        ended.append(catalogue.group_of(type.category))
     db.session.execute(delete_from(Subscription).where(Subscription.event_type.in_(ended)))
     db.session.delete(type)
 
