@@ -25,6 +25,7 @@ from werkzeug.test import TestResponse
 from tests.support.factories import make_user
 from tests.support.people import start_session
 from tests.support.receivers import Receiver, receiving
+from tests.support.rig import postgresql
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
@@ -145,8 +146,16 @@ def redis_socket() -> Iterator[Path]:
         server.wait()
 
 
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server that runs for the whole session. Its database has no tables."""
+    with postgresql() as url:
+        yield url
+
+
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
+    """The URL of a new SQLite database. ``tests.support.both_databases`` has one for both kinds."""
     return f"sqlite:///{tmp_path / 'webhooks.db'}"
 
 

@@ -10,7 +10,10 @@ import pytest
 from jobs import deliver
 from jobs.transport import handle
 from tests.jobs.sending import TIMEOUT_SECONDS, Send, sending
-from tests.support.rig import postgresql
+from tests.support.authorities import Authority
+from tests.support.both_databases import database_url
+
+__all__ = ["database_url"]
 
 
 @pytest.fixture(autouse=True)
@@ -23,21 +26,6 @@ def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
 def web() -> bool:
     """Make the app without pages, as a worker does."""
     return False
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """Yield the URL of a PostgreSQL server that runs for the whole session."""
-    with postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Run each test that needs a database on both kinds of database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'webhooks.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture
@@ -82,3 +70,12 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(handle, "open_socket", open_socket)
     return addresses
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """An authority that workers trust, too."""
+    authority = Authority()
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    return authority

@@ -31,15 +31,6 @@ __all__ = ["claims"]  # a fixture
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority that workers trust, too."""
-    authority = Authority()
-    (tmp_path / "ca.pem").write_text(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    return authority
-
-
-@pytest.fixture
 def endpoint(authority: Authority, tmp_path: Path) -> Iterator[Endpoint]:
     with asking(authority, tmp_path) as endpoint:
         yield endpoint

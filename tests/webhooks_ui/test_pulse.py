@@ -11,24 +11,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.support.both_databases import database_url
 from tests.support.factories import make_process
-from tests.support.rig import postgresql
 from tests.support.waiting import wait_for
 from webhooks_ui import counting, pulse
 from webhooks_ui.database import db
 from webhooks_ui.models import Process, ProcessKind, utcnow
 from webhooks_ui.pulse import Pulse
 
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, database_url: str) -> str:
-    return database_url if request.param == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+__all__ = ["database_url"]  # a fixture
 
 
 @pytest.fixture

@@ -22,15 +22,6 @@ def shown(signed: Signed) -> ClientCertificate:
     return ClientCertificate(signed.certificate.encode(), signed.key.encode())
 
 
-@pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority that the sender trusts, too."""
-    authority = Authority()
-    (tmp_path / "ca.pem").write_text(authority.pem)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    return authority
-
-
 @pytest.fixture(params=BOTH_VERSIONS, ids=lambda version: version.name)
 def endpoint(authority: Authority, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     with asking(authority, tmp_path, request.param) as endpoint:

@@ -18,7 +18,6 @@ from sqlalchemy import inspect, text
 
 from jobs.publish import publish
 from tests.support.factories import make_event, make_process, make_webhook
-from tests.support.rig import postgresql
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.database import copies, db, postgresql_copies, write_transaction
 from webhooks_ui.events.new_event import NewEvent
@@ -31,12 +30,6 @@ def programs() -> str:
     assert spec
     assert spec.origin
     return str(max(Path(spec.origin).parent.glob("pginstall*/bin"), key=lambda path: path.parent.name))
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,17 +11,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
-from tests.support.rig import postgresql
 from webhooks_ui.database import db, dialect, outage, reason
 from webhooks_ui.database.dialect import dialect as dialect_of
 from webhooks_ui.database.postgresql import insert_many
 from webhooks_ui.models import Attempt
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
 
 
 def write_briefly(app: Flask) -> None:

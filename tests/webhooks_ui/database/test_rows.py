@@ -1,36 +1,24 @@
 """Many rows are written with one statement and read with another, with values of every kind."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import bindparam
 
+from tests.support.both_databases import database_url
 from tests.support.factories import make_event, make_webhook
-from tests.support.rig import postgresql
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite import STATEMENT_ROWS
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
 
+__all__ = ["database_url"]  # a fixture
+
 COUNT = 2 * STATEMENT_ROWS + 1
-
-
-@pytest.fixture(scope="module")
-def postgresql_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'webhooks.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture

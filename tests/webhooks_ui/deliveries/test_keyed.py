@@ -1,7 +1,5 @@
 """Events and deliveries are found by the keys in their data, on both databases."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +7,8 @@ import pytest
 from jobs.chores.index_keys import index_keys
 from jobs.chores.purge import purge
 from jobs.publish import publish
+from tests.support.both_databases import database_url
 from tests.support.factories import make_webhook
-from tests.support.rig import postgresql
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import keyed
 from webhooks_ui.deliveries.filters import DeliveryFilters
@@ -19,16 +17,9 @@ from webhooks_ui.deliveries.pages import find_page
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, EventKey, Setting
 
+__all__ = ["database_url"]  # a fixture
+
 pytestmark = pytest.mark.usefixtures("app")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'webhooks.db'}"
-        return
-    with postgresql() as url:
-        yield url
 
 
 def happen(**data: Any) -> str:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.jobs.conftest import database_url, postgresql_url
+from tests.support.both_databases import database_url
 
-__all__ = ["database_url", "postgresql_url"]
+__all__ = ["database_url"]
 
 
 @pytest.fixture
