@@ -350,6 +350,9 @@ def test_a_notice_begins_14_days_before_the_end_and_goes_with_a_new_certificate(
         assert sentence in page
         assert "1 webhook needs attention" in page
         assert sentence in html.unescape(admin.get(f"/admin/webhooks/{webhook.id}").text)
+        overview = html.unescape(admin.get("/admin/overview").text)
+        assert sentence in overview
+        assert "Secret lost" not in overview
     assert "The client certificate ended" in admin.get("/admin/webhooks").text
     admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"})
     assert "No problems" in admin.get("/admin/notices").text
