@@ -62,6 +62,7 @@ def _page(event: Event, error: str = "", status: int = 200) -> Response:
     context: dict[str, Any] = {
         "event": event,
         "deliveries": deliveries,
+        "DELIVERIES_MAX": DELIVERIES_MAX,
         "of": {delivery.id: delivery for delivery in deliveries},
         "attempts": db.session.scalars(attempts).all(),
         "choices": db.session.execute(choices.limit(CHOICES_MAX)).all(),
