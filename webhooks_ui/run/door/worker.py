@@ -75,6 +75,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.lingered_bytes = 0
         self.outgoing: Outgoing | None = None  # the answer
         self.is_closed = False
+        self.is_awaited = False  # the loop waits for bytes of its request
         self.data_ready = True  # gunicorn's threads have nothing to wait for
 
     def close(self, graceful: bool = False) -> None:
@@ -130,6 +131,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     def enqueue_req(self, conn: Connection) -> None:
         """Collect the next request of a connection, beginning with what was read beyond the last one."""
         conn.incoming = Incoming(self.limits.body_max_bytes)
+        conn.is_awaited = False
         conn.timeout = time.monotonic() + self.limits.head_seconds
         if not self.alive:
             conn.timeout = min(conn.timeout, time.monotonic() + STOP_KEEPALIVE_LINGER)
@@ -140,7 +142,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self._take(conn, early)
         else:
             self._receive(conn)
-        if conn in self._collecting:
+        conn.is_awaited = conn in self._collecting
+        if conn.is_awaited:
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
@@ -218,7 +221,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def _hand_over(self, conn: Connection, incoming: Incoming) -> None:
         """Give the whole request to a thread, which parses it from memory and answers it."""
-        self._forget(conn)
+        if conn.is_awaited:  # most requests arrive whole, before the loop waits for them
+            self._forget(conn)
         del self._collecting[conn]
         if not conn.initialized:
             conn.init()
