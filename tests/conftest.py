@@ -23,6 +23,7 @@ from redis import Redis, RedisError
 from werkzeug.test import TestResponse
 
 from tests.support.factories import make_user
+from tests.support.fast_apps import empty_tables_of_postgresql, remember_routes, share_templates
 from tests.support.people import start_session
 from tests.support.receivers import Receiver, receiving
 from tests.support.rig import postgresql
@@ -31,6 +32,8 @@ from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.models import User
 from webhooks_ui.run import redis_server
+
+remember_routes()
 
 PASSWORD = "correct horse battery"
 RUN_MARK = "WEBHOOKS_TEST_RUN"
@@ -209,18 +212,17 @@ def app(settings: dict[str, Any], web: bool, empty_sqlite: Path) -> Iterator[Fla
     if is_sqlite:
         shutil.copyfile(empty_sqlite, url.removeprefix("sqlite:///"))
     app = create_app(settings, web=web)
+    share_templates(app)
     app.test_client_class = Client
     redis: Redis = app.extensions["redis"]
     redis.flushall()
     with app.app_context():
         if not is_sqlite:
-            db.create_all()
+            empty_tables_of_postgresql()
         yield app
         if sending := app.extensions.get("sending"):
             sending.stop()
         db.session.remove()
-        if not is_sqlite:
-            db.drop_all()
         db.engine.dispose()
     redis.close()
 
