@@ -94,7 +94,7 @@ def drain_first(instance: Rig, count: int) -> float:
     before, started_at = attempts(instance), utcnow()
     with instance.app.app_context():
         wake()
-    wait_for(lambda: attempts(instance) - before >= count, 60, "the first deliveries are made")
+    wait_for(lambda: attempts(instance) - before >= count, what="the first deliveries are made")
     with instance.app.app_context(), db.engine.connect() as connection:
         query = select(Attempt.started_at).where(Attempt.id > before).order_by(Attempt.id).limit(count)
         return (max(connection.scalars(query)) - started_at).total_seconds()
@@ -155,7 +155,7 @@ def backlog(database: str, url: str, sizes: list[int], count: int, times: int) -
             seconds = []
             for _ in range(times):
                 _let_webhooks(instance, active=False)
-                wait_for(lambda: not _any_leased(instance), 30, "nothing is under way")
+                wait_for(lambda: not _any_leased(instance), what="nothing is under way")
                 _fill(instance, size)
                 _let_webhooks(instance, active=True)
                 seconds.append(drain_first(instance, count))
@@ -276,7 +276,7 @@ def job_per_delivery(url: str, count: int) -> float:
         socket = f"unix://{instance.folder}/redis.sock"
         command = [sys.executable, "-m", "rq.cli", "worker", "-u", socket, "-w", "rq.SimpleWorker", "-b", "-q", "bench"]
         processes = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(WORKERS)]
-        wait_for(lambda: jobs.count < count, 30, "the first job is taken")  # don't measure the start of the processes
+        wait_for(lambda: jobs.count < count, what="the first job is taken")  # don't measure the start of the processes
         started, todo = time.monotonic(), jobs.count
         for process in processes:
             process.wait()

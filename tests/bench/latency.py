@@ -68,7 +68,7 @@ def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict
         instance, key = stack.enter_context(product(database, [url] + [silent] * dead))
         offer(instance, key, rate, 2, "warm")
         sent = offer(instance, key, rate, seconds, "evt")
-        wait_for(lambda: len(_received(log).keys() & sent.keys()) == len(sent), 60, "all events arrive")
+        wait_for(lambda: len(_received(log).keys() & sent.keys()) == len(sent), what="all events arrive")
         received = _received(log)
     return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()])
 

@@ -82,7 +82,7 @@ def _when_listening(port: int) -> str:
             return True
         return False
 
-    wait_for(listens, 20, f"a receiver on port {port}")
+    wait_for(listens, what=f"a receiver on port {port}")
     return f"http://127.0.0.1:{port}/hook"
 
 

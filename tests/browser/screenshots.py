@@ -54,7 +54,7 @@ def shoot_for_readme() -> None:
         command = [sys.executable, "-m", "webhooks_ui.run.start", "--demo"]
         demo = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_for(lambda: _answers(url), 60, "the demo answers")
+            wait_for(lambda: _answers(url), what="the demo answers")
             time.sleep(TRICKLE_SECONDS)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -135,7 +135,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Site,
             return False
 
         try:
-            wait_for(answers, 30, "the proxy answers")
+            wait_for(answers, what="the proxy answers")
             yield portal, rig
         finally:
             proxy.terminate()

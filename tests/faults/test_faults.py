@@ -73,7 +73,7 @@ def slowly(receiver: Receiver) -> None:
 
 
 def wait_for_requests(receiver: Receiver, more_than: int) -> None:
-    wait_for(lambda: len(receiver.requests) > more_than, 15, f"more than {more_than} requests arrive")
+    wait_for(lambda: len(receiver.requests) > more_than, what=f"more than {more_than} requests arrive")
 
 
 def test_killing_a_worker_in_the_middle_loses_nothing(instance: Rig, receiver: Receiver) -> None:
@@ -85,7 +85,7 @@ def test_killing_a_worker_in_the_middle_loses_nothing(instance: Rig, receiver: R
     seen = len(receiver.requests)
     assert seen < COUNT
     instance.start_worker(2)
-    wait_for(lambda: statuses(instance)["delivered"] == COUNT, 30, "all are delivered")
+    wait_for(lambda: statuses(instance)["delivered"] == COUNT, what="all are delivered")
     assert set(receiver.ids) == ids
 
 
@@ -100,7 +100,7 @@ def test_sigterm_finishes_what_is_in_flight_and_returns_the_rest(instance: Rig, 
         assert instance.processes.pop(name).wait(15) == 0
     assert len(receiver.requests) == statuses(instance)["delivered"] < count
     instance.start_worker(2)
-    wait_for(lambda: statuses(instance)["delivered"] == count, 20, "all are delivered")
+    wait_for(lambda: statuses(instance)["delivered"] == count, what="all are delivered")
     assert sorted(receiver.ids) == sorted(ids)  # no request arrived twice
 
 
@@ -155,7 +155,7 @@ def test_a_flushed_redis_loses_nothing(instance: Rig, receiver: Receiver) -> Non
     ids = publish_all(instance)
     instance.app.extensions["redis"].flushall()
     instance.start_worker(2)
-    wait_for(lambda: statuses(instance)["delivered"] == COUNT, 20, "all are delivered")
+    wait_for(lambda: statuses(instance)["delivered"] == COUNT, what="all are delivered")
     assert set(receiver.ids) == ids
 
 
@@ -167,7 +167,7 @@ def test_redis_killed_and_started_again_loses_nothing(instance: Rig, receiver: R
         if instance.processes[name].poll() is not None:
             instance.processes.pop(name)
             instance.start_worker(int(name[-1])) if "worker" in name else instance.start_scheduler()
-    wait_for(lambda: statuses(instance)["delivered"] == COUNT, 30, "all are delivered")
+    wait_for(lambda: statuses(instance)["delivered"] == COUNT, what="all are delivered")
     assert set(receiver.ids) == ids
 
 
@@ -181,7 +181,7 @@ def test_a_database_that_is_locked_for_a_while_loses_nothing(receiver: Receiver)
         ids = publish_all(running)
         wait_for_requests(receiver, 20)
         lock_sqlite(running.folder, 2)  # the fault: nothing can be written during this time
-        wait_for(lambda: statuses(running)["delivered"] == COUNT, 30, "all are delivered")
+        wait_for(lambda: statuses(running)["delivered"] == COUNT, what="all are delivered")
         assert sorted(receiver.ids) == sorted(ids)
 
 
@@ -296,7 +296,7 @@ def on_postgresql(receiver: Receiver) -> Iterator[tuple["PostgresServer", Rig]]:
 def test_a_postgresql_that_was_restarted_while_nothing_was_due_loses_nothing(receiver: Receiver) -> None:
     with on_postgresql(receiver) as (server, running):
         publish_all(running, 1)
-        wait_for(lambda: statuses(running)["delivered"] == 1, 20, "the worker has connections")
+        wait_for(lambda: statuses(running)["delivered"] == 1, what="the worker has connections")
         time.sleep(2)  # until the worker is idle and the chores are done
         server.stop()
         server.start()
@@ -314,5 +314,5 @@ def test_a_postgresql_that_is_restarted_loses_nothing(receiver: Receiver) -> Non
         wait_for_requests(receiver, 20)
         server.stop()
         server.start()
-        wait_for(lambda: statuses(running)["delivered"] == COUNT, 30, "all are delivered")
+        wait_for(lambda: statuses(running)["delivered"] == COUNT, what="all are delivered")
         assert set(receiver.ids) == ids

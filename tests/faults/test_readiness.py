@@ -80,7 +80,7 @@ def deployment(folder: Path, server: "PostgresServer | None" = None) -> Iterator
         running.start_worker()
         running.start_scheduler()
         whole = Deployment(running, receiver, folder, server)
-        wait_for(lambda: whole.readyz()[1]["status"] == "ok", 30, "all is well")
+        wait_for(lambda: whole.readyz()[1]["status"] == "ok", what="all is well")
         yield whole
 
 
@@ -360,14 +360,14 @@ def break_and_heal(running: Deployment, fault: Fault, status: int, sentence: str
         examined = running.doctor()
         assert re.search(sentence, examined.stdout), examined.stdout + examined.stderr
         assert examined.returncode == (1 if status == 503 else 0), examined.stdout + examined.stderr
-    wait_for(lambda: _well(running), 45, "all is well again")
+    wait_for(lambda: _well(running), what="all is well again")
     before = len(running.receiver.requests)
     with running.rig.app.app_context():
         publish("production", [NewEvent("license.activated", {"n": before})])
         db.session.remove()
-    wait_for(lambda: len(running.receiver.requests) > before, 15, "an event arrives")
+    wait_for(lambda: len(running.receiver.requests) > before, what="an event arrives")
     with running.rig.app.app_context():
-        wait_for(lambda: not _pending(), 30, "nothing is pending")
+        wait_for(lambda: not _pending(), what="nothing is pending")
 
 
 def _well(running: Deployment) -> dict[str, Any] | None:
@@ -418,7 +418,7 @@ def test_the_same_counts_are_there_after_all_processes_were_killed(on_sqlite: De
     with on_sqlite.rig.app.app_context():
         publish("production", [NewEvent("license.activated", {})])
         db.session.remove()
-        wait_for(lambda: not _pending(), 30, "nothing is pending")
+        wait_for(lambda: not _pending(), what="nothing is pending")
     delivered = 'webhooks_attempts_total{environment="production",outcome="delivered"}'
 
     def counted() -> float:
@@ -430,7 +430,7 @@ def test_the_same_counts_are_there_after_all_processes_were_killed(on_sqlite: De
     before = counted()
     for name in ("web", "worker-0", "scheduler"):
         on_sqlite.rig.kill(name)
-    wait_for(lambda: _refuses_connections(on_sqlite), 15, "the children of the web server end")
+    wait_for(lambda: _refuses_connections(on_sqlite), what="the children of the web server end")
     on_sqlite.rig.start_web()
     on_sqlite.rig.start_worker()
     on_sqlite.rig.start_scheduler()
@@ -448,7 +448,7 @@ def test_an_outage_writes_no_traceback_and_few_lines(on_postgresql: Deployment) 
             answer = requests.post(f"{on_postgresql.rig.url}/login", data={"email": "x"}, timeout=10)
             assert answer.status_code in (400, 422, 503)
         time.sleep(5)  # workers and scheduler fail meanwhile
-    wait_for(lambda: _well(on_postgresql), 45)
+    wait_for(lambda: _well(on_postgresql))
     for name in logs:
         said = on_postgresql.rig.log(name)[before[name] :]
         assert "Traceback" not in said, said

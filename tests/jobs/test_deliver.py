@@ -53,6 +53,7 @@ def delivering(app: Flask) -> threading.Thread:
 def test_a_delivery_verifies_with_the_reference_library_from_its_raw_body(app: Flask, receiver: Receiver) -> None:
     webhook = make_webhook(url=receiver.url)
     event = make_event(data={"name": "Zoë <b>"})
+    before = int(time.time())
     deliver()
     (request,) = receiver.requests
     assert Verifier(webhook.secret).verify(request.body, request.headers)["data"] == {"name": "Zoë <b>"}
@@ -63,7 +64,7 @@ def test_a_delivery_verifies_with_the_reference_library_from_its_raw_body(app: F
     assert request.headers["x-webhook-environment"] == "production"
     assert request.headers["x-webhook-attempt"] == "1"
     assert request.headers["content-type"] == "application/json"
-    assert abs(int(request.headers["webhook-timestamp"]) - time.time()) < 5
+    assert before <= int(request.headers["webhook-timestamp"]) <= time.time()
     assert the_delivery().status == "delivered"
 
 
@@ -200,7 +201,7 @@ def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receive
         for _ in range(20):
             make_event()
         thread = delivering(app)
-        wait_for(lambda: len(receiver.requests) == 20, 5)
+        wait_for(lambda: len(receiver.requests) == 20)
         assert len(slow.requests) <= 4
         release.set()
         thread.join(20)

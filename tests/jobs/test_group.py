@@ -69,7 +69,7 @@ def together(app: Flask, *publishes: Publish) -> list[Answer]:
         for place, work in enumerate(publishes):
             threads.append(threading.Thread(target=run, args=(place, work)))
             threads[-1].start()
-            wait_for(lambda wanted=place: len(groups._queue) == wanted and not groups._free, 10, "it waits")  # type: ignore[misc]
+            wait_for(lambda wanted=place: len(groups._queue) == wanted and not groups._free, what="it waits")  # type: ignore[misc]
     for thread in threads:
         thread.join(20)
     return answers

@@ -137,7 +137,7 @@ class Rig:
                 return bool(redis.ping())
             return False
 
-        wait_for(answers, 10, "Redis answers")
+        wait_for(answers, what="Redis answers")
 
     def start_worker(self, number: int = 0, output: Path | None = None) -> None:
         self.start(f"worker-{number}", sys.executable, "-m", "jobs.worker", output=output)
@@ -154,12 +154,12 @@ class Rig:
                 return True
             return False
 
-        wait_for(listens, 30, "the web server listens")
+        wait_for(listens, what="the web server listens")
 
     def wait_for_workers(self, count: int) -> None:
         """Block until ``count`` workers have registered with RQ."""
         redis: Redis = self.app.extensions["redis"]
-        wait_for(lambda: redis.scard("rq:workers:deliveries") >= count, 30, f"{count} workers")
+        wait_for(lambda: redis.scard("rq:workers:deliveries") >= count, what=f"{count} workers")
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         process = self.processes.pop(name)

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.02
-PATIENCE_SECONDS = 30.0  # long, so that no test fails only because the machine is busy
+PATIENCE_SECONDS = 60.0  # long, so that no test fails only because the machine is busy
 
 
 def wait_for(condition: Callable[[], T], seconds: float = PATIENCE_SECONDS, what: str = "the condition holds") -> T:

@@ -68,7 +68,7 @@ class Portal:
         before = self.delivered()
         for expected in (before, before + 1):
             assert self.post(self.admin, "/admin/webhooks/2/test", {"type": "license.activated"}).status_code < 400
-            wait_for(lambda: self.finished() == 0, 30, "the test is over")
+            wait_for(lambda: self.finished() == 0, what="the test is over")
             assert self.delivered() == expected
         assert len(self.tokens.requests) == 2
 
@@ -90,7 +90,7 @@ class Portal:
         refused = f"{self.rig.url}/api/v1/events?key={self.key}"
         assert requests.post(refused, data="{", headers=api, timeout=20).status_code == 400
         self.post(requests.Session(), "/login", {"email": "admin@example.com", "password": WRONG_PASSWORD})
-        wait_for(lambda: self.delivered() >= 2, 30, "both deliveries are made")
+        wait_for(lambda: self.delivered() >= 2, what="both deliveries are made")
 
     def delivered(self) -> int:
         with self.rig.app.app_context():

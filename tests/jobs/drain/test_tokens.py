@@ -130,18 +130,24 @@ def test_another_client_or_another_webhook_has_a_token_of_its_own(
     assert carried(receiver) == ["token-1", "token-2", "token-3", "token-1"]
 
 
-def test_a_token_is_renewed_shortly_before_it_ends(
-    sending: Sending, receiver: Receiver, tokens: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
+def test_a_token_is_renewed_after_nine_tenths_of_its_short_life(
+    sending: Sending, receiver: Receiver, tokens: TokenEndpoint
 ) -> None:
-    tokens.more = {"expires_in": 2}  # used for nine tenths of it
-    sending.add(deliveries(receiver.url, 1, oauth_options(tokens.url)))
-    began = time.monotonic()
-    finished(sending)
-    while time.monotonic() < began + 1.9:
+    tokens.more = {"expires_in": 2}
+    fetched: list[float] = []
+
+    def give(request: Received) -> Answer:
+        fetched.append(time.monotonic())
+        return tokens.give(request)
+
+    tokens.receiver.respond = give
+    deadline = time.monotonic() + 20
+    while len(fetched) < 2 and time.monotonic() < deadline:
         sending.add(deliveries(receiver.url, 1, oauth_options(tokens.url)))
         finished(sending)
         time.sleep(0.05)
-    assert tokens.given == ["token-1", "token-2"]
+    assert fetched[1] - fetched[0] >= 1.8
+    assert carried(receiver)[-1] == "token-2"
 
 
 @pytest.mark.parametrize("expires_in", [0, -5, 0.001, "0"])
@@ -360,7 +366,7 @@ def test_a_hostile_token_endpoint_costs_no_more_than_the_timeout_of_its_own_webh
     results = [result for delivery, _, result in found if delivery.target.id == 1]
     assert {result.outcome for result in results} == {outcome}
     assert all(result.detail.startswith(sentence) for result in results), results
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15
 
 
 def test_a_token_endpoint_that_hangs_holds_up_nobody_else(sending: Sending, receiver: Receiver) -> None:
@@ -372,7 +378,7 @@ def test_a_token_endpoint_that_hangs_holds_up_nobody_else(sending: Sending, rece
         sending.add(deliveries(receiver.url, 200, Options(), webhook_id=2))
         began = time.monotonic()
         assert {item[0].target.id for item in finished(sending, 200)} == {2}
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # the token comes after 20 s
         assert receiver.connections > 0
         release.set()
         assert {result.outcome for _, _, result in finished(sending, 30)} == {Outcome.DELIVERED}

@@ -34,7 +34,7 @@ def test_a_check_that_hangs_has_failed_and_those_before_it_count(app: Flask, han
     watch = Watch(app, [Check("first", lambda: None), Check("second", hang), Check("third", lambda: BROKEN)])
     began = time.monotonic()
     found = watch.look()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert found["first"] is None
     assert found["second"]
     assert "has not ended" in found["second"].sentence

@@ -113,9 +113,9 @@ def tree(depth: int) -> dict[str, Any]:
     ids=["itself", "doubling", "with $schema", "doubling down", "words", "regex", "unique", "many choices"],
 )
 def test_no_schema_keeps_a_check_busy(schema: dict[str, Any], data: dict[str, Any]) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     assert found(schema, data)
-    assert time.monotonic() - started < 10 * CHECK_SECONDS
+    assert time.thread_time() - started < 10 * CHECK_SECONDS
 
 
 def test_what_is_told_can_be_stored_in_any_database() -> None:

@@ -47,10 +47,12 @@ def children(process: psutil.Process, words: str) -> list[psutil.Process]:
 
 def check_that_it_is_restarted(keeper: psutil.Process, words: str) -> None:
     """Kill a process whose command line holds ``words``. Check that a new one starts."""
-    wait_for(lambda: children(keeper, words), 30, f"{words} runs")
+    wait_for(lambda: children(keeper, words), what=f"{words} runs")
     victim = children(keeper, words)[0]
     victim.kill()
-    wait_for(lambda: any(child.pid != victim.pid for child in children(keeper, words)), 30, f"{words} is started again")
+    wait_for(
+        lambda: any(child.pid != victim.pid for child in children(keeper, words)), what=f"{words} is started again"
+    )
 
 
 def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behind(environ: dict[str, str]) -> None:
@@ -63,11 +65,11 @@ def test_make_run_prints_the_password_restarts_what_dies_and_leaves_nothing_behi
         assert re.fullmatch(
             r"Sign in as admin@example.com with the password \S{12,} \(shown only this once\)\.\n", lines[1]
         )
-        wait_for(lambda: answers(environ["PORT"]), 60, "the web server answers")
+        wait_for(lambda: answers(environ["PORT"]), what="the web server answers")
         keeper = psutil.Process(run.pid)
         for words in ("jobs.worker", "jobs.scheduler", "valkey-server", "gunicorn", "run.supervisor"):
             check_that_it_is_restarted(keeper, words)
-        wait_for(lambda: answers(environ["PORT"]), 30, "the web server answers again")
+        wait_for(lambda: answers(environ["PORT"]), what="the web server answers again")
         kept = [path for path in Path(environ["INSTANCE_PATH"]).iterdir() if path.lstat().st_mode & 0o077]
         assert kept == [], "other users may read these files"
         family = keeper.children(recursive=True)
@@ -89,7 +91,7 @@ def test_a_supervisor_that_dies_while_its_processes_start_leaves_none_of_them_be
     try:
         keeper = psutil.Process(run.pid)
         for _ in range(3):
-            wait_for(lambda: children(keeper, "jobs.scheduler"), 60, "the last process is started")
+            wait_for(lambda: children(keeper, "jobs.scheduler"), what="the last process is started")
             family = keeper.children(recursive=True)
             seen |= set(family)
             supervisor = children(keeper, "run.supervisor")[0]
@@ -129,7 +131,7 @@ def running(environ: dict[str, str]) -> Iterator[psutil.Process]:
     command = [sys.executable, "-m", "webhooks_ui.run.start"]
     run = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: answers(environ["PORT"]), 60, "the web server answers")
+        wait_for(lambda: answers(environ["PORT"]), what="the web server answers")
         yield children(psutil.Process(run.pid), "run.supervisor")[0]
     finally:
         run.send_signal(signal.SIGINT)
@@ -138,9 +140,9 @@ def running(environ: dict[str, str]) -> Iterator[psutil.Process]:
 
 @LINUX
 def test_the_supervisor_forks_with_one_thread_and_nothing_open(running: psutil.Process) -> None:
-    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    wait_for(lambda: len(children(running, "jobs.")) == 3, what="workers and scheduler run")
     children(running, "jobs.worker")[0].kill()
-    wait_for(lambda: len(children(running, "jobs.worker")) == 2, 30, "the worker is started again")
+    wait_for(lambda: len(children(running, "jobs.worker")) == 2, what="the worker is started again")
     assert running.num_threads() == 1
     assert running.net_connections("all") == []
     opened = {str(path.readlink()) for path in Path(f"/proc/{running.pid}/fd").iterdir()}
@@ -149,7 +151,7 @@ def test_the_supervisor_forks_with_one_thread_and_nothing_open(running: psutil.P
 
 @LINUX
 def test_forked_processes_have_names_and_share_the_application(running: psutil.Process) -> None:
-    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    wait_for(lambda: len(children(running, "jobs.")) == 3, what="workers and scheduler run")
     titles = {" ".join(child.cmdline()).strip() for child in running.children()}
     assert titles >= {
         "web: gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app",
@@ -164,7 +166,7 @@ def test_forked_processes_have_names_and_share_the_application(running: psutil.P
 
 @LINUX
 def test_no_two_processes_share_a_connection_to_redis(running: psutil.Process) -> None:
-    wait_for(lambda: len(children(running, "jobs.")) == 3, 30, "workers and scheduler run")
+    wait_for(lambda: len(children(running, "jobs.")) == 3, what="workers and scheduler run")
     found = [socket for child in children(running, "jobs.") for socket in sockets_of(child)]
     assert len(found) == len(set(found))
 
@@ -177,7 +179,7 @@ def sockets_of(process: psutil.Process) -> set[str]:
         links = {str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir()}
         return links & connected
 
-    wait_for(lambda: bool(sockets()), 20, f"process {process.pid} is connected")
+    wait_for(lambda: bool(sockets()), what=f"process {process.pid} is connected")
     return sockets()
 
 
@@ -199,20 +201,20 @@ def test_what_dies_at_once_is_started_again_with_growing_pauses(environ: dict[st
     try:
         for pause in (1, 2):
             kill_the_child(supervisor)
-            wait_for(partial(is_said, log, f"It starts again in {pause} s."), 5, "it is said")
+            wait_for(partial(is_said, log, f"It starts again in {pause} s."), what="it is said")
         began = time.monotonic()
-        wait_for(lambda: bool(supervisor.children()), 20, "it is started again")
+        wait_for(lambda: bool(supervisor.children()), what="it is started again")
         assert time.monotonic() - began > 1
         time.sleep(START_SECONDS + 0.2)
         kill_the_child(supervisor)
-        wait_for(partial(is_said, log, "redis was ended by SIGKILL. It starts again in 0 s."), 5, "it had started")
+        wait_for(partial(is_said, log, "redis was ended by SIGKILL. It starts again in 0 s."), what="it had started")
     finally:
         program.terminate()
         assert program.wait(30) == 0
 
 
 def kill_the_child(supervisor: psutil.Process) -> None:
-    wait_for(lambda: bool(supervisor.children()), 20, "it is started")
+    wait_for(lambda: bool(supervisor.children()), what="it is started")
     supervisor.children()[0].kill()
 
 
@@ -223,9 +225,9 @@ def is_said(log: Path, words: str) -> bool:
 def test_a_process_that_does_not_end_is_killed(environ: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "log"
     program = supervise(environ, "redis", output=log)
-    child = wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), 20, "it is started")[0]
+    child = wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), what="it is started")[0]
     child.suspend()
-    wait_for(lambda: child.status() == psutil.STATUS_STOPPED, 5, "it is stopped")
+    wait_for(lambda: child.status() == psutil.STATUS_STOPPED, what="it is stopped")
     program.terminate()
     assert program.wait(30) == 0
     assert not child.is_running()
@@ -249,7 +251,7 @@ def test_a_web_server_that_cannot_make_its_app_ends_with_one_line_and_is_started
         db.engine.dispose()
     program = supervise(environ | {"ENCRYPTION_KEYS": Fernet.generate_key().decode()}, "web", output=log)
     try:
-        wait_for(partial(is_said, log, "web ended with 3. It starts again"), 60, "the web server ends")
+        wait_for(partial(is_said, log, "web ended with 3. It starts again"), what="the web server ends")
         assert "Can't start: ENCRYPTION_KEYS are not those" in log.read_text()
         assert "Traceback" not in log.read_text()
     finally:

@@ -100,9 +100,9 @@ LARGE = {
 def test_the_largest_events_are_taken_and_say_that_they_are_shortened(format: str, event_type: str, what: str) -> None:
     event = outgoing(event_type, literal=LARGE[what])
     assert len(event.body) < EVENT_MAX_BYTES
-    started = time.monotonic()
+    started = time.thread_time()
     assert refusal(format, event) == ""
-    assert time.monotonic() - started < 2, "a message takes long to make"
+    assert time.thread_time() - started < 2, "a message takes long to make"
     if what in ("a text of 256 KiB", "markup of 256 KiB") and event_type == "license.updated":
         assert SHORTENED in FORMATS[format].render(event).decode()
 

@@ -338,10 +338,10 @@ def test_a_killed_process_of_the_server_is_replaced(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
         rig.start_web()
         web = psutil.Process(rig.processes["web"].pid)
-        wait_for(lambda: len(web.children()) == 2, 20, "two processes run")
+        wait_for(lambda: len(web.children()) == 2, what="two processes run")
         killed = web.children()[0].pid
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: len([child for child in web.children() if child.pid != killed]) == 2, 20, "two run again")
+        wait_for(lambda: len([child for child in web.children() if child.pid != killed]) == 2, what="two run again")
         assert status(talk(rig, b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
 
 

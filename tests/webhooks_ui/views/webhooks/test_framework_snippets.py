@@ -72,7 +72,7 @@ def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp
     environment = os.environ | {"WEBHOOK_SECRET": genuine["secret"], "PORT": str(port)}
     served = subprocess.Popen(command(name, tmp_path, port), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: status(port, genuine) is not None, 20, f"the endpoint of {name} answers")
+        wait_for(lambda: status(port, genuine) is not None, what=f"the endpoint of {name} answers")
         assert status(port, genuine) == 204
         assert status(port, case(secret=genuine["secret"], body=body + b" ", signs=body)) == 401
         for header in genuine["headers"]:
