@@ -25,12 +25,25 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
-document.addEventListener("htmx:sendError", () => say("alert", "The server can't be reached. Check your connection, then try again."));
-document.addEventListener("htmx:timeout", () => say("alert", "The server took too long to respond. Reload the page to see the current state."));
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.isError || detail.xhr.getResponseHeader("HX-Retarget")) return; // the answer contains a message of its own
-  detail.shouldSwap = false;
-  say("alert", `The server responded with error ${detail.xhr.status}. Try again in a moment.`);
+// A live list waits while somebody reads it. It says so itself if a poll fails.
+const polled = ({ detail: { requestConfig: { elt } } }, by = "[hx-trigger^=every]") => elt.matches(by) && elt.closest("[data-live]");
+const rest = (event) => {
+  const list = polled(event, "#follow");
+  const { isCollapsed, anchorNode } = getSelection();
+  const isRead = list && (document.hidden || list.matches(":hover, :focus-within") || (!isCollapsed && list.contains(anchorNode)) || list.getBoundingClientRect().top < 0);
+  if (isRead) event.preventDefault();
+  if (isRead) list.dataset.live = "reading";
+};
+document.addEventListener("htmx:beforeRequest", rest);
+document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && polled(event, "#follow") && (polled(event).dataset.live = "on"));
+const fail = (event, text) => (polled(event) ? (polled(event).dataset.live = "down") : say("alert", text));
+document.addEventListener("htmx:sendError", (event) => fail(event, "The server can't be reached. Check your connection, then try again."));
+document.addEventListener("htmx:timeout", (event) => fail(event, "The server took too long to respond. Reload the page to see the current state."));
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { isError, xhr } = event.detail;
+  if (!isError || (xhr.getResponseHeader("HX-Retarget") && !polled(event))) return rest(event); // an answer with HX-Retarget contains a message of its own
+  event.detail.shouldSwap = false;
+  fail(event, `The server responded with error ${xhr.status}. Try again in a moment.`);
 });
 
 // Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.

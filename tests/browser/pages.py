@@ -227,6 +227,7 @@ PLACES = (
     Place("delivery, cancelled", f"{LOG}/5"),
     Place("retry many", f"{LOG}/retries?status=failed"),
     Place("cancel many", f"{LOG}/cancellations?webhook=4"),
+    Place("deliveries, live", LOG, press("#live", "[data-live]")),  # and the places below, if they can be
     Place("bulk actions", "/admin/bulk-actions"),
     Place("bulk action, stopped", "/admin/bulk-actions/1"),
     Place("bulk action, running", "/admin/bulk-actions/2"),

@@ -26,6 +26,7 @@ NO_PAGES = {  # fragments, downloads and redirects
     "authenticator.edit",  # the place "authenticator app" leads there
     "deliveries.attempt_body",
     "deliveries.body",
+    "deliveries.follow",
     "deliveries.newer",
     "deliveries.unfinished",
     "exports.csv",
@@ -37,6 +38,7 @@ NO_PAGES = {  # fragments, downloads and redirects
     "sso.start",
     "team.link",  # the place "invite, a link to copy" leads there
     "payloads.schema",
+    "webhooks.follow_deliveries",
     "webhooks.newer_deliveries",
     "webhooks.no_bulk",
     "webhooks.steps",

@@ -33,15 +33,16 @@ PAGES = {
         api_keys.new api_keys.revoke api_keys.roll api_keys.show api_keys.update
         bulk_actions.cancel bulk_actions.carry_on bulk_actions.index bulk_actions.retry bulk_actions.show
         bulk_actions.stop
-        deliveries.attempt_body deliveries.body deliveries.index deliveries.newer deliveries.show deliveries.unfinished
+        deliveries.attempt_body deliveries.body deliveries.follow deliveries.index deliveries.newer deliveries.show
+        deliveries.unfinished
         events.send events.show exports.csv exports.json overview.index payloads.schema payloads.show
         recoveries.create recoveries.new recoveries.send_missed retries.confirm retries.create
         team.index team.show
         webhooks.bulk webhooks.check_endpoint webhooks.check_signature webhooks.confirm_delete webhooks.create
         webhooks.create_test webhooks.delete webhooks.edit webhooks.end_secret webhooks.new
-        webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit webhooks.preview_new
-        webhooks.replace_secret webhooks.secret webhooks.secret_copied webhooks.show webhooks.signature
-        webhooks.steps webhooks.test_event webhooks.test_result webhooks.update webhooks.why_nothing
+        webhooks.follow_deliveries webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit
+        webhooks.preview_new webhooks.replace_secret webhooks.secret webhooks.secret_copied webhooks.show
+        webhooks.signature webhooks.steps webhooks.test_event webhooks.test_result webhooks.update webhooks.why_nothing
     """,
     Role.SUPER_ADMIN: """
         event_types.confirm_delete event_types.create event_types.delete event_types.edit event_types.new
@@ -54,7 +55,7 @@ LEAST_ROLE = {endpoint: role for role, endpoints in PAGES.items() for endpoint i
 # Everybody may use these without signing in. They show nothing of what is stored.
 OPEN = """
     asset home openapi ops.healthz ops.readyz preferences.set_density preferences.set_environment
-    preferences.set_theme session.create session.destroy session.ended session.new static
+    preferences.set_live preferences.set_theme session.create session.destroy session.ended session.new static
     invitations.accept invitations.accept_with_passkey invitations.edit invitations.passkey_options
     new_passwords.create new_passwords.edit new_passwords.new new_passwords.update
     passkeys.create passkeys.new passkeys.options second_factor.create second_factor.new sso.callback sso.start

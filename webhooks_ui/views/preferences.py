@@ -1,10 +1,10 @@
-"""The choices that a browser remembers: the environment, the theme and the height of rows."""
+"""The choices that a browser remembers: the environment, the theme, the height of rows, and whether lists are live."""
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
-from webhooks_ui.web.answers import safe_next
-from webhooks_ui.web.preferences import DENSITIES, THEMES, choose_environment, without_environment
+from webhooks_ui.web.answers import came_from, safe_next
+from webhooks_ui.web.preferences import DENSITIES, LIVE, THEMES, choose_environment, without_environment
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -21,9 +21,14 @@ def set_density() -> Response:
     return _remember("density", DENSITIES)
 
 
-def _remember(name: str, values: tuple[str, ...]) -> Response:
-    """Put the choice of the form into a cookie, unless it is none of ``values``."""
-    response = redirect(safe_next(request.form.get("next")), 303)
+@blueprint.post("/live")
+def set_live() -> Response:
+    return _remember("live", LIVE, came_from())  # htmx may have changed the filters since the page was made
+
+
+def _remember(name: str, values: tuple[str, ...], back: str = "") -> Response:
+    """Put the choice of the form into a cookie, unless it is none of ``values``. Go ``back``, else where it says."""
+    response = redirect(back or safe_next(request.form.get("next")), 303)
     value = request.form.get(name, "")
     if value in values:
         response.set_cookie(name, value, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)

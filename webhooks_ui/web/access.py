@@ -31,10 +31,12 @@ from webhooks_ui.web.permissions import FRESH_FOR, may, needs_fresh, sets_up_sec
 TOKEN = "token"  # noqa: S105 (the name of the session's token in the browser's cookie)
 POLLED = frozenset(  # open pages ask for these by themselves, which keeps no session alive
     {
+        "deliveries.follow",
         "deliveries.newer",
         "deliveries.unfinished",
         "deliveries.show",
         "bulk_actions.show",
+        "webhooks.follow_deliveries",
         "webhooks.newer_deliveries",
         "webhooks.steps",
         "webhooks.test_result",

@@ -1,4 +1,4 @@
-"""The choices that a browser remembers: the environment, the rows per page, their height and the color scheme."""
+"""The choices that a browser remembers: environment, rows per page, their height, color scheme, live lists."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -11,6 +11,7 @@ from webhooks_ui.webhooks.filters import PAGE_SIZES
 PAGE_FIELDS = ("environment", "page", "cursor")  # not valid in another environment
 THEMES = ("system", "light", "dark")
 DENSITIES = ("compact", "comfortable")  # of the rows of lists. The first one is the default
+LIVE = ("off", "on")  # whether lists follow new deliveries by themselves
 
 
 def current_environment() -> str:
@@ -43,6 +44,11 @@ def remember_page_size(size: int) -> None:
 def density() -> str:
     """Return the height of rows that was chosen in this browser, one of ``DENSITIES``."""
     return one_of(DENSITIES, request.cookies.get("density", "")) or DENSITIES[0]
+
+
+def is_live() -> bool:
+    """Return True if lists follow new deliveries in this browser."""
+    return request.cookies.get("live") == "on"
 
 
 def theme() -> str:

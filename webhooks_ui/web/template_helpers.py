@@ -22,7 +22,7 @@ from webhooks_ui.models.webhook import certificate_since
 from webhooks_ui.web import assets, charts, form_tokens, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
-from webhooks_ui.web.preferences import DENSITIES, THEMES, current_environment, density, theme
+from webhooks_ui.web.preferences import DENSITIES, THEMES, current_environment, density, is_live, theme
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
@@ -62,6 +62,7 @@ def register(app: Flask) -> None:
         now=utcnow,
         density=density,
         theme=theme,
+        is_live=is_live,
         wants_fragment=wants_fragment,
         CATEGORIES=LocalProxy(catalogue.categories),
         EVENT_TYPES=LocalProxy(catalogue.all_types),

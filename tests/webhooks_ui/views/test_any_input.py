@@ -48,13 +48,28 @@ ODD = [
     "status",
     "license",
 ]
-NAMES = ["q", "category", "status", "code", "environment", "webhook", "since", "until", "sort", "cursor", "than"]
+NAMES = [
+    "q",
+    "category",
+    "status",
+    "code",
+    "environment",
+    "webhook",
+    "since",
+    "until",
+    "sort",
+    "cursor",
+    "than",
+    "mark",
+    "newest",
+]
 VALUES = st.sampled_from(ODD) | st.text(max_size=40)
 QUERIES = st.lists(st.tuples(st.sampled_from([*NAMES, "q[]", "actor", "object_id"]) | st.text(max_size=5), VALUES))
 PAGES = st.sampled_from(
     [
         "/admin/webhook-deliveries",
         "/admin/webhook-deliveries/newer",
+        "/admin/webhook-deliveries/follow",
         "/admin/webhook-deliveries/export.csv",
         "/admin/webhook-deliveries/export.json",
         "/admin/webhook-deliveries/retries",

@@ -9,6 +9,9 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.following import FOLLOW_SECONDS, Seen
+from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.keyed import searchable_since
 from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
@@ -16,6 +19,7 @@ from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
 from webhooks_ui.web.answers import render, shorten_address, wants_fragment
 from webhooks_ui.web.json_tree import fold
+from webhooks_ui.web.preferences import is_live
 from webhooks_ui.webhooks import pages as webhook_pages
 from webhooks_ui.webhooks.filters import PAGE_SIZES, WebhookFilters
 
@@ -34,6 +38,7 @@ def add_helpers() -> dict[str, Any]:
         "fold": fold,
         "SORTED_ROWS": SORTED_ROWS,
         "WEBHOOK_CHOICES_MAX": WEBHOOK_CHOICES_MAX,
+        "FOLLOW_SECONDS": FOLLOW_SECONDS,
     }
 
 
@@ -44,15 +49,23 @@ def index() -> Response:
     response = render(
         "deliveries/index.html",
         "deliveries/_list.html",
-        filters=filters,
-        found=find_page(filters, cursor),
-        webhook=db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        **list_context(filters, cursor),
         webhooks=[] if wants_fragment() else webhook_choices(filters.environment),
-        settings=get_settings(),
-        is_first=not cursor,
-        searchable_since=searchable_since() if filters.q else None,
     )
     return shorten_address(response, "delivery-filters", address(filters, cursor=cursor))
+
+
+@blueprint.get("/follow")
+def follow() -> Response:
+    """Return the list if it isn't what the page shows any more, else 204. A live log polls this."""
+    filters, seen = filters_of(request.args), Seen.parse(request.args)
+    if not seen.may_differ(filters):
+        return Response(status=204)
+    context = list_context(filters)
+    deliveries = context["found"].deliveries
+    if Seen.of(deliveries, 0).marks == seen.marks:
+        return Response(status=204)
+    return make_response(render_template("deliveries/_list.html", **context, arrived=seen.arrived(deliveries)))
 
 
 @blueprint.get("/newer")
@@ -104,6 +117,23 @@ def _bytes(body: bytes, file: str, id: str) -> Response:
     response.headers["Content-Type"] = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
+
+
+def list_context(filters: DeliveryFilters, cursor: str = "") -> dict[str, Any]:
+    """Return what the template of the list needs."""
+    is_first = not cursor
+    follows = is_live() and is_first and filters.sort == "-time"
+    newest = highest_id(Delivery) if follows else 0  # asked for before the rows, so that none is missed
+    found = find_page(filters, cursor)
+    return {
+        "filters": filters,
+        "found": found,
+        "webhook": db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        "settings": get_settings(),
+        "is_first": is_first,
+        "searchable_since": searchable_since() if filters.q else None,
+        "seen": Seen.of(found.deliveries, newest) if follows else None,
+    }
 
 
 def webhook_choices(environment: str) -> Sequence[Webhook]:

@@ -1,10 +1,14 @@
 """The page of a webhook: health, recent deliveries, secret, and code that verifies deliveries."""
 
+from typing import Any
+
 from flask import request, session
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from webhooks_ui.database import db
+from webhooks_ui.deliveries.following import Seen
+from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.models import AuditEntry, Delivery, get_settings
 from webhooks_ui.views.audit_log import words
 from webhooks_ui.views.webhooks import snippets
@@ -21,7 +25,6 @@ RECENT_CHANGES = 10
 @blueprint.get("/<int:webhook_id>")
 def show(webhook_id: int) -> Response:
     webhook = changes.get(webhook_id)
-    deliveries = select(Delivery).filter_by(webhook_id=webhook_id).order_by(Delivery.id.desc())
     history = select(AuditEntry).filter_by(object_type="webhook", object_id=webhook_id).order_by(AuditEntry.id.desc())
     chosen = request.args.get("range", "")
     chosen = chosen if chosen in RANGES else next(iter(RANGES))
@@ -30,7 +33,7 @@ def show(webhook_id: int) -> Response:
         "webhooks/show.html",
         "webhooks/_charts.html",
         webhook=webhook,
-        deliveries=db.session.scalars(deliveries.limit(RECENT_DELIVERIES)).all(),
+        **recent(webhook_id),
         audit_words=words,
         changes=db.session.scalars(history.limit(RECENT_CHANGES)).all(),
         ranges=RANGES,
@@ -42,3 +45,11 @@ def show(webhook_id: int) -> Response:
         is_new=is_new,
         steps=first_steps(webhook),
     )
+
+
+def recent(webhook_id: int) -> dict[str, Any]:
+    """Return the last deliveries of a webhook, and what a live page says about them when it polls."""
+    newest = highest_id(Delivery)  # asked for before the rows, so that none is missed
+    query = select(Delivery).filter_by(webhook_id=webhook_id).order_by(Delivery.id.desc()).limit(RECENT_DELIVERIES)
+    deliveries = db.session.scalars(query).all()
+    return {"deliveries": deliveries, "seen": Seen.of(deliveries, newest)}
