@@ -221,6 +221,7 @@ PLACES = (
     Place("retry many, some of them arrived", f"{LOG}/retries?webhook=1"),
     Place("delivery", f"{LOG}/1"),
     Place("delivery, unfolded", f"{LOG}/1", unfold),
+    Place("delivery, two attempts compared", f"{LOG}/1?compare=1&compare=2"),
     Place("delivery, delivered", f"{LOG}/2"),
     Place("delivery, retrying", f"{LOG}/3"),
     Place("delivery, waiting", f"{LOG}/4"),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
+from webhooks_ui.deliveries.comparison import compare
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.following import FOLLOW_SECONDS, Seen
 from webhooks_ui.deliveries.ids_by_time import highest_id
@@ -80,7 +81,10 @@ def newer() -> str:
 @blueprint.get(DELIVERY)
 def show(delivery_id: int) -> Response:
     delivery = load(delivery_id)
-    return render("deliveries/show.html", "deliveries/_delivery.html", **context(delivery))
+    needed = context(delivery)
+    wanted = request.args.getlist("compare")
+    comparison = None if wants_fragment() else compare(delivery, needed["attempts"], wanted)
+    return render("deliveries/show.html", "deliveries/_delivery.html", **needed, comparison=comparison)
 
 
 @blueprint.get("/unfinished")
