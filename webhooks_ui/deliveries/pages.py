@@ -1,7 +1,7 @@
 """Pages of the delivery log. They use keyset pagination: every page is equally fast, and new rows shift no page."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from webhooks_ui.parsing import ID_MAX
 PAGE_ROWS = 25
 SORTED_ROWS = 1_500  # the size of the window within which rows are sorted by anything but time
 NEWER_MAX = 99
+STEPS_MAX = 10  # of a search for all rows
 
 _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
 
@@ -56,18 +57,33 @@ class Cursor:
         return f"{self.kind}-{self.id}-{self.offset}" if self.kind == "window" else f"{self.kind}-{self.id}"
 
 
-def find_page(filters: DeliveryFilters, cursor_text: str = "") -> Page:
-    """Return the page of matching deliveries at the place that ``cursor_text`` names."""
+def find_all(filters: DeliveryFilters, most: int) -> Page:
+    """Return the first ``most`` matching deliveries. ``next`` is set if there may be more.
+
+    A search that finds hardly anything stops after ``STEPS_MAX`` steps. ``searched_back_to`` is then set, too.
+    """
+    page = find_page(filters, rows=most)
+    deliveries = page.deliveries
+    for _ in range(STEPS_MAX - 1):
+        if not page.next or len(deliveries) >= most:
+            break
+        page = find_page(filters, page.next, most - len(deliveries))
+        deliveries = deliveries + page.deliveries
+    return replace(page, deliveries=deliveries, previous=None)
+
+
+def find_page(filters: DeliveryFilters, cursor_text: str = "", rows: int = PAGE_ROWS) -> Page:
+    """Return the page of matching deliveries at the place that ``cursor_text`` names, with at most ``rows``."""
     found = search(filters)
     cursor = Cursor.parse(cursor_text)
     if filters.sort not in ("time", "-time"):
-        return _sorted_page(found, filters.sort, cursor if cursor and cursor.kind == "window" else None)
+        return _sorted_page(found, filters.sort, cursor if cursor and cursor.kind == "window" else None, rows)
     newest_first = filters.sort == "-time"
     if cursor and cursor.kind == "before":
         page = _page_before(found, cursor.id, newest_first)
         if page:
             return page
-    return _page_after(found, cursor.id if cursor and cursor.kind == "after" else None, newest_first)
+    return _page_after(found, cursor.id if cursor and cursor.kind == "after" else None, newest_first, rows)
 
 
 def count_newer(filters: DeliveryFilters, than_id: int) -> int:
@@ -76,11 +92,11 @@ def count_newer(filters: DeliveryFilters, than_id: int) -> int:
     return len(rows)
 
 
-def _page_after(found: Search, start: int | None, newest_first: bool) -> Page:
-    rows, end = _walk(found, start, newest_first, PAGE_ROWS + 1)
-    shown = rows[:PAGE_ROWS]
+def _page_after(found: Search, start: int | None, newest_first: bool, most: int) -> Page:
+    rows, end = _walk(found, start, newest_first, most + 1)
+    shown = rows[:most]
     previous = None if start is None else str(Cursor("before", shown[0].id)) if shown else ""
-    if len(rows) > PAGE_ROWS:
+    if len(rows) > most:
         return Page(shown, previous, str(Cursor("after", shown[-1].id)))
     if end is None:
         return Page(shown, previous)
@@ -96,7 +112,7 @@ def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
     return Page(shown, str(Cursor("before", shown[0].id)), str(Cursor("after", shown[-1].id)))
 
 
-def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
+def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> Page:
     """Return a page of the sorted rows in a limited window. After its last page comes the next older window."""
     start = cursor.id if cursor else highest_id(Delivery) + 1
     offset = cursor.offset if cursor else 0
@@ -107,12 +123,12 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None) -> Page:
         .where(Delivery.id.in_(matching_ids(found, start, end, True, None)))
         .order_by(*_order(sort))
         .offset(offset)
-        .limit(PAGE_ROWS + 1)
+        .limit(most + 1)
     )
     rows = list(db.session.scalars(query))
-    back = str(Cursor("window", start, max(0, offset - PAGE_ROWS))) if offset else "" if cursor else None
-    if len(rows) > PAGE_ROWS:
-        return Page(rows[:PAGE_ROWS], back, str(Cursor("window", start, offset + PAGE_ROWS)))
+    back = str(Cursor("window", start, max(0, offset - most))) if offset else "" if cursor else None
+    if len(rows) > most:
+        return Page(rows[:most], back, str(Cursor("window", start, offset + most)))
     if end is None:
         return Page(rows, back)
     return Page(rows, back, str(Cursor("window", end)), _created_near(end))

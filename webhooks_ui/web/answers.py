@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+PRINTED_MAX = 1_000
+
 
 def wants_fragment() -> bool:
     """Return True if HTMX asked for the fragment alone. A boosted link or a page of its history is a whole page."""
@@ -17,6 +19,11 @@ def render(page: str, fragment: str, status: int = 200, **context: object) -> Re
     response = make_response(render_template(fragment if wants_fragment() else page, **context), status)
     response.vary.update(["HX-Request", "HX-History-Restore-Request"])
     return response
+
+
+def wants_print() -> bool:
+    """Return True if the address asks for all rows of a list in a plain table for paper, at most ``PRINTED_MAX``."""
+    return request.args.get("print") == "1"
 
 
 def shorten_address(response: Response, form: str, address: str) -> Response:

@@ -14,11 +14,11 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.following import FOLLOW_SECONDS, Seen
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.keyed import searchable_since
-from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_page
+from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_all, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
-from webhooks_ui.web.answers import render, shorten_address, wants_fragment
+from webhooks_ui.web.answers import PRINTED_MAX, render, shorten_address, wants_fragment, wants_print
 from webhooks_ui.web.json_tree import fold
 from webhooks_ui.web.preferences import is_live
 from webhooks_ui.webhooks import pages as webhook_pages
@@ -46,6 +46,9 @@ def add_helpers() -> dict[str, Any]:
 @blueprint.get("")
 def index() -> Response:
     filters = filters_of(request.args)
+    if wants_print():
+        found = find_all(filters, PRINTED_MAX)
+        return make_response(render_template("deliveries/print.html", filters=filters, found=found))
     cursor = request.args.get("cursor", "")
     response = render(
         "deliveries/index.html",

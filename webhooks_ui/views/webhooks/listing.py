@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import abort, flash, render_template, request, url_for
+from flask import abort, flash, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 from werkzeug.wrappers import Response
 
@@ -12,10 +12,11 @@ from webhooks_ui.forms.webhook import switch_value
 from webhooks_ui.models import Webhook
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.query import filters_of, query_of
-from webhooks_ui.web.answers import go, go_back, render, shorten_address, wants_fragment
+from webhooks_ui.web.answers import PRINTED_MAX, go, go_back, render, shorten_address, wants_fragment, wants_print
 from webhooks_ui.web.preferences import remember_page_size
 from webhooks_ui.web.template_helpers import back_to_list, sees
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.pages import find_page
 from webhooks_ui.webhooks.stats import last_day
 
@@ -23,6 +24,8 @@ from webhooks_ui.webhooks.stats import last_day
 @blueprint.get("")
 def index() -> Response:
     filters = filters_of(request.args)
+    if wants_print():
+        return _printed(filters)
     remember_page_size(filters.size)
     found = find_page(filters, sees("whole URL"))
     health = last_day(webhook.id for webhook in found.webhooks)
@@ -34,6 +37,12 @@ def index() -> Response:
         health=health,
     )
     return shorten_address(response, "webhook-filters", url_for("webhooks.index", **query_of(filters)))
+
+
+def _printed(filters: WebhookFilters) -> Response:
+    found = find_page(filters.with_(size=PRINTED_MAX, page=1), sees("whole URL"))
+    health = last_day(webhook.id for webhook in found.webhooks)
+    return make_response(render_template("webhooks/print.html", filters=filters, found=found, health=health))
 
 
 @blueprint.post("/<int:webhook_id>/active")

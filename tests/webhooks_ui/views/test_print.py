@@ -1,0 +1,96 @@
+"""The log and the list of webhooks for paper: all rows, and absolute times."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.factories import make_webhook
+from tests.support.log import LOG
+from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.deliveries import walk
+from webhooks_ui.views.deliveries import log
+from webhooks_ui.views.webhooks import listing
+
+HOOKS = "/admin/webhooks"
+
+
+def rows(page: str) -> list[str]:
+    return re.findall(r'<th scope="row" class="number">(\d+)</th>', page)
+
+
+def test_the_log_prints_all_rows_that_the_filters_show_with_absolute_times(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing <b>")
+    done = [settle(add_delivery(webhook)) for _ in range(30)]
+    failed = settle(add_delivery(webhook), 500)
+    assert f'href="{LOG}?print=1&amp;status=delivered"' in admin.get(f"{LOG}?status=delivered").text
+    page = admin.get(f"{LOG}?print=1&status=delivered").text
+    assert rows(page) == [str(delivery.id) for delivery in reversed(done)]
+    assert "30 deliveries, as of" in page
+    assert "Filters: status “delivered”." in page
+    assert f"<td>{done[0].created_at.day} {done[0].created_at:%b %Y, %H:%M:%S} UTC</td>" in page
+    assert "Billing &lt;b&gt;" in page
+    assert " ago" not in page
+    assert "left out" not in page
+    assert rows(admin.get(f"{LOG}?print=1&sort=status").text)[0] == str(failed.id)
+
+
+@pytest.mark.parametrize("sort", ["-time", "time", "status"])
+def test_a_long_log_is_cut_and_says_so(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch, sort: str) -> None:
+    webhook = make_webhook()
+    for _ in range(7):
+        settle(add_delivery(webhook))
+    monkeypatch.setattr(log, "PRINTED_MAX", 5)
+    page = admin.get(f"{LOG}?print=1&sort={sort}").text
+    assert len(rows(page)) == 5
+    assert "These are the first 5 that match." in page
+    monkeypatch.setattr(log, "PRINTED_MAX", 7)
+    page = admin.get(f"{LOG}?print=1&sort={sort}").text
+    assert len(rows(page)) == 7
+    assert "left out" not in page
+
+
+def test_a_search_that_finds_hardly_anything_goes_on_for_some_steps(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = settle(add_delivery(make_webhook(event_types=["product.created"])))
+    webhook = make_webhook()
+    for _ in range(60):
+        settle(add_delivery(webhook))
+    monkeypatch.setattr(walk, "SCANNED_ROWS", 26)
+    assert rows(admin.get(f"{LOG}?print=1&category=product").text) == [str(rare.id)]
+    monkeypatch.setattr("webhooks_ui.deliveries.pages.STEPS_MAX", 1)
+    page = admin.get(f"{LOG}?print=1&category=product").text
+    assert rows(page) == []
+    assert "The search went back to" in page
+
+
+def test_the_list_prints_all_webhooks_and_keeps_the_size_of_pages(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [str(make_webhook(name=f"Hook {number:02}").id) for number in range(30)]
+    assert f'href="{HOOKS}?print=1&amp;sort=name"' in admin.get(f"{HOOKS}?sort=name").text
+    page = admin.get(f"{HOOKS}?print=1&sort=name&page=2&size=50").text
+    assert rows(page) == ids
+    assert "30 webhooks, as of" in page
+    assert admin.get(HOOKS).text.count("data-row-link") == 25
+    monkeypatch.setattr(listing, "PRINTED_MAX", 20)
+    page = admin.get(f"{HOOKS}?print=1").text
+    assert len(rows(page)) == 20
+    assert "These are the first 20 of 30 webhooks." in page
+
+
+def test_an_operator_prints_no_whole_url(sign_in: Callable[[str], FlaskClient]) -> None:
+    make_webhook(url="https://example.com/hooks/planted-token")
+    client = sign_in("operator")
+    page = client.get(f"{HOOKS}?print=1")
+    assert page.status_code == 200
+    assert "planted-token" not in page.text
+    assert client.get(f"{LOG}?print=1").status_code == 403
+
+
+@pytest.mark.parametrize("value", ["0", "", "yes", "١"])
+def test_any_other_value_is_the_usual_page(admin: FlaskClient, value: str) -> None:
+    assert 'id="deliveries"' in admin.get(LOG, query_string={"print": value}).text
+    assert 'id="webhooks"' in admin.get(HOOKS, query_string={"print": value}).text
