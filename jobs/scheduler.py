@@ -17,6 +17,7 @@ from rq.utils import now
 from jobs.bulk_actions.batches import RESUME_SECONDS, resume
 from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_certificates
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
+from jobs.chores.count_types import COUNT_TYPES_SECONDS, count_types
 from jobs.chores.index_keys import INDEX_KEYS_SECONDS, index_keys
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
@@ -38,6 +39,7 @@ CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (index_keys, INDEX_KEYS_SECONDS),
     (notify, NOTIFY_SECONDS),
     (summarize, SUMMARIZE_SECONDS),
+    (count_types, COUNT_TYPES_SECONDS),
     (reclaim, RECLAIM_SECONDS),
 )
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC

@@ -19,6 +19,7 @@ from webhooks_ui.models import (
     RecoveryCode,
     Stats,
     TokenPurpose,
+    TypeTotal,
     UserSession,
     Webhook,
     utcnow,
@@ -56,6 +57,11 @@ def make_rows() -> None:
     db.session.commit()
     summarize()
     _make_samples()
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    for number, name in enumerate(EVENT_TYPES):
+        total = {"hour": hour, "environment": "production", "type": name}
+        db.session.add(TypeTotal(**total, events=1_000 // (number + 1), deliveries=2_500 // (number + 1)))
+    db.session.commit()
     _make_people()
 
 

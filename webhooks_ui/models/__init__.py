@@ -17,7 +17,7 @@ from webhooks_ui.models.recovery_code import RecoveryCode
 from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
-from webhooks_ui.models.summary import BacklogSample, HourlyTotal
+from webhooks_ui.models.summary import BacklogSample, HourlyTotal, TypeTotal
 from webhooks_ui.models.types import utcnow
 from webhooks_ui.models.user import IS_MEMBER, Role, User, UserStatus
 from webhooks_ui.models.user_session import SignInMethod, UserSession
@@ -57,6 +57,7 @@ __all__ = [
     "Stats",
     "Subscription",
     "TokenPurpose",
+    "TypeTotal",
     "User",
     "UserSession",
     "UserStatus",

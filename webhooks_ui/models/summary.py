@@ -1,4 +1,7 @@
-"""What the overview shows: hourly totals of all webhooks, and how many deliveries wait. A chore writes both."""
+"""What the overview shows: hourly totals of all webhooks and of event types, and how many deliveries wait.
+
+Chores write them.
+"""
 
 from datetime import datetime
 
@@ -30,3 +33,15 @@ class BacklogSample(db.Model):  # type: ignore[name-defined,misc]
     environment: Mapped[str] = mapped_column(String(16), primary_key=True)
     waiting: Mapped[int] = mapped_column()
     oldest_due_seconds: Mapped[int] = mapped_column()
+
+
+class TypeTotal(db.Model):  # type: ignore[name-defined,misc]
+    """How many events of a type were published in an hour, and how many deliveries they made."""
+
+    __tablename__ = "type_totals"
+
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    environment: Mapped[str] = mapped_column(String(16), primary_key=True)
+    type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    events: Mapped[int] = mapped_column()
+    deliveries: Mapped[int] = mapped_column()

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import backlog
-from webhooks_ui.deliveries.by_type import ROWS_MAX, count_types
+from webhooks_ui.deliveries.by_type import UNSETTLED_MAX, count_types
 from webhooks_ui.models import Webhook, utcnow
 from webhooks_ui.web.answers import render
 from webhooks_ui.web.preferences import current_environment
@@ -23,7 +23,6 @@ def index() -> Response:
     chosen = request.args.get("range", "")
     chosen = chosen if chosen in RANGES else next(iter(RANGES))
     span, connection = RANGES[chosen], db.session.connection()
-    types, counts_all = count_types(environment, span.start(now))
     counts = backlog.waiting(connection)
     failing = worst(environment, span, SHOWN_MAX)
     named = select(Webhook).where(Webhook.id.in_([id for id, _, _ in failing]))
@@ -37,9 +36,8 @@ def index() -> Response:
         history=backlog.history(environment, span),
         waiting=counts[environment] if environment else counts.total(),
         oldest_seconds=backlog.oldest_due_seconds(connection, now, environment),
-        types=types,
-        counts_all=counts_all,
-        ROWS_MAX=ROWS_MAX,
+        types=count_types(environment, span.start(now)),
+        UNSETTLED_MAX=UNSETTLED_MAX,
         worst=failing,
         webhooks={webhook.id: webhook for webhook in db.session.scalars(named)},
         noticed=noticed_webhooks(environment)[:SHOWN_MAX],

@@ -1,0 +1,93 @@
+"""Count types: keep how many events of each type there were in each hour, and how many deliveries they made.
+
+The overview shows them. Each event is counted once, in the order of ids. An existing database is counted from the
+start of the longest range on, some seconds at a time.
+"""
+
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from webhooks_ui.database import db, dialect, release, write_transaction
+from webhooks_ui.deliveries.by_type import COUNTED_TO
+from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
+from webhooks_ui.models import Event, Setting, TypeTotal, utcnow
+from webhooks_ui.webhooks.stats import RANGES
+
+COUNT_TYPES_SECONDS = 60  # between the runs
+RUN_SECONDS = 2.0
+BATCH_EVENTS = 10_000
+SETTLED_AFTER = timedelta(minutes=1)  # then no transaction is open any more that gave its events lower ids
+KEPT = timedelta(days=31)
+
+Key = tuple[datetime, str, str]  # hour, environment and type
+
+
+def count_types() -> None:
+    """Count what was published since the last run, for some seconds."""
+    ends_at = time.monotonic() + RUN_SECONDS
+    while _step() and time.monotonic() < ends_at:
+        pass
+
+
+def _step() -> bool:
+    """Count the next events. Return True if there may be more."""
+    now = utcnow()
+    place = db.session.scalar(select(Setting.value).where(Setting.name == COUNTED_TO))
+    # SQLite gives the ids of purged events again, if these were the newest.
+    after = _start(now) if place is None else min(place, highest_id(Event))
+    columns = Event.id, Event.created_at, Event.environment, Event.type, Event.deliveries_count
+    query = select(*columns).where(Event.id > after).order_by(Event.id).limit(BATCH_EVENTS)
+    events: Counter[Key] = Counter()
+    deliveries: Counter[Key] = Counter()
+    last = after
+    for id, created_at, environment, type, made in db.session.execute(query):
+        if created_at > now - SETTLED_AFTER:
+            break
+        key = created_at.replace(minute=0, second=0, microsecond=0), environment, type
+        events[key] += 1
+        deliveries[key] += made
+        last = id
+    release()  # everything was read without a lock
+    with write_transaction() as connection:
+        if _moves(connection, place, last):
+            _add(connection, events, deliveries)
+            connection.execute(delete(TypeTotal).where(TypeTotal.hour < now - KEPT))
+    return events.total() == BATCH_EVENTS
+
+
+def _start(now: datetime) -> int:
+    """Return the id after which an existing database is counted."""
+    start = min(span.start(now) for span in RANGES.values())
+    return first_id_at(Event, start - CLOCK_SLACK) - 1
+
+
+def _moves(connection: Connection, place: int | None, to: int) -> bool:
+    """Keep the new place. Return False if another scheduler has counted from ``place`` meanwhile, or nothing is new."""
+    own = dialect(connection)
+    if place is None:
+        insert = own.insert(Setting.__table__).values(name=COUNTED_TO, value=to).on_conflict_do_nothing()
+        return connection.execute(insert.returning(Setting.name)).first() is not None
+    known = select(Setting.value).where(Setting.name == COUNTED_TO).with_for_update()
+    if to == place or connection.execute(known).scalar() != place:
+        return False
+    connection.execute(Setting.__table__.update().where(Setting.name == COUNTED_TO).values(value=to))
+    return True
+
+
+def _add(connection: Connection, events: Counter[Key], deliveries: Counter[Key]) -> None:
+    """Add the counts to those that are known."""
+    rows = [
+        {"hour": hour, "environment": environment, "type": type, "events": count, "deliveries": deliveries[key]}
+        for key in events
+        for (hour, environment, type), count in [(key, events[key])]
+    ]
+    if not rows:
+        return
+    table = TypeTotal.__table__
+    statement = dialect(connection).insert(table)
+    sums = {name: table.c[name] + statement.excluded[name] for name in ("events", "deliveries")}
+    keys = ["hour", "environment", "type"]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)
