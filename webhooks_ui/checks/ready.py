@@ -21,6 +21,7 @@ from webhooks_ui.deliveries.backlog import oldest_due_seconds
 from webhooks_ui.models import Process, ProcessKind, Webhook, secret_box, utcnow
 from webhooks_ui.models.process import BEAT_SECONDS, is_alive
 from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.webhooks.unreadable import lost_parts
 
 HEARTBEAT_COUNTS_SECONDS = 2 * BEAT_SECONDS  # as a proof that the database takes writes
 LOCK_SECONDS = 3.0  # how long a check waits until it calls the database locked
@@ -87,19 +88,32 @@ def disk() -> Trouble | None:
 
 
 def keys() -> Trouble | None:
-    """Find out whether ENCRYPTION_KEYS decrypt the signing secrets of the newest webhooks."""
-    query = select(Webhook.id, Webhook.secret_encrypted).where(IS_LIVE).order_by(Webhook.id.desc())
+    """Find out whether ENCRYPTION_KEYS decrypt what is encrypted of the newest webhooks: secrets, and options."""
+    options = Webhook.headers, Webhook.auth, Webhook.client_certificate
+    query = select(Webhook.id, Webhook.secret_encrypted, *options).where(IS_LIVE).order_by(Webhook.id.desc())
     with db.engine.connect() as connection:
         rows = connection.execute(query.limit(SECRETS_LOOKED_AT)).all()
-    lost = [id for id, encrypted in rows if not secret_box.is_readable(encrypted)]
+    lost = [row.id for row in rows if not secret_box.is_readable(row.secret_encrypted)]
     if not lost:
-        return None
+        return _lost_options({row.id: lost_parts(row.headers, row.auth, row.client_certificate) for row in rows})
     if len(lost) == len(rows):
         advice = "Put the keys that encrypted them back into ENCRYPTION_KEYS, and restart all processes."
         return Trouble(Level.FAILED, "No signing secret can be decrypted. The keys are lost or wrong.", advice)
     who = f"{len(lost)} signing secret{'s' * (len(lost) > 1)} can't be decrypted."
     named = ", ".join(map(str, lost[:10]))
     return Trouble(Level.DEGRADED, who, f"Generate new ones. The webhooks have the ids {named}.")
+
+
+def _lost_options(parts: dict[int, list[str]]) -> Trouble | None:
+    """Return the trouble with options that can't be decrypted. ``parts`` has the names of these for each webhook."""
+    lost = {id: names for id, names in parts.items() if names}
+    if not lost:
+        return None
+    kinds = sorted({name for names in lost.values() for name in names})
+    count = f"{len(lost)} webhook{'s' * (len(lost) > 1)}"
+    sentence = f"Options of {count} can't be decrypted, so nothing is sent to {'them' if len(lost) > 1 else 'it'}."
+    named = ", ".join(map(str, list(lost)[:10]))
+    return Trouble(Level.DEGRADED, sentence, f"Set anew: {', '.join(kinds)}. The webhooks have the ids {named}.")
 
 
 def redis() -> Trouble | None:

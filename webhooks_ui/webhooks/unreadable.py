@@ -19,18 +19,21 @@ BATCH_ROWS = 1_000
 
 def lost_options(webhook: Webhook) -> str:
     """Return which options of a webhook can't be decrypted, in a sentence, or an empty text."""
-    parts = {
-        "headers": webhook.headers,
-        "credentials": [webhook.auth or {}],
-        "client certificate": [webhook.client_certificate or {}],
-    }
-    lost = [name for name, entries in parts.items() if not all(map(_is_readable, entries))]
+    lost = lost_parts(webhook.headers, webhook.auth, webhook.client_certificate)
     if not lost:
         return ""
     return (
         f"The {' and the '.join(lost)} can't be decrypted: the key is not in ENCRYPTION_KEYS, so nothing is sent. "
         "Put the key back, or set them anew."
     )
+
+
+def lost_parts(
+    headers: Sequence[Mapping[str, Any]], auth: Mapping[str, Any] | None, certificate: Mapping[str, Any] | None
+) -> list[str]:
+    """Return the names of those of a webhook's options that can't be decrypted."""
+    parts = {"headers": headers, "credentials": [auth or {}], "client certificate": [certificate or {}]}
+    return [name for name, entries in parts.items() if not all(map(_is_readable, entries))]
 
 
 def _is_readable(entry: Mapping[str, Any]) -> bool:

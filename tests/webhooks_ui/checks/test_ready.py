@@ -20,7 +20,7 @@ from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, run
 from webhooks_ui.checks.ready import _revisions
 from webhooks_ui.database import db
 from webhooks_ui.database.redis import connect
-from webhooks_ui.models import ProcessKind, utcnow
+from webhooks_ui.models import ProcessKind, secret_box, utcnow
 from webhooks_ui.pulse import Pulse
 
 LONG_AGO = timedelta(minutes=1)
@@ -94,6 +94,37 @@ def test_lost_keys_fail_and_a_single_lost_secret_degrades(app: Flask) -> None:
         Level.FAILED,
         "No signing secret can be decrypted. The keys are lost or wrong.",
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ({"headers": [{"name": "X-Tenant", "value_encrypted": "lost"}]}, "headers"),
+        ({"auth": {"kind": "bearer", "username": "", "secret_encrypted": "lost"}}, "credentials"),
+        (
+            {
+                "client_certificate": {
+                    "certificate_encrypted": "lost",
+                    "key_encrypted": "lost",
+                    "ends_at": "2046-01-01T00:00:00+00:00",
+                }
+            },
+            "client certificate",
+        ),
+    ],
+)
+def test_options_that_are_lost_degrade(app: Flask, option: dict[str, Any], name: str) -> None:
+    make_webhook(headers=[{"name": "X-Tenant", "value_encrypted": secret_box.encrypt("emea")}])
+    assert ready.keys() is None
+    lost = make_webhook(**option)
+    found = ready.keys()
+    assert found
+    sentence = "Options of 1 webhook can't be decrypted, so nothing is sent to it."
+    assert (found.level, found.sentence) == (Level.DEGRADED, sentence)
+    assert found.advice == f"Set anew: {name}. The webhooks have the ids {lost.id}."
+    lost.deleted_at = utcnow()
+    db.session.commit()
+    assert ready.keys() is None
 
 
 def test_the_secret_of_a_deleted_webhook_does_not_matter(app: Flask) -> None:
