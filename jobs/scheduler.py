@@ -18,6 +18,7 @@ from jobs.bulk_actions.batches import RESUME_SECONDS, resume
 from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_certificates
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
 from jobs.chores.count_types import COUNT_TYPES_SECONDS, count_types
+from jobs.chores.end_inspectors import END_INSPECTORS_SECONDS, end_inspectors
 from jobs.chores.index_keys import INDEX_KEYS_SECONDS, index_keys
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
@@ -41,6 +42,7 @@ CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (summarize, SUMMARIZE_SECONDS),
     (count_types, COUNT_TYPES_SECONDS),
     (reclaim, RECLAIM_SECONDS),
+    (end_inspectors, END_INSPECTORS_SECONDS),
 )
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
 

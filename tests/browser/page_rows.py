@@ -1,18 +1,21 @@
 """Sample rows for tests and screenshots of every page: rows of each kind, in each state."""
 
+import json
 from datetime import timedelta
 
 from jobs.chores.summarize import summarize
+from jobs.sign import sign
 from tests.support.factories import make_api_key, make_unreadable_webhook, make_user, make_webhook, older_secret
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from tests.support.people import with_app
 from webhooks_ui import audit
-from webhooks_ui.database import db
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import (
     BacklogSample,
     BulkAction,
     Environment,
+    Inspector,
     OneTimeToken,
     OwnEventType,
     Passkey,
@@ -22,10 +25,13 @@ from webhooks_ui.models import (
     TypeTotal,
     UserSession,
     Webhook,
+    secret_box,
     utcnow,
 )
 from webhooks_ui.models.api_key import digest
+from webhooks_ui.webhooks.inspected import Answer, head_of, keep
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, seal_auth, seal_headers
+from webhooks_ui.webhooks.signature_check import NAMES
 
 INVOICE_PAID = {
     "name": "invoice.paid",
@@ -63,6 +69,7 @@ def make_rows() -> None:
         db.session.add(TypeTotal(**total, events=1_000 // (number + 1), deliveries=2_500 // (number + 1)))
     db.session.commit()
     _make_people()
+    _make_inspectors()
 
 
 def _make_samples() -> None:
@@ -93,6 +100,29 @@ def _make_people() -> None:
         row.user_id = invited.id if purpose == TokenPurpose.INVITATION else eva.id
         db.session.add(row)
     db.session.commit()
+
+
+def _make_inspectors() -> None:
+    """Make two inspectors of the super admin who looks at the pages. The first one has a request of each kind."""
+    user = make_user("super_admin@example.com", "super_admin")
+    for token in ("sample", "unused"):
+        fields = {"code": 429, "retry_after_seconds": 30} if token == "unused" else {}
+        db.session.add(Inspector(user_id=user.id, name=token.capitalize(), token=token, **fields))
+    db.session.commit()
+    webhook = db.session.get_one(Webhook, 6)
+    webhook.url = "https://portal.example.com/inspect/sample"
+    db.session.commit()
+    body, at = json.dumps(EVENT_TYPES["license.activated"].example).encode(), int(utcnow().timestamp())
+    signature = sign("evt_1", at, body, [secret_box.key_bytes(webhook.secret)])
+    head = head_of("", [*zip(NAMES, ("evt_1", str(at), signature), strict=True)], "203.0.113.7")
+    for sent, answer in (
+        (b"plain text", Answer(503, 0, 15, "", was_busy=True)),
+        (body + b" ", Answer(500, 5, None, "")),
+        (body, Answer(200, 0, None, "")),
+    ):
+        with write_transaction() as connection:
+            keep(connection, 1, "POST", head if sent != b"plain text" else head_of("a=1", [], ""), sent, answer)
+    db.session.rollback()
 
 
 def _make_webhooks() -> None:

@@ -10,7 +10,7 @@ from tests.browser.conftest import open_context, sign_in
 from tests.browser.page_rows import EVAS_CODE, INVITATION, NEW_PASSWORD
 from tests.conftest import PASSWORD
 
-HOOKS, LOG = "/admin/webhooks", "/admin/webhook-deliveries"
+HOOKS, LOG, INSPECTORS = "/admin/webhooks", "/admin/webhook-deliveries", "/admin/inspector"
 LOST = 31  # the webhook whose secret can't be decrypted, after those of page_rows
 PEOPLE = ("/admin/team", "/account", "/login", "/invitations", "/new-passwords")
 SECOND_STEP, NEW_PASSWORD_LINK = "/login/second-factor", f"/new-passwords/{NEW_PASSWORD}"
@@ -145,6 +145,11 @@ def check_signature(page: Page) -> None:
     press("main form .primary", ".checks")(page)
 
 
+def name_it_too_long(page: Page) -> None:
+    page.locator("#name").fill("x" * 61)
+    press("main form .primary", ".error")(page)
+
+
 def invite(page: Page) -> None:
     page.locator("#email").fill("somebody@example.com")
     press("main form .primary", "#link-text")(page)
@@ -247,6 +252,13 @@ PLACES = (
     Place("add an event type, refused", "/admin/event-types/new", press("main form .primary", ".error"), status=422),
     Place("edit an event type", "/admin/event-types/invoice.paid/edit"),
     Place("delete an event type", "/admin/event-types/invoice.paid/delete"),
+    Place("inspectors", INSPECTORS),
+    Place("inspectors, refused", INSPECTORS, name_it_too_long, status=422),
+    Place("inspector", f"{INSPECTORS}/1"),
+    Place("inspector, unfolded", f"{INSPECTORS}/1", unfold),
+    Place("inspector, an older request", f"{INSPECTORS}/1", press("#show-1", "#show-1[aria-current]")),
+    Place("inspector, never used", f"{INSPECTORS}/2"),
+    Place("delete an inspector", f"{INSPECTORS}/1/delete"),
     Place("audit log", "/admin/audit-log"),
     Place("audit log, unfolded", "/admin/audit-log", unfold),
     Place("API keys", "/admin/api-keys"),

@@ -29,6 +29,8 @@ NO_PAGES = {  # fragments, downloads and redirects
     "deliveries.follow",
     "deliveries.newer",
     "deliveries.unfinished",
+    "inspectors.body",
+    "inspectors.newer",
     "exports.csv",
     "exports.json",
     "passkeys.new",

@@ -17,7 +17,7 @@ from tests.support.log_rows import add_attempt, add_delivery, settle
 from tests.webhooks_ui.views.test_any_input import ODD
 from tests.webhooks_ui.web.test_request_headers import HEADERS
 from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, Webhook
+from webhooks_ui.models import ApiKey, Inspector, User, Webhook
 
 REQUESTS = int(os.environ.get("ROUTE_REQUESTS", "400"))
 FIELDS = [
@@ -34,6 +34,7 @@ FIELDS = [
         "code",
     ),
     *("since", "until", "cursor", "sort", "page", "category", "attempts", "email", "password", "id", "than"),
+    *("delay_seconds", "retry_after_seconds", "body", "request", "was", "inspector", "data", "load"),
 ]
 VALUES = st.sampled_from([*ODD, "1", "true", "production", "license.activated", "https://[bad", "on"]) | st.text(
     max_size=20
@@ -74,6 +75,9 @@ def _fill() -> str:
     if db.session.get(Webhook, 1) is None:
         make_webhook()
         add_attempt(settle(add_delivery(), 500))
+        user = db.session.scalars(db.select(User.id)).first()
+        db.session.add(Inspector(user_id=user, name="Mine", token="1"))
+        db.session.commit()
     return key
 
 

@@ -9,11 +9,12 @@ from flask import current_app
 from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import User, Webhook, key_check, secret_box
+from webhooks_ui.models import InspectedRequest, User, Webhook, key_check, secret_box
 from webhooks_ui.models.webhook import ENCRYPTED
 from webhooks_ui.webhooks import unreadable
 
 BATCH_WEBHOOKS = 200
+BATCH_REQUESTS = 20  # of up to 256 KiB
 
 
 @click.group(cls=Group)
@@ -44,6 +45,7 @@ def rotate_key() -> None:
     if not key_check.are_keys_right():
         raise click.ClickException(key_check.WRONG_KEYS)
     rotated, lost_secrets, lost_headers = _rotate_webhooks()
+    _rotate_inspected()
     with writing():
         authenticators, problems = _rotate_authenticators()
         rotated += authenticators
@@ -107,6 +109,20 @@ def _rotate_webhooks() -> tuple[int, list[str], list[str]]:
             last_id = batch[-1].id if batch else last_id
         if not batch:
             return rotated, lost_secrets, lost_headers
+
+
+def _rotate_inspected() -> None:
+    """Encrypt what inspectors keep of their requests. What can't be decrypted says so on its page, and goes in days."""
+    last_id = 0
+    while True:
+        with writing():
+            query = db.select(InspectedRequest).where(InspectedRequest.id > last_id).order_by(InspectedRequest.id)
+            batch = list(db.session.scalars(query.limit(BATCH_REQUESTS).with_for_update()))
+            for request in batch:
+                request.head_encrypted = _Rotation().value(request.head_encrypted)
+            last_id = batch[-1].id if batch else last_id
+        if not batch:
+            return
 
 
 def _rotate_authenticators() -> tuple[int, list[str]]:

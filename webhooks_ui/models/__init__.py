@@ -10,6 +10,7 @@ from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_key import EventKey
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.inspector import InspectedRequest, Inspector
 from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
 from webhooks_ui.models.passkey import Passkey
 from webhooks_ui.models.process import Process, ProcessKind
@@ -43,6 +44,8 @@ __all__ = [
     "EventKey",
     "FormToken",
     "HourlyTotal",
+    "InspectedRequest",
+    "Inspector",
     "OneTimeToken",
     "OwnEventType",
     "Passkey",

@@ -55,6 +55,15 @@ def decrypt(encrypted: str) -> str:
     return _decrypt(encrypted, tuple(current_app.config["ENCRYPTION_KEYS"]))
 
 
+def decrypt_once(encrypted: str) -> str:
+    """Return the decrypted text, and keep it nowhere. ``decrypt`` keeps texts in memory, because it gets few.
+
+    Raises:
+        Undecryptable: None of ``ENCRYPTION_KEYS`` encrypted it.
+    """
+    return _decrypt.__wrapped__(encrypted, tuple(current_app.config["ENCRYPTION_KEYS"]))
+
+
 def is_readable(encrypted: str) -> bool:
     """Return True if one of ``ENCRYPTION_KEYS`` encrypted the value."""
     try:

@@ -26,6 +26,7 @@ PAGES = (
     "notices",
     "event_types",
     "payloads",
+    "inspectors",
     "audit_log",
     "api_keys",
     "team",

@@ -16,6 +16,7 @@ PAGES = {
     "webhooks.new": "Create Webhook",
     "deliveries.index": "Webhook Deliveries",
     "event_types.index": "Event Types",
+    "inspectors.index": "Inspector",
     "api_keys.index": "API Keys",
     "notices.index": "Notices",
     "audit_log.index": "Audit Log",

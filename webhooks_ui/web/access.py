@@ -37,6 +37,7 @@ POLLED = frozenset(  # open pages ask for these by themselves, which keeps no se
         "deliveries.show",
         "bulk_actions.show",
         "webhooks.follow_deliveries",
+        "inspectors.newer",
         "webhooks.newer_deliveries",
         "webhooks.steps",
         "webhooks.test_result",

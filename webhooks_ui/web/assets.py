@@ -31,6 +31,7 @@ LAYERS = (  # a later one wins over an earlier one
     "bulk_actions",
     "notices",
     "event_types",
+    "inspectors",
     "audit_log",
     "api_keys",
     "settings",

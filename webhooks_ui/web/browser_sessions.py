@@ -1,19 +1,21 @@
 """The session in a browser's cookie. A request without a cookie costs nothing, such as all those of programs."""
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+
+WITHOUT_SESSION = ("/inspect/",)  # whoever sends there counts as nobody
 
 
 class BrowserSessions(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the session that the request's cookie holds, or an empty one."""
-        if "HTTP_COOKIE" not in request.environ:
+        if "HTTP_COOKIE" not in request.environ or request.path.startswith(WITHOUT_SESSION):
             return self.session_class()
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Put the session into the answer if the request had anything to do with it."""
-        if session or session.accessed or session.modified:
+        if (session or session.accessed or session.modified) and not request.path.startswith(WITHOUT_SESSION):
             super().save_session(app, session, response)
 
 

@@ -58,6 +58,15 @@ def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -
     return steps
 
 
+def holds(given: Given, secret: str) -> bool:
+    """Return True if the body is the one that was signed with ``secret``, whenever that was."""
+    key, _ = _key(secret)
+    if key is None or not all(given.headers.get(name) for name in NAMES):
+        return False
+    prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
+    return _sign(key, prefix + given.body) in _signatures(given)
+
+
 def _key(secret: str) -> tuple[bytes | None, str]:
     try:
         return secret_box.key_bytes(secret), ""
@@ -80,7 +89,7 @@ def _timestamp(text: str, now: datetime) -> Step:
 
 
 def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Step]:
-    wanted = [part.partition(",")[2] for part in given.headers["webhook-signature"].split() if part.startswith("v1,")]
+    wanted = _signatures(given)
     if not wanted:
         yield Step(False, "There is a signature of version 1", "webhook-signature has no part that begins with v1,")
         return
@@ -101,6 +110,12 @@ def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Step]:
         yield Step(False, title, f"{found} The secret may belong to another webhook, or was replaced meanwhile.")
     if given.computed:
         yield _computed(given, key, prefix, wanted)
+
+
+def _signatures(given: Given) -> list[str]:
+    """Return the signatures of version 1 in the header. There is one for each secret that signs."""
+    parts = given.headers.get(NAMES[2], "").split()
+    return [part.partition(",")[2] for part in parts if part.startswith("v1,")]
 
 
 def _variants(body: bytes) -> Iterator[tuple[str, bytes]]:

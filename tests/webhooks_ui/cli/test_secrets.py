@@ -9,15 +9,16 @@ from flask import Flask
 
 from config import ConfigError
 from tests.support.authorities import Authority
-from tests.support.factories import make_unreadable_webhook, make_user, make_webhook, older_secret
+from tests.support.factories import lost_secret, make_unreadable_webhook, make_user, make_webhook, older_secret
 from tests.support.people import again, last_entry, with_app
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.cli import secrets
-from webhooks_ui.database import db, writing
-from webhooks_ui.models import AuditEntry, Webhook, key_check, secret_box, utcnow
+from webhooks_ui.database import db, write_transaction, writing
+from webhooks_ui.models import AuditEntry, InspectedRequest, Inspector, Webhook, key_check, secret_box, utcnow
 from webhooks_ui.people import totp
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair, open_pair
+from webhooks_ui.webhooks.inspected import Answer, head_of, keep, newest, opened
 from webhooks_ui.webhooks.oauth import Grant, OAuthClient, open_client
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, open_headers
 
@@ -45,6 +46,26 @@ def test_after_rotation_the_old_key_is_not_needed_any_more(
     assert last_entry("secrets.rotated").after == {"secrets": 7}
     assert [webhook.secret for webhook in webhooks()] == texts
     assert secret_box.decrypt(webhooks()[0].older_secrets[0]["secret_encrypted"]) == "whsec_before"
+
+
+def test_what_inspectors_got_is_re_encrypted_too(run: Run, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "BATCH_REQUESTS", 2)
+    inspector = Inspector(user_id=make_user().id, name="Mine", token="t")
+    db.session.add(inspector)
+    db.session.commit()
+    for number in range(5):
+        with write_transaction() as connection:
+            head = head_of(f"n={number}", [("Authorization", "Bearer word")], "127.0.0.1")
+            keep(connection, inspector.id, "POST", head, b"", Answer(200, 0, None, ""))
+    with writing():
+        db.session.get_one(InspectedRequest, 1).head_encrypted = lost_secret()
+    new = Fernet.generate_key().decode()
+    app.config["ENCRYPTION_KEYS"] = [new, *app.config["ENCRYPTION_KEYS"]]
+    assert run("secrets", "rotate-key").exit_code == 0
+    app.config["ENCRYPTION_KEYS"] = [new]
+    db.session.rollback()
+    heads = [opened(request) for request in newest(inspector)]
+    assert [head and head.query for head in heads] == ["n=4", "n=3", "n=2", "n=1", None]
 
 
 def test_header_values_and_credentials_are_re_encrypted_too(run: Run, app: Flask) -> None:

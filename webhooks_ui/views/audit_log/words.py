@@ -22,6 +22,7 @@ OBJECTS = {
     "secrets": "Secrets",
     "user": "User",
     "event_type": "Event type",
+    "inspector": "Inspector",
     "team": "Team",
 }
 ACTIONS = {
@@ -55,6 +56,9 @@ ACTIONS = {
     "event_type.created": "Added",
     "event_type.updated": "Edited",
     "event_type.deleted": "Deleted",
+    "inspector.created": "Created",
+    "inspector.deleted": "Deleted",
+    "inspector.ended": "Ended, unused",
     "user.created": "Created",
     "user.invited": "Invited",
     "user.joined": "Joined",

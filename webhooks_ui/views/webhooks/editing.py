@@ -7,6 +7,8 @@ from webhooks_ui.database import release, writing
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook
 from webhooks_ui.parsing import one_of, parse_id
+from webhooks_ui.views.inspectors.blueprint import address_of
+from webhooks_ui.views.inspectors.blueprint import load as load_inspector
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
 from webhooks_ui.views.webhooks.preview import new_form, original, page_context
@@ -21,14 +23,15 @@ from webhooks_ui.webhooks.options import warnings_of
 def new() -> Response:
     """Show an empty form, or with ``?copy=<id>`` one with the values of that webhook.
 
-    It begins with the environment that the reader looked at (``?environment=``), else with the current one.
+    It begins with the environment that the reader looked at (``?environment=``), else with the current one, and with
+    ``?inspector=<id>`` with the name and the URL of that inspector of the reader.
     """
     copied = request.args.get("copy", "")
     if copied.isdecimal():
         return _page(WebhookForm.copy_of(changes.get(parse_id(copied) or 0)))
     looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
     environment = looked_at or current_environment() or Environment.PRODUCTION
-    return _page(WebhookForm(formdata=None, data={"environment": environment}))
+    return _page(WebhookForm(formdata=None, data={"environment": environment} | _for_inspector()))
 
 
 @blueprint.post("/new")
@@ -75,6 +78,14 @@ def update(webhook_id: int) -> BaseResponse:
     flash(f"{webhook.name} was saved.{' It has a new secret.' if form.new_secret.data else ''}")
     _warn(form, webhook)
     return go(url_for("webhooks.show", webhook_id=webhook.id))
+
+
+def _for_inspector() -> dict[str, str]:
+    """Return what the form for a webhook to an inspector begins with. Only the reader's own inspectors count."""
+    if not (wanted := parse_id(request.args.get("inspector", ""))):
+        return {}
+    inspector = load_inspector(wanted)
+    return {"name": inspector.name, "url": address_of(inspector)}
 
 
 def _checked(form: WebhookForm) -> WebhookForm:

@@ -5,7 +5,8 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
-from webhooks_ui.models import Attempt, Delivery, Event, Webhook, utcnow
+from webhooks_ui.deliveries.sent import sent_to
+from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
@@ -42,7 +43,7 @@ def check_signature(webhook_id: int) -> Response:
     )
     secret = typed["secret"].strip()
     if secret or webhook.is_readable:
-        sent = _sent(webhook, given.headers.get("webhook-id", ""))
+        sent = sent_to(webhook, given.headers.get("webhook-id", ""))
         steps = check(given, secret or webhook.secret, utcnow(), sent)
     else:
         steps = [UNREADABLE]
@@ -58,16 +59,3 @@ def _last_attempt(webhook: Webhook, delivery_id: int | None) -> Attempt | None:
     )
     attempt: Attempt | None = db.session.scalar(query.limit(1))
     return attempt
-
-
-def _sent(webhook: Webhook, event_id: str) -> bytes | None:
-    """Return what the last attempt of a delivery of this event to the webhook sent, if there was one."""
-    query = (
-        select(Attempt)
-        .join(Delivery, Delivery.id == Attempt.delivery_id)
-        .join(Event, Event.id == Delivery.event_id)
-        .where(Event.public_id == event_id, Event.environment == webhook.environment, Delivery.webhook_id == webhook.id)
-        .order_by(Attempt.id.desc())
-    )
-    attempt = db.session.scalar(query.limit(1))
-    return display.request_body(attempt.delivery, attempt) if attempt else None
