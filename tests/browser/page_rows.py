@@ -20,6 +20,7 @@ from webhooks_ui.models import (
     OwnEventType,
     Passkey,
     RecoveryCode,
+    SavedPayload,
     Stats,
     TokenPurpose,
     TypeTotal,
@@ -103,8 +104,13 @@ def _make_people() -> None:
 
 
 def _make_inspectors() -> None:
-    """Make two inspectors of the super admin who looks at the pages. The first one has a request of each kind."""
+    """Make two inspectors of the super admin who looks at the pages. The first one has a request of each kind.
+
+    Make saved payloads too, one of them of somebody else.
+    """
     user = make_user("super_admin@example.com", "super_admin")
+    for number, name in ((1, "Unlimited license"), (user.id, "Limit reached, EMEA customer")):
+        db.session.add(SavedPayload(event_type="activation.failed", name=name, data='{"n": 1}', user_id=number))
     for token in ("sample", "unused"):
         fields = {"code": 429, "retry_after_seconds": 30} if token == "unused" else {}
         db.session.add(Inspector(user_id=user.id, name=token.capitalize(), token=token, **fields))

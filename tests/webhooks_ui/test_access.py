@@ -41,9 +41,10 @@ PAGES = {
         recoveries.create recoveries.new recoveries.send_missed retries.confirm retries.create
         team.index team.show
         webhooks.bulk webhooks.check_endpoint webhooks.check_signature webhooks.confirm_delete webhooks.create
-        webhooks.create_test webhooks.delete webhooks.edit webhooks.end_secret webhooks.new
+        webhooks.create_test webhooks.delete webhooks.delete_payload webhooks.edit webhooks.end_secret webhooks.new
         webhooks.follow_deliveries webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit
-        webhooks.preview_new webhooks.replace_secret webhooks.secret webhooks.secret_copied webhooks.show
+        webhooks.preview_new webhooks.replace_secret webhooks.save_payload webhooks.secret webhooks.secret_copied
+        webhooks.show
         webhooks.signature webhooks.steps webhooks.test_event webhooks.test_result webhooks.update webhooks.why_nothing
     """,
     Role.SUPER_ADMIN: """

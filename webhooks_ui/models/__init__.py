@@ -15,6 +15,7 @@ from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
 from webhooks_ui.models.passkey import Passkey
 from webhooks_ui.models.process import Process, ProcessKind
 from webhooks_ui.models.recovery_code import RecoveryCode
+from webhooks_ui.models.saved_payload import SavedPayload
 from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
@@ -53,6 +54,7 @@ __all__ = [
     "ProcessKind",
     "RecoveryCode",
     "Role",
+    "SavedPayload",
     "SchemaCheck",
     "Scope",
     "Setting",

@@ -23,6 +23,7 @@ OBJECTS = {
     "user": "User",
     "event_type": "Event type",
     "inspector": "Inspector",
+    "test_payload": "Test payload",
     "team": "Team",
 }
 ACTIONS = {
@@ -59,6 +60,8 @@ ACTIONS = {
     "inspector.created": "Created",
     "inspector.deleted": "Deleted",
     "inspector.ended": "Ended, unused",
+    "test_payload.saved": "Saved",
+    "test_payload.deleted": "Deleted",
     "user.created": "Created",
     "user.invited": "Invited",
     "user.joined": "Joined",

@@ -10,19 +10,23 @@ from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import FieldError, WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Webhook
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.web.template_helpers import pretty_json
-from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks import changes, saved_payloads
 
 
 @blueprint.get("/<int:webhook_id>/test")
 def test_event(webhook_id: int) -> Response:
+    """Show the form with the example of a type, or with ``?saved=<id>`` with the data that somebody saved."""
     webhook = changes.get(webhook_id)
-    wanted = request.args.get("type", "")
+    saved = saved_payloads.get(parse_id(request.args.get("saved", "")) or 0)
+    wanted = saved.event_type if saved else request.args.get("type", "")
     chosen = wanted if catalogue.find(wanted) else next(iter([*webhook.event_types, *catalogue.all_types()]))
-    return _page(webhook, chosen, _examples().get(chosen, "{}"))
+    said = f"{saved.name} is in the form." if saved and wants_fragment() else ""
+    return form_page(webhook, chosen, saved.data if saved else example_of(chosen), said=said)
 
 
 @blueprint.post("/<int:webhook_id>/test")
@@ -30,13 +34,11 @@ def create_test(webhook_id: int) -> BaseResponse:
     webhook = changes.get(webhook_id)
     chosen, text, load = (request.form.get(name, "") for name in ("type", "data", "load"))
     if load and (example := _examples().get(chosen)):
-        return _page(webhook, chosen, example if load == "example" or _is_untouched(text) else text)
+        return form_page(webhook, chosen, example if load == "example" or _is_untouched(text) else text)
     try:
-        event = _read(chosen, text, webhook.environment)
+        event = read(chosen, text, webhook.environment)
     except WrongEvent as error:
-        return _page(
-            webhook, chosen, text, 422, {wrong.field.partition(".")[0]: wrong.message for wrong in error.errors}
-        )
+        return form_page(webhook, chosen, text, 422, errors_of(error))
     with writing():
         if address := form_tokens.begin():
             return go(address)
@@ -68,6 +70,16 @@ def _examples() -> dict[str, str]:
     return {name: pretty_json(type.example) for name, type in catalogue.all_types().items()}
 
 
+def example_of(chosen: str) -> str:
+    """Return the text of the example of a type."""
+    return _examples().get(chosen, "{}")
+
+
+def errors_of(error: WrongEvent) -> dict[str, str]:
+    """Return a message for each wrong field of the form."""
+    return {wrong.field.partition(".")[0]: wrong.message for wrong in error.errors}
+
+
 def _is_untouched(text: str) -> bool:
     """Return True if nobody edited the text: it is empty, or the example of an event type."""
     plain = _plain(text)
@@ -78,7 +90,7 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").strip()  # forms send CRLF
 
 
-def _read(chosen: str, text: str, environment: str) -> NewEvent:
+def read(chosen: str, text: str, environment: str) -> NewEvent:
     """Make the event from the data in ``text``, or from the example of the event type if ``text`` is empty.
 
     Raises:
@@ -94,9 +106,24 @@ def _read(chosen: str, text: str, environment: str) -> NewEvent:
     return check_event({"type": strict_json.raw(chosen), "data": data}, environment, is_test=True)
 
 
-def _page(
-    webhook: Webhook, chosen: str, data: str, status: int = 200, errors: dict[str, str] | None = None
+def form_page(
+    webhook: Webhook,
+    chosen: str,
+    data: str,
+    status: int = 200,
+    errors: dict[str, str] | None = None,
+    *,
+    name: str = "",
+    said: str = "",
 ) -> Response:
+    """Answer with the form.
+
+    Args:
+        name: what was typed as the name of a payload to save.
+        said: what happened, or an empty text.
+    """
+    if said and not wants_fragment():
+        flash(said)
     response = render(
         "webhooks/test.html",
         "webhooks/_test_form.html",
@@ -106,6 +133,10 @@ def _page(
         data=data,
         is_example=_plain(data) == _examples().get(chosen),
         errors=errors or {},
+        payloads=saved_payloads.everything(),
+        may_delete=saved_payloads.may_delete,
+        payload_name=name,
+        said=said,
     )
     # The form sends to the element of the result. An answer with the form must replace the form.
     response.headers.update({"HX-Retarget": "#test-event", "HX-Reswap": "outerHTML"})
