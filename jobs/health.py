@@ -15,7 +15,7 @@ from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
 from webhooks_ui.events.operational import About, News, disabled, failing, recovered, throttled
 from webhooks_ui.models import AuditEntry, Stats, Webhook
-from webhooks_ui.models.stats import duration_bucket_ms
+from webhooks_ui.models.stats import duration_bucket_ms, hour_of
 from webhooks_ui.webhooks import causes
 from webhooks_ui.webhooks.causes import Failure
 
@@ -70,6 +70,8 @@ _AILING = (
         Webhook.environment,
         Webhook.active,
         Webhook.failures,
+        Webhook.attempted_hour,
+        Webhook.succeeded_hour,
         *(getattr(Webhook, name) for name in _HEALTH),
         *(column.label(f"throttle_{name}") for name, column in _THROTTLE.items()),
     )
@@ -79,6 +81,7 @@ _AILING = (
             Webhook.consecutive_failures > 0,
             Webhook.breaker_opened_at.is_not(None),
             Webhook.throttle_rate.is_not(None),
+            Webhook.succeeded_hour < bindparam("hour"),
             Webhook.id.in_(bindparam("failing", expanding=True)),
         ),
     )
@@ -88,7 +91,7 @@ _AILING = (
 
 
 def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> list[News]:
-    """Update the health of the webhooks. A healthy webhook that succeeds again costs no write.
+    """Update the health of the webhooks. A healthy webhook that succeeds again in the same hour costs no write.
 
     Return the changes that are to be announced.
 
@@ -100,7 +103,8 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
     for made in sorted(counted, key=lambda made: made.started_at):
         of_webhook[made.webhook_id].append(made)
     failing = {made.webhook_id for made in counted if not made.attempted.succeeded}
-    for row in connection.execute(_AILING, {"ids": list(of_webhook), "failing": list(failing)}).all():
+    hour = max((hour_of(made.started_at) for made in counted if made.attempted.succeeded), default=0)
+    for row in connection.execute(_AILING, {"ids": list(of_webhook), "failing": list(failing), "hour": hour}).all():
         attempts = [made.attempted for made in of_webhook[row.id]]
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
         for attempt in attempts:
@@ -109,6 +113,7 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         values: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         values |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
         values["failures"] = _failures(row.failures, of_webhook[row.id])
+        values |= _last_hours(row, of_webhook[row.id])
         if health.disabled_reason and row.active:
             values |= _disable(connection, row, health.disabled_reason, attempts[-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
@@ -144,6 +149,16 @@ def _failures(stored: Sequence[Mapping[str, Any]], attempts: Sequence[Counted]) 
         if not made.attempted.slows_down
     ]
     return causes.add(stored if last_success < 0 else (), failed)
+
+
+def _last_hours(row: Any, attempts: Sequence[Counted]) -> dict[str, int]:
+    """Return the last hours of the webhook's statistics after ``attempts``."""
+    made = [hour_of(one.started_at) for one in attempts if not one.attempted.slows_down]
+    succeeded = [hour_of(one.started_at) for one in attempts if one.attempted.succeeded]
+    return {
+        "attempted_hour": max([row.attempted_hour, *made]),
+        "succeeded_hour": max([row.succeeded_hour, *succeeded]),
+    }
 
 
 def _throttled(throttle: Throttle, attempts: Sequence[Attempted]) -> Throttle:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from webhooks_ui.deliveries.outcomes import label
-from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import CertificateNotice, certificate_since, status_of
+from webhooks_ui.models import Webhook
+from webhooks_ui.models.webhook import CertificateNotice, ReportedStatus, certificate_since, reported_status_of
 from webhooks_ui.webhooks.causes import Cause, read
 
 LISTED_MAX = 100
@@ -84,12 +84,16 @@ def _cause(cause: Cause) -> str:
     return f"{words}: {cause.text}" if cause.text else words
 
 
+def _status(webhook: Any) -> ReportedStatus:
+    return reported_status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at)
+
+
 def _is_disabled(webhook: Any) -> bool:
-    return status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at) == WebhookStatus.DISABLED
+    return _status(webhook) == ReportedStatus.DISABLED
 
 
 def _is_failing(webhook: Any) -> bool:
-    return status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at) == WebhookStatus.FAILING
+    return _status(webhook) == ReportedStatus.FAILING
 
 
 def _since(webhook: Any) -> datetime:

@@ -44,6 +44,7 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
             "search": lambda n: get(client, f"/admin/webhooks?q=customer {n}"),
             "search, no match": lambda n: get(client, f"/admin/webhooks?q=nothing{n}"),
             "filter": lambda n: get(client, "/admin/webhooks?environment=staging&status=inactive"),
+            "filter by health": lambda n: get(client, "/admin/webhooks?environment=staging&health=no_deliveries"),
             "toggle": lambda n: toggle(client, middle, n),
             "webhook": lambda n: get(client, f"/admin/webhooks/{middle}"),
         }

@@ -30,6 +30,7 @@ from webhooks_ui.models import (
     utcnow,
 )
 from webhooks_ui.models.api_key import digest
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.webhooks.inspected import Answer, head_of, keep
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, seal_auth, seal_headers
 from webhooks_ui.webhooks.signature_check import NAMES
@@ -175,6 +176,9 @@ def _make_webhooks() -> None:
             for succeeded, count in ((True, 40 + 7 * (ago * webhook_id % 5)), (False, ago * webhook_id % 3)):
                 key = {"webhook_id": webhook_id, "hour": hour - timedelta(hours=ago), "succeeded": succeeded}
                 db.session.add(Stats(**key, duration_bucket_ms=100 if ago % 2 else 250, count=count))
+    db.session.execute(
+        db.update(Webhook).where(Webhook.id != 4).values(attempted_hour=hour_of(now), succeeded_hour=hour_of(now))
+    )
     db.session.commit()
 
 

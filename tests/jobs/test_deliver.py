@@ -163,7 +163,7 @@ def test_410_makes_the_webhook_inactive_at_once_and_says_so(app: Flask, receiver
     make_event()
     deliver()
     db.session.refresh(webhook)
-    assert (webhook.active, webhook.status) == (False, "disabled")
+    assert (webhook.active, webhook.is_disabled) == (False, True)
     assert webhook.disabled_reason == "The endpoint answered 410 Gone."
     assert the_delivery().status == "failed"
 
@@ -178,7 +178,7 @@ def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_
             make_event()
         deliver()
         db.session.refresh(webhook)
-        assert webhook.status == "failing"
+        assert webhook.is_broken
         sent = len(receiver.requests)
         assert 10 <= sent < 30
         clock.shift(3_600)

@@ -8,13 +8,14 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
-from webhooks_ui.models import DeliveryTrigger, Environment, SchemaCheck, WebhookFormat, WebhookStatus
+from webhooks_ui.models import DeliveryTrigger, Environment, SchemaCheck, WebhookFormat, WebhookHealth
 from webhooks_ui.models.webhook import (
     DESCRIPTION_MAX_CHARACTERS,
     NAME_MAX_CHARACTERS,
     OLDER_SECRETS_MAX,
     RATE_LIMIT_MAX,
     RatePeriod,
+    ReportedStatus,
 )
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 from webhooks_ui.webhooks.oauth import ClientAuthentication
@@ -253,7 +254,15 @@ WEBHOOK = closed(
         "environment": KEYS_ENVIRONMENT,
         "description": STRING,
         "active": BOOLEAN,
-        "status": {"type": "string", "enum": list(WebhookStatus)},
+        "status": {
+            "type": "string",
+            "enum": list(ReportedStatus),
+            "description": "What active says, and what workers did: failing if its breaker is open.",
+        },
+        "health": {
+            "enum": [*WebhookHealth, None],
+            "description": "What its attempts of the last 24 hours say. null: a person made it inactive.",
+        },
         "events": EVENTS,
         "format": FORMAT,
         "retry_schedule": RETRY_SCHEDULE,

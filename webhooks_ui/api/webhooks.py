@@ -18,7 +18,8 @@ from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.formats.services import misread
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Scope, Webhook, secret_box
+from webhooks_ui.models import Scope, Webhook, secret_box, utcnow
+from webhooks_ui.models.health import health_of
 from webhooks_ui.models.webhook import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
@@ -163,7 +164,8 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "environment": webhook.environment,
         "description": webhook.description,
         "active": webhook.active,
-        "status": webhook.status,
+        "status": webhook.reported_status,
+        "health": health_of(webhook, utcnow()),
         "events": catalogue.condensed(webhook.event_types, webhook.event_groups),
         "format": webhook.format,
         "retry_schedule": webhook.retry_schedule or "",

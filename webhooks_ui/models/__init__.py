@@ -10,6 +10,7 @@ from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_key import EventKey
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.health import WebhookHealth
 from webhooks_ui.models.inspector import InspectedRequest, Inspector
 from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
 from webhooks_ui.models.passkey import Passkey
@@ -68,6 +69,7 @@ __all__ = [
     "UserStatus",
     "Webhook",
     "WebhookFormat",
+    "WebhookHealth",
     "WebhookStatus",
     "get_settings",
     "set_settings",

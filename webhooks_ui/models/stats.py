@@ -11,6 +11,7 @@ from webhooks_ui.models.types import BigId, UtcDateTime
 DURATION_BUCKETS_MS = (2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 300_000)  # upper ends, inclusive
 
 FAILED = text("NOT succeeded")
+HOUR_SECONDS = 3_600
 
 
 class Stats(db.Model):  # type: ignore[name-defined,misc]
@@ -32,3 +33,8 @@ class Stats(db.Model):  # type: ignore[name-defined,misc]
 def duration_bucket_ms(duration_ms: int) -> int:
     """Return the bucket of a duration in milliseconds."""
     return next((end for end in DURATION_BUCKETS_MS if duration_ms <= end), DURATION_BUCKETS_MS[-1])
+
+
+def hour_of(at: datetime) -> int:
+    """Return the number of the hour of ``at``: whole hours since 1970."""
+    return int(at.timestamp()) // HOUR_SECONDS

@@ -24,15 +24,25 @@ OLDER_SECRETS_MAX = 3
 PACED_LATELY = timedelta(seconds=5)
 ENDING_WITHIN = timedelta(days=14)  # before the end of a client certificate, a notice tells of it
 ENCRYPTED = ("secret_encrypted",)  # the columns whose values went through ``secret_box``. None is no value
-LOOKED_AT = ("environment", "active", "breaker_opened_at", "disabled_at", "search_text")
+HEALTH_COLUMNS = (  # see models/health
+    "active",
+    "disabled_at",
+    "unreadable_at",
+    "breaker_opened_at",
+    "throttled_until",
+    "succeeded_hour",
+    "attempted_hour",
+)
+COUNTED_BY = ("environment", "active", "succeeded_hour", "attempted_hour")
+LOOKED_AT = ("environment", *HEALTH_COLUMNS, "search_text")
 
-# Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_BE_NOTICED below, which mean the same.
+# Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_AIL below, which mean the same.
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 _LONG = text("search_rest IS NOT NULL")
-_MAY_BE_NOTICED = text(
+_MAY_AIL = text(
     "(breaker_opened_at IS NOT NULL OR disabled_at IS NOT NULL OR unreadable_at IS NOT NULL"
-    " OR certificate_notice IS NOT NULL)"
+    " OR throttled_until IS NOT NULL OR certificate_notice IS NOT NULL)"
 )
 
 
@@ -43,24 +53,31 @@ class Environment(StrEnum):
 
 
 class WebhookStatus(StrEnum):
-    """The status of a webhook as people see it. It is computed and never stored."""
+    """The status of a webhook: what its switch says."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
-    FAILING = "failing"
-    DISABLED = "disabled"
 
     @property
     def label(self) -> str:
         """The name of the status on the pages."""
-        return "Disabled automatically" if self is WebhookStatus.DISABLED else self.capitalize()
+        return self.capitalize()
 
 
-def status_of(active: bool, breaker_opened_at: object, disabled_at: object) -> WebhookStatus:
+class ReportedStatus(StrEnum):
+    """The status in the API and in the metrics, which other programs rely on: the switch, and what workers did."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    FAILING = "failing"  # its breaker is open
+    DISABLED = "disabled"  # a worker switched it off
+
+
+def reported_status_of(active: bool, breaker_opened_at: object, disabled_at: object) -> ReportedStatus:
     """Return the status of a webhook with these columns. Of the two times, only whether they are set matters."""
     if not active:
-        return WebhookStatus.DISABLED if disabled_at else WebhookStatus.INACTIVE
-    return WebhookStatus.FAILING if breaker_opened_at else WebhookStatus.ACTIVE
+        return ReportedStatus.DISABLED if disabled_at else ReportedStatus.INACTIVE
+    return ReportedStatus.FAILING if breaker_opened_at else ReportedStatus.ACTIVE
 
 
 class WebhookFormat(StrEnum):
@@ -195,6 +212,9 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # set if a worker disabled it, not a person
     disabled_reason: Mapped[str | None] = mapped_column(Text)
     unreadable_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # see webhooks/unreadable
+    # The last hours of its statistics with an attempt and with a success, as models.stats.hour_of. 0: none
+    attempted_hour: Mapped[int] = mapped_column(default=0, server_default="0")
+    succeeded_hour: Mapped[int] = mapped_column(default=0, server_default="0")
     notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when admins last got mail about it
 
     name_key: Mapped[str] = mapped_column(Text, default=lambda row: _name_key(**_typed(row)), deferred=True)
@@ -216,10 +236,10 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         Index("ix_webhooks_by_creation", "created_at", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_by_name", "name_key", "id", *LOOKED_AT, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_deleted", "id", "search_text", sqlite_where=_DELETED, postgresql_where=_DELETED),
-        Index("ix_webhooks_counted", "environment", "active", sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("ix_webhooks_counted", *COUNTED_BY, sqlite_where=_LIVE, postgresql_where=_LIVE),
         Index("ix_webhooks_long", "id", sqlite_where=_LONG, postgresql_where=_LONG),
-        # For the badge on every page
-        Index("ix_webhooks_noticed", "id", sqlite_where=_MAY_BE_NOTICED, postgresql_where=_MAY_BE_NOTICED),
+        # For the badge on every page, and the counts of the list
+        Index("ix_webhooks_ailing", "id", sqlite_where=_MAY_AIL, postgresql_where=_MAY_AIL),
     )
 
     @validates("name", "url")
@@ -316,7 +336,21 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def status(self) -> WebhookStatus:
-        return status_of(self.active, self.breaker_opened_at, self.disabled_at)
+        return WebhookStatus.ACTIVE if self.active else WebhookStatus.INACTIVE
+
+    @property
+    def reported_status(self) -> ReportedStatus:
+        return reported_status_of(self.active, self.breaker_opened_at, self.disabled_at)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its breaker is open, so that its deliveries wait for a probe."""
+        return self.active and self.breaker_opened_at is not None
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether a worker switched it off."""
+        return not self.active and self.disabled_at is not None
 
     def clear_health(self) -> None:
         """Reset the health columns, as when an admin activates the webhook again."""
@@ -342,23 +376,20 @@ def holds_back(now: datetime) -> ColumnElement[bool]:
     )
 
 
-STATUS_IS: dict[WebhookStatus, ColumnElement[bool]] = {  # the same as status_of, in SQL
-    WebhookStatus.ACTIVE: and_(Webhook.active, Webhook.breaker_opened_at.is_(None)),
-    WebhookStatus.FAILING: and_(Webhook.active, Webhook.breaker_opened_at.is_not(None)),
-    WebhookStatus.INACTIVE: and_(~Webhook.active, Webhook.disabled_at.is_(None)),
-    WebhookStatus.DISABLED: and_(~Webhook.active, Webhook.disabled_at.is_not(None)),
-}
-# The condition of ix_webhooks_noticed
-MAY_BE_NOTICED = or_(
+IS_BROKEN = and_(Webhook.active, Webhook.breaker_opened_at.is_not(None))
+IS_DISABLED = and_(~Webhook.active, Webhook.disabled_at.is_not(None))
+IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
+# The condition of ix_webhooks_ailing: for any other webhook, the status and the two hours alone say how it does
+MAY_AIL = or_(
     Webhook.breaker_opened_at.is_not(None),
     Webhook.disabled_at.is_not(None),
     Webhook.unreadable_at.is_not(None),
+    Webhook.throttled_until.is_not(None),
     Webhook.certificate_notice.is_not(None),
 )
 HAS_CERTIFICATE_NOTICE = and_(Webhook.active, Webhook.certificate_notice.is_not(None))
-IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
-IS_REMINDED = or_(STATUS_IS[WebhookStatus.FAILING], STATUS_IS[WebhookStatus.DISABLED], IS_UNREADABLE)  # by mail, daily
-IS_NOTICED = and_(IS_LIVE, MAY_BE_NOTICED, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it
+IS_REMINDED = or_(IS_BROKEN, IS_DISABLED, IS_UNREADABLE)  # by mail, daily
+IS_NOTICED = and_(IS_LIVE, MAY_AIL, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it
 
 
 def is_group(name: str) -> bool:

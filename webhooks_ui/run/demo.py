@@ -18,6 +18,7 @@ from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES
 from webhooks_ui.models import Environment, Stats, Webhook, WebhookFormat, secret_box, utcnow
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.run.services import SERVICES
 
 PORT = 8_900  # tried first. If it is taken, the endpoints use any free port
@@ -141,6 +142,9 @@ def _add_history(webhook: Webhook, path: str) -> None:
                     row = Stats(webhook_id=webhook.id, hour=at, succeeded=succeeded, duration_bucket_ms=bucket)
                     row.count = number
                     db.session.add(row)
+                    webhook.attempted_hour = max(webhook.attempted_hour, hour_of(at))
+                    if succeeded:
+                        webhook.succeeded_hour = max(webhook.succeeded_hour, hour_of(at))
 
 
 def main() -> None:

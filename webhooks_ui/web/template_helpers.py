@@ -17,7 +17,8 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
 from webhooks_ui.masking import mask_url
-from webhooks_ui.models import Environment, WebhookFormat, WebhookStatus, utcnow
+from webhooks_ui.models import Environment, Webhook, WebhookFormat, WebhookHealth, WebhookStatus, utcnow
+from webhooks_ui.models.health import health_of
 from webhooks_ui.models.webhook import certificate_since
 from webhooks_ui.web import assets, charts, form_tokens, resume
 from webhooks_ui.web.answers import wants_fragment
@@ -69,6 +70,7 @@ def register(app: Flask) -> None:
         ENVIRONMENTS=tuple(Environment),
         PAGE_SIZES=PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),
+        WEBHOOK_HEALTHS=tuple(reversed(WebhookHealth)),
         THEMES=THEMES,
         DENSITIES=DENSITIES,
     )
@@ -84,6 +86,7 @@ def register(app: Flask) -> None:
         words=words,
         format_name=format_name,
         choice=choice,
+        health=health,
         in_catalogue_order=in_catalogue_order,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -197,6 +200,11 @@ def format_name(format: str) -> str:
 def is_signed(format: str) -> bool:
     """Return True if requests in this format have a signature that the endpoint can verify."""
     return format not in FORMATS or FORMATS[format].is_signed
+
+
+def health(webhook: Webhook) -> WebhookHealth | None:
+    """Return how a webhook does, or ``None`` if a person switched it off."""
+    return health_of(webhook, utcnow())
 
 
 def choice(name: str) -> tuple[str, str]:

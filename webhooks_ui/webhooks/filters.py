@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webhooks_ui.models import Environment, WebhookStatus
+from webhooks_ui.models import Environment, WebhookHealth, WebhookStatus
 from webhooks_ui.models.webhook import SEARCH_MAX_CHARACTERS
 from webhooks_ui.parsing import one_of
 
 SORTS = ("-created_at", "created_at", "name", "-name")  # the first one is the default
 PAGE_SIZES = (25, 50, 100)
+ONCE_STATUSES = (WebhookHealth.FAILING, WebhookHealth.DISABLED)  # old addresses have them as the status
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class WebhookFilters:
     q: str = ""
     environment: str = ""
     status: str = ""
+    health: str = ""
     sort: str = SORTS[0]
     size: int = PAGE_SIZES[0]
     page: int = 1
@@ -31,11 +33,12 @@ class WebhookFilters:
             environment: The environment if ``args`` have none.
             size: The number of rows a page if ``args`` have none.
         """
-        size_text = args.get("size", "")
+        size_text, status = args.get("size", ""), args.get("status", "")
         return cls(
             q=args.get("q", "").replace("\0", "").strip()[:SEARCH_MAX_CHARACTERS],
             environment=one_of(tuple(Environment), args.get("environment", environment)),
-            status=one_of(tuple(WebhookStatus), args.get("status", "")),
+            status=one_of(tuple(WebhookStatus), status),
+            health=one_of(tuple(WebhookHealth), args.get("health", "")) or one_of(ONCE_STATUSES, status),
             sort=one_of(SORTS, args.get("sort", "")) or SORTS[0],
             size=int(size_text) if size_text in map(str, PAGE_SIZES) else size,
             page=_page_number(args.get("page", "")),
@@ -50,7 +53,7 @@ class WebhookFilters:
     @property
     def is_narrowed(self) -> bool:
         """Whether these filters can hide webhooks."""
-        return bool(self.q or self.environment or self.status)
+        return bool(self.q or self.environment or self.status or self.health)
 
     def with_(self, **changes: str | int) -> "WebhookFilters":
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from webhooks_ui.database import db
-from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import IS_NOTICED, certificate_since, status_of
+from webhooks_ui.models import Webhook
+from webhooks_ui.models.webhook import IS_NOTICED, certificate_since
 
 SHOWN_MAX = 200
 
@@ -21,16 +21,11 @@ class Noticed(NamedTuple):
 
     id: int
     environment: str
-    active: bool
     breaker_opened_at: datetime | None
     disabled_at: datetime | None
     unreadable_at: datetime | None
     certificate_ends_at: datetime | None
     certificate_notice: str | None
-
-    @property
-    def status(self) -> WebhookStatus:
-        return status_of(self.active, self.breaker_opened_at, self.disabled_at)
 
     @property
     def since(self) -> datetime | None:
@@ -46,7 +41,7 @@ class Noticed(NamedTuple):
 _NOTICED = (
     select(*(getattr(Webhook, name) for name in Noticed._fields))
     .where(IS_NOTICED)
-    .with_hint(Webhook, "INDEXED BY ix_webhooks_noticed", "sqlite")
+    .with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")
 )
 
 

@@ -1,18 +1,20 @@
-"""Pages of the webhook list, and how many webhooks there are of each environment and status."""
+"""Pages of the webhook list, and how many webhooks there are of each environment, status and health."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, UnaryExpression, func, select
+from sqlalchemy import Select, UnaryExpression, func, literal, select, union_all
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.masking import mask_url
-from webhooks_ui.models import Webhook, WebhookStatus
-from webhooks_ui.models.webhook import IS_LIVE, STATUS_IS, searchable, status_of
+from webhooks_ui.models import Environment, Webhook, WebhookHealth, WebhookStatus, utcnow
+from webhooks_ui.models.health import first_hour, health_is, health_of
+from webhooks_ui.models.webhook import HEALTH_COLUMNS, IS_LIVE, MAY_AIL, searchable
 from webhooks_ui.webhooks.filters import WebhookFilters
-from webhooks_ui.webhooks.notices import noticed
 from webhooks_ui.webhooks.search import text_matches
 
 FOUND_MAX = 500  # search results are capped here
@@ -26,19 +28,27 @@ COLUMNS = (
     Webhook.name,
     Webhook.url,
     Webhook.environment,
-    Webhook.active,
     Webhook.created_at,
-    Webhook.breaker_opened_at,
     Webhook.probe_at,
-    Webhook.throttled_until,
-    Webhook.disabled_at,
     Webhook.disabled_reason,
-    Webhook.unreadable_at,
     Webhook.certificate_notice,
     Webhook.failures,
+    *(getattr(Webhook, name) for name in HEALTH_COLUMNS),
 )
+WELL = dict.fromkeys(("disabled_at", "unreadable_at", "breaker_opened_at", "throttled_until"))
+KIND_COLUMNS = (Webhook.environment, *(getattr(Webhook, name) for name in HEALTH_COLUMNS))
 
-Kind = tuple[str, str]  # environment and status
+
+class Kind(NamedTuple):
+    """What the list filters webhooks by."""
+
+    environment: str
+    status: str
+    health: str  # empty for a webhook that a person switched off
+
+    def fits(self, environment: str, status: str, health: str) -> bool:
+        """Return True if it has these values. An empty text means any."""
+        return environment in ("", self.environment) and status in ("", self.status) and health in ("", self.health)
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,9 @@ class Page:
         """The total in words, such as ``1,234 webhooks``."""
         return f"{self.total:,}{'+' if self.is_cut else ''} webhook{'' if self.total == 1 else 's'}"
 
-    def total_of(self, environment: str, status: str) -> int | None:
-        """Return the total for another environment and status (empty for any), or ``None`` if it wasn't counted."""
-        if self.totals is None:
-            return None
-        return sum(count for kind, count in self.totals.items() if _fits(kind, environment, status))
+    def total_of(self, filters: WebhookFilters, **changes: str) -> int | None:
+        """Return the total for ``filters`` with ``changes``, or ``None`` if it wasn't counted."""
+        return None if self.totals is None else _total(self.totals, filters.with_(**changes))
 
 
 def find_page(filters: WebhookFilters, whole_urls: bool = True) -> Page:
@@ -75,7 +83,7 @@ def find_page(filters: WebhookFilters, whole_urls: bool = True) -> Page:
 
 def _browse(filters: WebhookFilters) -> Page:
     totals = count_kinds()
-    total = sum(count for kind, count in totals.items() if _fits(kind, filters.environment, filters.status))
+    total = _total(totals, filters)
     number, pages = _place(filters, total)
     query = _ids(filters).offset((number - 1) * filters.size).limit(filters.size)
     shown = list(db.session.scalars(query)) if total else []
@@ -84,11 +92,12 @@ def _browse(filters: WebhookFilters) -> Page:
 
 def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     """Return the page of a text search. One query of the index serves both the page and the totals."""
-    found = _matches(replace(filters, environment="", status=""), whole_urls)
+    found = _matches(replace(filters, environment="", status="", health=""), whole_urls)
     totals = Counter(kind for _, kind in found) if len(found) <= FOUND_MAX else None
-    if totals is None and (filters.environment or filters.status):
+    wanted = filters.environment, filters.status, filters.health
+    if totals is None and any(wanted):
         found = _matches(filters, whole_urls)
-    ids = [id for id, kind in found if _fits(kind, filters.environment, filters.status)]
+    ids = [id for id, kind in found if kind.fits(*wanted)]
     is_cut, ids = len(ids) > FOUND_MAX, ids[:FOUND_MAX]
     number, pages = _place(filters, len(ids))
     shown = ids[(number - 1) * filters.size : number * filters.size]
@@ -96,15 +105,43 @@ def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
 
 
 def count_kinds() -> Counter[Kind]:
-    """Return how many webhooks there are of each environment and status."""
-    switched = select(Webhook.environment, Webhook.active, func.count()).where(IS_LIVE)
-    totals: Counter[Kind] = Counter()
-    for environment, active, count in db.session.execute(switched.group_by(Webhook.environment, Webhook.active)):
-        totals[environment, status_of(active, None, None)] += count
-    for row in noticed():
-        totals[row.environment, status_of(row.active, None, None)] -= 1
-        totals[row.environment, row.status] += 1
+    """Return how many webhooks there are of each environment, status and health."""
+    now = utcnow()
+    totals = _count_well(now)
+    ailing = select(*KIND_COLUMNS).where(IS_LIVE, MAY_AIL).with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")
+    for row in db.session.execute(ailing):
+        totals[_kind(SimpleNamespace(**{**row._mapping, **WELL}), now)] -= 1
+        totals[_kind(row, now)] += 1
     return totals
+
+
+def _count_well(now: datetime) -> Counter[Kind]:
+    """Return the counts as they would be without what ``MAY_AIL`` finds. Each kind is a range of an index."""
+    start = first_hour(now)
+    conditions: dict[tuple[str, str], tuple[Any, ...]] = {
+        (WebhookStatus.INACTIVE, ""): (~Webhook.active,),
+        (WebhookStatus.ACTIVE, WebhookHealth.HEALTHY): (Webhook.active, Webhook.succeeded_hour >= start),
+        (WebhookStatus.ACTIVE, WebhookHealth.FAILING): (
+            Webhook.active,
+            Webhook.succeeded_hour < start,
+            Webhook.attempted_hour >= start,
+        ),
+        (WebhookStatus.ACTIVE, WebhookHealth.NO_DELIVERIES): (
+            Webhook.active,
+            Webhook.succeeded_hour < start,
+            Webhook.attempted_hour < start,
+        ),
+    }
+    kinds = [Kind(environment, *kind) for environment in Environment for kind in conditions]
+    counts = union_all(
+        *(
+            select(literal(place), func.count())
+            .where(IS_LIVE, Webhook.environment == kind.environment, *conditions[kind.status, kind.health])
+            .with_hint(Webhook, "INDEXED BY ix_webhooks_counted", "sqlite")
+            for place, kind in enumerate(kinds)
+        )
+    )
+    return Counter({kinds[place]: count for place, count in db.session.execute(counts)})
 
 
 def _place(filters: WebhookFilters, total: int) -> tuple[int, int]:
@@ -123,12 +160,11 @@ def _matches(filters: WebhookFilters, whole_urls: bool) -> list[tuple[int, Kind]
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
-    columns = Webhook.environment, Webhook.active, Webhook.breaker_opened_at, Webhook.disabled_at
-    query = _ids(filters, *columns).limit(FOUND_MAX + 1)
+    now = utcnow()
+    query = _ids(filters, *KIND_COLUMNS).limit(FOUND_MAX + 1)
     if not whole_urls:
         query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters)))
-    rows = db.session.execute(query)
-    return [(id, (environment, status_of(*state))) for id, environment, *state in rows]
+    return [(row.id, _kind(row, now)) for row in db.session.execute(query)]
 
 
 def _shown_masked(filters: WebhookFilters) -> list[int]:
@@ -143,8 +179,19 @@ def _shown_masked(filters: WebhookFilters) -> list[int]:
     return shown
 
 
-def _fits(kind: Kind, environment: str, status: str) -> bool:
-    return environment in ("", kind[0]) and status in ("", kind[1])
+def _total(totals: Counter[Kind], filters: WebhookFilters) -> int:
+    wanted = filters.environment, filters.status, filters.health
+    return sum(count for kind, count in totals.items() if kind.fits(*wanted))
+
+
+def _kind(row: Any, now: datetime) -> Kind:
+    """Return the kind of a webhook.
+
+    Args:
+        row: It has the values of ``KIND_COLUMNS``.
+    """
+    status = WebhookStatus.ACTIVE if row.active else WebhookStatus.INACTIVE
+    return Kind(row.environment, status, health_of(row, now) or "")
 
 
 def _load(ids: list[int], sort: str) -> list[Webhook]:
@@ -163,7 +210,9 @@ def _conditions(filters: WebhookFilters) -> list[Any]:
     if filters.environment:
         conditions.append(dialect(db.engine).unindexed(Webhook.environment) == filters.environment)
     if filters.status:
-        conditions.append(STATUS_IS[WebhookStatus(filters.status)])
+        conditions.append(Webhook.active if filters.status == WebhookStatus.ACTIVE else ~Webhook.active)
+    if filters.health:
+        conditions.append(health_is(WebhookHealth(filters.health), utcnow()))
     if filters.q:
         conditions.append(text_matches(filters.q))
     return conditions

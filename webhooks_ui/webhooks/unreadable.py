@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import Webhook, secret_box, utcnow
-from webhooks_ui.models.webhook import ENCRYPTED, IS_LIVE, IS_UNREADABLE, MAY_BE_NOTICED
+from webhooks_ui.models.webhook import ENCRYPTED, IS_LIVE, IS_UNREADABLE, MAY_AIL
 
 EXPLANATION = "The secret can't be decrypted: the key that encrypted it is not in ENCRYPTION_KEYS."
 
@@ -45,8 +45,8 @@ _readable: frozenset[str] = frozenset()  # what was decrypted before needn't be 
 
 def unreadable_ids() -> list[int]:
     """Return the ids of the live webhooks that ``mark`` found unreadable. This is quick for any number of webhooks."""
-    query = select(Webhook.id).where(IS_LIVE, MAY_BE_NOTICED, IS_UNREADABLE).order_by(Webhook.id)
-    return list(db.session.scalars(query.with_hint(Webhook, "INDEXED BY ix_webhooks_noticed", "sqlite")))
+    query = select(Webhook.id).where(IS_LIVE, MAY_AIL, IS_UNREADABLE).order_by(Webhook.id)
+    return list(db.session.scalars(query.with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")))
 
 
 def mark() -> None:

@@ -264,3 +264,15 @@ def test_a_throttled_webhook_says_until_when(api: Api) -> None:
     free_again = make_webhook(throttled_until=utcnow() - timedelta(minutes=5)).id
     assert api.get(f"/webhooks/{waiting}").get_json()["throttled_until"] > utcnow().isoformat()
     assert api.get(f"/webhooks/{free_again}").get_json()["throttled_until"] is None
+
+
+def test_health_stands_beside_the_status_which_stays_as_it_was(api: Api) -> None:
+    now = utcnow()
+    for fields, status, health in (
+        ({}, "active", "no_deliveries"),
+        ({"active": False}, "inactive", None),
+        ({"breaker_opened_at": now}, "failing", "failing"),
+        ({"active": False, "disabled_at": now}, "disabled", "disabled"),
+    ):
+        found = api.get(f"/webhooks/{make_webhook(**fields).id}").get_json()
+        assert (found["status"], found["health"]) == (status, health)

@@ -20,7 +20,8 @@ from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect, writing
 from webhooks_ui.deliveries.display import request_headers
-from webhooks_ui.models import ApiKey, Attempt, Delivery, OwnEventType, Scope, Webhook, secret_box, utcnow
+from webhooks_ui.models import ApiKey, Attempt, Delivery, OwnEventType, Scope, Stats, Webhook, secret_box, utcnow
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
 from webhooks_ui.webhooks.oauth import Grant
@@ -86,6 +87,31 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
     with db.engine.connect() as connection:
         older_secret = db.text("SELECT previous_secret_encrypted FROM webhooks ORDER BY id")
         assert connection.execute(older_secret).scalars().all() == ["old", None]
+
+
+def test_the_hours_of_a_webhook_come_from_its_statistics(empty: Flask) -> None:
+    """Migration 0017."""
+    upgrade(revision="0016")
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    with db.engine.begin() as connection:
+        for id in (1, 2):
+            row: dict[str, Any] = {"id": id, "name": "Any", "url": "https://example.com/", "environment": "production"}
+            row |= {
+                "active": True,
+                "version": 1,
+                "secret_encrypted": "x",
+                "consecutive_failures": 0,
+                "probes_failed": 0,
+            }
+            row |= {"created_at": hour, "updated_at": hour, "name_key": "any", "search_text": "any"}
+            _insert(connection, row)
+        for ago, succeeded in ((1, False), (3, False), (7, True), (9, True)):
+            stats = {"webhook_id": 1, "hour": hour - timedelta(hours=ago), "succeeded": succeeded, "count": 1}
+            connection.execute(insert(Stats.__table__).values(stats | {"duration_bucket_ms": 100}))
+    upgrade()
+    hours = db.select(Webhook.attempted_hour, Webhook.succeeded_hour).order_by(Webhook.id)
+    now = hour_of(hour)
+    assert db.session.execute(hours).all() == [(now - 1, now - 7), (0, 0)]
 
 
 def test_a_webhook_of_the_time_before_has_no_options_and_works_as_before(empty: Flask) -> None:

@@ -117,7 +117,7 @@ def test_a_line_breaks_where_nothing_was_attempted() -> None:
 
 def test_a_row_shows_the_health_of_the_last_day(admin: FlaskClient) -> None:
     make_webhook()
-    assert "No deliveries yet" in admin.get("/admin/webhooks").text
+    assert 'data-status="no_deliveries"' in admin.get("/admin/webhooks").text
     count(make_webhook(name="Busy"), 1, True, 1_234)
     assert "100 % of 1,234 attempts succeeded in the last 24 hours" in admin.get("/admin/webhooks").text
 

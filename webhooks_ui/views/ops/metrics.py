@@ -28,7 +28,7 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.models import Delivery, DeliveryStatus, Environment, Event, Process, ProcessKind, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING, UNSETTLED
 from webhooks_ui.models.process import is_alive
-from webhooks_ui.models.webhook import IS_LIVE, WebhookStatus, status_of
+from webhooks_ui.models.webhook import IS_LIVE, ReportedStatus, reported_status_of
 from webhooks_ui.wake import CHORES, QUEUE
 
 LABELS = {
@@ -181,10 +181,10 @@ def _webhooks(connection: Connection) -> Iterator[Metric]:
     )
     throttled = func.sum(case((Webhook.throttled_until > utcnow(), 1), else_=0))
     rows = connection.execute(select(*state, func.count(), throttled).where(IS_LIVE).group_by(*state)).all()
-    counts = {(str(environment), str(status)): 0 for environment in Environment for status in WebhookStatus}
+    counts = {(str(environment), str(status)): 0 for environment in Environment for status in ReportedStatus}
     waiting = {str(environment): 0 for environment in Environment}
     for environment, active, is_failing, is_disabled, count, slowed in rows:
-        counts[environment, str(status_of(active, is_failing or None, is_disabled or None))] += count
+        counts[environment, str(reported_status_of(active, is_failing or None, is_disabled or None))] += count
         waiting[environment] += slowed
     family = GaugeMetricFamily(
         "webhooks_webhooks",

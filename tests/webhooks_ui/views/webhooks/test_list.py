@@ -8,7 +8,8 @@ from unicodedata import normalize
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.factories import make_webhook
+from tests.support.attempts import count_attempts
+from tests.support.factories import make_unreadable_webhook, make_webhook
 from tests.support.http import HTMX
 from webhooks_ui.models import utcnow
 
@@ -50,14 +51,32 @@ def test_search_looks_at_name_and_url(admin: FlaskClient, q: str, found: list[st
     assert names(admin.get("/admin/webhooks", query_string={"q": q}).text) == found
 
 
-def test_filters_narrow_by_environment_and_status(admin: FlaskClient) -> None:
+def test_filters_narrow_by_environment_status_and_health(admin: FlaskClient) -> None:
     make_webhook(name="On")
     make_webhook(name="Off", active=False)
     make_webhook(name="Staged", environment="staging")
     make_webhook(name="Sick", breaker_opened_at=utcnow())
     make_webhook(name="Dead", active=False, disabled_at=utcnow(), disabled_reason="410")
-    for status, found in (("active", ["On"]), ("inactive", ["Off"]), ("failing", ["Sick"]), ("disabled", ["Dead"])):
-        assert names(admin.get(f"/admin/webhooks?status={status}&environment=production").text) == found
+    make_unreadable_webhook(name="Lost", unreadable_at=utcnow())
+    make_webhook(name="Slowed", throttled_until=utcnow() + timedelta(minutes=5))
+    count_attempts(make_webhook(name="Well").id, succeeded=True)
+    count_attempts(make_webhook(name="None arrives").id, succeeded=False)
+    for filter, found in (
+        ("status=active", ["None arrives", "Well", "Slowed", "Lost", "Sick", "On"]),
+        ("status=inactive", ["Dead", "Off"]),
+        ("health=healthy", ["Well"]),
+        ("health=failing", ["None arrives", "Sick"]),
+        ("health=throttled", ["Slowed"]),
+        ("health=disabled", ["Dead"]),
+        ("health=secret_lost", ["Lost"]),
+        ("health=no_deliveries", ["On"]),
+        ("status=active&health=disabled", []),
+        ("status=failing", ["None arrives", "Sick"]),  # the next three: old addresses
+        ("status=disabled&health=", ["Dead"]),
+        ("status=disabled&health=throttled", ["Slowed"]),
+    ):
+        assert names(admin.get(f"/admin/webhooks?{filter}&environment=production").text) == found, filter
+        assert names(admin.get(f"/admin/webhooks?{filter}&environment=production&q=example").text) == found, filter
     assert names(admin.get("/admin/webhooks?environment=staging").text) == ["Staged"]
 
 
@@ -89,7 +108,17 @@ def test_a_page_past_the_end_is_the_last_one(admin: FlaskClient, query: str) -> 
 
 @pytest.mark.parametrize(
     "query",
-    ["page=-1", "page=abc", "page=", "page=²", "sort=secret", "status=on+fire", "environment=moon", "q=%00"],
+    [
+        "page=-1",
+        "page=abc",
+        "page=",
+        "page=²",
+        "sort=secret",
+        "status=on+fire",
+        "health=ill",
+        "environment=moon",
+        "q=%00",
+    ],
 )
 def test_values_that_make_no_sense_count_as_not_given(admin: FlaskClient, query: str) -> None:
     make_webhook(name="Orders")
@@ -152,13 +181,33 @@ def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClie
     assert "Disabled automatically 2 hours ago. It answered 410." in text
 
 
+def test_a_webhook_at_0_percent_is_no_green_row(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    count_attempts(webhook.id, succeeded=False, count_of=3)
+    row = admin.get("/admin/webhooks").text.partition("<tbody>")[2]
+    assert "0 % of 3 attempts succeeded" in row
+    assert re.findall(r'class="badge" data-status="(\w+)"', row) == ["failing"]
+    count_attempts(webhook.id, succeeded=True)
+    row = admin.get("/admin/webhooks").text.partition("<tbody>")[2]
+    assert re.findall(r'class="badge" data-status="(\w+)"', row) == ["healthy"]
+
+
+def test_an_inactive_webhook_has_no_health(admin: FlaskClient) -> None:
+    make_webhook(active=False)
+    row = admin.get("/admin/webhooks").text.partition("<tbody>")[2]
+    assert 'data-status="inactive">Inactive<' in row
+    assert 'class="badge"' not in row
+
+
 def test_the_figures_above_the_list_filter_it(admin: FlaskClient) -> None:
     for active in (True, True, False):
         make_webhook(active=active)
     make_webhook(environment="staging", breaker_opened_at=utcnow())
     page = admin.get("/admin/webhooks?environment=production").text
     figures = dict(re.findall(r'id="total-(\w+)".*?<b class="number">(\d+)</b>', page))
-    assert figures == {"active": "2", "inactive": "1", "failing": "0", "disabled": "0"}
+    assert figures == {"active": "2", "inactive": "1", "no_deliveries": "2"}
+    staged = admin.get("/admin/webhooks?environment=staging").text
+    assert 'id="total-failing" href="/admin/webhooks?environment=staging&amp;health=failing"' in staged
     assert 'id="total-inactive" href="/admin/webhooks?environment=production&amp;status=inactive"' in page
     chosen = admin.get("/admin/webhooks?environment=production&status=inactive&page=2").text
     assert 'id="total-inactive" href="/admin/webhooks?environment=production"' in chosen

@@ -1,0 +1,25 @@
+"""Counts attempts in the statistics of a webhook, as the workers do."""
+
+from datetime import timedelta
+
+from jobs.health import Counted, count, judge_webhooks
+from jobs.retry import Attempted
+from webhooks_ui.database import db, write_transaction
+from webhooks_ui.models import utcnow
+
+THRESHOLD = 1_000_000  # no breaker opens
+
+
+def count_attempts(webhook_id: int, *, succeeded: bool, hours_ago: int = 0, count_of: int = 1) -> None:
+    """Count attempts that took 100 ms, in the hour that is so many ``hours_ago``."""
+    at = utcnow().replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours_ago)
+    code = 200 if succeeded else 500
+    made = [
+        Counted(
+            webhook_id, Attempted(succeeded, 1, at, code, started_at=at), at, 100, "" if succeeded else "bad_status"
+        )
+    ] * count_of
+    db.session.rollback()  # the next read of the session sees the change
+    with write_transaction() as connection:
+        judge_webhooks(connection, made, THRESHOLD)
+        count(connection, made)
