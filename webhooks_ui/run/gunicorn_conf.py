@@ -3,6 +3,7 @@
 import gc
 import resource
 import sys
+import time
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -13,6 +14,7 @@ from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.run.door.worker import DoorWorker, Limits
 
 SWITCH_SECONDS = 0.0005
+TURN_SECONDS = 2.0
 FILES_MAX = 65_536  # macOS refuses a limit without an end
 FILES_BESIDE_CONNECTIONS = 256
 
@@ -38,7 +40,14 @@ class Worker(DoorWorker):
             super().load_wsgi()
         except SystemExit as error:
             print(error.code, file=sys.stderr, flush=True)
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+            self._wait_for_its_turn()
+            sys.exit(Arbiter.WORKER_BOOT_ERROR if self.alive else 0)
+
+    def _wait_for_its_turn(self) -> None:
+        """Wait until gunicorn has noticed the error of an earlier worker. At a second one it would show a traceback."""
+        until = time.monotonic() + TURN_SECONDS * ((self.age - 1) % workers)
+        while self.alive and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 def raise_file_limit() -> int:
