@@ -19,6 +19,7 @@ from webhooks_ui.models import Delivery, Event, Webhook
 from webhooks_ui.run.gunicorn_conf import when_ready
 
 PASSWORD = "a bench password"
+DELIVERIES_OF_EVENT = 5
 
 
 def server_times(database: str, webhooks: int, deliveries: int, times: int) -> dict[str, dict[str, float]]:
@@ -38,6 +39,12 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
             db.session.remove()
         client = app.test_client()
         client.post("/login", data={"email": "admin@example.com", "password": PASSWORD})
+        events = max(1, deliveries // DELIVERIES_OF_EVENT)
+
+        def _any(n: int) -> int:
+            """Return the number of one of the events."""
+            return n * 7_919 % events
+
         pages: dict[str, Callable[[int], object]] = {
             "list": lambda n: get(client, "/admin/webhooks"),
             "list, page 200": lambda n: get(client, "/admin/webhooks?page=200"),
@@ -57,6 +64,10 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
                 "deliveries, failed": lambda n: get(client, f"{log}?status=failed"),
                 "deliveries, 5xx in staging": lambda n: get(client, f"{log}?code=5xx&environment=staging"),
                 "deliveries, search": lambda n: get(client, f"{log}?q=customer {n}"),
+                "deliveries, license key": lambda n: get(client, f"{log}?q=lic-{_any(n)}"),
+                "deliveries, beginning of an e-mail": lambda n: get(client, f"{log}?q=person{_any(n)}@"),
+                "deliveries, product of each 20th event": lambda n: get(client, f"{log}?q=product-{n % 20}"),
+                "palette, license key": lambda n: get(client, f"/admin/palette?q=lic-{_any(n)}"),
                 "delivery": lambda n: get(client, f"{log}/{last - n}"),
             }
         when_ready(None)
@@ -97,7 +108,7 @@ def _milliseconds(visit: Callable[[int], object], number: int) -> float:
 
 
 def fill(webhooks: int, deliveries: int) -> None:
-    """Make rows inside the database: webhooks in all environments, and deliveries of one event in all states."""
+    """Make rows inside the database: webhooks in all environments, events with keys, and deliveries in all states."""
     first = make_webhook(name="Customer 0", event_types=["license.activated", "license.expired"])
     first_id = first.id
     db.session.rollback()  # an open transaction would not see the new rows
@@ -128,8 +139,17 @@ def fill(webhooks: int, deliveries: int) -> None:
             1,
         )
         if deliveries:
-            event = {"public_id": "evt_bench", "type": "license.activated", "environment": "production", "body": b"{}"}
-            event_id = connection.execute(db.insert(Event).values(event).returning(Event.id)).scalar_one()
+            events = deliveries // DELIVERIES_OF_EVENT + 1
+            body = "'{}'::bytea" if postgresql else "x'7b7d'"
+            run(
+                "INSERT INTO events (public_id, type, environment, body, deliveries_count, created_at)"
+                f" SELECT 'evt_' || n, 'license.activated', 'production', {body}, {DELIVERIES_OF_EVENT},"
+                " '2026-11-01 00:00:00.000000' FROM NUMBERS",
+                events,
+            )
+            event_id = connection.execute(db.select(db.func.min(Event.id))).scalar_one()
+            for key in ("'lic-' || id", "'person' || id || '@example.com'", "'product-' || id % 20"):
+                connection.execute(text(f"INSERT INTO event_keys (value, event_id) SELECT {key}, id FROM events"))
             made = (
                 "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
                 if postgresql
@@ -138,7 +158,8 @@ def fill(webhooks: int, deliveries: int) -> None:
             run(
                 "INSERT INTO deliveries (event_id, webhook_id, event_type, environment, trigger, status, forced,"
                 " attempts_count, response_code, outcome, duration_ms, last_attempt_at, created_at)"
-                f" SELECT {event_id}, {first_id} + n % {webhooks}, 'license.activated', {environment}, 'event',"
+                f" SELECT {event_id} + n / {DELIVERIES_OF_EVENT}, {first_id} + n % {webhooks}, 'license.activated',"
+                f" {environment}, 'event',"
                 f" {status}, false, 1, {code}, 'delivered', 40, {made}, {made} FROM NUMBERS",
                 deliveries,
             )
