@@ -18,7 +18,7 @@ def test_search_and_filters_are_a_form(plain_page: Page) -> None:
     plain_page.get_by_label("Search webhooks by name or URL").fill("ware")
     plain_page.get_by_label("Environment", exact=True).select_option("staging")
     plain_page.get_by_role("button", name="Apply").click()
-    expect(plain_page).to_have_url(re.compile("q=ware&environment=staging&status=&sort=name"))
+    expect(plain_page).to_have_url(re.compile("q=ware&environment=staging&status=&health=&sort=name"))
     expect(plain_page.locator("tbody [data-row-link]")).to_have_text(["Data warehouse"])
 
 

@@ -37,6 +37,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
         app = create_app(load({"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": url}))
         with app.app_context():
             yield app
+            db.session.remove()
             db.engine.dispose()
 
     if request.param == "sqlite":
@@ -90,20 +91,14 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
 
 
 def test_the_hours_of_a_webhook_come_from_its_statistics(empty: Flask) -> None:
-    """Migration 0017."""
+    """Migration 0020."""
     upgrade(revision="0016")
     hour = utcnow().replace(minute=0, second=0, microsecond=0)
     with db.engine.begin() as connection:
         for id in (1, 2):
             row: dict[str, Any] = {"id": id, "name": "Any", "url": "https://example.com/", "environment": "production"}
-            row |= {
-                "active": True,
-                "version": 1,
-                "secret_encrypted": "x",
-                "consecutive_failures": 0,
-                "probes_failed": 0,
-            }
-            row |= {"created_at": hour, "updated_at": hour, "name_key": "any", "search_text": "any"}
+            row |= {"active": True, "version": 1, "secret_encrypted": "x", "consecutive_failures": 0}
+            row |= {"probes_failed": 0, "created_at": hour, "updated_at": hour, "name_key": "any", "search_text": "any"}
             _insert(connection, row)
         for ago, succeeded in ((1, False), (3, False), (7, True), (9, True)):
             stats = {"webhook_id": 1, "hour": hour - timedelta(hours=ago), "succeeded": succeeded, "count": 1}

@@ -18,5 +18,5 @@ def test_it_counts_and_logs_nothing_and_starts_no_thread(app: Flask, caplog: pyt
     with counting.taken(app) as counts:
         assert counts == {}
     assert caplog.records == []
-    assert threading.enumerate() == before
+    assert set(threading.enumerate()) <= set(before)  # threads of other tests may end
     assert not logging.root.manager.disable
