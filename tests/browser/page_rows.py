@@ -20,6 +20,7 @@ from webhooks_ui.models import (
     OwnEventType,
     Passkey,
     RecoveryCode,
+    SavedFilter,
     SavedPayload,
     Stats,
     TokenPurpose,
@@ -112,6 +113,14 @@ def _make_inspectors() -> None:
     user = make_user("super_admin@example.com", "super_admin")
     for number, name in ((1, "Unlimited license"), (user.id, "Limit reached, EMEA customer")):
         db.session.add(SavedPayload(event_type="activation.failed", name=name, data='{"n": 1}', user_id=number))
+    found: tuple[tuple[str, dict[str, str]], ...] = (
+        ("deliveries", {"status": "failed", "code": "5xx", "webhook": "1"}),
+        ("webhooks", {"health": "failing"}),
+    )
+    for list_, query in found:
+        for number, name in ((1, "Of the night shift, for all that we sell in Europe"), (user.id, "Ours")):
+            kept = {"environment": ""} | (query if name == "Ours" else {"environment": "staging"})
+            db.session.add(SavedFilter(user_id=number, list=list_, name=name, query=kept, is_shared=number == 1))
     for token in ("sample", "unused"):
         fields = {"code": 429, "retry_after_seconds": 30} if token == "unused" else {}
         db.session.add(Inspector(user_id=user.id, name=token.capitalize(), token=token, **fields))

@@ -223,6 +223,7 @@ PLACES = (
     Place("deliveries", LOG),
     Place("deliveries, for paper", f"{LOG}?print=1"),
     Place("deliveries, filtered", f"{LOG}?status=failed&code=5xx&webhook=1"),
+    Place("deliveries, a filter to save", f"{LOG}?status=failed", press(".save-filter summary", ".save-filter[open]")),
     Place("deliveries, none found", f"{LOG}?q=nothing"),
     Place("resend a delivery", f"{LOG}/2/retries"),
     Place("retry many, some of them arrived", f"{LOG}/retries?webhook=1"),

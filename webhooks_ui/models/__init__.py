@@ -16,6 +16,7 @@ from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
 from webhooks_ui.models.passkey import Passkey
 from webhooks_ui.models.process import Process, ProcessKind
 from webhooks_ui.models.recovery_code import RecoveryCode
+from webhooks_ui.models.saved_filter import FilteredList, SavedFilter
 from webhooks_ui.models.saved_payload import SavedPayload
 from webhooks_ui.models.scope import Scope
 from webhooks_ui.models.setting import Setting, get_settings, set_settings
@@ -44,6 +45,7 @@ __all__ = [
     "Environment",
     "Event",
     "EventKey",
+    "FilteredList",
     "FormToken",
     "HourlyTotal",
     "InspectedRequest",
@@ -55,6 +57,7 @@ __all__ = [
     "ProcessKind",
     "RecoveryCode",
     "Role",
+    "SavedFilter",
     "SavedPayload",
     "SchemaCheck",
     "Scope",

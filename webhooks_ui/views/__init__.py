@@ -18,6 +18,7 @@ PAGES = (
     "account",
     "preferences",
     "palette",
+    "saved_filters",
     "overview",
     "webhooks",
     "deliveries",

@@ -28,6 +28,7 @@ LAYERS = (  # a later one wins over an earlier one
     "webhook_form",
     "webhook_test",
     "deliveries",
+    "saved_filters",
     "bulk_actions",
     "notices",
     "event_types",

@@ -20,6 +20,7 @@ WORDS = {  # by endpoint, in "You can send … now."
     "webhooks.preview_edit": "your changes to the webhook to the preview",
     "webhooks.create_test": "your test event",
     "webhooks.save_payload": "your test payload",
+    "saved_filters.create": "your saved filter",
     "event_types.create": "your new event type",
     "event_types.update": "your changes to the event type",
     "api_keys.create": "your new API key",

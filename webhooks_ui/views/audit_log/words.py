@@ -24,6 +24,7 @@ OBJECTS = {
     "event_type": "Event type",
     "inspector": "Inspector",
     "test_payload": "Test payload",
+    "saved_filter": "Saved filter",
     "team": "Team",
 }
 ACTIONS = {
@@ -62,6 +63,9 @@ ACTIONS = {
     "inspector.ended": "Ended, unused",
     "test_payload.saved": "Saved",
     "test_payload.deleted": "Deleted",
+    "saved_filter.shared": "Shared",
+    "saved_filter.unshared": "No longer shared",
+    "saved_filter.deleted": "Deleted",
     "user.created": "Created",
     "user.invited": "Invited",
     "user.joined": "Joined",

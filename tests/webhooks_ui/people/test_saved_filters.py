@@ -1,0 +1,31 @@
+"""Saved filters on both databases."""
+
+import pytest
+from flask import Flask
+
+from tests.support.both_databases import database_url  # noqa: F401
+from tests.support.factories import make_user
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import FilteredList, SavedFilter
+from webhooks_ui.people import saved_filters
+
+
+def test_they_are_sorted_by_name_and_replaced_by_the_same_name(app: Flask) -> None:
+    user = make_user()
+    user_id = user.id
+    with writing():
+        for name, shared in (("beta", False), ("Alpha", True), ("beta", True)):
+            saved_filters.save(user_id, FilteredList.DELIVERIES, name, {"status": name}, shared)
+        saved_filters.save(user_id, FilteredList.WEBHOOKS, "beta", {}, False)
+    found = saved_filters.of(db.session.merge(user), FilteredList.DELIVERIES)
+    assert [(each.name, each.query, each.is_shared) for each in found] == [
+        ("Alpha", {"status": "Alpha"}, True),
+        ("beta", {"status": "beta"}, True),
+    ]
+
+
+def test_nothing_is_stored_if_it_is_refused(app: Flask) -> None:
+    user_id = make_user().id
+    with pytest.raises(saved_filters.Refused), writing():
+        saved_filters.save(user_id, FilteredList.DELIVERIES, "", {}, False)
+    assert db.session.scalars(db.select(SavedFilter)).all() == []

@@ -1,0 +1,79 @@
+"""The filters that admins save: their own ones, and those that they share with all admins.
+
+The callers own the transactions.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import joinedload
+
+from webhooks_ui import audit
+from webhooks_ui.database import db
+from webhooks_ui.models import FilteredList, Role, SavedFilter, User
+from webhooks_ui.models.saved_filter import NAME_MAX_CHARACTERS
+
+FILTERS_MAX = 50  # of one person
+
+
+class Refused(ValueError):
+    """The filter can't be saved. The message is a sentence that names the fix."""
+
+
+def of(user: User, list: FilteredList) -> Sequence[SavedFilter]:
+    """Return the filters of a list that somebody sees, by name."""
+    seen = or_(SavedFilter.user_id == user.id, SavedFilter.is_shared)
+    query = select(SavedFilter).options(joinedload(SavedFilter.owner)).where(SavedFilter.list == list, seen)
+    return db.session.scalars(query.order_by(func.lower(SavedFilter.name), SavedFilter.id)).all()
+
+
+def get(filter_id: int, user: User) -> SavedFilter | None:
+    """Return a filter that somebody sees, or ``None``."""
+    found = db.session.get(SavedFilter, filter_id)
+    return found if found and (found.is_shared or found.user_id == user.id) else None
+
+
+def save(user_id: int, list: FilteredList, name: str, query: Mapping[str, str], is_shared: bool) -> SavedFilter:
+    """Save the filters of a list under a name. If that person has a filter of this name there, replace it.
+
+    Args:
+        query: the query of the list's address.
+
+    Raises:
+        Refused: The name is missing or too long, or there is no room.
+    """
+    if not name:
+        raise Refused("Give the filter a name, such as: Failed today.")
+    if len(name) > NAME_MAX_CHARACTERS:
+        raise Refused(f"The name of a filter can have at most {NAME_MAX_CHARACTERS} characters. Shorten it.")
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())  # two saves at once count together
+    own = select(SavedFilter).filter_by(user_id=user_id)
+    saved = db.session.scalars(own.filter_by(list=list, name=name)).first()
+    if saved is None:
+        if (db.session.scalar(select(func.count()).select_from(own.subquery())) or 0) >= FILTERS_MAX:
+            raise Refused(f"You have saved {FILTERS_MAX} filters, which is the most. Delete one first.")
+        saved = SavedFilter(user_id=user_id, list=list, name=name)
+        db.session.add(saved)
+    was_shared = bool(saved.is_shared)
+    saved.query, saved.is_shared = dict(query), is_shared
+    db.session.flush()
+    if is_shared or was_shared:
+        _record("shared" if is_shared else "unshared", saved)
+    return saved
+
+
+def may_delete(saved: SavedFilter, user: User) -> bool:
+    """Return True if it is that person's own, or a shared one and they may change what others left behind."""
+    return saved.user_id == user.id or (saved.is_shared and user.role == Role.SUPER_ADMIN)
+
+
+def delete(saved: SavedFilter) -> None:
+    if saved.is_shared:
+        _record("deleted", saved)
+    db.session.delete(saved)
+
+
+def _record(what: str, saved: SavedFilter) -> None:
+    fields = {"list": saved.list, **saved.query}
+    before, after = (fields, None) if what == "deleted" else (None, fields)
+    audit.record(f"saved_filter.{what}", "saved_filter", saved.id, saved.name, before, after)

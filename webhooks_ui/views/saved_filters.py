@@ -1,0 +1,109 @@
+"""Saving the filters of a list under a name, and deleting them. Both lists show what is saved."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Blueprint, abort, flash, request, url_for
+from flask_login import current_user
+from werkzeug.exceptions import UnprocessableEntity
+from werkzeug.wrappers import Response
+
+from webhooks_ui.database import writing
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.models import FilteredList, SavedFilter
+from webhooks_ui.people import saved_filters
+from webhooks_ui.people.accounts import normal_name
+from webhooks_ui.web.answers import go
+from webhooks_ui.web.permissions import may
+from webhooks_ui.webhooks.filters import WebhookFilters
+
+QUERY_MAX_CHARACTERS = 4_000
+_NOT_KEPT = ("page", "size")  # a page of the list, and what the browser remembers
+
+Filters = DeliveryFilters | WebhookFilters
+PARSE: dict[FilteredList, Callable[[Mapping[str, str]], Filters]] = {
+    FilteredList.DELIVERIES: DeliveryFilters.parse,
+    FilteredList.WEBHOOKS: WebhookFilters.parse,
+}
+blueprint = Blueprint("saved_filters", __name__, url_prefix="/admin/saved-filters")
+
+
+class Shown(NamedTuple):
+    """A saved filter, as a list shows it."""
+
+    saved: SavedFilter
+    address: str
+    is_open: bool
+    may_delete: bool
+    shared_by: str  # the name of another person, or an empty text
+
+
+class Menu(NamedTuple):
+    """The saved filters of a list, and the query to save if there is something to save."""
+
+    shown: list[Shown]
+    query: str
+
+
+@blueprint.app_context_processor
+def add_helpers() -> dict[str, Any]:
+    return {"saved_filters": menu}
+
+
+def menu(list_name: str, filters: Filters) -> Menu | None:
+    """Return what a list with ``filters`` shows, or ``None`` if that is nothing or the person may not save filters."""
+    if not may(current_user.role, "saved_filters.create"):
+        return None
+    kept, list_ = query_of(filters), FilteredList(list_name)
+    shown = [_shown(saved, kept) for saved in saved_filters.of(current_user, list_)]
+    is_new = filters.is_narrowed and not any(each.is_open for each in shown)
+    return Menu(shown, urlencode(kept) if is_new else "") if shown or is_new else None
+
+
+def query_of(filters: Filters) -> dict[str, str]:
+    """Return the query that opens ``filters`` in any browser: it says so if it means all environments."""
+    kept = {name: str(value) for name, value in filters.args.items() if name not in _NOT_KEPT}
+    return {"environment": ""} | kept
+
+
+@blueprint.post("")
+def create() -> Response:
+    try:
+        list_ = FilteredList(request.form.get("list", ""))
+    except ValueError:
+        raise UnprocessableEntity(f"The field list must be one of: {', '.join(FilteredList)}.") from None
+    given = request.form.get("query", "")[:QUERY_MAX_CHARACTERS]
+    query = query_of(PARSE[list_](dict(parse_qsl(given, keep_blank_values=True))))
+    name, user_id = normal_name(request.form.get("name", "")), current_user.id
+    try:
+        with writing():
+            saved_filters.save(user_id, list_, name, query, request.form.get("shared") == "true")
+    except saved_filters.Refused as error:
+        flash(str(error), "error")
+    else:
+        flash(f"The filter {name} was saved.")
+    return go(_address(list_, query))
+
+
+@blueprint.post("/<int:filter_id>/delete")
+def delete(filter_id: int) -> Response:
+    with writing():
+        saved = saved_filters.get(filter_id, current_user) or abort(404)
+        if not saved_filters.may_delete(saved, current_user):
+            abort(403)
+        name, address = saved.name, _address(saved.list, saved.query)
+        saved_filters.delete(saved)
+    flash(f"The filter {name} was deleted.")
+    return go(address)
+
+
+def _shown(saved: SavedFilter, kept: dict[str, str]) -> Shown:
+    own = saved.user_id == current_user.id
+    shared_by = "" if own else saved.owner.name or saved.owner.email
+    deletable = saved_filters.may_delete(saved, current_user)
+    return Shown(saved, _address(saved.list, saved.query), saved.query == kept, deletable, shared_by)
+
+
+def _address(list_name: str, query: Mapping[str, str]) -> str:
+    return url_for(f"{list_name}.index", **query)  # type: ignore[arg-type]
