@@ -13,7 +13,7 @@ def test_a_filter_is_saved_opened_and_deleted(which: str, request: pytest.Fixtur
     page: Page = request.getfixturevalue(which)
     make_webhook(name="Wanted", environment="staging")
     make_webhook(name="Another")
-    page.goto("/admin/webhooks?environment=staging")
+    page.goto("/admin/webhooks?environment=staging&q=want")
     page.get_by_text("Save filter").click()
     page.get_by_label("Name", exact=True).fill("Of staging")
     page.get_by_label("Name", exact=True).press("Enter")

@@ -50,7 +50,7 @@ def test_what_a_list_shows_is_saved_and_opened_again(admin: FlaskClient) -> None
 
 
 def test_nothing_is_offered_where_nothing_is_narrowed_or_saved(admin: FlaskClient) -> None:
-    for address in (LOG, HOOKS):
+    for address in (LOG, HOOKS, f"{LOG}?environment=staging", f"{HOOKS}?environment=staging"):
         assert "saved-filters" not in page(admin, address)
 
 
