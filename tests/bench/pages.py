@@ -41,9 +41,9 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
         client.post("/login", data={"email": "admin@example.com", "password": PASSWORD})
         events = max(1, deliveries // DELIVERIES_OF_EVENT)
 
-        def _any(n: int) -> int:
-            """Return the number of one of the events."""
-            return n * 7_919 % events
+        def _any(n: int) -> str:
+            """Return what stands in the keys of one of the events alone."""
+            return f"{n * 7_919 % events + 1:08}"
 
         pages: dict[str, Callable[[int], object]] = {
             "list": lambda n: get(client, "/admin/webhooks"),
@@ -148,7 +148,8 @@ def fill(webhooks: int, deliveries: int) -> None:
                 events,
             )
             event_id = connection.execute(db.select(db.func.min(Event.id))).scalar_one()
-            for key in ("'lic-' || id", "'person' || id || '@example.com'", "'product-' || id % 20"):
+            number = "lpad(id::text, 8, '0')" if postgresql else "printf('%08d', id)"
+            for key in (f"'lic-' || {number}", f"'person' || {number} || '@example.com'", "'product-' || id % 20"):
                 connection.execute(text(f"INSERT INTO event_keys (value, event_id) SELECT {key}, id FROM events"))
             made = (
                 "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
