@@ -22,7 +22,8 @@ BATCH_EVENTS = 10_000
 SETTLED_AFTER = timedelta(minutes=1)  # then no transaction is open any more that gave its events lower ids
 KEPT = timedelta(days=31)
 
-Key = tuple[datetime, str, str]  # hour, environment and type
+KEY = ("hour", "environment", "type")
+Key = tuple[datetime, str, str]  # the values of ``KEY``
 
 
 def count_types() -> None:
@@ -79,15 +80,10 @@ def _moves(connection: Connection, place: int | None, to: int) -> bool:
 
 def _add(connection: Connection, events: Counter[Key], deliveries: Counter[Key]) -> None:
     """Add the counts to those that are known."""
-    rows = [
-        {"hour": hour, "environment": environment, "type": type, "events": count, "deliveries": deliveries[key]}
-        for key in events
-        for (hour, environment, type), count in [(key, events[key])]
-    ]
+    rows = [dict(zip(KEY, key, strict=True), events=count, deliveries=deliveries[key]) for key, count in events.items()]
     if not rows:
         return
     table = TypeTotal.__table__
     statement = dialect(connection).insert(table)
     sums = {name: table.c[name] + statement.excluded[name] for name in ("events", "deliveries")}
-    keys = ["hour", "environment", "type"]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), rows)
+    connection.execute(statement.on_conflict_do_update(index_elements=KEY, set_=sums), rows)

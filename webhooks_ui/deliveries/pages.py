@@ -80,7 +80,7 @@ def find_page(filters: DeliveryFilters, cursor_text: str = "", rows: int = PAGE_
         return _sorted_page(found, filters.sort, cursor if cursor and cursor.kind == "window" else None, rows)
     newest_first = filters.sort == "-time"
     if cursor and cursor.kind == "before":
-        page = _page_before(found, cursor.id, newest_first)
+        page = _page_before(found, cursor.id, newest_first, rows)
         if page:
             return page
     return _page_after(found, cursor.id if cursor and cursor.kind == "after" else None, newest_first, rows)
@@ -103,12 +103,12 @@ def _page_after(found: Search, start: int | None, newest_first: bool, most: int)
     return Page(shown, previous, str(Cursor("after", end)), _created_near(end))
 
 
-def _page_before(found: Search, start: int, newest_first: bool) -> Page | None:
+def _page_before(found: Search, start: int, newest_first: bool, most: int) -> Page | None:
     """Return the page that ends just before ``start``, or ``None`` if it isn't full. Then the first page is shown."""
-    rows, _ = _walk(found, start, not newest_first, PAGE_ROWS + 1)
-    if len(rows) <= PAGE_ROWS:
+    rows, _ = _walk(found, start, not newest_first, most + 1)
+    if len(rows) <= most:
         return None
-    shown = rows[:PAGE_ROWS][::-1]
+    shown = rows[:most][::-1]
     return Page(shown, str(Cursor("before", shown[0].id)), str(Cursor("after", shown[-1].id)))
 
 

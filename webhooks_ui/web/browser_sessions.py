@@ -3,7 +3,9 @@
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
-WITHOUT_SESSION = ("/inspect/",)  # whoever sends there counts as nobody
+from webhooks_ui.webhooks import inspectors
+
+WITHOUT_SESSION = (inspectors.PATH,)  # whoever sends there counts as nobody
 
 
 class BrowserSessions(SecureCookieSessionInterface):
