@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.support.rig import postgresql
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
+from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import User
 from webhooks_ui.run import redis_server
 
@@ -133,7 +135,9 @@ def redis_socket() -> Iterator[Path]:
     """Run a real Redis for the whole session. Return its socket."""
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         socket = Path(folder) / "redis.sock"
-        server = subprocess.Popen(redis_server.command(socket, Path(folder)), stdout=subprocess.DEVNULL)
+        ends_with_us = partial(die_with_parent, os.getpid())  # also if this process is killed
+        command = redis_server.command(socket, Path(folder))
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=ends_with_us)
         connection = Redis(unix_socket_path=str(socket))
 
         def answers() -> bool:

@@ -106,9 +106,8 @@ def receiving_mail(scheme: str = "smtp", certificate: tuple[Path, Path] | None =
     # After browser tests another loop runs in this thread, so this one has a thread of its own from the beginning.
     thread = threading.Thread(target=loop.run_forever, name="mailbox", daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(loop.create_server(protocol, "127.0.0.1", 0, ssl=at_once), loop).result(
-        10
-    )
+    listening = loop.create_server(protocol, "127.0.0.1", 0, ssl=at_once)
+    server = asyncio.run_coroutine_threadsafe(listening, loop).result(10)
     box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
