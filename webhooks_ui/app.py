@@ -11,9 +11,8 @@ from webhooks_ui import (
     counting,
     models,  # noqa: F401 (migrations and create_all need the tables)
 )
-from webhooks_ui.database import db
+from webhooks_ui.database import db, redis
 from webhooks_ui.database.asides import Asides
-from webhooks_ui.database.redis import connect
 
 _ahead: Flask | None = None
 
@@ -57,7 +56,7 @@ def _create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
     )
     app.config.from_mapping(values)
     db.init_app(app)
-    app.extensions["redis"] = connect(app.config["REDIS_URL"])
+    redis.use(app, redis.connect(app.config["REDIS_URL"]))
     app.extensions["counters"] = counting.Counters()
     app.extensions["asides"] = Asides()
     if web:

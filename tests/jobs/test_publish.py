@@ -7,6 +7,7 @@ from jobs.publish import publish
 from jobs.store import OtherContent
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
+from webhooks_ui.database import redis as redis_client
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event
 
@@ -64,7 +65,7 @@ def test_redis_being_down_does_not_fail_a_publish(app: Flask, tmp_path: Path) ->
     from redis import Redis
 
     make_webhook()
-    app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    redis_client.use(app, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
     assert publish("production", [activated()])[0].deliveries == 1
 
 

@@ -7,6 +7,7 @@ from flask import Flask
 from redis import Redis
 
 from jobs.drain.listener import Listener
+from webhooks_ui.database import redis as redis_client
 from webhooks_ui.wake import call_help, wake
 
 QUEUE_KEY = "rq:queue:deliveries"
@@ -91,6 +92,6 @@ def test_without_redis_nobody_listens_and_nothing_is_raised(app: Flask, tmp_path
     listener = listener_of(nobody, queue.SimpleQueue())
     listener.start()
     assert (listener.listens, listener.stop()) == (False, False)
-    app.extensions["redis"] = nobody
+    redis_client.use(app, nobody)
     assert wake() is False
     call_help()

@@ -14,7 +14,6 @@ from webhooks_ui.web.extensions import csrf
 
 def register(app: Flask) -> None:
     """Add all addresses under /api/v1. Only the description of the API needs no key."""
-    rate.register(app)
     blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
     csrf.exempt(blueprint)  # requests need a key in a header, which a browser never adds by itself
     blueprint.register_error_handler(problem.Problem, problem.respond)

@@ -4,10 +4,9 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flask import Flask, Response, current_app, g
-from limits.storage import MemoryStorage
-from redis import Redis, RedisError
+from flask import Response, current_app, g
 
+from webhooks_ui.database.windows import Windows
 from webhooks_ui.web.problem import Problem
 
 MINUTE_SECONDS = 60
@@ -31,9 +30,8 @@ class Rates:
     A busy key costs one round trip for many requests, until it comes near its limit.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._without_redis = MemoryStorage()  # while it is down, each web process counts separately
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
         self._lock = threading.Lock()
         self._minutes: dict[int, Minute] = {}
 
@@ -49,23 +47,10 @@ class Rates:
                 return used
             amount, minute.unsent = minute.unsent, 0
             minute.asked_at = time.monotonic()
-        total = self._add(f"webhooks/api/{key_id}/{ends_at}", amount)
+        total = self._windows.add(f"webhooks/api/{key_id}/{ends_at}", amount, MINUTE_SECONDS).total
         with self._lock:
             minute.total = max(minute.total, total)
         return total
-
-    def _add(self, counter: str, amount: int) -> int:
-        try:
-            total = int(self._redis.incrby(counter, amount))
-            if total == amount:
-                self._redis.expire(counter, MINUTE_SECONDS)
-        except RedisError:
-            return self._without_redis.incr(counter, MINUTE_SECONDS, amount)
-        return total
-
-
-def register(app: Flask) -> None:
-    app.extensions["rates"] = Rates(app.extensions["redis"])
 
 
 def count_request(key_id: int, rate_per_minute: int) -> None:
@@ -76,8 +61,7 @@ def count_request(key_id: int, rate_per_minute: int) -> None:
     """
     now = int(time.time())
     reset_at = now - now % MINUTE_SECONDS + MINUTE_SECONDS
-    rates: Rates = current_app.extensions["rates"]
-    used = rates.count(key_id, rate_per_minute, reset_at)
+    used = _rates().count(key_id, rate_per_minute, reset_at)
     g.rate_headers = {
         "X-RateLimit-Limit": str(rate_per_minute),
         "X-RateLimit-Remaining": str(max(0, rate_per_minute - used)),
@@ -85,6 +69,14 @@ def count_request(key_id: int, rate_per_minute: int) -> None:
     }
     if used > rate_per_minute:
         raise Problem(429, headers={"Retry-After": str(reset_at - now)})
+
+
+def _rates() -> Rates:
+    """Return the counts of this process."""
+    if "rates" not in current_app.extensions:
+        current_app.extensions.setdefault("rates", Rates(current_app.extensions["windows"]))
+    rates: Rates = current_app.extensions["rates"]
+    return rates
 
 
 def add_headers(response: Response) -> Response:

@@ -5,9 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+from flask import Flask
 from redis import ConnectionError, Redis, RedisError, TimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from webhooks_ui.database.windows import Windows
 
 TIMEOUT_SECONDS = 1.0
 DOWN_SECONDS = 3.0  # for this long after a failure, Redis isn't tried again
@@ -44,6 +47,12 @@ def connect(url: str) -> PatientRedis:
             url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 1)
         ),
     )
+
+
+def use(app: Flask, redis: Redis) -> None:
+    """Make the app use ``redis`` for all that it shares with other processes."""
+    app.extensions["redis"] = redis
+    app.extensions.setdefault("windows", Windows(redis)).redis = redis
 
 
 def is_reachable(redis: Redis) -> bool:

@@ -6,27 +6,15 @@ password takes its count back.
 
 import hashlib
 import ipaddress
-import time
 from typing import NamedTuple
 
 from flask import current_app, request
-from limits.storage import MemoryStorage
-from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
 FAILURES_PER_MINUTE = 10
 ACCOUNT_FAILURES = 20
 ACCOUNT_SECONDS = 600
 IPV6_NETWORK_BITS = 64  # one customer of a provider has that many addresses (RFC 6177)
-
-# Returns the count and the seconds until it is forgotten. In one step, because a process may be killed between two.
-_COUNT = """
-local used = redis.call('INCRBY', KEYS[1], ARGV[1])
-if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
-return {used, redis.call('TTL', KEYS[1])}
-"""
-
-_while_redis_is_down = MemoryStorage()  # each web process counts separately
 
 
 class _Limit(NamedTuple):
@@ -77,11 +65,8 @@ def _add(limit: _Limit, amount: int) -> tuple[int, int]:
 
     While Redis is down each process allows its share, so that all of them together allow no more.
     """
-    try:
-        used, left = current_app.extensions["redis"].eval(_COUNT, 1, limit.key, amount, limit.seconds)
-        return int(used), int(left)
-    except RedisError:
-        share = max(1, limit.tries // current_app.config["WEB_PROCESSES"])
-        used = _while_redis_is_down.incr(limit.key, limit.seconds, amount)
-        left = max(1, round(_while_redis_is_down.get_expiry(limit.key) - time.time()))
-        return used + limit.tries - share, left
+    used, left, is_shared = current_app.extensions["windows"].add(limit.key, amount, limit.seconds)
+    if is_shared:
+        return used, left
+    share = max(1, limit.tries // current_app.config["WEB_PROCESSES"])
+    return used + limit.tries - share, left

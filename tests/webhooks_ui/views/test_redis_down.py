@@ -40,7 +40,7 @@ def connections(listener: socket.socket) -> int:
 
 def test_the_pages_say_that_deliveries_wait(app: Flask, admin: FlaskClient) -> None:
     assert NOTICE not in admin.get("/admin/webhooks").text
-    app.extensions["redis"] = redis_client.connect("unix:///nobody/listens")
+    redis_client.use(app, redis_client.connect("unix:///nobody/listens"))
     for path in ("/admin/webhooks", "/admin/webhook-deliveries"):
         answer = admin.get(path)
         assert answer.status_code == 200
@@ -53,7 +53,7 @@ def test_a_redis_that_hangs_holds_up_one_request_for_a_second_and_the_next_not_a
     monkeypatch.setattr(redis_client, "TIMEOUT_SECONDS", 0.2)
     make_webhook()
     _, key = make_api_key()
-    app.extensions["redis"] = redis_client.connect(f"unix://{hanging.getsockname()}")
+    redis_client.use(app, redis_client.connect(f"unix://{hanging.getsockname()}"))
     asked = []
     for _ in range(3):
         answer = client.post("/api/v1/events", json=EVENT, headers={"Authorization": f"Bearer {key}"})

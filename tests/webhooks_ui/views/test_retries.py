@@ -13,6 +13,7 @@ from tests.support.factories import make_webhook
 from tests.support.http import HTMX
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db, writing
+from webhooks_ui.database import redis as redis_client
 from webhooks_ui.deliveries import changes
 from webhooks_ui.models import AuditEntry, Delivery, utcnow
 
@@ -108,7 +109,7 @@ def test_a_retry_wakes_a_worker(admin: FlaskClient, app: Flask) -> None:
 
 def test_without_redis_a_retry_is_kept_and_says_so(admin: FlaskClient, app: Flask, tmp_path: Path) -> None:
     delivery = settle(add_delivery(), 500)
-    app.extensions["redis"] = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    redis_client.use(app, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
     answer = retry(admin, delivery, headers=HTMX)
     assert "It goes out when Redis is back." in answer.text
     assert fresh(delivery).status == "pending"

@@ -10,14 +10,12 @@ from flask.testing import FlaskClient
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
 from webhooks_ui.database import redis as redis_client
-from webhooks_ui.web import sign_in_throttle
 from webhooks_ui.web.proxies import TrustedProxies
 from webhooks_ui.web.sign_in_throttle import ACCOUNT_FAILURES, FAILURES_PER_MINUTE
 
 
 @pytest.fixture(autouse=True)
 def _fresh_counts(app: Flask) -> None:
-    sign_in_throttle._while_redis_is_down.reset()
     app.config["WTF_CSRF_ENABLED"] = False
 
 
@@ -41,7 +39,7 @@ def in_parallel(app: Flask, addresses: list[str]) -> Counter[int]:
 
 
 def without_redis(app: Flask) -> None:
-    app.extensions["redis"] = redis_client.connect("unix:///nobody/listens")
+    redis_client.use(app, redis_client.connect("unix:///nobody/listens"))
 
 
 def test_forty_tries_at_once_from_one_address_check_ten_passwords(app: Flask) -> None:

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from limits.storage import MemoryStorage
-from redis import RedisError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webhooks_ui.database import release, write_transaction
+from webhooks_ui.database.windows import Windows
 from webhooks_ui.models import Inspector
 from webhooks_ui.web.extensions import csrf
 from webhooks_ui.webhooks import inspectors
@@ -27,8 +26,6 @@ WITH_RETRY_AFTER = (429, 503)
 TYPE = "text/plain; charset=utf-8"
 
 blueprint = Blueprint("inspect", __name__)
-
-_while_redis_is_down = MemoryStorage()  # each web process counts separately
 
 
 @blueprint.record_once
@@ -98,12 +95,8 @@ def _place(delay_seconds: int) -> Iterator[bool]:
 def _is_too_fast(inspector_id: int) -> bool:
     """Count a request. Return True if there were too many in this second."""
     counter = f"webhooks/inspect/{inspector_id}/{int(time.time())}"
-    try:
-        with current_app.extensions["redis"].pipeline() as pipeline:
-            used, _ = pipeline.incr(counter).expire(counter, 2).execute()
-    except RedisError:
-        used = _while_redis_is_down.incr(counter, 2)
-    return int(used) > REQUESTS_PER_SECOND
+    windows: Windows = current_app.extensions["windows"]
+    return windows.add(counter, 1, 2).total > REQUESTS_PER_SECOND
 
 
 def _plain(code: int, body: str, retry_after_seconds: int | None = None) -> Response:
