@@ -10,7 +10,7 @@ from webhooks_ui.database.windows import Windows
 from webhooks_ui.web.problem import Problem
 
 MINUTE_SECONDS = 60
-ASK_SECONDS = 0.02  # between two round trips to Redis for a key
+ASK_SECONDS = 0.1  # between two round trips to Redis for a key
 EXACT_BELOW = 100  # requests that are left: then each of them makes a round trip
 
 

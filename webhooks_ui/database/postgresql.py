@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from webhooks_ui.database import postgresql_copies
 from webhooks_ui.database.family import Born, Children, Family
-from webhooks_ui.database.statements import statement_of
+from webhooks_ui.database.statements import run, statement_of
 
 Row = TypeVar("Row")
 
@@ -186,7 +186,7 @@ def insert_family(connection: Connection, family: Family) -> Born:
     numbers = [number for number, children in enumerate(family.children) if children.rows]
     values: list[Any] = [list(column) for column in zip(*family.rows, strict=True)]  # they may hold bytes
     values += [array for part in parts[1:] for array in _arrays(part.rows)]
-    for part, id, place in connection.exec_driver_sql(_family_statement(*map(_shape, parts)), tuple(values)):
+    for part, id, place in run(connection, _family_statement(*map(_shape, parts)), tuple(values)):
         if part == 0:
             born.parents[place - 1] = id
         else:
@@ -234,7 +234,7 @@ def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> st
 
 
 def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    connection.exec_driver_sql(_update(table, columns), _arrays(rows))
+    run(connection, _update(table, columns), _arrays(rows))
 
 
 def update_held(
@@ -243,7 +243,7 @@ def update_held(
     """Do what ``dialect.Dialect`` says, with the rows in the order of their ids."""
     statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
     values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
-    return set(connection.exec_driver_sql(statement, values).scalars())
+    return {id for (id,) in run(connection, statement, values)}
 
 
 def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -251,7 +251,7 @@ def add_many(connection: Connection, table: Table, columns: Sequence[str], rows:
     conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
     head = f"INSERT INTO {table.name} ({', '.join(columns)})"
     statement = f"{head} SELECT * FROM {_unnested(table, columns)} {conflict}"
-    connection.exec_driver_sql(statement, _arrays(rows))
+    run(connection, statement, _arrays(rows))
 
 
 def select_rows(

@@ -22,7 +22,7 @@ from sqlalchemy.sql.operators import custom_op
 from webhooks_ui.database import sqlite_copies
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
-from webhooks_ui.database.statements import statement_of
+from webhooks_ui.database.statements import run, statement_of
 
 Row = TypeVar("Row")
 
@@ -33,7 +33,7 @@ STATEMENT_ROWS = 50  # more rows in one statement gain nothing
 WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system's cache serves all workers
 
 CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
-SINGLE_QUERY_OPTIONS: dict[str, Any] = {}
+SINGLE_QUERY_OPTIONS: dict[str, Any] = {"without_begin": True}
 ONE_STATEMENT_OPTIONS: dict[str, Any] = {"writes": True}  # a family takes two statements
 PUBLISHING = 1  # there is one writer
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
@@ -119,14 +119,14 @@ def begin(connection: Connection, writes: bool) -> None:
 
     SQLite refuses to turn a reader into a writer while others write.
     """
-    if not writes:
-        connection.exec_driver_sql("BEGIN")
-        return
     driver: Any = connection.connection.dbapi_connection
     try:
-        driver.begin_writing()
+        if writes:
+            driver.begin_writing()
+        else:
+            driver.execute("BEGIN")
     except sqlite3.OperationalError as error:  # SQLAlchemy wraps only the errors of its own calls
-        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+        raise OperationalError("BEGIN", None, error) from error
 
 
 def check_alive(connection: Any) -> None:
@@ -302,7 +302,7 @@ def _insert_returning(
     statement = f"INSERT INTO {table.name} ({names}) {{values}} {conflict} RETURNING {', '.join(returning)}"
     found: list[tuple[Any, ...]] = []
     for text, values in _portions(statement, rows):
-        found += map(tuple, connection.exec_driver_sql(text, values))
+        found += run(connection, text, values)
     return sorted(found)
 
 
@@ -316,7 +316,7 @@ def _update(
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
     for text, values in _portions(statement, rows):
-        connection.exec_driver_sql(text, values)
+        run(connection, text, values)
 
 
 def _portions(statement: str, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -39,8 +39,13 @@ class Database(SQLAlchemy):
 
 
 def _begin(connection: Connection) -> None:
-    """Begin a transaction: a writing one if the execution option ``writes`` is set, else a reading one."""
-    dialect(connection).begin(connection, bool(connection.get_execution_options().get("writes")))
+    """Begin a transaction: a writing one if the execution option ``writes`` is set, else a reading one.
+
+    With the option ``without_begin``, each statement is a transaction by itself.
+    """
+    options = connection.get_execution_options()
+    if "without_begin" not in options:
+        dialect(connection).begin(connection, "writes" in options)
 
 
 db = Database(model_class=Base)

@@ -1,0 +1,63 @@
+"""What the driver runs directly behaves as what SQLAlchemy runs: values, rows, transactions and errors."""
+
+import pytest
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from tests.support.both_databases import database_url
+from tests.support.factories import make_api_key
+from webhooks_ui.database import db, single_query, write_transaction
+from webhooks_ui.database.statements import Query, run
+from webhooks_ui.models import ApiKey
+
+__all__ = ["database_url"]  # a fixture
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+def test_a_query_returns_what_sqlalchemy_returns() -> None:
+    key, _ = make_api_key(name="Portal")
+    columns = ApiKey.__table__.c
+    names = ("id", "name", "scopes", "created_at", "last_used_at")
+    statement = select(*(columns[name] for name in names)).where(columns.id == bindparam("id"))
+    with single_query() as connection:
+        assert Query(statement).rows(connection, {"id": key.id}) == [
+            tuple(row) for row in connection.execute(statement, {"id": key.id})
+        ]
+
+
+def test_it_is_part_of_the_transaction() -> None:
+    make_api_key(name="Portal")
+    db.session.remove()
+    with write_transaction() as connection:
+        run(connection, "UPDATE api_keys SET name = 'Other'", ())
+        connection.get_transaction().rollback()  # type: ignore[union-attr]
+    with db.engine.connect() as connection:
+        assert run(connection, "SELECT name FROM api_keys", ()) == [("Portal",)]
+
+
+def test_an_error_is_one_of_sqlalchemy_without_the_values() -> None:
+    make_api_key(name="Portal")
+    db.session.remove()
+    mark = "?" if db.engine.dialect.paramstyle == "qmark" else "%s"
+    statement = f"INSERT INTO api_keys SELECT * FROM api_keys WHERE name = {mark}"
+    with pytest.raises(IntegrityError) as error, write_transaction() as connection:
+        run(connection, statement, ("Portal",))
+    assert "Portal" not in str(error.value.statement) + str(error.value.params)
+    with write_transaction() as connection:
+        assert run(connection, "SELECT count(*) FROM api_keys", ()) == [(1,)]
+
+
+def test_a_connection_that_breaks_is_replaced() -> None:
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no server")
+    with db.engine.connect() as connection:
+        run(connection, "SELECT 1", ())
+        own = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+            run(other, f"SELECT pg_terminate_backend({own})", ())
+        with pytest.raises(DBAPIError) as error:
+            run(connection, "SELECT 1", ())
+        assert error.value.connection_invalidated
+        connection.rollback()
+        assert run(connection, "SELECT 1", ()) == [(1,)]
