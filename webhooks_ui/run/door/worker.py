@@ -7,6 +7,7 @@ and so would eight that don't read their answers.
 import contextlib
 import errno
 import io
+import select
 import selectors
 import socket
 import threading
@@ -33,6 +34,7 @@ LINGER_MAX_BYTES = (
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
 OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
+STAY_MILLISECONDS = 3  # that a thread waits for the next request of its client, if no other one needs the thread
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -105,6 +107,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._held_bytes = 0
         self._next_check = 0.0
         self._present = threading.local()
+        self._busy = 0  # threads of the pool that answer a request, or stay with their client
+        self._busy_lock = threading.Lock()
 
     def init_process(self) -> None:
         self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
@@ -229,8 +233,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             conn.parser.unreader = Held()
         conn.parser.unreader.unread(bytes(incoming.data))
         del incoming.data[BEGINNING_BYTES:]
-        pool = self._operators if incoming.data.startswith(OPERATORS) else self.tpool
-        done = pool.submit(self.handle, conn)
+        if incoming.data.startswith(OPERATORS):
+            done = self._operators.submit(self.handle, conn)
+        else:
+            done = self.tpool.submit(self._handle_series, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     # Sending what a thread has written, and the client hasn't taken yet
@@ -368,6 +374,46 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         """Parse and answer a request."""
         self._present.conn = conn
         return super().handle(conn)
+
+    def _handle_series(self, conn: Connection) -> Any:
+        """Answer a request, and those that follow it at once. Return whether the connection stays open."""
+        with self._busy_lock:
+            self._busy += 1
+        try:
+            stays_open = self.handle(conn)
+            while stays_open and self._next_is_whole(conn):
+                stays_open = self.handle(conn)
+            return stays_open
+        finally:
+            with self._busy_lock:
+                self._busy -= 1
+
+    def _next_is_whole(self, conn: Connection) -> bool:
+        """Wait a moment for the next request of the connection. Return whether it has arrived whole.
+
+        The way over the main thread to a thread costs more than many a request. It is for requests that come later or
+        in parts, and for those that come while no thread is free, so that nobody waits for a client that is quicker.
+        """
+        unread = conn.parser.unreader
+        if self._busy >= self.cfg.threads or not self.alive or unread.buf.getbuffer().nbytes:
+            return False
+        if conn.outgoing and conn.outgoing.rest:
+            return False
+        arrival = select.poll()
+        arrival.register(conn.sock, select.POLLIN)
+        if not arrival.poll(STAY_MILLISECONDS):
+            return False
+        try:
+            data = conn.sock.recv(RECEIVED_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        unread.unread(data)
+        incoming = Incoming(self.limits.body_max_bytes)
+        incoming.add(data)
+        if not incoming.is_whole:
+            return False
+        conn.incoming = incoming
+        return True
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a parsed request. What the client doesn't read at once is left to the main thread."""

@@ -176,6 +176,65 @@ def test_a_chunked_body_and_a_second_request_behind_it(server: Rig, key: str) ->
     assert answer.count(b"HTTP/1.1 202 ") == 2
 
 
+def answers_of(connection: socket.socket, request: bytes, count: int) -> list[int]:
+    """Send ``request`` again as soon as it is answered, ``count`` times. Return the statuses."""
+    statuses = []
+    with connection.makefile("rb") as answers:
+        for _ in range(count):
+            connection.sendall(request)
+            statuses.append(int(answers.readline().split()[1]))
+            length = 0
+            while (line := answers.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.partition(b":")[2])
+            answers.read(length)
+    return statuses
+
+
+def test_clients_that_ask_again_at_once_keep_no_thread_from_others(server: Rig) -> None:
+    request, found = b"GET /api/v1/webhooks HTTP/1.1\r\nHost: a\r\n\r\n", []
+
+    def ask() -> None:
+        with connect(server) as connection:
+            found.extend(answers_of(connection, request, 40))
+
+    clients = [threading.Thread(target=ask) for _ in range(24)]  # three for each thread of the server
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(60)
+    assert found == [401] * 24 * 40
+
+
+def test_the_next_request_may_follow_at_once_in_pieces_or_not_at_all(server: Rig, key: str) -> None:
+    request = head(key, f"Content-Length: {len(EVENT)}") + EVENT
+    with connect(server) as connection:
+        assert answers_of(connection, request, 3) == [202] * 3
+        for middle in (10, len(request) - 10):
+            connection.sendall(request[:middle])
+            time.sleep(0.1)
+            assert answers_of(connection, request[middle:], 1) == [202]
+        connection.sendall(request[:10])
+        assert status(b"".join(iter(lambda: connection.recv(65_536), b""))) == 408
+    with connect(server) as connection:
+        assert answers_of(connection, request, 1) == [202]
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+
+
+def test_the_next_request_is_judged_as_the_first_one(server: Rig, key: str) -> None:
+    request = head(key, f"Content-Length: {len(EVENT)}") + EVENT
+    for next_request, expected in (
+        (head(key, f"Content-Length: {LIMIT + 1}"), 413),
+        (head(key, "X: " + "a" * 60_000, "Y: " + "a" * 10_000), 431),
+        (b"nonsense\r\n\r\n", 400),
+    ):
+        with connect(server) as connection:
+            assert answers_of(connection, request, 1) == [202]
+            connection.sendall(next_request)
+            assert status(b"".join(iter(lambda: connection.recv(65_536), b""))) == expected
+
+
 @pytest.mark.parametrize("line", ["Content-Length: 8388609", "Content-Length: 99999999999"])
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(server: Rig, key: str, line: str) -> None:
     answer = talk(server, head(key, line, "Expect: 100-continue"))
