@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
+from tests.support.people import start_session
 from tests.support.waiting import PATIENCE_SECONDS
 from webhooks_ui.database import db
 from webhooks_ui.models import User, Webhook
@@ -143,6 +144,15 @@ def sign_in(page: Page, role: str = "admin") -> None:
     page.wait_for_url("**/admin/webhooks")
 
 
+def open_session(app: Flask, page: Page, base_url: str) -> None:
+    """Sign in as a new admin, without the form."""
+    client = app.test_client()
+    start_session(client, make_user())
+    cookie = client.get_cookie("session")
+    assert cookie
+    page.context.add_cookies([{"name": "session", "value": cookie.value, "url": base_url}])
+
+
 def stored(webhook_id: int) -> Webhook:
     """Read the webhook again, in a new transaction that sees the changes of the server."""
     db.session.rollback()
@@ -150,20 +160,20 @@ def stored(webhook_id: int) -> Webhook:
 
 
 @pytest.fixture
-def page(browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
+def page(app: Flask, browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
     """Open a page with JavaScript, signed in as an admin."""
     with open_context(browser, base_url, permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
         watch.follow(page)
-        sign_in(page)
+        open_session(app, page, base_url)
         yield page
 
 
 @pytest.fixture
-def plain_page(browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
+def plain_page(app: Flask, browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
     """Open a page without JavaScript, signed in as an admin."""
     with open_context(browser, base_url, java_script_enabled=False) as context:
         page = context.new_page()
         watch.follow(page)
-        sign_in(page)
+        open_session(app, page, base_url)
         yield page

@@ -72,6 +72,7 @@ def test_missed_events_are_counted_and_sent(request: pytest.FixtureRequest, app:
 
 
 def test_a_notice_leads_from_the_bell_to_what_failed(page: Page, app: Flask) -> None:
+    page.goto("/admin/webhooks")
     now = utcnow()
     sick = make_webhook(name="Sick", breaker_opened_at=now, consecutive_failures=12, probe_at=now + timedelta(hours=1))
     settle(add_delivery(sick), 500)

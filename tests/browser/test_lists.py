@@ -19,6 +19,7 @@ def make_list(count: int = 25) -> None:
 
 
 def test_a_screen_shows_many_rows_and_fewer_if_the_reader_wants_more_room(page: Page) -> None:
+    page.goto("/admin/webhooks")
     make_list()
     webhook = make_webhook(name="Billing")
     for _ in range(25):

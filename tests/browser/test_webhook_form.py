@@ -10,6 +10,7 @@ from webhooks_ui.models import Webhook, set_settings
 
 
 def test_creating_after_an_error(page: Page, watch: Watch) -> None:
+    page.goto("/admin/webhooks")
     watch.expect_status(422)
     page.get_by_role("link", name="Create Webhook").first.click()
     name = page.get_by_label("Name")

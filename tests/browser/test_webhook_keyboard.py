@@ -6,6 +6,7 @@ from tests.support.factories import make_webhook
 
 
 def test_the_palette_leads_to_a_webhook(page: Page) -> None:
+    page.goto("/admin/webhooks")
     make_webhook(name="Billing sync")
     page.keyboard.press("Control+k")
     box = page.get_by_label("Go to a page, webhook or event").locator("visible=true").last
@@ -20,6 +21,7 @@ def test_the_palette_leads_to_a_webhook(page: Page) -> None:
 
 
 def test_enter_in_the_palette_opens_the_first_result(page: Page) -> None:
+    page.goto("/admin/webhooks")
     page.keyboard.press("Control+k")
     expect(page.locator("#palette").get_by_role("link", name="Audit Log")).to_be_visible()
     page.locator("#palette-input").press_sequentially("audit")
@@ -29,6 +31,7 @@ def test_enter_in_the_palette_opens_the_first_result(page: Page) -> None:
 
 
 def test_escape_closes_the_palette(page: Page) -> None:
+    page.goto("/admin/webhooks")
     page.keyboard.press("Control+k")
     expect(page.locator("#palette")).to_be_visible()
     page.keyboard.press("Escape")
@@ -36,6 +39,7 @@ def test_escape_closes_the_palette(page: Page) -> None:
 
 
 def test_single_keys_search_create_and_go(page: Page) -> None:
+    page.goto("/admin/webhooks")
     page.keyboard.press("/")
     search = page.get_by_label("Search webhooks by name or URL")
     expect(search).to_be_focused()

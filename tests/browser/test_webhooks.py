@@ -225,6 +225,7 @@ def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:
 
 
 def test_the_dark_scheme_can_be_chosen(page: Page) -> None:
+    page.goto("/admin/webhooks")
     page.get_by_role("button", name="Account: admin@example.com").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -43,6 +43,7 @@ def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_shows_the_list(plain
 
 
 def test_creating_after_an_error(plain_page: Page, watch: Watch) -> None:
+    plain_page.goto("/admin/webhooks")
     watch.expect_status(422)
     plain_page.get_by_role("link", name="Create Webhook").first.click()
     plain_page.get_by_label("Name").fill("Billing")
@@ -167,6 +168,7 @@ def test_the_number_of_rows_is_remembered(plain_page: Page) -> None:
 
 
 def test_signing_out_and_the_theme_are_forms(plain_page: Page) -> None:
+    plain_page.goto("/admin/webhooks")
     plain_page.get_by_role("button", name="Account: admin@example.com").click()
     plain_page.get_by_role("button", name="Dark").click()
     expect(plain_page.locator("html")).to_have_attribute("data-theme", "dark")

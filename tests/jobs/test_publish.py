@@ -62,10 +62,9 @@ def test_the_body_is_the_wire_contract(app: Flask) -> None:
 
 
 def test_redis_being_down_does_not_fail_a_publish(app: Flask, tmp_path: Path) -> None:
-    from redis import Redis
 
     make_webhook()
-    redis_client.use(app, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
     assert publish("production", [activated()])[0].deliveries == 1
 
 

@@ -88,7 +88,7 @@ def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_d
 
 
 def test_without_redis_nobody_listens_and_nothing_is_raised(app: Flask, tmp_path: Path) -> None:
-    nobody = Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    nobody = redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}")
     listener = listener_of(nobody, queue.SimpleQueue())
     listener.start()
     assert (listener.listens, listener.stop()) == (False, False)

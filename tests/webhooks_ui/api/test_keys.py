@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import time_machine
 from flask import Flask
-from redis import Redis
 
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.locks import locked
@@ -139,7 +138,7 @@ def test_a_key_over_its_rate_gets_429_and_the_time_to_wait(app: Flask) -> None:
 def test_while_redis_is_down_requests_are_still_limited_to_the_rate(app: Flask, tmp_path: Path) -> None:
     app.config["RATELIMIT_STORAGE_URI"] = f"redis+unix://{tmp_path / 'nobody.sock'}"
     limiter.init_app(app)
-    redis_client.use(app, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
     api = Api(app.test_client(), make_api_key(rate_per_minute=1)[1])
     with time_machine.travel("2026-11-23T10:00:20Z", tick=False):
         assert [api.post("/events", json=EVENT).status_code for _ in range(2)] == [202, 429]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from redis import Redis
 
 from webhooks_ui.api import rate
 from webhooks_ui.api.rate import EXACT_BELOW, Rates
+from webhooks_ui.database import redis as redis_client
 from webhooks_ui.database.windows import Window, Windows
 
 MINUTE = 1_800_000_000
@@ -72,5 +72,5 @@ def test_the_counts_of_a_minute_end_with_it(app: Flask, windows: CountedWindows)
 
 
 def test_without_redis_a_process_counts_by_itself(tmp_path: Path) -> None:
-    rates = Rates(Windows(Redis(unix_socket_path=str(tmp_path / "nobody.sock"))))
+    rates = Rates(Windows(redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}")))
     assert [rates.count(1, 10, MINUTE) for _ in range(12)] == [*range(1, 13)]

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from redis import Redis
 from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
@@ -109,7 +108,7 @@ def test_a_retry_wakes_a_worker(admin: FlaskClient, app: Flask) -> None:
 
 def test_without_redis_a_retry_is_kept_and_says_so(admin: FlaskClient, app: Flask, tmp_path: Path) -> None:
     delivery = settle(add_delivery(), 500)
-    redis_client.use(app, Redis(unix_socket_path=str(tmp_path / "nobody.sock")))
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
     answer = retry(admin, delivery, headers=HTMX)
     assert "It goes out when Redis is back." in answer.text
     assert fresh(delivery).status == "pending"
