@@ -97,6 +97,7 @@ class Drain:
                 pass
         finally:
             called = self._listener.stop()
+            self._sending.tell()
             self._leases.drop()  # something is queued only after an error, and its leases run out
             called = self._receive(0) or called
             self._sending.note_recorded(len(self._finished))  # likewise
@@ -125,6 +126,7 @@ class Drain:
     def _stop_listening(self) -> None:
         """Stop taking parcels and wake-ups. Those that came before are still answered."""
         self._look = self._listener.stop() or self._look
+        self._sending.tell()
         self._receive(0)
 
     def _linger(self) -> bool:

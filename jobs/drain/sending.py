@@ -58,6 +58,7 @@ class Sending:
         )  # results; None is a wake-up
         self._sender = sender
         self._requests = Requests(sender, timeout_seconds, portal)  # is used by the thread alone
+        self._arrived: list[Arrived] = []  # what is not in the inbox yet
         self._unrecorded = 0  # results that the drain hasn't written yet
         self._may_send_until = math.inf
         self._ends = False
@@ -76,7 +77,7 @@ class Sending:
         self._sender.wake()
 
     def offer(self, claimed: Sequence[Claimed], arrived: Arrived, until: float) -> None:
-        """Send those of ``claimed`` that their webhooks' lanes take now. Tell the drain so, before their results.
+        """Send those of ``claimed`` that their webhooks' lanes take now. The drain hears of it before their results.
 
         Args:
             arrived: says when their leases began. To its refused deliveries those are added that no lane takes.
@@ -87,10 +88,18 @@ class Sending:
             taken = [delivery for delivery in claimed if self.slots.wants(delivery.target.id, now) > 0]
             ids = tuple(delivery.id for delivery in taken)
             refused = tuple({delivery.id for delivery in claimed} - set(ids))
-            self.inbox.put(replace(arrived, ids=ids, refused=(*arrived.refused, *refused)))
+            self._arrived.append(replace(arrived, ids=ids, refused=(*arrived.refused, *refused)))
             self._may_send_until = min(self._may_send_until, until) if self.slots.queued else until
             self.slots.add(taken)
         self._sender.wake()
+
+    def tell(self) -> None:
+        """Put what was offered into the inbox, if it isn't there yet."""
+        if self._arrived:
+            with self.lock:
+                arrived, self._arrived = self._arrived, []
+                for each in arrived:
+                    self.inbox.put(each)
 
     def send_until(self, at: float) -> None:
         """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""
@@ -123,6 +132,7 @@ class Sending:
                 self._requests.start(delivery)
             if may_send:
                 self._requests.go_on()
+            self.tell()  # not before, because the drain would take the interpreter from the requests
             started = len(starting)
 
     def _finish(self, finished: list[Finished], now: float) -> None:

@@ -30,8 +30,8 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-SINGLE_QUERY_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
-ONE_STATEMENT_OPTIONS = SINGLE_QUERY_OPTIONS
+ONE_STATEMENT_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
+SINGLE_QUERY_OPTIONS = ONE_STATEMENT_OPTIONS | {"without_begin": True}
 PUBLISHING = 2  # one prepares while another waits for the disk
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 

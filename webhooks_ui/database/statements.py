@@ -18,7 +18,7 @@ def run(connection: Connection, statement: str, values: Sequence[Any] | Mapping[
     Raises:
         sqlalchemy.exc.DBAPIError: as ``exec_driver_sql``, which SQLAlchemy makes of the driver's error.
     """
-    if not connection.in_transaction():
+    if not connection.in_transaction() and "without_begin" not in connection.get_execution_options():
         connection.begin()
     cursor: Any = connection.connection.cursor()
     try:

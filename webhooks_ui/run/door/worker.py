@@ -7,6 +7,7 @@ and so would eight that don't read their answers.
 import contextlib
 import errno
 import io
+import os
 import select
 import selectors
 import socket
@@ -34,7 +35,7 @@ LINGER_MAX_BYTES = (
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
 OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
-STAY_MILLISECONDS = 3  # that a thread waits for the next request of its client, if no other one needs the thread
+STAY_MILLISECONDS = 250  # that a thread waits for the next request of its client, if no other one needs the thread
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -107,11 +108,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._held_bytes = 0
         self._next_check = 0.0
         self._present = threading.local()
-        self._busy = 0  # threads of the pool that answer a request, or stay with their client
-        self._busy_lock = threading.Lock()
+        self._wanted = 0  # threads of the pool that answer a request or stay with their client, and requests that wait
+        self._staying = 0  # threads that stay with their client
+        self._threads_lock = threading.Lock()
 
     def init_process(self) -> None:
         self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
+        self._called, self._calls = os.pipe()  # each byte tells one thread to leave its client
+        os.set_blocking(self._called, False)
+        os.set_blocking(self._calls, False)
         super().init_process()
 
     # What gunicorn's loop calls, in the main thread
@@ -236,8 +241,18 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         if incoming.data.startswith(OPERATORS):
             done = self._operators.submit(self.handle, conn)
         else:
+            self._want_thread()
             done = self.tpool.submit(self._handle_series, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+
+    def _want_thread(self) -> None:
+        """Count a request that needs a thread. If none is free, tell one to leave the client with which it stays."""
+        with self._threads_lock:
+            self._wanted += 1
+            must_call = self._wanted > self.cfg.threads and self._staying > 0
+        if must_call:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._calls, b"!")
 
     # Sending what a thread has written, and the client hasn't taken yet
 
@@ -376,37 +391,36 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         return super().handle(conn)
 
     def _handle_series(self, conn: Connection) -> Any:
-        """Answer a request, and those that follow it at once. Return whether the connection stays open."""
-        with self._busy_lock:
-            self._busy += 1
+        """Answer a request, and those that follow it soon. Return whether the connection stays open."""
         try:
             stays_open = self.handle(conn)
             while stays_open and self._next_is_whole(conn):
                 stays_open = self.handle(conn)
             return stays_open
         finally:
-            with self._busy_lock:
-                self._busy -= 1
+            with self._threads_lock:
+                self._wanted -= 1
 
     def _next_is_whole(self, conn: Connection) -> bool:
-        """Wait a moment for the next request of the connection. Return whether it has arrived whole.
+        """Wait for the next request of the connection. Return whether it has arrived whole.
 
         The way over the main thread to a thread costs more than many a request. It is for requests that come later or
         in parts, and for those that come while no thread is free, so that nobody waits for a client that is quicker.
         """
         unread = conn.parser.unreader
-        if self._busy >= self.cfg.threads or not self.alive or unread.buf.getbuffer().nbytes:
+        if not self.alive or unread.buf.getbuffer().nbytes or (conn.outgoing and conn.outgoing.rest):
             return False
-        if conn.outgoing and conn.outgoing.rest:
-            return False
-        arrival = select.poll()
-        arrival.register(conn.sock, select.POLLIN)
-        if not arrival.poll(STAY_MILLISECONDS):
-            return False
+        with self._threads_lock:
+            if self._wanted >= self.cfg.threads:
+                return False
+            self._staying += 1
         try:
-            data = conn.sock.recv(RECEIVED_BYTES, socket.MSG_DONTWAIT)
+            data = self._wait_for(conn.sock)
         except OSError:
             return False
+        finally:
+            with self._threads_lock:
+                self._staying -= 1
         unread.unread(data)
         incoming = Incoming(self.limits.body_max_bytes)
         incoming.add(data)
@@ -414,6 +428,18 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             return False
         conn.incoming = incoming
         return True
+
+    def _wait_for(self, sock: socket.socket) -> bytes:
+        """Return what arrives, or nothing if the wait was in vain, or another request needs the thread."""
+        events = select.poll()
+        events.register(sock, select.POLLIN)
+        events.register(self._called, select.POLLIN)
+        arrived = [file for file, _ in events.poll(STAY_MILLISECONDS)]
+        if sock.fileno() in arrived:
+            return sock.recv(RECEIVED_BYTES, socket.MSG_DONTWAIT)
+        if arrived:
+            os.read(self._called, 1)
+        return b""
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a parsed request. What the client doesn't read at once is left to the main thread."""
