@@ -5,7 +5,7 @@ The callers own the transactions.
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from webhooks_ui import audit
@@ -22,9 +22,14 @@ class Refused(ValueError):
 
 def of(user: User, list: FilteredList) -> Sequence[SavedFilter]:
     """Return the filters of a list that somebody sees, by name."""
-    seen = or_(SavedFilter.user_id == user.id, SavedFilter.is_shared)
-    query = select(SavedFilter).options(joinedload(SavedFilter.owner)).where(SavedFilter.list == list, seen)
-    return db.session.scalars(query.order_by(func.lower(SavedFilter.name), SavedFilter.id)).all()
+    query = _seen_by(user).options(joinedload(SavedFilter.owner)).where(SavedFilter.list == list)
+    return db.session.scalars(query).all()
+
+
+def named(user: User, part: str, most: int) -> Sequence[SavedFilter]:
+    """Return the filters of all lists that somebody sees and whose names contain ``part``."""
+    has_part = func.lower(SavedFilter.name).contains(part.lower(), autoescape=True)
+    return db.session.scalars(_seen_by(user).where(has_part).limit(most)).all()
 
 
 def get(filter_id: int, user: User) -> SavedFilter | None:
@@ -71,6 +76,11 @@ def delete(saved: SavedFilter) -> None:
     if saved.is_shared:
         _record("deleted", saved)
     db.session.delete(saved)
+
+
+def _seen_by(user: User) -> Select[SavedFilter]:
+    seen = or_(SavedFilter.user_id == user.id, SavedFilter.is_shared)
+    return select(SavedFilter).where(seen).order_by(func.lower(SavedFilter.name), SavedFilter.id)
 
 
 def _record(what: str, saved: SavedFilter) -> None:

@@ -1,8 +1,10 @@
-"""The command palette, which finds pages and webhooks by name, and events by their id or the keys in their data."""
+"""The command palette: finds pages, webhooks and saved filters by name, and events by id or the keys in their data."""
 
 from flask import Blueprint, Response, request, url_for
+from flask_login import current_user
 
 from webhooks_ui.deliveries.keyed import newest_events
+from webhooks_ui.people import saved_filters
 from webhooks_ui.web.answers import render
 from webhooks_ui.web.template_helpers import can
 from webhooks_ui.webhooks.filters import WebhookFilters
@@ -10,6 +12,7 @@ from webhooks_ui.webhooks.pages import find_page
 
 WEBHOOKS_MAX = 8
 EVENTS_MAX = 5
+FILTERS_MAX = 8
 PAGES = {
     "overview.index": "Overview",
     "webhooks.index": "Webhooks",
@@ -34,11 +37,13 @@ def index() -> Response:
     wanted = filters.q.lower()
     pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
     webhooks = find_page(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
+    saves_filters = wanted and can("saved_filters.create")
     return render(
         "palette/index.html",
         "palette/_results.html",
         q=filters.q,
         pages=pages,
+        filters=saved_filters.named(current_user, filters.q, FILTERS_MAX) if saves_filters else [],
         webhooks=webhooks,
         events=newest_events(filters.q, EVENTS_MAX),
     )

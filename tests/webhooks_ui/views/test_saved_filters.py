@@ -155,3 +155,17 @@ def test_the_filters_of_a_person_go_with_them(admin: FlaskClient) -> None:
     db.session.execute(db.delete(User))
     db.session.commit()
     assert saved() == []
+
+
+def test_the_palette_finds_the_filters_that_one_sees(admin: FlaskClient, sign_in: SignIn) -> None:
+    save(admin)
+    save(admin, list="webhooks", name="Failing in staging", query="health=failing&environment=staging", shared="true")
+    palette = "/admin/palette?q=FAIL"
+    shown = page(admin, palette)
+    assert f'href="{LOG}?environment=&status=failed&since=24h">' in shown
+    assert f'href="{HOOKS}?environment=staging&health=failing">' in shown
+    other = page(sign_in("super_admin"), palette)
+    assert "Failing in staging" in other
+    assert "Failed today" not in other
+    assert "saved filter" not in page(sign_in("operator"), palette).lower().replace("no page, saved filter", "")
+    assert "Failed today" not in page(admin, "/admin/palette")
