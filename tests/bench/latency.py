@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
@@ -15,7 +16,7 @@ import psutil
 from sqlalchemy import update
 
 from tests.bench import receivers
-from tests.bench.engine import EXAMPLE, WORKERS, targets
+from tests.bench.engine import EXAMPLE, WEBHOOKS, WORKERS, any_pending, targets
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
@@ -24,6 +25,7 @@ from webhooks_ui.events.conditions import Condition, Filter, Match, Operator
 from webhooks_ui.models import Webhook
 
 CLIENTS = 4
+MANY_CLIENTS = 64
 Post = Callable[[bytes], None]  # publishes a body, and raises unless it was accepted
 EVENT = {"type": "license.activated", "data": EXAMPLE}
 PASSES_ALL = Filter(  # for EVENT
@@ -54,8 +56,10 @@ def product(database: str, urls: list[str], workers: int = WORKERS) -> Iterator[
         yield instance, key
 
 
-def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict[str, float]:
-    """Return the percentiles of the time in milliseconds at ``rate`` events a second.
+def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> tuple[dict[str, float], float]:
+    """Publish ``rate`` events a second. Return percentiles of the milliseconds until they arrive, and what one costs.
+
+    It costs processor milliseconds of web server, workers, scheduler and Redis together.
 
     Args:
         seconds: How long to publish.
@@ -67,10 +71,23 @@ def to_receiver(database: str, rate: int, seconds: float, dead: int = 0) -> dict
         silent = stack.enter_context(receivers.receiver(-1)) if dead else ""
         instance, key = stack.enter_context(product(database, [url] + [silent] * dead))
         offer(instance, key, rate, 2, "warm")
+        before = _processor_seconds(*instance.processes.values())
         sent = offer(instance, key, rate, seconds, "evt")
         wait_for(lambda: len(_received(log).keys() & sent.keys()) == len(sent), what="all events arrive")
         received = _received(log)
-    return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()])
+        busy = _processor_seconds(*instance.processes.values()) - before
+    return percentiles([(received[id] - at) * 1_000 for id, at in sent.items()]), busy / len(sent) * 1_000
+
+
+def one_by_one(database: str, url: str, events: int) -> float:
+    """Return the deliveries a second of ``events`` that many clients publish one by one to ``WEBHOOKS``."""
+    with product(database, targets(url)) as (instance, key):
+        together(instance, key, MANY_CLIENTS, EVENT)
+        wait_for(lambda: not any_pending(instance), 60, "the first events are delivered")
+        started = time.monotonic()
+        together(instance, key, events, EVENT, MANY_CLIENTS)
+        wait_for(lambda: not any_pending(instance), 600, "the events are delivered")
+        return events * WEBHOOKS / (time.monotonic() - started)
 
 
 def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
@@ -97,20 +114,21 @@ def filters_cost(database: str, rounds: int, singles: int) -> tuple[float, float
             seconds = []
             for filter in (None, PASSES_ALL):
                 _set_filter(instance, filter)
-                before = _processor_seconds(instance)
+                web = instance.processes["web"]
+                before = _processor_seconds(web)
                 together(instance, key, CLIENTS, [EVENT] * 100)
-                between = _processor_seconds(instance)
+                between = _processor_seconds(web)
                 together(instance, key, singles, EVENT)
-                seconds.append((between - before, _processor_seconds(instance) - between))
+                seconds.append((between - before, _processor_seconds(web) - between))
             costs.append([with_ / without for without, with_ in zip(*seconds, strict=True)])
     arrays, ones = (statistics.median(column) - 1 for column in zip(*costs, strict=True))
     return arrays, ones
 
 
-def _processor_seconds(instance: Rig) -> float:
-    """Return how long the processes of the web server have kept a processor busy."""
-    web = psutil.Process(instance.processes["web"].pid)
-    times = [process.cpu_times() for process in (web, *web.children(recursive=True))]
+def _processor_seconds(*started: subprocess.Popen[bytes]) -> float:
+    """Return how long processes and their children have kept a processor busy."""
+    parents = [psutil.Process(process.pid) for process in started]
+    times = [process.cpu_times() for parent in parents for process in (parent, *parent.children(recursive=True))]
     return sum(time.user + time.system for time in times)
 
 
@@ -150,20 +168,20 @@ def offer(instance: Rig, key: str, rate: int, seconds: float, prefix: str) -> di
     return sent
 
 
-def together(instance: Rig, key: str, count: int, body: object) -> float:
-    """Send ``count`` requests from ``CLIENTS`` clients. Return the requests a second."""
+def together(instance: Rig, key: str, count: int, body: object, clients: int = CLIENTS) -> float:
+    """Send ``count`` requests from so many clients. Return the requests a second."""
     sent = json.dumps(body).encode()
 
     def publish(post: Post, _number: int) -> None:
         post(sent)
 
-    _clients(instance, key, CLIENTS * 2, publish)
+    _clients(instance, key, clients * 2, publish, clients)
     started = time.monotonic()
-    _clients(instance, key, count, publish)
+    _clients(instance, key, count, publish, clients)
     return count / (time.monotonic() - started)
 
 
-def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int], None]) -> None:
+def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int], None], clients: int = CLIENTS) -> None:
     """Share ``count`` calls of ``publish`` among the clients. Each client has its own connection."""
 
     def run(first: int) -> None:
@@ -177,11 +195,11 @@ def _clients(instance: Rig, key: str, count: int, publish: Callable[[Post, int],
             if response.status != 202:
                 raise RuntimeError(f"The API did not accept the request: {response.status} {answer[:200]!r}")
 
-        for number in range(first, count, CLIENTS):
+        for number in range(first, count, clients):
             publish(post, number)
         connection.close()
 
-    threads = [threading.Thread(target=run, args=(first,)) for first in range(CLIENTS)]
+    threads = [threading.Thread(target=run, args=(first,)) for first in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
