@@ -60,10 +60,10 @@ def test_the_log_follows_new_deliveries_and_waits_while_somebody_reads(page: Pag
 
 
 def test_a_live_log_says_that_it_waits_for_the_database_and_goes_on_afterwards(
-    page: Page, app: Flask, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    page: Page, app: Flask, base_url: str, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch.expect_status(503)
-    page.context.add_cookies([{"name": "live", "value": "on", "url": page.url}])
+    page.context.add_cookies([{"name": "live", "value": "on", "url": base_url}])
     page.goto(LOG)
     state = page.locator("#live-state")
     expect(state).to_have_text("Live", use_inner_text=True)

@@ -409,7 +409,7 @@ def test_each_fault_of_a_deployment_on_postgresql_is_told_and_healed(on_postgres
 def test_publishing_goes_on_while_no_worker_runs(on_sqlite: Deployment) -> None:
     with stopped("worker-0")(on_sqlite):
         wait_for(lambda: on_sqlite.readyz()[0] == 503, TOLD_WITHIN_SECONDS)
-        assert on_sqlite.readyz("?for=publishing")[0] == 200
+        wait_for(lambda: on_sqlite.readyz("?for=publishing")[0] == 200, TOLD_WITHIN_SECONDS)
     wait_for(lambda: _well(on_sqlite))
 
 

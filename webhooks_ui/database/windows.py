@@ -1,6 +1,7 @@
 """Counts of what happened within a time, in Redis for all processes. While Redis is down, each process counts alone."""
 
 import time
+from functools import cached_property
 from typing import NamedTuple
 
 from limits.storage import MemoryStorage
@@ -27,7 +28,11 @@ class Windows:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._own = MemoryStorage()
+
+    @cached_property
+    def _own(self) -> MemoryStorage:
+        """Made at its first use, because it has a thread, and a process with threads must not fork."""
+        return MemoryStorage()
 
     def add(self, key: str, amount: int, seconds: int) -> Window:
         """Change the count of ``key`` by ``amount``, and return it.
