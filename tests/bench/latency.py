@@ -110,11 +110,11 @@ def filters_cost(database: str, rounds: int, singles: int) -> tuple[float, float
     """
     costs = []
     with product(database, targets("http://127.0.0.1:1"), workers=0) as (instance, key):
+        web = instance.processes["web"]
         for _ in range(rounds):
             seconds = []
             for filter in (None, PASSES_ALL):
                 _set_filter(instance, filter)
-                web = instance.processes["web"]
                 before = _processor_seconds(web)
                 together(instance, key, CLIENTS, [EVENT] * 100)
                 between = _processor_seconds(web)

@@ -1,7 +1,7 @@
 """Counts of what happened within a time, in Redis for all processes. While Redis is down, each process counts alone."""
 
+import threading
 import time
-from functools import cached_property
 from typing import NamedTuple
 
 from limits.storage import MemoryStorage
@@ -28,11 +28,8 @@ class Windows:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-
-    @cached_property
-    def _own(self) -> MemoryStorage:
-        """Made at its first use, because it has a thread, and a process with threads must not fork."""
-        return MemoryStorage()
+        self._own: MemoryStorage | None = None
+        self._lock = threading.Lock()
 
     def add(self, key: str, amount: int, seconds: int) -> Window:
         """Change the count of ``key`` by ``amount``, and return it.
@@ -44,5 +41,13 @@ class Windows:
             count, left = self.redis.eval(_ADD, 1, key, amount, seconds)
             return Window(int(count), int(left), is_shared=True)
         except RedisError:
-            count = self._own.incr(key, seconds, amount)
-            return Window(count, max(1, round(self._own.get_expiry(key) - time.time())), is_shared=False)
+            own = self._own_counts()
+            count = own.incr(key, seconds, amount)
+            return Window(count, max(1, round(own.get_expiry(key) - time.time())), is_shared=False)
+
+    def _own_counts(self) -> MemoryStorage:
+        """Return the counts of this process. They are made late: they have a thread, with which nothing may fork."""
+        with self._lock:
+            if self._own is None:
+                self._own = MemoryStorage()
+            return self._own

@@ -5,6 +5,7 @@ from flask_login import current_user
 
 from webhooks_ui.deliveries.keyed import newest_events
 from webhooks_ui.people import saved_filters
+from webhooks_ui.views.saved_filters import address_of
 from webhooks_ui.web.answers import render
 from webhooks_ui.web.template_helpers import can
 from webhooks_ui.webhooks.filters import WebhookFilters
@@ -37,13 +38,14 @@ def index() -> Response:
     wanted = filters.q.lower()
     pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
     webhooks = find_page(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
-    saves_filters = wanted and can("saved_filters.create")
+    filters_seen = wanted and can("saved_filters.create")
+    saved = saved_filters.named(current_user, filters.q, FILTERS_MAX) if filters_seen else []
     return render(
         "palette/index.html",
         "palette/_results.html",
         q=filters.q,
         pages=pages,
-        filters=saved_filters.named(current_user, filters.q, FILTERS_MAX) if saves_filters else [],
+        filters=[(each, address_of(each.list, each.query)) for each in saved],
         webhooks=webhooks,
         events=newest_events(filters.q, EVENTS_MAX),
     )

@@ -84,7 +84,7 @@ def create() -> Response:
         flash(str(error), "error")
     else:
         flash(f"The filter {name} was saved.")
-    return go(_address(list_, query))
+    return go(address_of(list_, query))
 
 
 @blueprint.post("/<int:filter_id>/delete")
@@ -93,7 +93,7 @@ def delete(filter_id: int) -> Response:
         saved = saved_filters.get(filter_id, current_user) or abort(404)
         if not saved_filters.may_delete(saved, current_user):
             abort(403)
-        name, address = saved.name, _address(saved.list, saved.query)
+        name, address = saved.name, address_of(saved.list, saved.query)
         saved_filters.delete(saved)
     flash(f"The filter {name} was deleted.")
     return go(address)
@@ -103,8 +103,9 @@ def _shown(saved: SavedFilter, kept: dict[str, str]) -> Shown:
     own = saved.user_id == current_user.id
     shared_by = "" if own else saved.owner.name or saved.owner.email
     deletable = saved_filters.may_delete(saved, current_user)
-    return Shown(saved, _address(saved.list, saved.query), saved.query == kept, deletable, shared_by)
+    return Shown(saved, address_of(saved.list, saved.query), saved.query == kept, deletable, shared_by)
 
 
-def _address(list_name: str, query: Mapping[str, str]) -> str:
+def address_of(list_name: str, query: Mapping[str, str]) -> str:
+    """Return the address that opens a list with the filters in ``query``."""
     return url_for(f"{list_name}.index", **query)  # type: ignore[arg-type]

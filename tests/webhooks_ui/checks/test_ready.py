@@ -20,7 +20,6 @@ from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, run
 from webhooks_ui.checks.ready import _revisions
 from webhooks_ui.database import db
 from webhooks_ui.database import redis as redis_client
-from webhooks_ui.database.redis import connect
 from webhooks_ui.models import ProcessKind, secret_box, utcnow
 from webhooks_ui.pulse import Pulse
 
@@ -205,7 +204,7 @@ def test_what_waits_for_an_earlier_delivery_or_an_inactive_webhook_is_not_late(a
 
 def test_an_outage_of_redis_fails_as_soon_as_something_is_due_and_stays(app: Flask, tmp_path: Path) -> None:
     """Redis being away stops nothing while nothing is due. Otherwise deliveries wait."""
-    redis_client.use(app, connect(f"unix://{tmp_path / 'nobody.sock'}"))
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
     stamp()
     make_process("worker", progressed_at=utcnow() - LONG_AGO)
     make_process("scheduler")

@@ -17,7 +17,6 @@ from webhooks_ui import counting
 from webhooks_ui.checks import Check, Level, Trouble, Watch, ready
 from webhooks_ui.database import db
 from webhooks_ui.database import redis as redis_client
-from webhooks_ui.database.redis import connect
 from webhooks_ui.models import utcnow
 
 
@@ -31,7 +30,7 @@ def running(app: Flask) -> None:
 
 @pytest.fixture
 def no_redis(app: Flask, tmp_path: Path) -> None:
-    redis_client.use(app, connect(f"unix://{tmp_path / 'nobody.sock'}"))
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
 
 
 def metrics(client: FlaskClient, **arguments: Any) -> dict[tuple[str, ...], float]:

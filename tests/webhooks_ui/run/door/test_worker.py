@@ -179,15 +179,12 @@ def test_a_chunked_body_and_a_second_request_behind_it(server: Rig, key: str) ->
 def answers_of(connection: socket.socket, request: bytes, count: int) -> list[int]:
     """Send ``request`` again as soon as it is answered, ``count`` times. Return the statuses."""
     statuses = []
-    with connection.makefile("rb") as answers:
-        for _ in range(count):
-            connection.sendall(request)
-            statuses.append(int(answers.readline().split()[1]))
-            length = 0
-            while (line := answers.readline()) != b"\r\n":
-                if line.lower().startswith(b"content-length:"):
-                    length = int(line.partition(b":")[2])
-            answers.read(length)
+    for _ in range(count):
+        connection.sendall(request)
+        with http.client.HTTPResponse(connection) as answer:
+            answer.begin()
+            answer.read()
+            statuses.append(answer.status)
     return statuses
 
 
