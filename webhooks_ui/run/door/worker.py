@@ -7,8 +7,6 @@ and so would eight that don't read their answers.
 import contextlib
 import errno
 import io
-import os
-import select
 import selectors
 import socket
 import threading
@@ -25,8 +23,8 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.refusals import refusal, status_for
+from webhooks_ui.run.door.staying import RECEIVED_BYTES, Staying
 
-RECEIVED_BYTES = 64 * 1024
 CHECK_SECONDS = 0.25
 LINGER_SECONDS = 2.0
 LINGER_MAX_BYTES = (
@@ -35,7 +33,6 @@ LINGER_MAX_BYTES = (
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
 OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
-STAY_MILLISECONDS = 250  # that a thread waits for the next request of its client, if no other one needs the thread
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -108,15 +105,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._held_bytes = 0
         self._next_check = 0.0
         self._present = threading.local()
-        self._wanted = 0  # threads of the pool that answer a request or stay with their client, and requests that wait
-        self._staying = 0  # threads that stay with their client
-        self._threads_lock = threading.Lock()
 
     def init_process(self) -> None:
         self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
-        self._called, self._calls = os.pipe()  # each byte tells one thread to leave its client
-        os.set_blocking(self._called, False)
-        os.set_blocking(self._calls, False)
+        self._staying = Staying(self.cfg.threads)
         super().init_process()
 
     # What gunicorn's loop calls, in the main thread
@@ -241,18 +233,9 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         if incoming.data.startswith(OPERATORS):
             done = self._operators.submit(self.handle, conn)
         else:
-            self._want_thread()
+            self._staying.want()
             done = self.tpool.submit(self._handle_series, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
-
-    def _want_thread(self) -> None:
-        """Count a request that needs a thread. If none is free, tell one to leave the client with which it stays."""
-        with self._threads_lock:
-            self._wanted += 1
-            must_call = self._wanted > self.cfg.threads and self._staying > 0
-        if must_call:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._calls, b"!")
 
     # Sending what a thread has written, and the client hasn't taken yet
 
@@ -398,29 +381,17 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
                 stays_open = self.handle(conn)
             return stays_open
         finally:
-            with self._threads_lock:
-                self._wanted -= 1
+            self._staying.leave()
 
     def _next_is_whole(self, conn: Connection) -> bool:
-        """Wait for the next request of the connection. Return whether it has arrived whole.
-
-        The way over the main thread to a thread costs more than many a request. It is for requests that come later or
-        in parts, and for those that come while no thread is free, so that nobody waits for a client that is quicker.
-        """
+        """Wait for the next request of the connection. Return whether it has arrived whole. Else the loop goes on."""
         unread = conn.parser.unreader
         if not self.alive or unread.buf.getbuffer().nbytes or (conn.outgoing and conn.outgoing.rest):
             return False
-        with self._threads_lock:
-            if self._wanted >= self.cfg.threads:
-                return False
-            self._staying += 1
         try:
-            data = self._wait_for(conn.sock)
+            data = self._staying.receive(conn.sock)
         except OSError:
             return False
-        finally:
-            with self._threads_lock:
-                self._staying -= 1
         unread.unread(data)
         incoming = Incoming(self.limits.body_max_bytes)
         incoming.add(data)
@@ -428,18 +399,6 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             return False
         conn.incoming = incoming
         return True
-
-    def _wait_for(self, sock: socket.socket) -> bytes:
-        """Return what arrives, or nothing if the wait was in vain, or another request needs the thread."""
-        events = select.poll()
-        events.register(sock, select.POLLIN)
-        events.register(self._called, select.POLLIN)
-        arrived = [file for file, _ in events.poll(STAY_MILLISECONDS)]
-        if sock.fileno() in arrived:
-            return sock.recv(RECEIVED_BYTES, socket.MSG_DONTWAIT)
-        if arrived:
-            os.read(self._called, 1)
-        return b""
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a parsed request. What the client doesn't read at once is left to the main thread."""
