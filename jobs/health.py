@@ -1,18 +1,21 @@
 """Health: apply a group of results to their webhooks and to the statistics, in the caller's transaction."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from itertools import groupby
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, text, update
 
 from jobs.retry import Attempted, Health, judge
 from jobs.throttle import Throttle, slow_down, speed_up
 from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.events.operational import About, News, disabled, failing, recovered, throttled
 from webhooks_ui.models import AuditEntry, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms, hour_of
@@ -62,32 +65,40 @@ _THROTTLE = {  # by the names in jobs.throttle
     "step": Webhook.throttle_step,
     "count": Webhook.throttle_count,
 }
-_AILING = (
-    select(
-        Webhook.id,
-        Webhook.name,
-        Webhook.url,
-        Webhook.environment,
-        Webhook.active,
-        Webhook.failures,
-        Webhook.attempted_hour,
-        Webhook.succeeded_hour,
-        *(getattr(Webhook, name) for name in _HEALTH),
-        *(column.label(f"throttle_{name}") for name, column in _THROTTLE.items()),
+_COLUMNS = {
+    "id": Webhook.id,
+    "name": Webhook.name,
+    "url": Webhook.url,
+    "environment": Webhook.environment,
+    "active": Webhook.active,
+    "failures": Webhook.failures,
+    "attempted_hour": Webhook.attempted_hour,
+    "succeeded_hour": Webhook.succeeded_hour,
+    **{name: getattr(Webhook, name) for name in _HEALTH},
+    **{f"throttle_{name}": column for name, column in _THROTTLE.items()},
+}
+
+
+@cache
+def _ailing(ids: str) -> Query:
+    """Return the query for webhooks whose health may change.
+
+    Args:
+        ids: SQL for the list of ids in the parameter ``:ids``.
+    """
+    may_change = or_(
+        Webhook.consecutive_failures > 0,
+        Webhook.breaker_opened_at.is_not(None),
+        Webhook.throttle_rate.is_not(None),
+        Webhook.succeeded_hour < bindparam("hour", type_=Webhook.succeeded_hour.type),
+        text(f"webhooks.id IN {ids.replace(':ids', ':failing')}"),
     )
-    .where(
-        Webhook.id.in_(bindparam("ids", expanding=True)),
-        or_(
-            Webhook.consecutive_failures > 0,
-            Webhook.breaker_opened_at.is_not(None),
-            Webhook.throttle_rate.is_not(None),
-            Webhook.succeeded_hour < bindparam("hour"),
-            Webhook.id.in_(bindparam("failing", expanding=True)),
-        ),
+    return Query(
+        select(*_COLUMNS.values())
+        .where(text(f"webhooks.id IN {ids}"), may_change)
+        .order_by(Webhook.id)
+        .with_for_update(key_share=True)  # inserting a row that refers to the webhook needn't wait for this lock
     )
-    .order_by(Webhook.id)
-    .with_for_update(key_share=True)  # inserting a row that refers to the webhook needn't wait for this lock
-)
 
 
 def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> list[News]:
@@ -104,19 +115,21 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         of_webhook[made.webhook_id].append(made)
     failing = {made.webhook_id for made in counted if not made.attempted.succeeded}
     hour = max((hour_of(made.started_at) for made in counted if made.attempted.succeeded), default=0)
-    for row in connection.execute(_AILING, {"ids": list(of_webhook), "failing": list(failing), "hour": hour}).all():
+    values = {"ids": json.dumps([*of_webhook]), "failing": json.dumps([*failing]), "hour": hour}
+    for found in _ailing(dialect(connection).JSON_IDS).rows(connection, values):
+        row = SimpleNamespace(**dict(zip(_COLUMNS, found, strict=True)))
         attempts = [made.attempted for made in of_webhook[row.id]]
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
         for attempt in attempts:
             health = judge(health, attempt, threshold)
         throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts)
-        values: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
-        values |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
-        values["failures"] = _failures(row.failures, of_webhook[row.id])
-        values |= _last_hours(row, of_webhook[row.id])
+        changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
+        changed |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
+        changed["failures"] = _failures(row.failures, of_webhook[row.id])
+        changed |= _last_hours(row, of_webhook[row.id])
         if health.disabled_reason and row.active:
-            values |= _disable(connection, row, health.disabled_reason, attempts[-1].at)
-        connection.execute(update(Webhook).where(Webhook.id == row.id).values(values))
+            changed |= _disable(connection, row, health.disabled_reason, attempts[-1].at)
+        connection.execute(update(Webhook).where(Webhook.id == row.id).values(changed))
         news += _changes(row, health, throttle, of_webhook[row.id][-1])
     return news
 
@@ -125,7 +138,7 @@ def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> 
     """Yield what has changed for a webhook.
 
     Args:
-        before: its row of ``_AILING``.
+        before: its row of ``_ailing``.
         last: its last attempt.
     """
     about = About(before.id, before.name, before.url, before.environment)

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event as sql_event
+from sqlalchemy import Connection
 
 from jobs.claim import LEASE_SECONDS, PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
 from jobs.look import look, sendable
 from jobs.publish import publish, send_test
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, dialect, write_transaction, writing
+from webhooks_ui.database.statements import run
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 
@@ -143,12 +144,17 @@ def test_a_look_goes_on_where_the_last_one_ended(app: Flask, monkeypatch: pytest
     assert (seen, cursor) == ([ids[0], *ids[2:]], 0)
 
 
-def test_the_queue_is_read_by_its_own_index(app: Flask) -> None:
+def test_the_queue_is_read_by_its_own_index(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a condition on the status, PostgreSQL may read all that is pending instead, of each webhook anew."""
     make_webhook()
     make_event()
     made: list[tuple[str, Any]] = []
-    sql_event.listen(db.engine, "before_cursor_execute", lambda *call: made.append((call[2], call[3])))
+
+    def note(connection: Connection, statement: str, values: Any) -> list[tuple[Any, ...]]:
+        made.append((statement, values))
+        return run(connection, statement, values)
+
+    monkeypatch.setattr(dialect(db.engine), "run", note)
     assert len(claim_all()) == 1
     of_queue = [(sql, values) for sql, values in made if "due_at <=" in sql]
     assert len(of_queue) >= 2

@@ -1,5 +1,6 @@
 """The PostgreSQL side of the differences. ``dialect.Dialect`` describes each name."""
 
+import re
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from webhooks_ui.database import postgresql_copies
 from webhooks_ui.database.family import Born, Children, Family
-from webhooks_ui.database.statements import run, statement_of
+from webhooks_ui.database.statements import run
 
 Row = TypeVar("Row")
 
@@ -257,7 +258,7 @@ def add_many(connection: Connection, table: Table, columns: Sequence[str], rows:
 def select_rows(
     connection: Connection, kind: Callable[..., Row], columns: str, source: str, values: Mapping[str, Any]
 ) -> list[Row]:
-    return [kind(*row) for row in connection.execute(statement_of(f"SELECT {columns} FROM {source}"), values)]
+    return [kind(*row) for row in run(connection, _in_style_of_driver(f"SELECT {columns} FROM {source}"), values)]
 
 
 def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
@@ -288,7 +289,13 @@ def update_selected(
         WITH selected AS MATERIALIZED ({source}) UPDATE {table} SET {assignments} FROM selected
         WHERE {table}.id = selected.id AND {condition} AND {still} RETURNING {returning}
     """
-    return [kind(*row) for row in connection.execute(statement_of(statement), values)]
+    return [kind(*row) for row in run(connection, _in_style_of_driver(statement), values)]
+
+
+@lru_cache(maxsize=256)
+def _in_style_of_driver(statement: str) -> str:
+    """Return a statement with ``%(name)s`` for each parameter ``:name``."""
+    return re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement.replace("%", "%%"))
 
 
 def _update(table: Table, columns: Sequence[str], also: str = "") -> str:

@@ -22,7 +22,7 @@ from sqlalchemy.sql.operators import custom_op
 from webhooks_ui.database import sqlite_copies
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
-from webhooks_ui.database.statements import run, statement_of
+from webhooks_ui.database.statements import run
 
 Row = TypeVar("Row")
 
@@ -253,8 +253,8 @@ def add_many(connection: Connection, table: Table, columns: Sequence[str], rows:
 def select_rows(
     connection: Connection, kind: Callable[..., Row], columns: str, source: str, values: Mapping[str, Any]
 ) -> list[Row]:
-    statement = statement_of(f"SELECT json_group_array(json_array({columns})) FROM {source}")
-    return [kind(*row) for row in json.loads(connection.execute(statement, values).scalar_one())]
+    [(rows,)] = run(connection, f"SELECT json_group_array(json_array({columns})) FROM {source}", values)
+    return [kind(*row) for row in json.loads(rows)]
 
 
 def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
@@ -284,7 +284,7 @@ def update_selected(
     )
     if rows:
         update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS} AND {still}"
-        connection.execute(statement_of(update), {**values, "ids": json.dumps([row[0] for row in rows])})
+        run(connection, update, {**values, "ids": json.dumps([row[0] for row in rows])})
     return [kind(*row) for row in rows]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, text
+from sqlalchemy import Connection, Float, Select, text
 from sqlalchemy.engine import Dialect
 
 statement_of = lru_cache(maxsize=256)(text)
@@ -64,8 +64,10 @@ class _Compiled:
         }
         types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
         self._converters = [
-            (place, process) for place, type in enumerate(types) if (process := type.result_processor(dialect, None))
-        ]
+            (place, process)
+            for place, type in enumerate(types)
+            if not isinstance(type, Float) and (process := type.result_processor(dialect, None))
+        ]  # drivers return a float as it is
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the values in the form that the driver wants."""

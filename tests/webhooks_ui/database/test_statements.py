@@ -5,10 +5,10 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.support.both_databases import database_url
-from tests.support.factories import make_api_key
-from webhooks_ui.database import db, single_query, write_transaction
+from tests.support.factories import make_api_key, make_webhook
+from webhooks_ui.database import db, dialect, single_query, write_transaction
 from webhooks_ui.database.statements import Query, run
-from webhooks_ui.models import ApiKey
+from webhooks_ui.models import ApiKey, Webhook, utcnow
 
 __all__ = ["database_url"]  # a fixture
 
@@ -24,6 +24,27 @@ def test_a_query_returns_what_sqlalchemy_returns() -> None:
         assert Query(statement).rows(connection, {"id": key.id}) == [
             tuple(row) for row in connection.execute(statement, {"id": key.id})
         ]
+
+
+def test_times_lists_and_floats_come_as_sqlalchemy_gives_them() -> None:
+    at = utcnow()
+    make_webhook(throttle_rate=2.5, throttled_until=at, failures=[{"outcome": "timeout"}])
+    columns = Webhook.__table__.c
+    statement = select(columns.throttle_rate, columns.throttled_until, columns.failures).where(
+        columns.name == bindparam("name")
+    )
+    with single_query() as connection:
+        (row,) = Query(statement).rows(connection, {"name": "Orders"})
+    assert row == (2.5, at, [{"outcome": "timeout"}])
+
+
+def test_rows_are_selected_with_named_values() -> None:
+    make_api_key(name="50 %: Portal")
+    own = dialect(db.engine)
+    source = f"api_keys WHERE name LIKE '50 %' AND CAST(name AS TEXT) = :name AND id IN {own.JSON_IDS}"
+    with single_query() as connection:
+        found = own.select_rows(connection, str, "name", source, {"name": "50 %: Portal", "ids": "[1, 2]", "other": 3})
+    assert found == ["50 %: Portal"]
 
 
 def test_it_is_part_of_the_transaction() -> None:
