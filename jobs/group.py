@@ -25,7 +25,7 @@ class Waiting:
         self.publication = publication
         self.stored: Stored | None = None
         self.error: BaseException | None = None
-        self.leads = False  # its thread commits for others too
+        self.others: list[Waiting] | None = None  # that its thread commits with it. None: another thread commits it
         self.goes_on = threading.Event()
 
 
@@ -53,20 +53,20 @@ class Groups:
         own = Waiting(publication)
         with self._lock:
             self._queue.append(own)
-            own.leads = self._free > 0
-            self._free -= own.leads
-        if not own.leads:
+            if self._free:  # then no other one waits
+                self._free -= 1
+                self._appoint()
+        if own.others is None:
             own.goes_on.wait()
-        if own.leads:
-            self._lead(after)
+        if own.others is not None:
+            self._lead([own, *own.others], after)
         if own.error:
             raise own.error
         assert own.stored is not None  # noqa: S101 (whoever leads leaves one of both)
         return own.stored
 
-    def _lead(self, after: After) -> None:
-        """Commit the first ones of the queue, which begins with the publication of this thread."""
-        group = self._take()
+    def _lead(self, group: Sequence[Waiting], after: After) -> None:
+        """Commit ``group``, let the next one be committed, and tell all of ``group``."""
         try:
             try:
                 _commit(group)
@@ -84,24 +84,27 @@ class Groups:
             for waiting in group:
                 waiting.goes_on.set()
 
-    def _take(self) -> list[Waiting]:
-        """Take a group from the queue: one publication, and as many others as make no more than ``EVENTS_MAX``."""
-        with self._lock:
-            group = [self._queue.popleft()]
-            events = len(group[0].publication.events)
-            while self._queue and events + len(self._queue[0].publication.events) <= EVENTS_MAX:
-                group.append(self._queue.popleft())
-                events += len(group[-1].publication.events)
-            return group
-
     def _pass_on(self) -> None:
         """Let the thread of the next publication lead. If none waits, the next one to come leads."""
         with self._lock:
             if self._queue:
-                self._queue[0].leads = True
-                self._queue[0].goes_on.set()
+                self._appoint().goes_on.set()
             else:
                 self._free += 1
+
+    def _appoint(self) -> Waiting:
+        """Take a group from the queue, and let the thread of its first publication commit it. Return the first one.
+
+        The group ends before it would have more than ``EVENTS_MAX`` events. The lock is held, so that no other thread
+        can take the same ones.
+        """
+        first = self._queue.popleft()
+        first.others = []
+        events = len(first.publication.events)
+        while self._queue and events + len(self._queue[0].publication.events) <= EVENTS_MAX:
+            first.others.append(self._queue.popleft())
+            events += len(first.others[-1].publication.events)
+        return first
 
 
 def _commit(group: Sequence[Waiting]) -> None:

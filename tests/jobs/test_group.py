@@ -1,6 +1,7 @@
 """Publications that arrive together share a transaction, and each gets its own answer."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 import jobs.group
-from jobs.group import EVENTS_MAX, Groups, groups_of
+from jobs.group import EVENTS_MAX, Groups, Waiting
 from jobs.publish import publish
 from jobs.store import OtherContent, Publication, Published, Stored, store
 from tests.support.factories import make_webhook
@@ -177,9 +178,18 @@ def test_a_database_that_is_away_is_told_to_all_and_not_tried_for_each(
     assert publish("production", [activated("later")]) == [Published("later", 0)]  # the next one leads again
 
 
-def test_many_threads_publish_each_event_once(app: Flask) -> None:
+@pytest.mark.parametrize("transactions", [1, 2, 3])
+def test_many_threads_publish_each_event_once(app: Flask, transactions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make_webhook()
     each, errors = 25, []
+    groups = app.extensions["groups"] = Groups(transactions)
+    appoint = groups._appoint
+
+    def appoint_late() -> Waiting:
+        time.sleep(0.001)  # so that others come between, if they can
+        return appoint()
+
+    monkeypatch.setattr(groups, "_appoint", appoint_late)
 
     def run(name: int) -> None:
         with app.app_context():
@@ -198,4 +208,4 @@ def test_many_threads_publish_each_event_once(app: Flask) -> None:
     assert errors == []
     assert db.session.scalar(db.select(db.func.count(Event.id))) == 8 * each
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 8 * each
-    assert not groups_of(app)._queue
+    assert (len(groups._queue), groups._free) == (0, transactions)
