@@ -18,7 +18,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _skip_space = re.compile(r"[ \t\n\r]*").match
-_SUSPICIOUS = re.compile(r"\\u[dD]|[0-9]{300}|[eE]\+?[0-9]{3}")  # half a character, or a number that may be too large
+_maybe_half_a_character = re.compile(r"\\u[dD]").search
+# A number that may be over 1.8e308 (199 digits with an exponent of two are not). It stands behind a mark. Elsewhere,
+# what looks like an exponent is mostly part of a UUID.
+_maybe_too_large = re.compile(r"[:,\[]\s*-?(?:[0-9.]{200}|[0-9.]+[eE]\+?[0-9]{3})").search
 
 
 class BrokenJson(ValueError):
@@ -110,7 +113,7 @@ def render_literally(value: Any) -> str:
 def unsendable(raw: Raw) -> tuple[str, str] | None:
     """Return the path of the first thing in a value that no receiver could read, and a sentence about it."""
     nestings = raw.text.count("{") + raw.text.count("[")
-    if nestings <= NESTING_MAX_LEVELS and not _SUSPICIOUS.search(raw.text):
+    if nestings <= NESTING_MAX_LEVELS and not _maybe_half_a_character(raw.text) and not _maybe_too_large(raw.text):
         return None  # data that is as it should be is only searched, not walked through
     return unsendable_value(raw.value)
 
