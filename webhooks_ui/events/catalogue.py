@@ -19,8 +19,17 @@ def find(name: str) -> EventType | None:
     return BUILT_IN.get(name) or own_types().get(name)
 
 
-def all_types() -> dict[str, EventType]:
+def all_types() -> Mapping[str, EventType]:
     """Return all types by name, in the order of their groups."""
+    if not has_request_context():
+        return _by_name()
+    if "event_types" not in g:
+        g.event_types = _by_name()
+    found: Mapping[str, EventType] = g.event_types
+    return found
+
+
+def _by_name() -> dict[str, EventType]:
     return {type.name: type for types in categories().values() for type in types}
 
 
@@ -71,6 +80,7 @@ def forget() -> None:
     """Read the own types again when they are needed next, because one has changed."""
     if has_request_context():
         g.pop("own_event_types", None)
+        g.pop("event_types", None)
 
 
 def _read() -> dict[str, EventType]:

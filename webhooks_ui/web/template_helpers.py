@@ -94,12 +94,14 @@ def register(app: Flask) -> None:
 
 def can(endpoint: str) -> bool:
     """Return True if the person who is signed in may use ``endpoint``. Templates hide what a person may not use."""
-    return endpoint in current_app.view_functions and current_user.is_authenticated and may(current_user.role, endpoint)
+    person = current_user._get_current_object()
+    return endpoint in current_app.view_functions and person.is_authenticated and may(person.role, endpoint)
 
 
 def sees(fact: str) -> bool:
     """Return True if the person who is signed in may see ``fact``, one of ``permissions.LEAST_ROLE_TO_SEE``."""
-    return current_user.is_authenticated and may_see(current_user.role, fact)
+    person = current_user._get_current_object()
+    return person.is_authenticated and may_see(person.role, fact)
 
 
 def shown_url(url: str) -> str:
