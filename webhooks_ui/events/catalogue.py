@@ -1,6 +1,6 @@
 """All event types that there are: the portal's 21, the operational ones, and those that a super admin added."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from flask import g, has_request_context
 from sqlalchemy import select
@@ -21,12 +21,7 @@ def find(name: str) -> EventType | None:
 
 def all_types() -> Mapping[str, EventType]:
     """Return all types by name, in the order of their groups."""
-    if not has_request_context():
-        return _by_name()
-    if "event_types" not in g:
-        g.event_types = _by_name()
-    found: Mapping[str, EventType] = g.event_types
-    return found
+    return _once_in_request("event_types", _by_name)
 
 
 def _by_name() -> dict[str, EventType]:
@@ -68,12 +63,17 @@ def is_known(name: str) -> bool:
 
 def own_types() -> dict[str, EventType]:
     """Return the types that a super admin added, by name. They are read once in each web request."""
+    return _once_in_request("own_event_types", _read)
+
+
+def _once_in_request(name: str, make: Callable[[], dict[str, EventType]]) -> dict[str, EventType]:
+    """Return what ``make`` gives. A web request keeps it under ``name``."""
     if not has_request_context():
-        return _read()
-    if "own_event_types" not in g:
-        g.own_event_types = _read()
-    found: dict[str, EventType] = g.own_event_types
-    return found
+        return make()
+    if name not in g:
+        setattr(g, name, make())
+    kept: dict[str, EventType] = getattr(g, name)
+    return kept
 
 
 def forget() -> None:
