@@ -1,5 +1,6 @@
 """Limits the requests of each key per clock minute. They are counted in Redis."""
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Minute:
     ends_at: int
     total: int = 0  # of all processes, when Redis was asked
     unsent: int = 0  # counted here since then
-    asked_at: float = -ASK_SECONDS
+    asked_at: float = -math.inf  # monotonic time
 
 
 class Rates:
