@@ -91,8 +91,9 @@ def _webhooks(text: str) -> list[int]:
 
     The order of each query is that of an index that holds the texts.
     """
-    live = select(Webhook.id).where(IS_LIVE, text_matches(text)).order_by(Webhook.created_at.desc(), Webhook.id.desc())
-    deleted = select(Webhook.id).where(IS_DELETED, text_matches(text)).order_by(Webhook.id)
+    matches = text_matches(text)
+    live = select(Webhook.id).where(IS_LIVE, matches).order_by(Webhook.created_at.desc(), Webhook.id.desc())
+    deleted = select(Webhook.id).where(IS_DELETED, matches).order_by(Webhook.id)
     return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]
 
 

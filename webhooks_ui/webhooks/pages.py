@@ -1,21 +1,20 @@
-"""Pages of the webhook list, and how many webhooks there are of each environment, status and health."""
+"""Pages of the webhook list."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import cache
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, UnaryExpression, bindparam, func, literal, select, union_all
+from sqlalchemy import Select, UnaryExpression, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.masking import mask_url
-from webhooks_ui.models import Environment, Webhook, WebhookHealth, WebhookStatus, utcnow
-from webhooks_ui.models.health import first_hour, health_is, health_of
-from webhooks_ui.models.webhook import HEALTH_COLUMNS, IS_LIVE, MAY_AIL, searchable
+from webhooks_ui.models import Webhook, WebhookHealth, WebhookStatus, utcnow
+from webhooks_ui.models.health import health_is
+from webhooks_ui.models.webhook import HEALTH_COLUMNS, IS_LIVE, searchable
+from webhooks_ui.webhooks import kinds
 from webhooks_ui.webhooks.filters import WebhookFilters
+from webhooks_ui.webhooks.kinds import Kind, count_kinds, kind_of
 from webhooks_ui.webhooks.search import text_matches
 
 FOUND_MAX = 500  # search results are capped here
@@ -36,20 +35,6 @@ COLUMNS = (
     Webhook.failures,
     *(getattr(Webhook, name) for name in HEALTH_COLUMNS),
 )
-WELL = dict.fromkeys(("disabled_at", "unreadable_at", "breaker_opened_at", "throttled_until"))
-KIND_COLUMNS = (Webhook.environment, *(getattr(Webhook, name) for name in HEALTH_COLUMNS))
-
-
-class Kind(NamedTuple):
-    """What the list filters webhooks by."""
-
-    environment: str
-    status: str
-    health: str  # empty for a webhook that a person switched off
-
-    def fits(self, environment: str, status: str, health: str) -> bool:
-        """Return True if it has these values. An empty text means any."""
-        return environment in ("", self.environment) and status in ("", self.status) and health in ("", self.health)
 
 
 @dataclass(frozen=True)
@@ -105,51 +90,6 @@ def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     return Page(_load(shown, filters.sort), len(ids), number, pages, totals, is_cut)
 
 
-def count_kinds() -> Counter[Kind]:
-    """Return how many webhooks there are of each environment, status and health."""
-    now = utcnow()
-    totals = _count_well(now)
-    ailing = select(*KIND_COLUMNS).where(IS_LIVE, MAY_AIL).with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")
-    for row in db.session.execute(ailing):
-        totals[_kind(SimpleNamespace(**{**row._mapping, **WELL}), now)] -= 1
-        totals[_kind(row, now)] += 1
-    return totals
-
-
-def _count_well(now: datetime) -> Counter[Kind]:
-    """Return the counts as they would be without what ``MAY_AIL`` finds. Each kind is a range of an index."""
-    kinds, counts = _well_counted()
-    return Counter({kinds[place]: count for place, count in db.session.execute(counts, {"start": first_hour(now)})})
-
-
-@cache
-def _well_counted() -> tuple[list[Kind], CompoundSelect[Any]]:
-    """Return the kinds, and the statement that counts each of them. It takes longer to build than to run."""
-    start = bindparam("start", type_=Webhook.succeeded_hour.type)
-    conditions: dict[tuple[str, str], tuple[Any, ...]] = {
-        (WebhookStatus.INACTIVE, ""): (~Webhook.active,),
-        (WebhookStatus.ACTIVE, WebhookHealth.HEALTHY): (Webhook.active, Webhook.succeeded_hour >= start),
-        (WebhookStatus.ACTIVE, WebhookHealth.FAILING): (
-            Webhook.active,
-            Webhook.succeeded_hour < start,
-            Webhook.attempted_hour >= start,
-        ),
-        (WebhookStatus.ACTIVE, WebhookHealth.NO_DELIVERIES): (
-            Webhook.active,
-            Webhook.succeeded_hour < start,
-            Webhook.attempted_hour < start,
-        ),
-    }
-    kinds = [Kind(environment, *kind) for environment in Environment for kind in conditions]
-    counts = (
-        select(literal(place), func.count())
-        .where(IS_LIVE, Webhook.environment == kind.environment, *conditions[kind.status, kind.health])
-        .with_hint(Webhook, "INDEXED BY ix_webhooks_counted", "sqlite")
-        for place, kind in enumerate(kinds)
-    )
-    return kinds, union_all(*counts)
-
-
 def _place(filters: WebhookFilters, total: int) -> tuple[int, int]:
     """Return the number of the page to show, and the number of pages."""
     pages = max(1, -(-total // filters.size))
@@ -166,11 +106,10 @@ def _matches(filters: WebhookFilters, whole_urls: bool) -> list[tuple[int, Kind]
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
-    now = utcnow()
-    query = _ids(filters, *KIND_COLUMNS).limit(FOUND_MAX + 1)
+    query = _ids(filters, *kinds.COLUMNS).limit(FOUND_MAX + 1)
     if not whole_urls:
         query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters)))
-    return [(row.id, _kind(row, now)) for row in db.session.execute(query)]
+    return [(row.id, kind_of(row)) for row in db.session.execute(query)]
 
 
 def _shown_masked(filters: WebhookFilters) -> list[int]:
@@ -188,16 +127,6 @@ def _shown_masked(filters: WebhookFilters) -> list[int]:
 def _total(totals: Counter[Kind], filters: WebhookFilters) -> int:
     wanted = filters.environment, filters.status, filters.health
     return sum(count for kind, count in totals.items() if kind.fits(*wanted))
-
-
-def _kind(row: Any, now: datetime) -> Kind:
-    """Return the kind of a webhook.
-
-    Args:
-        row: It has the values of ``KIND_COLUMNS``.
-    """
-    status = WebhookStatus.ACTIVE if row.active else WebhookStatus.INACTIVE
-    return Kind(row.environment, status, health_of(row, now) or "")
 
 
 def _load(ids: list[int], sort: str) -> list[Webhook]:

@@ -21,7 +21,8 @@ from webhooks_ui.models import Webhook, WebhookHealth, utcnow
 from webhooks_ui.models.health import first_hour, health_is, health_of
 from webhooks_ui.models.stats import hour_of
 from webhooks_ui.webhooks.filters import WebhookFilters
-from webhooks_ui.webhooks.pages import count_kinds, find_page
+from webhooks_ui.webhooks.kinds import count_kinds
+from webhooks_ui.webhooks.pages import find_page
 from webhooks_ui.webhooks.stats import RANGES, last_day
 
 __all__ = ["database_url"]
