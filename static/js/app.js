@@ -143,7 +143,7 @@ const prepare = (root) => {
 };
 document.documentElement.dataset.script = "on"; // shows [data-needs-script]
 prepare(document);
-document.addEventListener("htmx:load", ({ detail }) => prepare(detail.elt.parentElement ?? document));
+document.addEventListener("htmx:load", ({ detail: { elt } }) => elt === document.body || prepare(elt.parentElement ?? document));
 
 // What the reader unfolded stays open when the part around it is replaced.
 let unfolded = [];
