@@ -41,7 +41,8 @@ GROUP_MAX = 64  # results in one transaction
 GROUP_SECONDS = 0.02  # how long a result waits for others at most
 AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
 AHEAD_MIN = 128  # deliveries to lease ahead, before it is known how fast they go
-PAUSE_SECONDS = 0.002  # between checks for results
+PAUSE_SECONDS = 0.002  # between checks for results, if many are out
+FEW = 16  # deliveries that are out: then each result is taken when it arrives
 BEAT_SECONDS = 5.0  # between heartbeats
 DATABASE_PAUSE_SECONDS = 0.5  # between attempts while the database is away
 DATABASE_PATIENCE_SECONDS = 30.0  # of a worker that stops; after that, unwritten deliveries are sent again
@@ -184,13 +185,19 @@ class Drain:
         patience = GROUP_SECONDS if may_lease else REFRESH_SECONDS / 2
         until = min(time.monotonic() + patience, self._look_at)
         most = min(GROUP_MAX, self._slots.most_unrecorded)  # more wouldn't come
-        while self._leases.held and len(self._finished) < most and (left := until - time.monotonic()) > 0:
-            had_none = not self._finished
-            if self._receive(left if had_none else 0.0) or self._is_urgent:
+        while self._may_get_more and len(self._finished) < most and (left := until - time.monotonic()) > 0:
+            had_none, are_few = not self._finished, len(self._leases.held) < FEW
+            if self._receive(left if had_none or are_few else 0.0) or self._is_urgent:
                 return
             if had_none and self._finished:
                 until = min(until, time.monotonic() + GROUP_SECONDS)
-            self._listener.heard.wait(PAUSE_SECONDS)  # waking up for each result would be slow
+            if not are_few:
+                self._listener.heard.wait(PAUSE_SECONDS)  # waking up for each result would be slow
+
+    @property
+    def _may_get_more(self) -> bool:
+        """Whether a group may grow: something is out, or may come by the express lane while nothing else is due."""
+        return bool(self._leases.held) or (bool(self._finished) and not (self._look or self._more_due))
 
     def _receive(self, seconds: float) -> bool:
         """Wait for a result or a wake-up, then take all that have arrived. Return True if a wake-up arrived."""

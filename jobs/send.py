@@ -80,6 +80,10 @@ class Sender:
         else:
             self._client.start(key, Request(target, headers, body, seconds, client_certificate))
 
+    def push(self) -> None:
+        """Let what was started go out at once, and not in the next ``turn``."""
+        self._client.push()
+
     def turn(self, seconds: float) -> list[tuple[Any, Result]]:
         """Go on with all requests. Return the keys and results of those that are over, whatever their endpoints did.
 

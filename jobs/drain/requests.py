@@ -84,6 +84,10 @@ class Requests:
             except Exception as error:
                 self._fail(out, error)
 
+    def push(self) -> None:
+        """Let what was started go out at once, and not in the next ``turn``."""
+        self._sender.push()
+
     def turn(self, seconds: float) -> list[Finished]:
         """Go on with all requests. Return the deliveries that are over.
 

@@ -104,14 +104,18 @@ class Sending:
     def send_until(self, at: float) -> None:
         """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""
         with self.lock:
+            had_ended = time.monotonic() >= self._may_send_until
             self._may_send_until = at
-        self._sender.wake()
+        if had_ended:
+            self._sender.wake()
 
     def note_recorded(self, results: int) -> None:
         """Take note that the drain has written so many results."""
         with self.lock:
+            were_too_many = self._unrecorded >= self.slots.most_unrecorded
             self._unrecorded -= results
-        self._sender.wake()
+        if were_too_many:
+            self._sender.wake()
 
     def stop(self) -> None:
         """End the thread. What is in flight is dropped."""
@@ -132,6 +136,8 @@ class Sending:
                 self._requests.start(delivery)
             if may_send:
                 self._requests.go_on()
+            if starting:
+                self._requests.push()
             self.tell()  # not before, because the drain would take the interpreter from the requests
             started = len(starting)
 

@@ -69,6 +69,13 @@ class Client:
             self._asked += 1
             heapq.heappush(self._resolving, (exchange.deadline, self._asked, exchange))
 
+    def push(self) -> None:
+        """Let requests that were started go out at once, as far as their connections are there already."""
+        if self._timer_at is not None and self._timer_at <= time.monotonic():
+            self._timer_at = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()  # some may have ended at once
+
     def turn(self, seconds: float) -> list[Exchange]:
         """Do what there is to do, and return the exchanges that ended. Wait for the first of them, if necessary.
 
@@ -79,10 +86,7 @@ class Client:
             self._multi.socket_action(socket, events)
         for lookup in self._resolver.settle():
             self._go_on(lookup)
-        if self._timer_at is not None and self._timer_at <= time.monotonic():
-            self._timer_at = None
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        self._collect()
+        self.push()
         self._give_up_resolving()
         ended, self._ended = self._ended, []
         return ended

@@ -59,6 +59,17 @@ def results(sending: Sending, count: int) -> list[int]:
     return sorted(ids)
 
 
+def test_a_request_that_fails_at_once_is_told_at_once(
+    sending: Sending, free_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends while it is started, and no socket tells of it later."""
+    monkeypatch.setattr("jobs.drain.sending.PATIENCE_SECONDS", 60.0)
+    for _ in range(3):
+        sending.add(deliveries(f"http://127.0.0.1:{free_tcp_port}/", 1))
+        _, _, result = the_result(sending)
+        assert result.outcome == Outcome.REFUSED
+
+
 def test_all_that_is_added_is_sent_without_anybody_asking_again(sending: Sending, receiver: Receiver) -> None:
     sending.add(deliveries(receiver.url, 50))
     assert results(sending, 50) == list(range(50))
