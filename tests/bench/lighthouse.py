@@ -20,6 +20,7 @@ CATEGORIES = ("performance", "accessibility", "best-practices")
 FORM_FACTORS = {"desktop": ["--preset=desktop"], "mobile": []}
 INSTALL_SECONDS, RUN_SECONDS = 180, 120
 TIMES = 3
+TRIES = 4
 
 
 class NotMeasured(Exception):
@@ -96,7 +97,8 @@ def _run(program: Path, url: str, cookie: str, form_factor: str) -> Result:
             f"--chrome-flags={' '.join([*ARGUMENTS, '--headless'])}",
         ]
         environ = os.environ | {"CHROME_PATH": str(CHROMIUM)}
-        report = _report(command, environ) or _report(command, environ)  # sometimes Chromium doesn't start
+        # Now and then Chromium doesn't start, or Lighthouse loses its trace
+        report = next(filter(None, (_report(command, environ) for _ in range(TRIES))), None)
     if report is None:
         raise NotMeasured(f"Lighthouse failed for {url}")
     scores = {name: round(report["categories"][name]["score"] * 100) for name in CATEGORIES}
