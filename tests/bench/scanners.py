@@ -101,7 +101,7 @@ def scan(product: Site, places: Collection[Place]) -> str:
 
 
 def with_lighthouse(product: Site, short: bool) -> tuple[str, str]:
-    """Return the scores of the list, and the lowest scores of all other pages.
+    """Return the scores of the list, and the lowest scores of the other pages that are judged.
 
     If Lighthouse can't run, return the reason instead.
     """

@@ -69,11 +69,12 @@ def _text_search(text: str) -> Search:
     keyed = deliveries_with_key(text)
     if keyed.ids:
         found.append(Delivery.id.in_(keyed.ids))
-    webhooks = _webhooks(text)
+    matches = text_matches(text)
+    webhooks = _webhooks(matches)
     types = [name for name in catalogue.all_types() if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
-        of_webhook = select(text_matches(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+        of_webhook = select(matches).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
         if keyed.condition is not None:
             found.append(keyed.condition)
         return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
@@ -86,12 +87,11 @@ def _text_search(text: str) -> Search:
     return Search(tuple(found) or (false(),), true())
 
 
-def _webhooks(text: str) -> list[int]:
-    """Return the first webhooks whose name or URL holds ``text``, deleted ones included.
+def _webhooks(matches: Condition) -> list[int]:
+    """Return the first webhooks for which ``matches`` holds, deleted ones included.
 
     The order of each query is that of an index that holds the texts.
     """
-    matches = text_matches(text)
     live = select(Webhook.id).where(IS_LIVE, matches).order_by(Webhook.created_at.desc(), Webhook.id.desc())
     deleted = select(Webhook.id).where(IS_DELETED, matches).order_by(Webhook.id)
     return [id for query in (live, deleted) for id in db.session.scalars(query.limit(WEBHOOK_SOURCES_MAX + 1))]

@@ -24,23 +24,20 @@ _newest_webhook = select(func.max(Webhook.id)).scalar_subquery()
 _NEWEST = Query(select(_newest_entry.label("entry"), _newest_webhook.label("webhook")))
 
 
-def kept(make: Callable[[], Value], seconds: float, of: Hashable = None) -> Value:
-    """Return ``make()``, or what it returned up to ``seconds`` ago if nobody has changed anything since.
+def kept(make: Callable[..., Value], seconds: float, *of: Hashable) -> Value:
+    """Return ``make(*of)``, or what it returned up to ``seconds`` ago if nobody has changed anything since.
 
     Threads may call it at the same time. Then each may call ``make``.
-
-    Args:
-        of: what else the value depends on.
     """
     entry, webhook = _NEWEST.rows(db.session.connection(), {})[0]
     if (webhook or 0) < MANY:
-        return make()
+        return make(*of)
     known: dict[Any, tuple[Hashable, float, Value]] = current_app.extensions.setdefault("kept", {})
     state, now = (entry, webhook, of), time.monotonic()
     if make in known:
         of_state, made_at, value = known[make]
         if of_state == state and now - made_at < seconds:
             return value
-    value = make()
+    value = make(*of)
     known[make] = state, now, value
     return value

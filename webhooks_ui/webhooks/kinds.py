@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -31,14 +32,14 @@ class Kind(NamedTuple):
         return environment in ("", self.environment) and status in ("", self.status) and health in ("", self.health)
 
 
-def kind_of(row: Any) -> Kind:
+def kind_of(row: Any, now: datetime) -> Kind:
     """Return the kind of a webhook.
 
     Args:
         row: It has the values of ``COLUMNS``.
     """
     status = WebhookStatus.ACTIVE if row.active else WebhookStatus.INACTIVE
-    return Kind(row.environment, status, health_of(row, utcnow()) or "")
+    return Kind(row.environment, status, health_of(row, now) or "")
 
 
 def count_kinds() -> Counter[Kind]:
@@ -46,19 +47,19 @@ def count_kinds() -> Counter[Kind]:
 
     Of many webhooks, those that a first success or the end of a day made another kind may be counted 5 s late.
     """
-    totals = Counter(kept(_count_well, KEPT_SECONDS, first_hour(utcnow())))
+    now = utcnow()
+    totals = Counter(kept(_count_well, KEPT_SECONDS, first_hour(now)))
     ailing = select(*COLUMNS).where(IS_LIVE, MAY_AIL).with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")
     for row in db.session.execute(ailing):
-        totals[kind_of(SimpleNamespace(**{**row._mapping, **WELL}))] -= 1
-        totals[kind_of(row)] += 1
+        totals[kind_of(SimpleNamespace(**{**row._mapping, **WELL}), now)] -= 1
+        totals[kind_of(row, now)] += 1
     return totals
 
 
-def _count_well() -> Mapping[Kind, int]:
+def _count_well(start: int) -> Mapping[Kind, int]:
     """Return the counts as they would be without what ``MAY_AIL`` finds. Each kind is a range of an index."""
     kinds, counts = _well_counted()
-    found = db.session.execute(counts, {"start": first_hour(utcnow())})
-    return {kinds[place]: count for place, count in found}
+    return {kinds[place]: count for place, count in db.session.execute(counts, {"start": start})}
 
 
 @cache

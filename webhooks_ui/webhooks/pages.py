@@ -106,10 +106,11 @@ def _matches(filters: WebhookFilters, whole_urls: bool) -> list[tuple[int, Kind]
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
+    now = utcnow()
     query = _ids(filters, *kinds.COLUMNS).limit(FOUND_MAX + 1)
     if not whole_urls:
         query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters)))
-    return [(row.id, kind_of(row)) for row in db.session.execute(query)]
+    return [(row.id, kind_of(row, now)) for row in db.session.execute(query)]
 
 
 def _shown_masked(filters: WebhookFilters) -> list[int]:

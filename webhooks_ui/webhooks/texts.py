@@ -15,6 +15,7 @@ from webhooks_ui.webhooks.kept import kept
 KEPT_SECONDS = 30.0
 FOUND_MAX = 2_000  # a text that more webhooks have is left to the database, which is soon done with it
 _BREAK = "\n"  # in no name and no URL
+_END = _BREAK.encode()
 
 
 def webhooks_with(text: str) -> list[int] | None:
@@ -47,11 +48,11 @@ def _find(lines: bytes, ids: "array[int]", wanted: bytes) -> list[int] | None:
     found: list[int] = []
     line = start = 0
     while (place := lines.find(wanted, start)) >= 0:
-        line += lines.count(b"\n", start, place)
+        line += lines.count(_END, start, place)
         found.append(ids[line])
         if len(found) > FOUND_MAX:
             return None
-        line, start = line + 1, lines.index(b"\n", place) + 1
+        line, start = line + 1, lines.index(_END, place) + 1
     return found
 
 

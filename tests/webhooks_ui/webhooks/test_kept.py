@@ -39,7 +39,7 @@ def test_what_is_known_of_many_is_kept_until_somebody_changes_something(app: Fla
     make_webhook()
     made = iter(range(9))
 
-    def make() -> int:
+    def make(*of: str) -> int:
         return next(made)
 
     assert [kept.kept(make, 60.0) for _ in range(3)] == [0, 0, 0]
@@ -48,8 +48,8 @@ def test_what_is_known_of_many_is_kept_until_somebody_changes_something(app: Fla
     assert [kept.kept(make, 60.0) for _ in range(2)] == [1, 1]
     make_webhook()
     assert kept.kept(make, 60.0) == 2
-    assert [kept.kept(make, 60.0, of="an hour"), kept.kept(make, 60.0, of="the next")] == [3, 4]
-    assert [kept.kept(make, 0.0, of="the next") for _ in range(2)] == [5, 6]
+    assert [kept.kept(make, 60.0, "an hour"), kept.kept(make, 60.0, "the next")] == [3, 4]
+    assert [kept.kept(make, 0.0, "the next") for _ in range(2)] == [5, 6]
 
 
 def test_counts_of_many_follow_each_change_at_once(app: Flask, many: None) -> None:
