@@ -127,6 +127,9 @@ class Dialect(Protocol):
     def contains(self, column: Any, text: str) -> ColumnElement[bool]:
         """Return the condition that ``column`` holds ``text``."""
 
+    def among(self, column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
+        """Return the condition that ``column`` is one of ``ids``, which may be thousands: they are one parameter."""
+
     def unindexed(self, column: Any) -> Any:
         """Return ``column`` in a form that keeps the query planner from using an index on it."""
 

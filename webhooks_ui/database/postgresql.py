@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Engine, Table, func, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, any_, func, literal, text
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
@@ -155,6 +155,11 @@ def seconds_until(column: str) -> str:
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
     return func.strpos(column, text) > 0  # takes half as long as LIKE
+
+
+def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = column == any_(literal(ids, postgresql.ARRAY(BigInteger)))
+    return condition
 
 
 def unindexed(column: Any) -> Any:

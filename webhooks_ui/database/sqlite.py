@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, UnaryExpression, and_
+from sqlalchemy import ColumnElement, Connection, Engine, Table, UnaryExpression, and_, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
@@ -195,6 +195,11 @@ def seconds_until(column: str) -> str:
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = column.contains(text, autoescape=True)
+    return condition
+
+
+def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = column.in_(select(func.json_each(json.dumps(ids)).table_valued("value").c.value))
     return condition
 
 

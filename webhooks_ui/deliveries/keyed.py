@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, literal, select
 
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
 from webhooks_ui.events.keys import as_key
 from webhooks_ui.models import Delivery, Environment, Event, EventKey, Setting
 
@@ -31,7 +31,8 @@ def deliveries_with_key(text: str) -> Keyed:
     if not events:
         return Keyed()
     if len(events) <= EVENTS_MAX:
-        query = select(Delivery.id).where(Delivery.event_id.in_(events)).limit(DELIVERIES_MAX + 1)
+        of_events = dialect(db.engine).among(Delivery.event_id, sorted(events))
+        query = select(Delivery.id).where(of_events).limit(DELIVERIES_MAX + 1)
         ids = tuple(db.session.scalars(query))
         if len(ids) <= DELIVERIES_MAX:
             return Keyed(ids)

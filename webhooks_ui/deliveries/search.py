@@ -18,7 +18,7 @@ from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
-from webhooks_ui.webhooks.search import text_matches
+from webhooks_ui.webhooks.search import has_text, known_ids
 
 WEBHOOK_SOURCES_MAX = 40  # if a text finds more webhooks, it is checked on each row instead
 EVENTS_FOUND_MAX = 40
@@ -68,16 +68,16 @@ def _text_search(text: str) -> Search:
         found.append(Delivery.id == delivery_id)
     keyed = deliveries_with_key(text)
     if keyed.ids:
-        found.append(Delivery.id.in_(keyed.ids))
-    matches = text_matches(text)
-    webhooks = _webhooks(matches)
+        found.append(dialect(db.engine).among(Delivery.id, keyed.ids))
+    known = known_ids(text)
+    webhooks = _first_webhooks(has_text(text)) if known is None else known
     types = [name for name in catalogue.all_types() if text.lower() in name]
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
-        # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
-        of_webhook = select(matches).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+        of_webhook = _of_webhook_with(text) if known is None else dialect(db.engine).among(Delivery.webhook_id, known)
         if keyed.condition is not None:
             found.append(keyed.condition)
-        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook.scalar_subquery()), joins=True)
+        joins = known is None or keyed.condition is not None
+        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook), joins)
     if keyed.condition is not None:
         found += [keyed.condition, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]
         return Search((), or_(*found), joins=True)
@@ -87,7 +87,16 @@ def _text_search(text: str) -> Search:
     return Search(tuple(found) or (false(),), true())
 
 
-def _webhooks(matches: Condition) -> list[int]:
+def _of_webhook_with(text: str) -> Condition:
+    """Return the condition that the webhook of a delivery holds ``text``.
+
+    A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all matching webhooks.
+    """
+    query = select(has_text(text)).where(Webhook.id == Delivery.webhook_id).correlate(Delivery)
+    return query.scalar_subquery()
+
+
+def _first_webhooks(matches: Condition) -> list[int]:
     """Return the first webhooks for which ``matches`` holds, deleted ones included.
 
     The order of each query is that of an index that holds the texts.

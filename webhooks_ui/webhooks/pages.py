@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, UnaryExpression, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.database import db, dialect
@@ -78,11 +78,12 @@ def _browse(filters: WebhookFilters) -> Page:
 
 def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     """Return the page of a text search. One query of the index serves both the page and the totals."""
-    found = _matches(replace(filters, environment="", status="", health=""), whole_urls)
+    has_text = text_matches(filters.q)
+    found = _matches(replace(filters, environment="", status="", health=""), has_text, whole_urls)
     totals = Counter(kind for _, kind in found) if len(found) <= FOUND_MAX else None
     wanted = filters.environment, filters.status, filters.health
     if totals is None and any(wanted):
-        found = _matches(filters, whole_urls)
+        found = _matches(filters, has_text, whole_urls)
     ids = [id for id, kind in found if kind.fits(*wanted)]
     is_cut, ids = len(ids) > FOUND_MAX, ids[:FOUND_MAX]
     number, pages = _place(filters, len(ids))
@@ -97,27 +98,30 @@ def _place(filters: WebhookFilters, total: int) -> tuple[int, int]:
 
 
 def _ids(filters: WebhookFilters, *columns: Any) -> Select[Any]:
-    """Return a query for the ids that ``filters`` match, in order. An index holds all columns that it needs."""
+    """Return a query for the ids that ``filters`` match, but for their text, in order.
+
+    An index holds all columns that it needs.
+    """
     return select(Webhook.id, *columns).where(*_conditions(filters)).order_by(*ORDERS[filters.sort])
 
 
-def _matches(filters: WebhookFilters, whole_urls: bool) -> list[tuple[int, Kind]]:
-    """Return the ids and kinds of the webhooks that ``filters`` match, in order.
+def _matches(filters: WebhookFilters, has_text: ColumnElement[bool], whole_urls: bool) -> list[tuple[int, Kind]]:
+    """Return the ids and kinds of the webhooks that ``filters`` and ``has_text`` match, in order.
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
     now = utcnow()
-    query = _ids(filters, *kinds.COLUMNS).limit(FOUND_MAX + 1)
+    query = _ids(filters, *kinds.COLUMNS).where(has_text).limit(FOUND_MAX + 1)
     if not whole_urls:
-        query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters)))
+        query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters, has_text)))
     return [(row.id, kind_of(row, now)) for row in db.session.execute(query)]
 
 
-def _shown_masked(filters: WebhookFilters) -> list[int]:
-    """Return the ids of those that ``filters`` match by their name or by what a masked URL shows."""
+def _shown_masked(filters: WebhookFilters, has_text: ColumnElement[bool]) -> list[int]:
+    """Return the ids of those that match by their name or by what a masked URL shows."""
     wanted = searchable(filters.q)
     shown: list[int] = []
-    for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url)):
+    for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url).where(has_text)):
         if wanted in searchable(row.name) or wanted in searchable(mask_url(row.url)):
             shown.append(row.id)
         if len(shown) > FOUND_MAX:
@@ -149,6 +153,4 @@ def _conditions(filters: WebhookFilters) -> list[Any]:
         conditions.append(Webhook.active if filters.status == WebhookStatus.ACTIVE else ~Webhook.active)
     if filters.health:
         conditions.append(health_is(WebhookHealth(filters.health), utcnow()))
-    if filters.q:
-        conditions.append(text_matches(filters.q))
     return conditions

@@ -8,11 +8,19 @@ from webhooks_ui.models.webhook import searchable
 from webhooks_ui.webhooks.texts import webhooks_with
 
 
+def known_ids(text: str) -> list[int] | None:
+    """Return the webhooks whose name or URL holds ``text``, deleted ones included. ``None``: ask the database."""
+    return webhooks_with(searchable(text))
+
+
 def text_matches(text: str) -> ColumnElement[bool]:
     """Return the condition that a webhook's name or URL holds ``text``, in upper or lower case."""
+    known = known_ids(text)
+    return has_text(text) if known is None else dialect(db.engine).among(Webhook.id, known)
+
+
+def has_text(text: str) -> ColumnElement[bool]:
+    """Return the same condition in a form that the database checks."""
     wanted, contains = searchable(text), dialect(db.engine).contains
-    known = webhooks_with(wanted)
-    if known is not None:
-        return Webhook.id.in_(known)
     long = select(Webhook.id).where(Webhook.search_rest.is_not(None), contains(Webhook.search_rest, wanted))
     return or_(contains(Webhook.search_text, wanted), Webhook.id.in_(long))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from webhooks_ui.events import schema as checked_schemas
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.schema import CHECK_SECONDS, violations, wrong_schema
 
@@ -116,6 +117,28 @@ def test_no_schema_keeps_a_check_busy(schema: dict[str, Any], data: dict[str, An
     started = time.thread_time()
     assert found(schema, data)
     assert time.thread_time() - started < 10 * CHECK_SECONDS
+
+
+def test_waiting_and_loading_are_no_part_of_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    validator_of = checked_schemas._validator
+
+    def load_slowly(schema: str) -> Any:
+        ends_at = time.thread_time() + 0.3
+        while time.thread_time() < ends_at:
+            pass
+        return validator_of(schema)
+
+    class Slow(str):
+        """A text that makes a check wait, as a busy machine does."""
+
+        def __len__(self) -> int:
+            time.sleep(0.3)
+            return super().__len__()
+
+    monkeypatch.setattr(checked_schemas, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(checked_schemas, "_validator", load_slowly)
+    schema = json.dumps({"properties": {"x": {"minLength": 1, "pattern": "A"}, "y": {"type": "string"}}})
+    assert violations(schema, {"x": Slow("A-1"), "y": "z"}) == []
 
 
 def test_what_is_told_can_be_stored_in_any_database() -> None:
