@@ -5,17 +5,16 @@ import ipaddress
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from webhooks_ui import private_files
+from webhooks_ui import instance_folder
+from webhooks_ui.config_error import ConfigError as ConfigError
 
 ROOT = Path(__file__).resolve().parent
-UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
 SMTP_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}  # the default port of each scheme
 OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -30,10 +29,6 @@ MAIL_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*", re.ASCI
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class ConfigError(Exception):
-    """A setting is missing or invalid. The message names the setting and the fix."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +65,9 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     env = os.environ if environ is None else environ
     production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
-    _tighten(instance)
+    instance_folder.tighten(instance)
     database = database_url(env.get("DATABASE_URL"), instance)
-    redis_url = _redis_url(env.get("REDIS_URL")) or f"unix://{redis_socket(instance)}"
+    redis_url = _redis_url(env.get("REDIS_URL")) or f"unix://{instance_folder.redis_socket(instance)}"
     public_url = _public_url(env.get("PUBLIC_URL"))
     host, port = env.get("HOST") or "127.0.0.1", _integer(env, "PORT", 8000, 1, 65_535)
     return {
@@ -363,85 +358,13 @@ def _otlp_endpoint(url: str | None) -> str | None:
     return url.strip()
 
 
-def redis_socket(instance: Path) -> Path:
-    """Return the socket of the embedded Redis.
-
-    It is in ``instance``. If that path is too long for a socket, it is in a folder of its own in the temporary folder,
-    whose random name is kept in ``instance``.
-
-    Raises:
-        ConfigError: Somebody else made that folder, or its path is too long, too.
-    """
-    socket = instance / "redis.sock"
-    if len(os.fsencode(socket)) <= UNIX_SOCKET_PATH_MAX_BYTES:
-        return socket
-    name = f"webhooks-{secrets.token_hex(8)}"
-    folder = Path(_stored(instance, "redis_folder", lambda: str(Path(tempfile.gettempdir()) / name)))
-    socket = folder / socket.name
-    if len(os.fsencode(socket)) > UNIX_SOCKET_PATH_MAX_BYTES:
-        raise ConfigError(f"INSTANCE_PATH and TMPDIR are too long for a socket: {socket}. Make one of them shorter.")
-    try:
-        private_files.make_short_folder(folder, instance.stat().st_uid)
-    except (private_files.NotPrivate, OSError) as error:
-        raise ConfigError(
-            f"the socket of Redis can't be in {folder}: {error} Remove {instance}/redis_folder."
-        ) from None
-    return socket
-
-
-def _tighten(instance: Path) -> None:
-    try:
-        private_files.tighten(instance)
-    except private_files.NotPrivate as error:
-        raise ConfigError(f"INSTANCE_PATH must name a folder of its own: {error}") from None
-
-
 def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Callable[[], str]) -> str:
     """Return a key from the environment, or from ``instance``, where the first run stores a new one."""
     if value := env.get(name):
         return value
     if production:
         raise ConfigError(f"{name} is not set. APP_ENV=production requires it: see Settings in the README.")
-    return _stored(instance, name.lower(), make)
-
-
-def _stored(instance: Path, name: str, make: Callable[[], str]) -> str:
-    """Return the text in a file of ``instance``. The first process stores what ``make`` returns.
-
-    Raises:
-        ConfigError: The file is empty, or the folder can't be written to.
-    """
-    path = instance / name
-    try:
-        make_folder(instance)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(make())
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise _unwritable(instance, error) from error
-    text = path.read_text().strip()
-    if not text:
-        raise ConfigError(f"The file {path} is empty. Put its content back.")
-    return text
-
-
-def make_folder(folder: Path) -> None:
-    """Create ``folder`` for us alone, unless it exists.
-
-    Raises:
-        ConfigError: The folder can't be created, for example because a file has its name.
-    """
-    try:
-        private_files.make_folder(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"The folder {folder} can't be written to ({error.strerror}). Set INSTANCE_PATH to another folder."
-    )
+    return instance_folder.stored(instance, name.lower(), make)
 
 
 def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool, database: str) -> list[str]:

@@ -32,7 +32,8 @@ WALLS = (
     ("webhooks_ui.database",),
     ("webhooks_ui.logs", "webhooks_ui.tracing"),
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui"),
-    ("webhooks_ui.private_files",),
+    ("webhooks_ui.instance_folder",),
+    ("webhooks_ui.private_files", "webhooks_ui.config_error"),
 )
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}

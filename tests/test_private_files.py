@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from config import ROOT, UNIX_SOCKET_PATH_MAX_BYTES, ConfigError, load, redis_socket
+from config import ROOT, ConfigError, load
 from webhooks_ui import create_app, private_files
 from webhooks_ui.database import db
+from webhooks_ui.instance_folder import UNIX_SOCKET_PATH_MAX_BYTES, redis_socket
 
 
 def open_to_others(folder: Path) -> list[str]:

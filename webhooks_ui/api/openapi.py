@@ -11,7 +11,8 @@ from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX
 from webhooks_ui.api.routes import ROUTES
-from webhooks_ui.api.schemas import SCHEMAS, Schema, ref
+from webhooks_ui.api.schema_parts import Schema, ref
+from webhooks_ui.api.schemas import SCHEMAS
 from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import OPERATIONAL

@@ -3,8 +3,8 @@
 from alembic import context
 from flask import current_app
 
-from config import make_folder
 from webhooks_ui.database import db, dialect
+from webhooks_ui.instance_folder import make_folder
 
 instance, file = current_app.config["INSTANCE_PATH"], dialect(db.engine).data_file(db.engine)
 if file and file.parent == instance:  # in production nothing else has made it yet

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
-from config import OWN_TIMEOUT_MAX_SECONDS, redis_socket
+from config import OWN_TIMEOUT_MAX_SECONDS
+from webhooks_ui.instance_folder import redis_socket
 from webhooks_ui.run.title import set_title
 
 NAMES = ("redis", "web", "worker", "scheduler", "demo")

@@ -16,8 +16,9 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from config import ROOT, ConfigError, http_address, load, make_folder
+from config import ROOT, ConfigError, http_address, load
 from webhooks_ui import private_files
+from webhooks_ui.instance_folder import make_folder
 from webhooks_ui.run import redis_server
 from webhooks_ui.run.programs import DEFAULT
 

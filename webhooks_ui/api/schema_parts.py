@@ -1,0 +1,46 @@
+"""What the schemas of the API's description are made of."""
+
+from typing import Any
+
+from webhooks_ui.models import Environment
+
+Schema = dict[str, Any]
+
+STRING: Schema = {"type": "string"}
+INTEGER: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+MAYBE_STRING: Schema = {"type": ["string", "null"]}
+MAYBE_INTEGER: Schema = {"type": ["integer", "null"]}
+MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+KEYS_ENVIRONMENT: Schema = {
+    "type": "string",
+    "enum": list(Environment),
+    "description": "The environment of the key.",
+}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+EVENT_TYPE = ref("EventType")  # openapi.document lists the names
+
+
+def array(items: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+def closed(properties: Schema, required: list[str] | None = None, **more: Any) -> Schema:
+    """Return the schema of an object with these properties and no others.
+
+    Args:
+        required: The required properties. The default is all of them.
+    """
+    names = list(properties) if required is None else required
+    return {"type": "object", "properties": properties, "required": names, "additionalProperties": False, **more}
+
+
+def page(items: Schema) -> Schema:
+    cursor = MAYBE_STRING | {"description": "The cursor of the next page, or null on the last page."}
+    return closed({"data": array(items), "next_cursor": cursor})
