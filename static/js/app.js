@@ -123,6 +123,9 @@ document.addEventListener("input", ({ target }) => {
     const shown = all("[data-box]", target.closest("[data-scope]")).filter((box) => !box.closest("[hidden]"));
     for (const box of shown) box.checked = target.checked;
   }
+  // A group with its future types holds all present ones. Without one of them it is no whole group any more.
+  if (target.matches("[data-later]:checked")) for (const box of all("[data-box]", target.closest("[data-group]"))) box.checked = true;
+  for (const later of all("[data-later]:checked")) later.checked = all("[data-box]", later.closest("[data-group]")).every((box) => box.checked);
   count();
 });
 
@@ -176,9 +179,9 @@ document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && key === "k") {
     event.preventDefault();
     byId("palette")?.showModal();
-  } else if (key === "Enter" && target.id === "palette-input") {
+  } else if (key === "Enter" && target.matches("#palette-input, [data-event-filter]")) {
     event.preventDefault();
-    follow("#palette-results a");
+    if (target.id === "palette-input") follow("#palette-results a");
   } else if ((key === "ArrowDown" || key === "ArrowUp") && (!typing || typing.type === "search")) {
     if (step(target, key === "ArrowDown" ? 1 : -1)) event.preventDefault();
   }

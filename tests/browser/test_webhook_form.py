@@ -5,8 +5,10 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watch
+from tests.support.factories import make_webhook
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, set_settings
+from webhooks_ui.webhooks import changes
 
 
 def test_creating_after_an_error(page: Page, watch: Watch) -> None:
@@ -69,3 +71,56 @@ def test_the_event_picker_counts_filters_and_selects_groups(page: Page) -> None:
     page.get_by_label("Filter event types").fill("")
     page.get_by_role("checkbox", name=re.compile("activation.failed")).uncheck()
     expect(page.get_by_text("3 of 26 selected")).to_be_visible()
+
+
+def test_enter_in_a_field_saves(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    page.get_by_label("Filter event types").press("Enter")  # the filter saves nothing
+    page.get_by_label("Name").fill("Invoices")
+    page.get_by_label("Name").press("Enter")
+    expect(page.get_by_role("heading", name="Invoices", level=1)).to_be_visible()
+
+
+def test_a_group_holds_its_types(page: Page) -> None:
+    page.goto("/admin/webhooks/new")
+    group = page.get_by_role("checkbox", name=re.compile(r"^license\.\*"))
+    deleted = page.get_by_role("checkbox", name=re.compile(r"^license\.deleted"))
+    group.check()
+    expect(deleted).to_be_checked()
+    expect(page.get_by_text("9 of 26 selected")).to_be_visible()
+    deleted.uncheck()
+    expect(group).not_to_be_checked()
+    expect(page.get_by_text("8 of 26 selected")).to_be_visible()
+    deleted.check()
+    expect(group).not_to_be_checked()
+    group.check()
+    page.get_by_role("checkbox", name="All license events").uncheck()
+    expect(group).not_to_be_checked()
+    expect(page.get_by_text("0 of 26 selected")).to_be_visible()
+
+
+def test_a_filter_without_a_match_says_so(page: Page) -> None:
+    page.goto("/admin/webhooks/new")
+    page.get_by_label("Filter event types").fill("zzz")
+    after = page.locator(".event-groups").evaluate("element => getComputedStyle(element, '::after').content")
+    assert after == '"No event type matches."'
+
+
+def test_a_conflict_has_the_focus_and_keeps_what_others_saved(page: Page, watch: Watch) -> None:
+    watch.expect_status(409)
+    webhook = make_webhook(name="Billing", description="Old")
+    page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    changes.edit(webhook, {"description": "Theirs"})
+    db.session.commit()
+    page.get_by_label("Name").fill("Mine")
+    page.get_by_role("button", name="Save changes").click()
+    note = page.locator(".conflict")
+    expect(note).to_be_focused()
+    expect(note).to_contain_text("You had not changed Description.")
+    expect(page.get_by_label("Description")).to_have_value("Theirs")
+    expect(note.get_by_role("row", name=re.compile("^Description"))).to_have_count(0)
+    page.get_by_role("button", name="Save anyway").click()
+    expect(page.get_by_role("heading", name="Mine", level=1)).to_be_visible()
+    db.session.expire_all()
+    assert (webhook.name, webhook.description) == ("Mine", "Theirs")

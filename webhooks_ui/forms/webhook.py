@@ -84,6 +84,29 @@ def _values(webhook: Webhook) -> dict[str, Any]:
     return values | suggested | {"events": events, "retry_schedule": webhook.retry_schedule or ""}
 
 
+class EventsField(SelectMultipleField):  # type: ignore[misc]
+    """Types and groups. Where a group was chosen before, to take one of its types away takes the group away, too.
+
+    A page without JavaScript can't do that, so it says which groups were chosen when it was made.
+    """
+
+    CHOSEN_BEFORE = "groups_before"
+    data: list[str]
+
+    def process(self, formdata: Any, *arguments: Any, **options: Any) -> None:
+        super().process(formdata, *arguments, **options)
+        if not formdata or self.name not in formdata:
+            return
+        chosen, types = set(self.data), catalogue.categories()
+        broken = {
+            group
+            for category, members in types.items()
+            if (group := catalogue.group_of(category)) in formdata.getlist(self.CHOSEN_BEFORE)
+            and not chosen.issuperset(type.name for type in members)
+        }
+        self.data = [name for name in self.data if name not in broken]
+
+
 class WebhookForm(OptionFields):
     name = StringField(
         "Name",
@@ -111,7 +134,7 @@ class WebhookForm(OptionFields):
         filters=[_stripped],
     )
     active = SwitchField("Active", default=True)
-    events = SelectMultipleField("Events", choices=[], validate_choice=False)
+    events = EventsField("Events", choices=[], validate_choice=False)
     secret = StringField("Webhook Secret", filters=[_stripped])
     new_secret = RadioField(
         "New secret", choices=[SelectChoice(*choice) for choice in NEW_SECRETS], default="", validate_choice=False
@@ -145,6 +168,7 @@ class WebhookForm(OptionFields):
     )
     in_order = SwitchField("Keep the order", default=False)
     version = HiddenField()
+    marks = HiddenField()  # of what the fields held when the page was made (see forms.untouched)
     copied_from = HiddenField()  # the id of the webhook that was copied, whose masked values are kept
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -153,9 +177,13 @@ class WebhookForm(OptionFields):
         self._fields: dict[str, Field] = {name: self._fields[name] for name in [*basic, *self._fields]}
 
     @classmethod
-    def of(cls, webhook: Webhook) -> "WebhookForm":
-        """Make the form for ``webhook``. Fields of the request replace the stored values."""
-        return cls(data=_values(webhook) | {"version": str(webhook.version)}, stored=webhook)
+    def of(cls, webhook: Webhook, **options: Any) -> "WebhookForm":
+        """Make the form for ``webhook``. Fields of the request replace the stored values.
+
+        Args:
+            options: ``formdata`` has other fields in place of those of the request. ``None``: none.
+        """
+        return cls(data=_values(webhook) | {"version": str(webhook.version)}, stored=webhook, **options)
 
     @classmethod
     def copy_of(cls, webhook: Webhook) -> "WebhookForm":

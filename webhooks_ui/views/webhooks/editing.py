@@ -4,6 +4,7 @@ from flask import Response, flash, make_response, render_template, request, sess
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import release, writing
+from webhooks_ui.forms.untouched import marks_of, taken_over
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook
 from webhooks_ui.parsing import one_of, parse_id
@@ -54,7 +55,9 @@ def create() -> BaseResponse:
 @blueprint.get("/<int:webhook_id>/edit")
 def edit(webhook_id: int) -> Response:
     webhook = changes.get(webhook_id)
-    return _page(WebhookForm.of(webhook), webhook)
+    form = WebhookForm.of(webhook)
+    form.marks.data = marks_of(webhook)
+    return _page(form, webhook)
 
 
 @blueprint.post("/<int:webhook_id>/edit")
@@ -106,9 +109,16 @@ def _warn(form: WebhookForm, webhook: Webhook) -> None:
 
 
 def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
-    """Show both versions. The form gets the new version number, so that saving again replaces the other version."""
-    form.version.data = str(webhook.version)
-    return _page(form, webhook, 409, differences=differences(webhook, form), last_change=last_change(webhook))
+    """Show both versions. The form gets the new version number, so that saving again replaces the other version.
+
+    What its sender left as it was takes the saved value.
+    """
+    merged, taken = taken_over(webhook, request.form)
+    if _checked(merged).errors:  # what both have changed doesn't fit together
+        merged, taken = form, []
+    merged.version.data, merged.marks.data = str(webhook.version), marks_of(webhook)
+    found = differences(webhook, merged)
+    return _page(merged, webhook, 409, differences=found, taken=taken, last_change=last_change(webhook))
 
 
 def _page(form: WebhookForm, webhook: Webhook | None = None, status: int = 200, **context: object) -> Response:
