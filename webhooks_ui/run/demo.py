@@ -9,6 +9,7 @@ import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from jobs.publish import publish
 from webhooks_ui import create_app
@@ -21,6 +22,7 @@ from webhooks_ui.models import Environment, Stats, Webhook, WebhookFormat, secre
 from webhooks_ui.models.stats import hour_of
 from webhooks_ui.run.services import SERVICES
 
+HOST = "127.0.0.1"
 PORT = 8_900  # tried first. If it is taken, the endpoints use any free port
 EVENT_SECONDS = 1.5
 HISTORY_HOURS = 7 * 24
@@ -86,7 +88,7 @@ def serve() -> int:
     ThreadingHTTPServer.daemon_threads = True
     for port in (PORT, 0):
         try:
-            server = ThreadingHTTPServer(("127.0.0.1", port), Endpoint)
+            server = ThreadingHTTPServer((HOST, port), Endpoint)
         except OSError:
             continue
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -97,19 +99,21 @@ def serve() -> int:
 def make_samples(port: int) -> None:
     """Make the sample webhooks with a week of statistics, unless there are webhooks already.
 
-    If the sample webhooks exist, change their URLs to ``port``.
+    If the sample webhooks exist, change their URLs to ``port``. Those that somebody made are left alone.
     """
+    paths = {sample.name: sample.path for sample in SAMPLES}
     with writing():
-        existing = db.session.scalars(db.select(Webhook).where(Webhook.url.like("http://127.0.0.1:%"))).all()
+        existing = db.session.scalars(db.select(Webhook)).all()
         for webhook in existing:
-            path = webhook.url.rpartition("/")[2]
-            webhook.url = f"http://127.0.0.1:{port}/{path}"
-        if not existing and not db.session.scalar(db.select(db.func.count(Webhook.id))):
+            parts = urlsplit(webhook.url)
+            if parts.hostname == HOST and parts.path == paths.get(webhook.name):
+                webhook.url = f"http://{HOST}:{port}{parts.path}"
+        if not existing:
             for age, sample in enumerate(SAMPLES):
                 rate_limit, rate_period = FORMATS[sample.format].rate
                 webhook = Webhook(
                     name=sample.name,
-                    url=f"http://127.0.0.1:{port}{sample.path}",
+                    url=f"http://{HOST}:{port}{sample.path}",
                     environment=sample.environment,
                     description=sample.description,
                     active=sample.active,
