@@ -153,12 +153,17 @@ def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin: Flas
     webhook = make_webhook()
     old = settle(add_delivery(webhook, created_at=utcnow() - timedelta(days=3)), 500)
     failed, other = settle(add_delivery(webhook), 500), settle(add_delivery(), 500)
+    in_an_hour = utcnow() + timedelta(hours=1)
+    retrying = settle(add_delivery(webhook), 500, status="pending", due_at=in_an_hour)
+    add_delivery(webhook, due_at=in_an_hour)  # no attempt yet
+    settle(add_delivery(webhook))
     address = f"/admin/webhooks/{webhook.id}/recoveries"
     assert "Recover failed deliveries" in admin.get(address).text
     page = admin.post(address, data={"since": "24h"})
-    assert counted(page) == 1
+    assert counted(page) == 2
     admin.post(RETRIES, data=confirmed(page))
     assert [status_of(delivery) for delivery in (old, failed, other)] == ["failed", "pending", "failed"]
+    assert retrying.due_at <= utcnow()
 
 
 def test_missed_events_are_counted_and_then_sent(admin: FlaskClient) -> None:

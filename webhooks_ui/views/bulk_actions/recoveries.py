@@ -6,9 +6,9 @@ from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs import bulk_actions
-from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.filters import WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.missed import Missed, count_missed
-from webhooks_ui.models import BulkActionKind, DeliveryStatus, Webhook, utcnow
+from webhooks_ui.models import BulkActionKind, Webhook, utcnow
 from webhooks_ui.parsing import clean, parse_time
 from webhooks_ui.views.bulk_actions.deliveries import COUNT_SECONDS, confirm_or_begin
 from webhooks_ui.web.answers import go
@@ -28,14 +28,12 @@ def new(webhook_id: int) -> str:
 
 @blueprint.post("/recoveries")
 def create(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
-    """Retry all failed deliveries since a time."""
+    """Retry all deliveries since a time that have a failed attempt and did not arrive, given up or not."""
     webhook = changes.get(webhook_id)
     given = DeliveryFilters.parse(request.form)
     if not given.since:
         return _form(webhook, "recover", WRONG_TIME), 422
-    filters = DeliveryFilters(
-        webhook=str(webhook.id), status=DeliveryStatus.FAILED, since=given.since, until=given.until
-    )
+    filters = DeliveryFilters(webhook=str(webhook.id), status=WITH_FAILURES, since=given.since, until=given.until)
     return confirm_or_begin(BulkActionKind.RETRY, filters)
 
 
