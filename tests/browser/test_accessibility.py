@@ -31,20 +31,22 @@ NO_PAGES = {  # fragments, downloads and redirects
     "deliveries.follow",
     "deliveries.newer",
     "deliveries.unfinished",
-    "inspectors.body",
-    "inspectors.newer",
     "exports.csv",
     "exports.json",
+    "inspectors.body",
+    "inspectors.newer",
     "passkeys.new",
+    "payloads.schema",
     "recovery_codes.show",  # the place "recovery codes" leads there
     "second_factor.new",  # the place "second step" leads there
     "sso.callback",
     "sso.start",
     "team.link",  # the place "invite, a link to copy" leads there
-    "payloads.schema",
     "webhooks.follow_deliveries",
     "webhooks.newer_deliveries",
     "webhooks.no_bulk",
+    "webhooks.preview_edit",
+    "webhooks.preview_new",
     "webhooks.steps",
     "webhooks.test_result",
 }

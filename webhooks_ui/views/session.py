@@ -90,6 +90,7 @@ def destroy() -> BaseResponse:
 def page(form: LoginForm, status: int = 200, error: str = "") -> Response:
     """Return the page to sign in on."""
     config = current_app.config
+    error = error or (ENDED if resume.carried() else "")
     return make_response(
         render_template(
             "session/_new.html" if wants_fragment() else "session/new.html",

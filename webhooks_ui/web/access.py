@@ -113,6 +113,8 @@ def lacks_second_factor() -> bool:
 def _to_login(again: int | None = None) -> Response:
     if not again and (signed := resume.sign()):
         return _keep(signed)
+    if TOKEN in session and not again and "_flashes" not in session:
+        flash("Your session has ended. Sign in again to go on.")
     if "HX-Request" in request.headers:  # a boosted form, too, whose answer would land in the middle of its page
         return make_response(
             "", 401, {"HX-Redirect": url_for("session.new", next=safe_next(_seen_page()), again=again)}
@@ -131,9 +133,11 @@ def _keep(signed: str) -> Response:
 
 
 def _seen_page() -> str | None:
-    """Return the path of the page that HTMX sent the request from."""
+    """Return the path of the page that HTMX sent the request from, with the search or the filter that it asked for."""
     try:
         seen = urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:  # the header is not a URL
         return None
+    if request.method == "GET" and request.path == seen.path:
+        return request.full_path.rstrip("?")
     return f"{seen.path}?{seen.query}" if seen.query else seen.path

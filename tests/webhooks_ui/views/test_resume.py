@@ -65,6 +65,7 @@ def test_a_wrong_password_keeps_it_too(ended: FlaskClient) -> None:
     page = ended.post("/admin/webhooks/new", data=FORM, headers=FROM_HERE)
     wrong = sign_in(ended, page, password="wrong")
     assert wrong.status_code == 422
+    assert "What you typed is kept" in wrong.text
     assert "Submit again" in sign_in(ended, wrong).text
 
 
@@ -131,3 +132,28 @@ def test_a_switch_keeps_nothing(ended: FlaskClient) -> None:
     webhook = make_webhook()
     answer = ended.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=FROM_HERE)
     assert answer.status_code == 302
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_switch_without_a_session_leads_to_a_page_that_says_why(ended: FlaskClient, headers: dict[str, str]) -> None:
+    webhook = make_webhook()
+    for _ in range(2):
+        answer = ended.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=headers)
+    page = ended.get(answer.headers.get("HX-Redirect") or answer.headers["Location"]).text
+    assert page.count("Your session has ended. Sign in again to go on.") == 1
+
+
+def test_a_visitor_is_told_of_no_session(client: FlaskClient) -> None:
+    assert "session has ended" not in client.get("/admin/webhooks", follow_redirects=True).text
+
+
+def test_a_search_goes_on_after_signing_in(ended: FlaskClient) -> None:
+    seen = {"HX-Current-URL": "http://localhost/admin/webhooks?status=active"}
+    answer = ended.get("/admin/webhooks?status=active&q=bill", headers=HTMX | seen)
+    assert answer.headers["HX-Redirect"] == "/login?next=/admin/webhooks?status%3Dactive%26q%3Dbill"
+
+
+def test_the_address_of_the_preview_leads_to_the_form(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    for form in ("/admin/webhooks/new", f"/admin/webhooks/{webhook.id}/edit"):
+        assert admin.get(f"{form}/preview").headers["Location"] == form

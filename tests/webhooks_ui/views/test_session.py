@@ -204,7 +204,7 @@ def test_an_expired_session_sends_htmx_to_the_login(client: FlaskClient) -> None
     headers = HTMX | {"HX-Current-URL": "http://localhost/admin/webhooks?status=active"}
     answer = client.get("/admin/webhooks?q=a", headers=headers)
     assert answer.status_code == 401
-    assert answer.headers["HX-Redirect"] == "/login?next=/admin/webhooks?status%3Dactive"
+    assert answer.headers["HX-Redirect"] == "/login?next=/admin/webhooks?q%3Da"
 
 
 def test_who_is_signed_in_needs_no_login_page(admin: FlaskClient) -> None:

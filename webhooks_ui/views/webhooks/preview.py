@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote_plus
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.compose import Options, Request, Try, Uncomposable, link_of, request_of
 from jobs.oauth import token_request
@@ -54,13 +55,17 @@ class Preview:
     paths: Sequence[str] = ()  # of the data of the chosen events
 
 
-@blueprint.post("/new/preview")
-def preview_new() -> Response:
+@blueprint.route("/new/preview", methods=["GET", "POST"])
+def preview_new() -> BaseResponse:
+    if request.method != "POST":  # somebody reloads the address, which has no page of its own
+        return redirect(url_for(".new"))
     return _answer(new_form(), None)
 
 
-@blueprint.post("/<int:webhook_id>/edit/preview")
-def preview_edit(webhook_id: int) -> Response:
+@blueprint.route("/<int:webhook_id>/edit/preview", methods=["GET", "POST"])
+def preview_edit(webhook_id: int) -> BaseResponse:
+    if request.method != "POST":
+        return redirect(url_for(".edit", webhook_id=webhook_id))
     webhook = changes.get(webhook_id)
     return _answer(WebhookForm.of(webhook), webhook)
 
