@@ -112,7 +112,7 @@ def retry_after_seconds(value: str | None, date: str | None = None) -> int | Non
         return None
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return int(value[:9])
+        return int(value.lstrip("0")[:9] or "0")
     at = _http_date(value)
     if at is None:
         return None

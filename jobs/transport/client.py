@@ -172,7 +172,14 @@ class Client:
         self._multi.remove_handle(handle.curl)
         del self._handles[handle.curl]
         self._free.append(handle)
-        self._end(handle.unload())
+        exchange = handle.unload()
+        if self._settings.proxy and exchange.is_held_by_proxy:
+            self._resolver.note_failure(exchange.request.target.host, exchange.addresses[0])
+            if exchange.may_go_elsewhere:
+                exchange.go_elsewhere()
+                self._send(exchange)
+                return
+        self._end(exchange)
 
     def _note_connection(self, handle: Handle) -> None:
         """Find out which connection was used. Of a new one, remember it for the exchanges that follow."""

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from webhooks_ui.webhooks.destination import Address, Destination
 
+PROXY_AUTHENTICATION_REQUIRED = 407
+
 
 class ClientCertificate(NamedTuple):
     """What a client shows to an endpoint that asks for it. Both are PEM."""
@@ -108,6 +110,23 @@ class Exchange:
     def end(self) -> None:
         self.is_ended = True
         self.duration_ms = round((time.monotonic() - self.started) * 1_000)
+
+    @property
+    def is_held_by_proxy(self) -> bool:
+        """Whether the request got no further than the egress proxy, which has not connected it."""
+        return self.is_proxied and self.error is not None and not 200 <= self.proxy_status < 300
+
+    @property
+    def may_go_elsewhere(self) -> bool:
+        """Whether the egress proxy may be asked for the next address. It asked for no credentials, and time is left."""
+        was_refused = self.proxy_status not in (0, PROXY_AUTHENTICATION_REQUIRED)
+        return was_refused and len(self.addresses) > 1 and self.seconds_left > 0
+
+    def go_elsewhere(self) -> None:
+        """Begin again with the next address."""
+        self.addresses = self.addresses[1:]
+        self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
+        self.is_proxied = False
 
     @property
     def seconds_left(self) -> float:

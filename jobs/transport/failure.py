@@ -75,7 +75,7 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
     if exchange.failure:
         return Outcome.CONNECTION_FAILED, getattr(exchange.failure, "strerror", "") or repr(exchange.failure)
     if error == pycurl.E_OPERATION_TIMEDOUT:
-        return Outcome.TIMEOUT, ""
+        return Outcome.TIMEOUT, "the egress proxy didn't connect in time" if exchange.is_held_by_proxy else ""
     if error == pycurl.E_COULDNT_RESOLVE_HOST:
         return Outcome.DNS_FAILED, exchange.message
     if exchange.is_unnamed or _OTHER_NAME.search(exchange.message):
@@ -123,7 +123,7 @@ def _unfinished(exchange: Exchange) -> str:
 def _words(exchange: Exchange) -> str:
     if exchange.complaint:
         return exchange.complaint
-    if exchange.proxy_status:
+    if exchange.is_held_by_proxy and exchange.proxy_status:
         return f"the egress proxy answered {exchange.proxy_status}"
     words = os.strerror(exchange.os_error) if exchange.os_error else _WHERE.sub("", exchange.message)
-    return f"the egress proxy: {words}" if exchange.is_proxied else words
+    return f"the egress proxy: {words}" if exchange.is_held_by_proxy else words

@@ -21,6 +21,7 @@ SENT_BYTES, SENT_LARGE_BYTES = 16 * 1024, 64 * 1024  # at a time. Each handle ke
 IDLE_SECONDS = 30
 LIFETIME_SECONDS = 600  # of a connection, so that it is noticed when a name leads elsewhere
 LARGE_BYTES = 16 * 1024
+SENDINGS_MAX = 2  # of a request, because a kept connection may have ended meanwhile
 SWITCHING_PROTOCOLS = 101
 
 _HAPPY_EYEBALLS_TIMEOUT_MS, _SUPPRESS_CONNECT_HEADERS = 271, 265  # pycurl has no names for these options
@@ -63,7 +64,9 @@ class Handle:
         self._received = 0
         self._body_max = 0
         self._head_is_over = False
+        self._is_in_head = False  # a status line came, and not yet the empty line after it
         self._is_named = False
+        self._sendings = 0  # of the request, which libcurl repeats on a new connection
         self.tls: str | None = None
         self._pinned = False  # names were set that the next exchange must not see
         self._has_certificate = False
@@ -88,7 +91,7 @@ class Handle:
             (pycurl.WRITEFUNCTION, self._take_body),
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
             (pycurl.DEBUGFUNCTION, self._listen),
-            (pycurl.PREREQFUNCTION, self._check_name),
+            (pycurl.PREREQFUNCTION, self._may_send),
         ):
             curl.setopt(option, value)
 
@@ -98,7 +101,8 @@ class Handle:
         self.socket = -1
         self._received = 0
         self._body_max = BODY_KEPT_BYTES
-        self._head_is_over = self._is_named = False
+        self._head_is_over = self._is_in_head = self._is_named = False
+        self._sendings = 0
         self.tls = None
         request, curl = exchange.request, self.curl
         target = request.target
@@ -190,11 +194,14 @@ class Handle:
             return _STOP
         if self._head_is_over:
             return None
-        if line.startswith(b"HTTP/"):
+        if not self._is_in_head and line.startswith(b"HTTP/"):
+            self._is_in_head = True
             return self._take_status(line)
         if line not in _LINE_ENDS:
             self.exchange.head.append(line)
-        elif self.exchange.status is not None:
+            return None
+        self._is_in_head = False
+        if self.exchange.status is not None:
             self._end_head(self.exchange)
         return None
 
@@ -238,11 +245,16 @@ class Handle:
         elif found := _ALERT.match(text):
             self.exchange.alert = int(found[1]) & 0xFF  # the rest is its level
 
-    def _check_name(self, *_: object) -> int:
-        """Refuse a new secure connection unless the subjectAltName of its certificate names the host.
+    def _may_send(self, *_: object) -> int:
+        """Let the request go out on a connection, but refuse a new secure one whose certificate doesn't name the host.
 
-        libcurl would be content with the common name, which RFC 9110, section 4.3.4, rules out.
+        libcurl would be content with the common name, which RFC 9110, section 4.3.4, rules out. It would also repeat
+        the request six times to an endpoint that sheds load by HTTP/2 (RFC 9113, section 8.7).
         """
+        self._sendings += 1
+        if self._sendings > SENDINGS_MAX:
+            self.exchange.complaint = "it refused the request, and its repetition, too"
+            return int(pycurl.PREREQFUNC_ABORT)
         is_new = self.socket != -1
         if is_new and not self._is_named and self.exchange.request.target.scheme == "https":
             self.exchange.is_unnamed = True
@@ -251,9 +263,9 @@ class Handle:
 
 
 def _line(header: tuple[str, str]) -> str:
-    """Return a header as libcurl wants it. It would leave one out that ends in a colon."""
+    """Return a header as libcurl wants it. It would leave one out that has nothing after its colon."""
     name, value = header
-    return f"{name}: {value}" if value else f"{name};"
+    return f"{name}: {value}" if value.strip() else f"{name};"
 
 
 def bracketed(address: Address) -> str:

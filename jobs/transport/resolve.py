@@ -40,7 +40,7 @@ class Known:
 
     addresses: tuple[Address, ...]
     resolved_at: float
-    answered: Address | None = None  # the address to which a connection was made last
+    best: Address | None = None  # the address to begin with: the one to which a connection was made last
 
 
 class Resolver:
@@ -60,7 +60,7 @@ class Resolver:
         self._threads = 0  # that run
 
     def known(self, host: str) -> tuple[Address, ...]:
-        """Return the addresses of ``host`` as far as they are known. The one that answered last comes first."""
+        """Return the addresses of ``host`` as far as they are known, the best one first."""
         entry = self._known.get(host)
         if entry is None:
             return ()
@@ -70,7 +70,7 @@ class Resolver:
             return ()
         if age > FRESH_SECONDS:
             self.ask(host)
-        return tuple(sorted(entry.addresses, key=lambda address: address != entry.answered))
+        return tuple(sorted(entry.addresses, key=lambda address: address != entry.best))
 
     def ask(self, host: str) -> Lookup:
         """Return the question for ``host``: a new one, or the one that is under way."""
@@ -89,8 +89,8 @@ class Resolver:
             del self._under_way[lookup.host]
             before = self._known.pop(lookup.host, None)
             if lookup.addresses:
-                answered = before.answered if before else None
-                self._known[lookup.host] = Known(lookup.addresses, time.monotonic(), answered)
+                best = before.best if before else None
+                self._known[lookup.host] = Known(lookup.addresses, time.monotonic(), best)
             settled.append(lookup)
         while len(self._known) > NAMES_KEPT:
             self._known.popitem(last=False)
@@ -99,7 +99,13 @@ class Resolver:
     def note_answer(self, host: str, address: Address) -> None:
         """Remember to which of its addresses a connection was made."""
         if entry := self._known.get(host):
-            entry.answered = address
+            entry.best = address
+
+    def note_failure(self, host: str, address: Address) -> None:
+        """Begin with the address after this one the next time."""
+        entry = self._known.get(host)
+        if entry and address in entry.addresses:
+            entry.best = entry.addresses[(entry.addresses.index(address) + 1) % len(entry.addresses)]
 
     def _start_thread(self) -> None:
         """Start one more thread if it is needed. If the system refuses, the question waits for the others."""

@@ -16,9 +16,11 @@ class Proxy:
 
     Args:
         user: name and password that it asks for, such as ``me:secret``. Empty: none.
+        hangs: connects nobody, and says nothing.
     """
 
     user: str = ""
+    hangs: bool = False
     url: str = ""
     asked: list[str] = field(default_factory=list)  # the targets of CONNECT
     heads: list[bytes] = field(default_factory=list)  # of these requests
@@ -39,7 +41,15 @@ class Proxy:
             client.sendall(b"HTTP/1.1 407 Who are you?\r\nContent-Length: 0\r\n\r\n")
             return
         host, _, port = target.rpartition(":")
-        with socket.create_connection((host.strip("[]"), int(port)), 10) as target_socket:
+        if self.hangs:
+            client.recv(1)
+            return
+        try:
+            target_socket = socket.create_connection((host.strip("[]"), int(port)), 10)
+        except OSError:
+            client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            return
+        with target_socket:
             client.sendall(self.answer)
             self._relay(client, target_socket)
 

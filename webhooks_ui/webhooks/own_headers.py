@@ -93,7 +93,7 @@ def wrong_header(name: str, value: str) -> str:
 
 def wrong_value(name: str, value: str) -> str:
     """Return what is wrong with the value of a header or with a credential, or an empty text."""
-    if not value:
+    if not value.strip():
         return f"{name} needs a value."
     if len(value.encode("utf-8", "replace")) > VALUE_MAX_BYTES:
         return f"The value of {name} is too long. Use up to {VALUE_MAX_BYTES:,} bytes."

@@ -1,15 +1,18 @@
 """When a sender reuses a connection, when it repeats a request, and how long an endpoint asks it to wait."""
 
 import socket
+import ssl
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from jobs.send import retry_after_seconds
-from tests.jobs.sending import Send, answering
+from tests.jobs.sending import Send, answering, sending
+from tests.support.certificates import make_certificate
 from tests.support.receivers import Receiver, raw_receiving, read_request
 from webhooks_ui.deliveries.outcomes import Outcome
 
@@ -134,3 +137,37 @@ def test_retry_after_as_a_date() -> None:
     assert 85 <= wait <= 91
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
+
+
+@pytest.mark.parametrize("frame", [b"\0\0\4\3\0\0\0\0\1\0\0\0\7", b"\0\0\10\7" + b"\0" * 13], ids=["stream", "goaway"])
+def test_an_endpoint_that_sheds_load_by_http_2_is_asked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: bytes
+) -> None:
+    """The frames are RST_STREAM with REFUSED_STREAM, and GOAWAY that says that no stream was taken (RFC 9113, 8.7)."""
+    certificate, key = make_certificate(tmp_path, "127.0.0.1", 30)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2"])
+    asked = []
+
+    def handle(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            secure.sendall(b"\0\0\0\4\0\0\0\0\0")  # SETTINGS
+            received = b""
+            while b'{"id"' not in received:
+                received += secure.recv(65_536)
+            asked.append(received)
+            secure.sendall(frame)
+            secure.recv(65_536)
+
+    with raw_receiving(handle) as endpoint, sending() as send:
+        result = send(endpoint.url.replace("http:", "https:"))
+    assert result.outcome != Outcome.DELIVERED
+    assert result.detail == "it refused the request, and its repetition, too"
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("zeros", ["0", "00000000000", "000000000000000000120"])
+def test_zeros_before_a_number_change_nothing(zeros: str) -> None:
+    assert retry_after_seconds(zeros) == int(zeros)

@@ -324,3 +324,11 @@ def test_each_request_has_a_time_of_its_own(send: Send) -> None:
     assert longer.outcome == shorter.outcome == Outcome.TIMEOUT
     assert longer.duration_ms > 900
     assert shorter.duration_ms < 900
+
+
+@pytest.mark.parametrize("start", ["HTTP/1.1 500 X\r\n", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 X\r\n"])
+def test_a_header_that_looks_like_a_status_line_is_none(send: Send, start: str) -> None:
+    answer = f"{start}HTTP/1.1 200: x\r\nContent-Length: 2\r\n\r\nok".encode()
+    with raw_receiving(answering(answer)) as receiver:
+        result = send(receiver.url)
+    assert (result.outcome, result.response_code) == (Outcome.BAD_STATUS, 500)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench.receivers import nginx
-from tests.jobs.sending import sending
+from tests.jobs.sending import TIMEOUT_SECONDS, answering, sending
 from tests.support.certificates import make_certificate
 from tests.support.proxy import proxying
-from tests.support.receivers import Receiver
+from tests.support.receivers import Receiver, raw_receiving
 from tests.support.rig import free_port
 from webhooks_ui.deliveries.outcomes import Outcome
 
@@ -79,3 +79,61 @@ def test_the_certificate_must_name_the_endpoint_behind_the_proxy_too(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
     with nginx(certificate) as url, proxying() as proxy, sending(proxy=proxy.url) as send:
         assert send(url).outcome == Outcome.TLS_FAILED
+
+
+def test_the_next_address_is_asked_for_when_the_proxy_can_not_reach_the_first(
+    receiver: Receiver, names: dict[str, list[str]]
+) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
+    with proxying() as proxy, sending(proxy=proxy.url) as send:
+        results = [send(f"http://two.example.com:{port}/{path}") for path in ("a", "b")]
+    assert [(result.outcome, result.address) for result in results] == [(Outcome.DELIVERED, f"127.0.0.1:{port}")] * 2
+    assert proxy.asked == [f"CONNECT 127.0.0.2:{port}", f"CONNECT 127.0.0.1:{port}"]
+
+
+def test_addresses_that_the_proxy_can_not_reach_are_each_asked_for_once(names: dict[str, list[str]]) -> None:
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.3"]
+    port = free_port()
+    with proxying() as proxy, sending(proxy=proxy.url) as send:
+        result = send(f"http://two.example.com:{port}/")
+    assert (result.outcome, result.detail) == (Outcome.CONNECTION_FAILED, "the egress proxy answered 502")
+    assert proxy.asked == [f"CONNECT 127.0.0.2:{port}", f"CONNECT 127.0.0.3:{port}"]
+
+
+def test_a_proxy_that_hangs_is_named_and_the_next_attempt_asks_for_the_next_address(
+    receiver: Receiver, names: dict[str, list[str]]
+) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
+    with proxying() as proxy, sending(TIMEOUT_SECONDS, proxy=proxy.url) as send:
+        proxy.hangs = True
+        result = send(f"http://two.example.com:{port}/")
+        proxy.hangs = False
+        assert send(f"http://two.example.com:{port}/").outcome == Outcome.DELIVERED
+    assert (result.outcome, result.detail) == (Outcome.TIMEOUT, "the egress proxy didn't connect in time")
+    assert proxy.asked == [f"CONNECT 127.0.0.2:{port}", f"CONNECT 127.0.0.1:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(b"", Outcome.CONNECTION_FAILED), (b"hello\r\n\r\n", Outcome.RESPONSE_BROKEN)],
+    ids=["closes", "no HTTP"],
+)
+def test_what_the_endpoint_does_wrong_is_not_blamed_on_the_proxy(answer: bytes, outcome: Outcome) -> None:
+    with raw_receiving(answering(answer)) as endpoint, proxying() as proxy, sending(proxy=proxy.url) as send:
+        through = send(endpoint.url)
+        with sending() as directly:
+            direct = directly(endpoint.url)
+    assert through.outcome == outcome
+    assert through.detail == direct.detail
+    assert "proxy" not in through.detail
+
+
+def test_an_untrusted_certificate_is_not_blamed_on_the_proxy(tmp_path: Path) -> None:
+    with nginx(make_certificate(tmp_path, "127.0.0.1", 30)) as url, proxying() as proxy:
+        with sending(proxy=proxy.url) as send:
+            through = send(url)
+        with sending() as send:
+            assert through.detail == send(url).detail
+    assert through.outcome == Outcome.TLS_FAILED

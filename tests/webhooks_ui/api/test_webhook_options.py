@@ -193,6 +193,7 @@ def condition(**fields: object) -> dict[str, object]:
         ("timeout_seconds", {"timeout_seconds": 0}, "from 1 to 30"),
         ("timeout_seconds", {"timeout_seconds": 31}, "from 1 to 30"),
         ("timeout_seconds", {"timeout_seconds": "3"}, "a whole number or null"),
+        ("headers", {"headers": [{"name": "X-A", "value": "   "}]}, "X-A needs a value."),
     ],
 )
 def test_a_wrong_option_has_its_sentence_at_its_field(
