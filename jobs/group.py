@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from flask import Flask
 
 from jobs.store import OtherContent, Publication, Stored, store
-from webhooks_ui.database import db, dialect, outage, write_transaction
+from webhooks_ui.database import db, dialect, is_conflict, outage, write_transaction
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
+
+TRIES = 3  # of a transaction that is in the way of others
 
 After = Callable[[Sequence[tuple[Publication, Stored]]], None]
 
@@ -107,15 +109,20 @@ class Groups:
         return first
 
 
-def _commit(group: Sequence[Waiting]) -> None:
-    """Commit a group in one transaction. If that fails because of one of them, commit each by itself."""
+def _commit(group: Sequence[Waiting], tries: int = TRIES) -> None:
+    """Commit a group in one transaction. If that fails because of one of them, commit each by itself.
+
+    Another process may publish the same ids in another order. Then the database ends one of the two transactions.
+    """
     publications = [waiting.publication for waiting in group]
     try:
         with write_transaction(one_statement=all(len(each.events) == 1 for each in publications)) as connection:
             became = store(connection, publications)
             _check(publications, became)
     except Exception as error:
-        if len(group) == 1 or outage(error):
+        if is_conflict(error) and tries > 1:
+            _commit(group, tries - 1)
+        elif len(group) == 1 or outage(error):
             for waiting in group:
                 waiting.error = error
         else:

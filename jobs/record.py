@@ -229,4 +229,5 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         started_at=result.started_at,
         is_probe=claimed.target.is_probe,
         gone=result.gone,
+        is_test=claimed.is_test,
     )

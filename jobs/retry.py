@@ -33,6 +33,7 @@ class Attempted:
     started_at: datetime = NEVER
     is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
+    is_test: bool = False  # perhaps of a type that the webhook doesn't want
 
     @property
     def is_gone(self) -> bool:
@@ -100,12 +101,13 @@ def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     """Return the health of the webhook after ``attempt``.
 
     After ``threshold`` failures in a row its breaker opens. Its deliveries wait, and single probes go out with growing
-    pauses until one succeeds. An endpoint that asks to slow down changes nothing. One that is gone makes the webhook
-    inactive, and so do five days without a success.
+    pauses until one succeeds. An endpoint that asks to slow down changes nothing, and neither does one that refuses a
+    test, since it may take what the webhook wants. One that is gone makes the webhook inactive, and so do five days
+    without a success.
     """
     if attempt.succeeded:
         return Health()
-    if attempt.slows_down:
+    if attempt.slows_down or (attempt.is_test and not attempt.is_gone):
         return health
     failures = health.consecutive_failures + 1
     since = health.failing_since or attempt.at

@@ -12,16 +12,17 @@ from standardwebhooks import Webhook as Verifier
 from jobs.claim import LEASE_SECONDS
 from jobs.deliver import AHEAD_MIN, deliver
 from jobs.drain.slots import ALLOWANCE_FIRST
-from jobs.publish import publish
+from jobs.publish import publish, send_test
 from jobs.sweep import sweep
 from tests.jobs.sending import answering
 from tests.support.factories import make_event, make_webhook, older_secret
-from tests.support.receivers import OK, Receiver, raw_receiving, read_request, receiving
+from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
 from tests.support.waiting import wait_for
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.display import explanation, request_headers
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
+from webhooks_ui.webhooks import changes
 
 
 def the_delivery() -> Delivery:
@@ -313,3 +314,34 @@ def test_a_backlog_is_delivered_whole_and_once(app: Flask, receiver: Receiver, c
     assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
     assert db.session.scalar(db.select(db.func.count(Event.id))) == count // 5
     assert base64.b64decode(receiver.requests[0].headers["webhook-signature"].removeprefix("v1,"))
+
+
+def test_refused_tests_keep_no_real_event_back(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(400, {}, b"")]
+    webhook = make_webhook(url=receiver.url, event_types=["license.activated"])
+    for _ in range(12):
+        with writing():
+            send_test(webhook, NewEvent("product.created", {}))
+    deliver()
+    db.session.refresh(webhook)
+    assert (webhook.consecutive_failures, webhook.is_broken) == (0, False)
+    assert webhook.failures[0]["count"] == 12  # the page of the webhook tells why they failed
+    receiver.answers = [(200, {}, b"")]
+    make_event()
+    deliver()
+    assert db.session.scalars(db.select(Delivery.status).order_by(Delivery.id.desc())).first() == "delivered"
+
+
+def test_an_attempt_that_is_under_way_when_its_webhook_is_deleted_is_logged(app: Flask, receiver: Receiver) -> None:
+    webhook_id = make_webhook(url=receiver.url).id
+    make_event()
+
+    def delete(_request: Received) -> Answer:
+        with app.app_context(), writing():
+            changes.delete(changes.get(webhook_id))
+        return 200, {}, b"ok"
+
+    receiver.answer = delete  # type: ignore[assignment, method-assign]
+    deliver()
+    assert the_delivery().status == "delivered"
+    assert [attempt.response_code for attempt in attempts()] == [200]

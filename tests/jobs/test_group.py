@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 import jobs.group
 from jobs.group import EVENTS_MAX, Groups, Waiting
 from jobs.publish import publish
-from jobs.store import OtherContent, Publication, Published, Stored, store
+from jobs.store import OtherContent, Publication, Published, Stored, event_row, store
 from tests.support.factories import make_webhook
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Delivery, Event, Webhook
+from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 
 Answer = list[Published] | BaseException
 Publish = Callable[[], list[Published]]
@@ -209,3 +209,46 @@ def test_many_threads_publish_each_event_once(app: Flask, transactions: int, mon
     assert db.session.scalar(db.select(db.func.count(Event.id))) == 8 * each
     assert db.session.scalar(db.select(db.func.count(Delivery.id))) == 8 * each
     assert (len(groups._queue), groups._free) == (0, transactions)
+
+
+def test_a_deadlock_with_another_process_is_tried_again(app: Flask) -> None:
+    """The other one has stored b, and waits for a. PostgreSQL then ends the transaction that waited first."""
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    answers: list[Answer] = []
+
+    def run() -> None:
+        with app.app_context():
+            answers.append(publish("production", [activated("a"), activated("b")]))
+
+    def insert(connection: Connection, id: str) -> None:
+        connection.execute(Event.__table__.insert(), event_row(id, "production", activated(id), b"{}", utcnow(), 0))
+
+    def waits() -> bool:
+        with db.engine.connect() as connection:
+            blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return bool(connection.execute(blocked).scalar())
+
+    with db.engine.connect() as other:
+        insert(other, "b")
+        thread = threading.Thread(target=run)
+        thread.start()
+        wait_for(waits, what="the publisher waits for b")
+        insert(other, "a")
+        other.rollback()
+    thread.join(20)
+    assert answers == [[Published("a", 0), Published("b", 0)]]
+
+
+def test_what_conflicts_again_and_again_is_told_in_the_end(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def conflict(*_: object) -> None:
+        tried.append(True)
+        raise OperationalError("INSERT", None, Exception("deadlock"))
+
+    monkeypatch.setattr(jobs.group, "store", conflict)
+    monkeypatch.setattr(jobs.group, "is_conflict", lambda _error: True)
+    with pytest.raises(OperationalError):
+        publish("production", [activated("evt")])
+    assert len(tried) == jobs.group.TRIES

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -121,3 +122,10 @@ def test_a_next_attempt_is_never_earlier_and_at_most_a_day_and_a_fifth_away(
         decision = decide(attempt, SCHEDULES_SECONDS[schedule], None, lambda: random)
         least = 0 if attempt.slows_down else 1  # jobs.throttle holds the webhook back
         assert decision.status == "failed" or least <= seconds(decision) <= 86_400 * 1.2
+
+
+def test_a_test_that_is_refused_says_nothing_about_real_events() -> None:
+    health = Health(consecutive_failures=9, failing_since=NOW)
+    assert judge(health, replace(failed(), is_test=True), 10) == health
+    assert judge(health, replace(failed(response_code=410), is_test=True), 10).disabled_reason
+    assert judge(health, replace(succeeded(), is_test=True), 10) == Health()

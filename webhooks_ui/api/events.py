@@ -11,6 +11,7 @@ from webhooks_ui.api.body import read_members
 from webhooks_ui.api.keys import caller
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.events.schema import Budget
 from webhooks_ui.web.problem import Problem, field_error
 
 EVENTS_MAX = 1_000
@@ -51,9 +52,10 @@ def _checked_all(values: list[tuple[int | None, Any]], environment: str) -> list
     events: list[NewEvent] = []
     wrong: list[dict[str, Any]] = []
     too_large: list[dict[str, Any]] = []
+    budget = Budget()
     for index, value in values:
         try:
-            events.append(check_event(value, environment))
+            events.append(check_event(value, environment, budget=budget))
         except WrongEvent as error:
             found = too_large if error.too_large else wrong
             found.extend(field_error(field, message, index) for field, message in error.errors)

@@ -150,7 +150,8 @@ DELIVERY = closed(
         "duration_ms": MAYBE_INTEGER | {"description": "From the last attempt."},
         "created_at": TIME,
         "last_attempt_at": MAYBE_TIME,
-        "next_attempt_at": MAYBE_TIME,
+        "next_attempt_at": MAYBE_TIME
+        | {"description": "At the earliest. null: one is under way, none follows, or the webhook is inactive."},
     }
 )
 ATTEMPT = closed(

@@ -1,7 +1,7 @@
 """The database: the base of the tables, transactions, and the differences between SQLite and PostgreSQL."""
 
 from webhooks_ui.database.asides import write_aside
-from webhooks_ui.database.dialect import dialect, outage, reason
+from webhooks_ui.database.dialect import dialect, is_conflict, outage, reason
 from webhooks_ui.database.tables import db
 from webhooks_ui.database.transactions import (
     after_commit,
@@ -17,6 +17,7 @@ __all__ = [
     "after_write",
     "db",
     "dialect",
+    "is_conflict",
     "outage",
     "reason",
     "release",

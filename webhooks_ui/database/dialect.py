@@ -100,6 +100,9 @@ class Dialect(Protocol):
     def note_error(self, context: ExceptionContext) -> None:
         """Tell SQLAlchemy to replace the connections if ``context`` has the error of a server that only reads."""
 
+    def is_conflict(self, error: BaseException) -> bool:
+        """Return True if an error of the driver ended a transaction only because of others that ran beside it."""
+
     def outage(self, error: BaseException) -> str | None:
         """Return a sentence about why the database can't be used, or ``None`` if an error of the driver isn't such."""
 
@@ -232,13 +235,18 @@ def dialect(bind: Connection | Engine) -> Dialect:
     return _module(bind.dialect.name)
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Return True if the database ended a transaction only because of others, so that it may succeed now."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return any(_module(name).is_conflict(cause) for name in _loaded())
+
+
 def outage(error: BaseException) -> str | None:
     """Return a sentence about why the database can't be used, or ``None`` if ``error`` has another cause."""
     if isinstance(error, TimeoutError):
         return "All connections to the database are in use."
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    loaded = (name for name, driver in _DRIVERS.items() if driver in sys.modules)  # no other driver can fail
-    return next((words for name in loaded if (words := _module(name).outage(cause))), None)
+    return next((words for name in _loaded() if (words := _module(name).outage(cause))), None)
 
 
 def reason(error: BaseException) -> str:
@@ -253,5 +261,10 @@ def dialect_of_url(database_url: str) -> Dialect:
 
 
 @cache
+def _loaded() -> list[str]:
+    """Return the names of the databases whose drivers are loaded. No other driver can fail."""
+    return [name for name, driver in _DRIVERS.items() if driver in sys.modules]
+
+
 def _module(name: str) -> Dialect:
     return cast(Dialect, import_module(f"webhooks_ui.database.{name}"))

@@ -38,8 +38,10 @@ JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:i
 
 
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
+CONFLICTS = {"40001", "40P01"}  # a serialization failure, and a deadlock
 OUTAGES = {  # the longest beginning of a code counts
     READ_ONLY: "The database is read-only.",
+    "40": "Changes that came at the same time were in each other's way.",
     "53": "The database server is out of resources.",
     "53100": "The disk of the database is full.",
     "53300": "The database server accepts no more connections.",
@@ -105,6 +107,10 @@ def note_error(context: ExceptionContext) -> None:
     """
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
+
+
+def is_conflict(error: BaseException) -> bool:
+    return isinstance(error, psycopg.Error) and error.sqlstate in CONFLICTS
 
 
 def outage(error: BaseException) -> str | None:

@@ -137,6 +137,11 @@ def note_error(context: ExceptionContext) -> None:
     """Do nothing. There is no other server."""
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Return False. There is one writer at a time."""
+    return False
+
+
 def outage(error: BaseException) -> str | None:
     if not isinstance(error, sqlite3.Error):
         return None

@@ -11,7 +11,7 @@ from webhooks_ui.database import after_commit, db
 from webhooks_ui.deliveries.schedules import SLOWED_DOWN_AT_LEAST
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP
+from webhooks_ui.models.delivery import GIVEN_UP, is_free
 from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
 
@@ -135,8 +135,3 @@ def is_held() -> ColumnElement[bool]:
     """Return the condition that a delivery waits for its webhook to become active."""
     is_pending = Delivery.status == DeliveryStatus.PENDING
     return is_pending & ~Delivery.forced & is_free() & Delivery.webhook.has(~Webhook.active)
-
-
-def is_free() -> ColumnElement[bool]:
-    """Return the condition that no attempt is under way. An expired lease doesn't count: its worker was killed."""
-    return Delivery.lease_token.is_(None) | (Delivery.due_at <= utcnow())

@@ -39,7 +39,7 @@ COLUMNS: dict[str, Any] = {
     "duration_ms": Delivery.duration_ms,
     "created_at": Delivery.created_at,
     "last_attempt_at": Delivery.last_attempt_at,
-    "next_attempt_at": case((and_(_IS_PENDING, Delivery.lease_token.is_(None)), Delivery.due_at)),
+    "next_attempt_at": Delivery.next_attempt_at,
 }
 
 

@@ -38,12 +38,15 @@ class WrongEvent(ValueError):
         self.too_large = too_large
 
 
-def check_event(value: Any, environment: str, *, is_test: bool = False) -> NewEvent:
+def check_event(
+    value: Any, environment: str, *, is_test: bool = False, budget: schema.Budget | None = None
+) -> NewEvent:
     """Return the event in ``value``, an object with ``type`` and ``data``, and optionally ``id`` and ``timestamp``.
 
     Args:
         value: what ``strict_json.load_members`` returns for an event.
         is_test: its body will say that it is a test.
+        budget: for checks against schemas, if there are more events.
 
     Raises:
         WrongEvent: A field is missing, unknown or wrong, or the event's body would be over 256 KiB.
@@ -54,7 +57,7 @@ def check_event(value: Any, environment: str, *, is_test: bool = False) -> NewEv
     timestamp = _timestamp(given.get("timestamp"))
     if errors := [*_wrong_fields(value, given, timestamp, is_test), *_unsendable(value.get("data"))]:
         raise WrongEvent(errors)
-    note = _against_schema(given["type"], given["data"], is_test)
+    note = _against_schema(given["type"], given["data"], is_test, budget)
     event = NewEvent(given["type"], given["data"], given.get("id"), timestamp, value["data"].text, note)
     now = utcnow()
     size = len(render_body(event.id or new_event_id(now), environment, event, now, is_test=is_test))
@@ -64,7 +67,7 @@ def check_event(value: Any, environment: str, *, is_test: bool = False) -> NewEv
     return event
 
 
-def _against_schema(type_name: str, data: dict[str, Any], is_test: bool) -> str | None:
+def _against_schema(type_name: str, data: dict[str, Any], is_test: bool, budget: schema.Budget | None) -> str | None:
     """Return where the data doesn't fit the schema of its type, if that is only to be noted.
 
     Raises:
@@ -73,7 +76,7 @@ def _against_schema(type_name: str, data: dict[str, Any], is_test: bool) -> str 
     type = catalogue.find(type_name)
     if type is None or type.schema is None or type.check == SchemaCheck.OFF:
         return None
-    found = schema.violations(type.schema, data)
+    found = schema.violations(type.schema, data, budget)
     if found and type.check == SchemaCheck.REFUSE and not is_test:
         raise WrongEvent([FieldError(f"data.{path}".rstrip("."), message) for path, message in found])
     return " ".join(f"{path or 'data'}: {message}" for path, message in found) or None

@@ -1,6 +1,7 @@
 """Checks data against the JSON Schema of its event type (draft 2020-12). No schema is fetched from elsewhere.
 
-A schema can be written so that a check takes hours. So each check has a deadline, and what ignores it is refused.
+A schema can be written so that a check takes hours. So each check has a deadline, and all checks of a request have a
+budget. What ignores both is refused.
 """
 
 import json
@@ -20,13 +21,35 @@ SCHEMA_MAX_BYTES = 64 * 1024
 VIOLATIONS_MAX = 10
 FOUND_MAX = 100  # of which the first VIOLATIONS_MAX by path are told
 CHECK_SECONDS = 0.5
+REQUEST_SECONDS = 5.0  # for all events of an array
 # The library reads these outside of the functions that have the deadline.
 UNBOUNDED = ("patternProperties", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef")
 NO_END = "The schema refers to itself without end, or the data is nested too deeply for it."
-TOO_SLOW = f"Checking the data takes longer than {CHECK_SECONDS} s of processor time. Simplify the schema."
+TOO_SLOW = (
+    f"Checking the data takes longer than {CHECK_SECONDS} s of processor time, or than {REQUEST_SECONDS:.0f} s for all "
+    "events of the request. Simplify the schema."
+)
 
 # In the thread's processor time, so that nothing is refused because the machine is busy
 _ends_at: ContextVar[float] = ContextVar("_ends_at")
+
+
+class Budget:
+    """The processor time that the checks of one request may take. After one that took too long, none is made."""
+
+    def __init__(self) -> None:
+        self._left = REQUEST_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """What the next check may take."""
+        return min(CHECK_SECONDS, self._left)
+
+    def spend(self, seconds: float) -> None:
+        self._left -= seconds
+
+    def end(self) -> None:
+        self._left = 0.0
 
 
 class _TooSlow(Exception):
@@ -63,21 +86,29 @@ def wrong_schema(text: str) -> str:
     return ""
 
 
-def violations(schema: str, data: Any) -> list[tuple[str, str]]:
+def violations(schema: str, data: Any, budget: Budget | None = None) -> list[tuple[str, str]]:
     """Return the path and a sentence for each place where ``data`` doesn't fit, up to ten.
 
     Args:
         schema: one in which ``wrong_schema`` finds nothing.
         data: as ``strict_json`` reads it with numbers as ``Number``.
+        budget: of the request, if it makes several checks.
     """
+    budget = budget or Budget()
+    if budget.seconds <= 0:
+        return [("", TOO_SLOW)]
     validator = _validator(schema)  # loading the library is no part of the check
-    _ends_at.set(time.thread_time() + CHECK_SECONDS)
+    began = time.thread_time()
+    _ends_at.set(began + budget.seconds)
     try:
         found = list(islice(validator.iter_errors(_plain(data)), FOUND_MAX))
     except (_TooSlow, TimeoutError):
+        budget.end()
         return [("", TOO_SLOW)]
     except RecursionError:
         return [("", NO_END)]
+    finally:
+        budget.spend(time.thread_time() - began)
     found.sort(key=lambda error: list(map(str, error.path)))
     return [
         (_path(error.absolute_path), f"{strict_json.shortened(error.message)}.") for error in found[:VIOLATIONS_MAX]

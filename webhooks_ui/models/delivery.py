@@ -4,7 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, false, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, case, false, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webhooks_ui.database import db
@@ -40,6 +41,16 @@ BULK = text("bulk_action_id IS NOT NULL")
 UNSETTLED = text("status <> 'delivered'")
 
 GIVEN_UP: dict[str, Any] = {"status": DeliveryStatus.CANCELLED, "due_at": None, "lease_token": None, "forced": False}
+
+
+def is_free() -> ColumnElement[bool]:
+    """Return the condition that no attempt is under way. An expired lease doesn't count: its worker was killed."""
+    return Delivery.lease_token.is_(None) | (Delivery.due_at <= utcnow())
+
+
+def _later(at: Any, other: Any) -> Any:
+    """Return the later of two times in SQL, of which the second may be missing."""
+    return case((other > at, other), else_=at)
 
 
 class Delivery(db.Model):  # type: ignore[name-defined,misc]
@@ -103,10 +114,30 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
         ),  # for the log: finds the few deliveries that weren't delivered among millions that were
     )
 
-    @property
+    @hybrid_property
     def next_attempt_at(self) -> datetime | None:
-        """The time of the next attempt. ``None`` while one is under way, and when there will be none."""
-        return self.due_at if self.status == DeliveryStatus.PENDING and not self.is_under_way else None
+        """When the next attempt is made at the earliest. ``None`` while one is under way, and when there will be none.
+
+        It is also ``None`` while the webhook is inactive. A failing webhook waits for its probe, and one that was asked
+        to slow down for the end of that. What a person wants sent at once waits for none of these.
+        """
+        if self.status != DeliveryStatus.PENDING or self.is_under_way:
+            return None
+        if self.forced:
+            return self.due_at
+        if not self.webhook.active:
+            return None
+        probe_at = self.webhook.probe_at if self.webhook.breaker_opened_at else None
+        return max(filter(None, (self.due_at, self.webhook.throttled_until, probe_at)), default=None)
+
+    @next_attempt_at.inplace.expression
+    @classmethod
+    def _next_attempt_at(cls) -> ColumnElement[datetime | None]:
+        """Return the same in SQL, for a query that joins the webhook."""
+        probe_at = case((Webhook.breaker_opened_at.is_not(None), Webhook.probe_at))
+        earliest = _later(_later(cls.due_at, Webhook.throttled_until), probe_at)
+        waits = and_(cls.status == DeliveryStatus.PENDING, is_free())
+        return case((and_(waits, cls.forced), cls.due_at), (and_(waits, Webhook.active), earliest))
 
     @property
     def is_under_way(self) -> bool:

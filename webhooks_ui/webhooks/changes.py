@@ -16,7 +16,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.formats import Rate, rate_after
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP
+from webhooks_ui.models.delivery import GIVEN_UP, is_free
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.client_certificates import seal_pair
@@ -69,9 +69,9 @@ def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhoo
 
 
 def count_pending(webhook_ids: Iterable[int]) -> int:
-    """Return how many deliveries to these webhooks are pending. Deleting the webhooks would cancel them."""
+    """Return how many deliveries deleting these webhooks would cancel."""
     query = select(func.count()).select_from(Delivery)
-    query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING)
+    query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING, is_free())
     return db.session.scalar(query) or 0
 
 
@@ -196,8 +196,11 @@ def end_secret(webhook: Webhook, id: str) -> bool:
 
 
 def delete(webhook: Webhook) -> None:
-    """Mark the webhook as deleted and cancel its pending deliveries. They stay in the log."""
-    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
+    """Mark the webhook as deleted and cancel its pending deliveries. They stay in the log.
+
+    An attempt that is under way ends as it ends, and is logged. If it fails, a purge cancels its delivery.
+    """
+    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING, is_free()
     cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
     _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
     webhook.active = False

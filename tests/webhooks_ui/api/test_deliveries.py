@@ -1,14 +1,19 @@
 """The API lists, shows and retries deliveries, and lists the event types."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.support.factories import make_delivery, make_webhook
+from tests.support.log_rows import add_delivery
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db
+from webhooks_ui.deliveries import export
+from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.events.catalogue import BUILT_IN
 from webhooks_ui.models import Attempt, AuditEntry, Delivery, OwnEventType, SchemaCheck, utcnow
 
@@ -118,3 +123,32 @@ def test_an_own_type_tells_the_schema_that_its_data_must_fit(api: Api) -> None:
     (own,) = [type for type in answer.get_json()["data"] if type["name"] == "invoice.paid"]
     assert (own["schema"], own["check"]) == (json.loads(schema), "refuse")
     assert '"multipleOf":0.010,"maximum":12345678901234567890.12' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("webhook", "delivery", "seconds"),
+    [
+        ({}, {}, 60),
+        ({"throttled_until": 90}, {}, 90),
+        ({"throttled_until": 30}, {}, 60),
+        ({"breaker_opened_at": -60, "probe_at": 120}, {}, 120),
+        ({"breaker_opened_at": -60, "probe_at": 120, "throttled_until": 150}, {"forced": True}, 60),
+        ({"active": False}, {}, None),
+        ({"active": False}, {"forced": True}, 60),
+        ({}, {"lease_token": "a" * 32}, None),
+        ({}, {"status": "delivered", "due_at": None}, None),
+    ],
+)
+def test_the_next_attempt_waits_for_what_holds_its_webhook(
+    api: Api, app: Flask, webhook: dict[str, Any], delivery: dict[str, Any], seconds: int | None
+) -> None:
+    now = utcnow()
+    times = {name: now + timedelta(seconds=value) for name, value in webhook.items() if name != "active"}
+    hook = make_webhook(**{"active": webhook.get("active", True)} | times)
+    row = add_delivery(hook, **{"due_at": now + timedelta(seconds=60)} | delivery)
+    expected = now + timedelta(seconds=seconds) if seconds else None
+    told = api.get(f"/deliveries/{row.id}").get_json()["next_attempt_at"]
+    assert (told and datetime.fromisoformat(told)) == expected
+    assert api.get("/deliveries").get_json()["data"][0]["next_attempt_at"] == told
+    exported = json.loads("".join(export.json_lines(DeliveryFilters())))[0]["next_attempt_at"]
+    assert (exported and datetime.fromisoformat(exported)) == expected

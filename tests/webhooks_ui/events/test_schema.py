@@ -8,7 +8,7 @@ import pytest
 
 from webhooks_ui.events import schema as checked_schemas
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.schema import CHECK_SECONDS, violations, wrong_schema
+from webhooks_ui.events.schema import CHECK_SECONDS, TOO_SLOW, Budget, violations, wrong_schema
 
 INVOICE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -144,3 +144,20 @@ def test_waiting_and_loading_are_no_part_of_a_check(monkeypatch: pytest.MonkeyPa
 def test_what_is_told_can_be_stored_in_any_database() -> None:
     ((path, message),) = found({"additionalProperties": {"type": "string"}}, {"\0": 1})
     assert "\0" not in path + message
+
+
+def test_after_a_check_that_took_too_long_the_others_of_a_request_are_not_made() -> None:
+    budget, slow = Budget(), json.dumps({"properties": {"x": {"pattern": "^(a|a)*$"}}})
+    for _ in range(3):
+        assert violations(slow, {"x": "a" * 200 + "b"}, budget) == [("", TOO_SLOW)]
+    started = time.thread_time()
+    assert violations(slow, {"x": "b"}, budget) == [("", TOO_SLOW)]
+    assert time.thread_time() - started < CHECK_SECONDS / 10
+
+
+def test_all_checks_of_a_request_together_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checked_schemas, "REQUEST_SECONDS", 0.2)
+    budget, schema = Budget(), json.dumps({"items": {"anyOf": [{"const": number} for number in range(300)]}})
+    checks = (violations(schema, [299] * 20, budget) for _ in range(10_000))
+    assert next(found for found in checks if found) == [("", TOO_SLOW)]
+    assert violations(schema, [299] * 20) == []  # of the next request
