@@ -12,6 +12,8 @@ from webhooks_ui.views.api_keys.blueprint import blueprint, load
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go
 
+SHOWN_MINUTES = int(form_tokens.SEALED_FOR.total_seconds()) // 60
+
 
 def keep_text(key: ApiKey, text: str) -> str:
     """Keep the text for some minutes, and return the address of the page that shows it."""
@@ -29,7 +31,7 @@ def created(key_id: int, handle: str) -> Response:
     if text is None or not key.is_text(text):
         flash("The text of a key is shown only once. If you don't have it, roll the key to get a new one.", "error")
         return go(url_for(".show", key_id=key_id))
-    response = make_response(render_template("api_keys/created.html", key=key, text=text))
+    response = make_response(render_template("api_keys/created.html", key=key, text=text, SHOWN_MINUTES=SHOWN_MINUTES))
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -102,7 +102,8 @@ def read(chosen: str, text: str, environment: str) -> NewEvent:
     try:
         data = strict_json.load_raw(text.encode()) if text.strip() else strict_json.raw(known.example)
     except strict_json.BrokenJson as error:
-        raise WrongEvent([FieldError("data", f"{error} Correct it, or clear the field to send the example.")]) from None
+        wrong = str(error).replace("The body", "The data", 1)
+        raise WrongEvent([FieldError("data", f"{wrong} Correct it, or clear the field to send the example.")]) from None
     return check_event({"type": strict_json.raw(chosen), "data": data}, environment, is_test=True)
 
 
