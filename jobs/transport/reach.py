@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.transport.authorities import tls_context
-from webhooks_ui.deliveries.why_nothing import Check, Verdict
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
+from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.forbidden import is_bad_port
 from webhooks_ui.webhooks.targets import Network, is_allowed, look_up_within
 
@@ -28,22 +28,22 @@ def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Ite
     try:
         target = destination(url)
     except TargetError as error:
-        yield Check(Verdict.WRONG, "Its URL is valid", str(error), "edit")
+        yield Check(Verdict.PROBLEM, "Its URL is not valid", str(error), "edit")
         return
     addresses = _resolve(target)
     if isinstance(addresses, str):
-        yield Check(Verdict.WRONG, "Its host name resolves", f"{target.host}: {addresses}", "edit")
+        yield Check(Verdict.PROBLEM, "Its host name doesn't resolve", f"{target.host}: {addresses}", "edit")
         return
     if blocked := _blocked(target, addresses, allowed):
         leads = f" ({blocked})" if shows_addresses else ""
         found = f"{target.host} leads to an address or port where no delivery may go{leads}. Use a public https URL."
-        yield Check(Verdict.WRONG, "Deliveries may go there", found, "edit")
+        yield Check(Verdict.PROBLEM, "No delivery may go there", found, "edit")
         return
     shown = ", ".join(map(str, addresses[:ADDRESSES_SHOWN]))
     yield Check(Verdict.FINE, "Its host name resolves", f"{target.host} is {shown}.")
     connection, found = _connect(target, addresses)
     if connection is None:
-        yield Check(Verdict.WRONG, "It takes connections", found, "edit")
+        yield Check(Verdict.PROBLEM, "It takes no connections", found, "edit")
         return
     with connection:
         yield Check(Verdict.FINE, "It takes connections", found)
@@ -89,24 +89,25 @@ def _connect(target: Destination, addresses: Sequence[Address]) -> tuple[socket.
 
 def _secure(target: Destination, connection: socket.socket) -> Check:
     """Return what the endpoint's certificate says."""
-    title = "Its certificate is valid"
+    title = "Its certificate is not valid"
     connection.settimeout(STEP_SECONDS)
     try:
         with tls_context().wrap_socket(connection, server_hostname=target.host) as secured:
-            return _certificate(title, secured)
+            return _certificate(secured)
     except ssl.SSLCertVerificationError as error:
         found = f"{error.verify_message}. Renew it, serve its whole chain, and check that it is for {target.host}."
     except (OSError, ValueError) as error:
+        title = "No TLS connection is possible"
         found = f"TLS failed: {getattr(error, 'strerror', '') or error}. Check that the port speaks TLS 1.2 or later."
-    return Check(Verdict.WRONG, title, found[:1].upper() + found[1:])
+    return Check(Verdict.PROBLEM, title, found[:1].upper() + found[1:])
 
 
-def _certificate(title: str, secured: ssl.SSLSocket) -> Check:
+def _certificate(secured: ssl.SSLSocket) -> Check:
     certificate, version = secured.getpeercert() or {}, secured.version()
     with contextlib.suppress(KeyError, OSError):
         secured.unwrap()
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
     found = f"{version}. It is valid until {expires:%Y-%m-%d}."
     if expires - datetime.now(UTC) < EXPIRES_SOON:
-        return Check(Verdict.NOTE, title, f"{found} Renew it soon.")
-    return Check(Verdict.FINE, title, found)
+        return Check(Verdict.NOTE, "Its certificate ends soon", f"{found} Renew it soon.")
+    return Check(Verdict.FINE, "Its certificate is valid", found)

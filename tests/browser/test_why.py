@@ -73,7 +73,7 @@ def test_the_endpoint_is_checked_on_a_click(request: pytest.FixtureRequest, kind
     page: Page = request.getfixturevalue(kind)
     page.goto(f"{LIST}/{failing.id}/why-nothing")
     page.get_by_role("button", name="Check the endpoint").press("Enter")
-    expect(page.get_by_role("region", name="Endpoint")).to_contain_text("Deliveries may go there")
+    expect(page.get_by_role("region", name="Endpoint")).to_contain_text("No delivery may go there")
 
 
 @pytest.mark.parametrize("kind", ["page", "plain_page"])

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from enum import StrEnum
-from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -13,6 +11,7 @@ from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.events.conditions import Filter
 from webhooks_ui.models import Delivery, DeliveryStatus, Environment, Event, Webhook, utcnow
 from webhooks_ui.webhooks.causes import causes_of
+from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.stats import last_day
 from webhooks_ui.webhooks.trial import try_filter
 
@@ -21,21 +20,6 @@ MOSTLY = 0.95  # of the attempts succeed
 COUNTED_MAX = 20_000  # of the events of a day, the newest, so that the page stays fast
 WAITING_MAX = 1_000  # deliveries are counted up to here
 TYPES_SHOWN = 5
-
-
-class Verdict(StrEnum):
-    FINE = "success"
-    NOTE = "pending"
-    WRONG = "failed"
-
-
-class Check(NamedTuple):
-    """One thing that must hold for deliveries to arrive."""
-
-    verdict: Verdict
-    title: str
-    found: str  # what was found, and what to do about it
-    action: str = ""  # the name of the page that helps
 
 
 def checks(webhook: Webhook) -> list[Check]:
@@ -48,12 +32,12 @@ def _of_events(webhook: Webhook) -> Iterator[Check]:
         yield Check(Verdict.FINE, "It is active", f"New events of {webhook.environment} are delivered to it.")
     elif webhook.disabled_at:
         found = f"{webhook.disabled_reason or 'It failed for too long.'} Fix the endpoint, then activate the webhook."
-        yield Check(Verdict.WRONG, "It was disabled automatically", found, "overview")
+        yield Check(Verdict.PROBLEM, "It was disabled automatically", found, "overview")
     else:
         found = "It gets no new events. Activate it. Send missed events with Recover."
-        yield Check(Verdict.WRONG, "It is inactive", found, "overview")
+        yield Check(Verdict.PROBLEM, "It is inactive", found, "overview")
     if not webhook.event_types:
-        yield Check(Verdict.WRONG, "It is subscribed to nothing", "Choose events in its form.", "edit")
+        yield Check(Verdict.PROBLEM, "It is subscribed to nothing", "Choose events in its form.", "edit")
         return
     happened, since = _happened()
     here = _count(happened, webhook.environment, webhook.event_types)
@@ -67,14 +51,14 @@ def _of_events(webhook: Webhook) -> Iterator[Check]:
     if others:
         where = " and ".join(f"{_events(count)} in {name}" for name, count in others.items())
         found = f"None of its types in {webhook.environment} {since}, but {where}. A webhook gets the events of"
-        yield Check(Verdict.WRONG, "Its events happen elsewhere", f"{found} its own environment only.", "edit")
+        yield Check(Verdict.PROBLEM, "Its events happen elsewhere", f"{found} its own environment only.", "edit")
     elif types:
         shown = ", ".join(types[:TYPES_SHOWN]) + (" and others" if len(types) > TYPES_SHOWN else "")
         found = f"In {webhook.environment} there were only {shown} {since}. Subscribe to what you need."
-        yield Check(Verdict.WRONG, "Other events happen", found, "edit")
+        yield Check(Verdict.PROBLEM, "Other events happen", found, "edit")
     else:
         found = f"Nothing was published in {webhook.environment} {since}. Check the publisher and its API key."
-        yield Check(Verdict.WRONG, "No event happens", found, "api_keys")
+        yield Check(Verdict.PROBLEM, "No event happens", found, "api_keys")
 
 
 def _of_filter(webhook: Webhook) -> Iterator[Check]:
@@ -82,8 +66,9 @@ def _of_filter(webhook: Webhook) -> Iterator[Check]:
     if filter is None:
         return
     trial = try_filter(filter, webhook.environment, webhook.event_types)
-    verdict = Verdict.FINE if trial.passed else Verdict.WRONG
-    yield Check(verdict, "Its filter lets events pass", " ".join([trial.summary, *trial.remarks]), "edit")
+    verdict = Verdict.FINE if trial.passed else Verdict.PROBLEM
+    title = "Its filter lets events pass" if trial.passed else "Its filter lets no event pass"
+    yield Check(verdict, title, " ".join([trial.summary, *trial.remarks]), "edit")
 
 
 def _of_sending(webhook: Webhook) -> Iterator[Check]:
@@ -94,11 +79,11 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         found = (
             "The key that encrypted it is not in ENCRYPTION_KEYS. Put the key back, or give the webhook a new secret."
         )
-        yield Check(Verdict.WRONG, "Its secret can't be decrypted, so its deliveries wait", found, "secret")
+        yield Check(Verdict.PROBLEM, "Its secret can't be decrypted, so its deliveries wait", found, "secret")
     if webhook.breaker_opened_at:
         probe = f" The next probe goes out at {webhook.probe_at:%H:%M:%S} UTC." if webhook.probe_at else ""
         found = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait.{probe}"
-        yield Check(Verdict.WRONG, "Its deliveries wait, because it fails", found, "deliveries")
+        yield Check(Verdict.PROBLEM, "Its deliveries wait, because it fails", found, "deliveries")
     elif webhook.is_throttled and webhook.throttled_until:
         found = f"The endpoint asked to wait until {webhook.throttled_until:%H:%M:%S} UTC. Then they go on."
         yield Check(Verdict.NOTE, "Its deliveries wait, because the endpoint asked for it", found, "deliveries")
@@ -122,14 +107,16 @@ def _of_answers(webhook: Webhook) -> Iterator[Check]:
     if causes:
         last = causes[0]
         found = f"The last answer: {label(last.outcome, last.response_code)}. {last.text}".strip()
-        yield Check(Verdict.WRONG, "The endpoint doesn't accept them", found, "cause")
+        yield Check(Verdict.PROBLEM, "The endpoint doesn't accept them", found, "cause")
     elif not series.total:
         found = "Nothing was sent to it within 24 hours. Send a test event to see what it answers."
         yield Check(Verdict.NOTE, "No attempt was made", found, "test")
     else:
         found = f"{series.succeeded:,} of {series.total:,} attempts succeeded within 24 hours."
-        verdict = Verdict.FINE if series.succeeded > MOSTLY * series.total else Verdict.NOTE
-        yield Check(verdict, "The endpoint accepts them", found, "deliveries")
+        if series.succeeded > MOSTLY * series.total:
+            yield Check(Verdict.FINE, "The endpoint accepts them", found, "deliveries")
+        else:
+            yield Check(Verdict.NOTE, "The endpoint doesn't accept all of them", found, "deliveries")
 
 
 def _happened() -> tuple[Counter[tuple[str, str]], str]:

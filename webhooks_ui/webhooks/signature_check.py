@@ -11,17 +11,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from webhooks_ui.models import secret_box
+from webhooks_ui.webhooks.findings import Check, Verdict
 
 TOLERANCE_SECONDS = 300
 NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
-
-
-class Step(NamedTuple):
-    """One step. ``holds`` is ``None`` for a remark."""
-
-    holds: bool | None
-    title: str
-    found: str
 
 
 class Given(NamedTuple):
@@ -38,7 +31,7 @@ def parse_headers(text: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon and name.strip()}
 
 
-def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Step]:
+def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Check]:
     """Return the steps of the verification.
 
     Args:
@@ -48,10 +41,13 @@ def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -
     missing = [name for name in NAMES if not given.headers.get(name)]
     if missing:
         found = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. A proxy may have removed it."
-        return [Step(False, "The headers are there", found)]
-    steps = [Step(True, "The headers are there", ", ".join(NAMES))]
+        return [Check(Verdict.PROBLEM, "Headers are missing", found)]
+    steps = [Check(Verdict.FINE, "The headers are there", ", ".join(NAMES))]
     key, wrong = _key(secret)
-    steps.append(Step(not wrong, "The secret has the right form", wrong or "whsec_ and base64, which is decoded."))
+    if key is None:
+        steps.append(Check(Verdict.PROBLEM, "The secret has the wrong form", wrong))
+    else:
+        steps.append(Check(Verdict.FINE, "The secret has the right form", "whsec_ and base64, which is decoded."))
     steps.append(_timestamp(given.headers["webhook-timestamp"], now))
     if key is not None:
         steps += _signature(given, key, sent)
@@ -74,40 +70,44 @@ def _key(secret: str) -> tuple[bytes | None, str]:
         return None, f"{error}. Copy the whole secret from the page of the webhook."
 
 
-def _timestamp(text: str, now: datetime) -> Step:
-    title = "The timestamp is recent"
+def _timestamp(text: str, now: datetime) -> Check:
     try:
         at = datetime.fromtimestamp(int(text), UTC)
     except (ValueError, OverflowError, OSError):
-        return Step(False, title, f"{text[:40]!r} is no Unix time in seconds.")
+        return Check(Verdict.PROBLEM, "The timestamp is not a time", f"{text[:40]!r} is no Unix time in seconds.")
     age = (now - at).total_seconds()
     when = f"The request was signed at {at:%Y-%m-%d %H:%M:%S} UTC"
     if abs(age) <= TOLERANCE_SECONDS:
-        return Step(True, title, f"{when}.")
+        return Check(Verdict.FINE, "The timestamp is recent", f"{when}.")
     hint = "Receivers refuse more than 5 minutes. That is right for an old request. Else check the receiver's clock."
-    return Step(None, title, f"{when}, {abs(age):,.0f} seconds {'ago' if age > 0 else 'from now'}. {hint}")
+    found = f"{when}, {abs(age):,.0f} seconds {'ago' if age > 0 else 'from now'}. {hint}"
+    return Check(Verdict.NOTE, "The timestamp is not recent", found)
 
 
-def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Step]:
+def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Check]:
     wanted = _signatures(given)
     if not wanted:
-        yield Step(False, "There is a signature of version 1", "webhook-signature has no part that begins with v1,")
+        found = "webhook-signature has no part that begins with v1,"
+        yield Check(Verdict.PROBLEM, "There is no signature of version 1", found)
         return
     prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
 
     def fits(body: bytes) -> bool:
         return _sign(key, prefix + body) in wanted
 
-    title = "The signature fits the body"
+    title = "The signature doesn't fit the body"
     if fits(given.body):
-        yield Step(True, title, f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes.")
+        found = f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes."
+        yield Check(Verdict.FINE, "The signature fits the body", found)
     elif change := next((name for name, body in _variants(given.body) if fits(body)), ""):
-        yield Step(False, title, f"{change} Verify the raw bytes of the request, before any parsing.")
+        yield Check(Verdict.PROBLEM, title, f"{change} Verify the raw bytes of the request, before any parsing.")
     elif sent is not None and fits(sent):
-        yield Step(False, title, _difference(given.body, sent))
+        yield Check(Verdict.PROBLEM, title, _difference(given.body, sent))
     else:
         found = "Neither this body nor a common change of it was signed with this secret."
-        yield Step(False, title, f"{found} The secret may belong to another webhook, or was replaced meanwhile.")
+        yield Check(
+            Verdict.PROBLEM, title, f"{found} The secret may belong to another webhook, or was replaced meanwhile."
+        )
     if given.computed:
         yield _computed(given, key, prefix, wanted)
 
@@ -152,12 +152,11 @@ def _near(body: bytes, place: int) -> str:
     return repr(body[max(0, place - 10) : place + 20].decode("utf-8", "replace"))
 
 
-def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) -> Step:
+def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) -> Check:
     """Return how the receiver came to another signature, if it made a common mistake."""
-    title = "Your signature is computed right"
     computed = given.computed.removeprefix("v1,").strip()
     if computed in wanted:
-        return Step(True, title, "It is the one in the header.")
+        return Check(Verdict.FINE, "Your signature is right", "It is the one in the header.")
     encoded = base64.b64encode(key)
     body, signed = given.body, prefix + given.body
     mistakes = {
@@ -169,7 +168,8 @@ def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) ->
         "The result is hexadecimal. Write it in base64.": hmac.digest(key, signed, "sha256").hex(),
     }
     found = next((mistake for mistake, signature in mistakes.items() if hmac.compare_digest(signature, computed)), "")
-    return Step(False, title, found or "It is none that follows from these bytes and this secret.")
+    found = found or "It is none that follows from these bytes and this secret."
+    return Check(Verdict.PROBLEM, "Your signature is wrong", found)
 
 
 def _sign(key: bytes, signed: bytes) -> str:

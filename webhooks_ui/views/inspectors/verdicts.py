@@ -10,8 +10,9 @@ from webhooks_ui.deliveries.sent import sent_to
 from webhooks_ui.models import Delivery, Environment, Event, InspectedRequest, Webhook, secret_box, utcnow
 from webhooks_ui.models.webhook import in_grace
 from webhooks_ui.webhooks import inspected
+from webhooks_ui.webhooks.findings import Check
 from webhooks_ui.webhooks.inspected import Head
-from webhooks_ui.webhooks.signature_check import NAMES, Given, Step, check, holds
+from webhooks_ui.webhooks.signature_check import NAMES, Given, check, holds
 
 UNCHECKED = "cancelled"  # the status of a badge that says neither good nor bad
 
@@ -69,7 +70,7 @@ def see(request: InspectedRequest, keys: Sequence[Key]) -> Seen:
     return Seen(request, head, _verdict(request, head, keys))
 
 
-def steps_of(seen: Seen) -> list[Step]:
+def steps_of(seen: Seen) -> list[Check]:
     """Return the steps of the verification, as they were when the request came."""
     if seen.head is None or seen.verdict.key is None:
         return []

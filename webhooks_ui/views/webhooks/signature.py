@@ -10,12 +10,13 @@ from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
-from webhooks_ui.webhooks.signature_check import Given, Step, check, parse_headers
+from webhooks_ui.webhooks.findings import Check, Verdict
+from webhooks_ui.webhooks.signature_check import Given, check, parse_headers
 
 FIELDS = ("headers", "body", "secret", "computed")
-UNREADABLE = Step(
-    False,
-    "The stored secret can be read",
+UNREADABLE = Check(
+    Verdict.PROBLEM,
+    "The stored secret can't be read",
     "The key that encrypted it is not in ENCRYPTION_KEYS. Type the secret that your endpoint uses.",
 )
 

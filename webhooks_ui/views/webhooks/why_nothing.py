@@ -6,12 +6,13 @@ from flask import current_app, render_template, url_for
 
 from jobs.transport.reach import reach
 from webhooks_ui.database import release
-from webhooks_ui.deliveries.why_nothing import Check, Verdict, checks
+from webhooks_ui.deliveries.why_nothing import checks
 from webhooks_ui.models import Webhook, get_settings
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.template_helpers import sees
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.causes import causes_of
+from webhooks_ui.webhooks.findings import Check, Verdict
 
 
 @blueprint.get("/<int:webhook_id>/why-nothing")
@@ -33,23 +34,19 @@ def check_endpoint(webhook_id: int) -> str:
 
 
 def _page(webhook: Webhook, reached: Sequence[Check] = ()) -> str:
-    def linked(checks: Sequence[Check]) -> list[tuple[Check, tuple[str, str] | None]]:
-        return [(check, _link(check.action, webhook)) for check in checks]
-
     return render_template(
         "webhooks/why_nothing.html",
         webhook=webhook,
-        checks=linked(checks(webhook)),
-        reached=linked(reached),
+        checks=checks(webhook),
+        reached=reached,
+        links=_links(webhook),
         addresses=get_settings()["outgoing_addresses"],
     )
 
 
-def _link(action: str, webhook: Webhook) -> tuple[str, str] | None:
-    """Return the address of a page that helps, and its name."""
+def _links(webhook: Webhook) -> dict[str, tuple[str, str]]:
+    """Return the address of the page that helps with each action, and its name."""
     id = webhook.id
-    if action == "cause":
-        return url_for("deliveries.show", delivery_id=causes_of(webhook)[0].delivery_id), "Show the delivery"
     links = {
         "overview": (url_for("webhooks.show", webhook_id=id, _anchor="overview"), "Activate it"),
         "edit": (url_for("webhooks.edit", webhook_id=id), "Edit it"),
@@ -58,4 +55,6 @@ def _link(action: str, webhook: Webhook) -> tuple[str, str] | None:
         "secret": (url_for("webhooks.show", webhook_id=id, _anchor="secret"), "Replace the secret"),
         "test": (url_for("webhooks.test_event", webhook_id=id), "Send test event"),
     }
-    return links.get(action)
+    for cause in causes_of(webhook)[:1]:
+        links["cause"] = (url_for("deliveries.show", delivery_id=cause.delivery_id), "Show the delivery")
+    return links

@@ -43,7 +43,8 @@ def fields_of(page: str) -> dict[str, str]:
 def verdicts(client: FlaskClient, webhook: Webhook, **fields: str) -> list[tuple[str, str]]:
     answer = client.post(f"/admin/webhooks/{webhook.id}/signature", data=fields)
     assert answer.status_code == 200
-    return re.findall(r'data-status="(\w+)".*?<b>(.*?)</b>', answer.text.partition('class="form"')[0], re.S)
+    found = re.findall(r'<li data-status="(\w+)".*?<b>(.*?)</b>', answer.text.partition('class="form"')[0], re.S)
+    return [(status, html.unescape(title)) for status, title in found]
 
 
 def test_what_a_delivery_sent_is_filled_in_and_fits(admin: FlaskClient) -> None:
@@ -77,5 +78,5 @@ def test_a_stored_secret_that_is_lost_is_told_and_a_typed_one_is_used(admin: Fla
     now = int(utcnow().timestamp())
     made = headers("evt_1", "t", "production", body, timestamp=now, attempt=1, keys=[secret_box.key_bytes(secret)])
     typed = {"headers": header_lines(made), "body": body.decode()}
-    assert verdicts(admin, webhook, **typed) == [("failed", "The stored secret can be read")]
+    assert verdicts(admin, webhook, **typed) == [("failed", "The stored secret can't be read")]
     assert ("success", "The signature fits the body") in verdicts(admin, webhook, **typed, secret=secret)

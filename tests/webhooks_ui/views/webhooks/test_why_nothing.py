@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,16 +13,26 @@ from jobs.publish import publish
 from tests.jobs.sending import LOOPBACK
 from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
 from tests.support.receivers import Receiver
+from tests.support.rig import free_port
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import utcnow
+from webhooks_ui.models import Stats, utcnow
+
+
+def all_checks(client: FlaskClient, webhook_id: int) -> list[tuple[str, str]]:
+    """Return the verdict and the title of each check."""
+    text = client.get(f"/admin/webhooks/{webhook_id}/why-nothing").text
+    items = re.findall(r'<li data-status="(\w+)">.*?<b>(.*?)</b>', text, re.DOTALL)
+    return [(status, html.unescape(title)) for status, title in items]
 
 
 def problems(client: FlaskClient, webhook_id: int) -> list[str]:
     """Return the titles of the checks that found a problem."""
-    text = client.get(f"/admin/webhooks/{webhook_id}/why-nothing").text
-    items = re.findall(r'<li data-status="(\w+)">.*?<b>(.*?)</b>', text, re.DOTALL)
-    return [html.unescape(title) for status, title in items if status == "failed"]
+    return [title for status, title in all_checks(client, webhook_id) if status == "failed"]
+
+
+def this_hour() -> datetime:
+    return utcnow().replace(minute=0, second=0, microsecond=0)
 
 
 def happen(type: str = "license.activated", environment: str = "production", **data: Any) -> None:
@@ -46,7 +56,7 @@ def test_a_webhook_that_works_has_no_problem(admin: FlaskClient) -> None:
         ({"environment": "staging"}, "Its events happen elsewhere"),
         (
             {"filter": {"match": "all", "conditions": [{"field": "status", "operator": "equals", "value": "x"}]}},
-            "Its filter lets events pass",
+            "Its filter lets no event pass",
         ),
         (
             {
@@ -84,6 +94,25 @@ def test_the_endpoint_is_asked_on_a_click(admin: FlaskClient, app: Flask, receiv
     assert "It takes connections" not in admin.get(f"/admin/webhooks/{id}/why-nothing").text
     assert "It takes connections" in admin.post(f"/admin/webhooks/{id}/why-nothing").text
     assert receiver.requests == []
+
+
+def test_an_endpoint_that_takes_no_connections_is_not_said_to_take_them(admin: FlaskClient, app: Flask) -> None:
+    app.config["ALLOWED_TARGETS"] = LOOPBACK
+    id = make_webhook(url=f"http://127.0.0.1:{free_port()}/").id
+    text = admin.post(f"/admin/webhooks/{id}/why-nothing").text
+    assert "It takes no connections" in text
+    assert "It takes connections" not in text
+
+
+def test_the_note_about_attempts_that_failed_has_a_title_of_its_own(admin: FlaskClient) -> None:
+    id = make_webhook().id
+    happen()
+    for succeeded, count in ((True, 7), (False, 3)):
+        db.session.add(Stats(webhook_id=id, hour=this_hour(), succeeded=succeeded, duration_bucket_ms=100, count=count))
+    db.session.commit()
+    checks = all_checks(admin, id)
+    assert ("pending", "The endpoint doesn't accept all of them") in checks
+    assert ("success", "The endpoint accepts them") not in checks
 
 
 def test_behind_a_proxy_the_page_says_that_it_cannot_tell(admin: FlaskClient, app: Flask) -> None:
