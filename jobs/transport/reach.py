@@ -107,7 +107,6 @@ def _certificate(secured: ssl.SSLSocket) -> Check:
     with contextlib.suppress(KeyError, OSError):
         secured.unwrap()
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-    found = f"{version}. It is valid until {expires:%Y-%m-%d}."
     if expires - datetime.now(UTC) < EXPIRES_SOON:
-        return Check(Verdict.NOTE, "Its certificate ends soon", f"{found} Renew it soon.")
-    return Check(Verdict.FINE, "Its certificate is valid", found)
+        return Check(Verdict.NOTE, "Its certificate ends soon", (f"{version}. It ends ", expires, ". Renew it soon."))
+    return Check(Verdict.FINE, "Its certificate is valid", (f"{version}. It ends ", expires, "."))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -81,12 +81,11 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         )
         yield Check(Verdict.PROBLEM, "Its secret can't be decrypted, so its deliveries wait", found, "secret")
     if webhook.breaker_opened_at:
-        probe = f" The next probe goes out at {webhook.probe_at:%H:%M:%S} UTC." if webhook.probe_at else ""
-        found = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait.{probe}"
-        yield Check(Verdict.PROBLEM, "Its deliveries wait, because it fails", found, "deliveries")
+        failed = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait."
+        yield Check(Verdict.PROBLEM, "Its deliveries wait, because it fails", (failed, *_probe(webhook)), "deliveries")
     elif webhook.is_throttled and webhook.throttled_until:
-        found = f"The endpoint asked to wait until {webhook.throttled_until:%H:%M:%S} UTC. Then they go on."
-        yield Check(Verdict.NOTE, "Its deliveries wait, because the endpoint asked for it", found, "deliveries")
+        wait = ("The endpoint asked for fewer requests. They go on ", webhook.throttled_until, ".")
+        yield Check(Verdict.NOTE, "Its deliveries wait, because the endpoint asked for it", wait, "deliveries")
     elif waiting and webhook.in_order and webhook.failing_since:
         found = "It keeps the order: while one delivery is retried, all later ones wait."
         yield Check(Verdict.NOTE, "Later deliveries wait for an earlier one", found, "deliveries")
@@ -94,11 +93,17 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         found = "Its rate is limited, so its deliveries go out one after another."
         yield Check(Verdict.NOTE, "Its deliveries wait for the rate limit", found, "deliveries")
     if waiting:
-        since = f", the oldest since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
         count = f"{waiting:,}" if waiting < WAITING_MAX else f"{WAITING_MAX:,} or more"
-        yield Check(Verdict.NOTE, "Deliveries are waiting", f"{count}{since}.", "deliveries")
+        yield Check(Verdict.NOTE, "Deliveries are waiting", (f"{count}, the oldest since ", oldest, "."), "deliveries")
     else:
         yield Check(Verdict.FINE, "Nothing is waiting", "All of its deliveries were sent or given up.")
+
+
+def _probe(webhook: Webhook) -> tuple[str | datetime, ...]:
+    if webhook.probe_at is None:
+        return ()
+    when = webhook.probe_at if webhook.probe_at > utcnow() else "soon"
+    return " The next probe goes out ", when, "."
 
 
 def _of_answers(webhook: Webhook) -> Iterator[Check]:

@@ -1,7 +1,10 @@
 """What the pages that look for a cause say of each thing that must hold: a verdict, a title, and what was found."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+Found = str | tuple[str | datetime, ...]  # times stand apart, because pages show them in the reader's zone
 
 
 class Verdict(StrEnum):
@@ -22,5 +25,9 @@ class Check(NamedTuple):
 
     verdict: Verdict
     title: str
-    found: str  # what was found, and what to do about it
+    found: Found  # what was found, and what to do about it
     action: str = ""  # the name of what helps, for the page
+
+    @property
+    def parts(self) -> tuple[str | datetime, ...]:
+        return (self.found,) if isinstance(self.found, str) else self.found

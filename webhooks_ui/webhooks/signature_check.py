@@ -71,17 +71,23 @@ def _key(secret: str) -> tuple[bytes | None, str]:
 
 
 def _timestamp(text: str, now: datetime) -> Check:
-    try:
-        at = datetime.fromtimestamp(int(text), UTC)
-    except (ValueError, OverflowError, OSError):
+    at = _time(text)
+    if at is None:
         return Check(Verdict.PROBLEM, "The timestamp is not a time", f"{text[:40]!r} is no Unix time in seconds.")
     age = (now - at).total_seconds()
-    when = f"The request was signed at {at:%Y-%m-%d %H:%M:%S} UTC"
     if abs(age) <= TOLERANCE_SECONDS:
-        return Check(Verdict.FINE, "The timestamp is recent", f"{when}.")
+        return Check(Verdict.FINE, "The timestamp is recent", ("The request was signed ", at, "."))
     hint = "Receivers refuse more than 5 minutes. That is right for an old request. Else check the receiver's clock."
-    found = f"{when}, {abs(age):,.0f} seconds {'ago' if age > 0 else 'from now'}. {hint}"
-    return Check(Verdict.NOTE, "The timestamp is not recent", found)
+    return Check(Verdict.NOTE, "The timestamp is not recent", ("The request was signed ", at, f". {hint}"))
+
+
+def _time(text: str) -> datetime | None:
+    if not (text.isascii() and text.isdigit()):
+        return None
+    try:
+        return datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Check]:

@@ -25,7 +25,7 @@ def given(body: bytes = BODY, computed: str = "", changed: dict[str, str] | None
 
 
 def wrong(steps: list[Check]) -> dict[str, str]:
-    return {step.title: step.found for step in steps if step.verdict is Verdict.PROBLEM}
+    return {step.title: "".join(map(str, step.found)) for step in steps if step.verdict is Verdict.PROBLEM}
 
 
 def test_a_genuine_request_passes_every_step() -> None:
@@ -50,8 +50,9 @@ def test_an_old_timestamp_is_a_note(later: int) -> None:
     assert (step.verdict, step.title) == (recent if abs(later) < 300 else old)
 
 
-def test_a_timestamp_that_is_none_is_wrong() -> None:
-    found = wrong(check(given(changed={"webhook-timestamp": "soon"}), SECRET, NOW))
+@pytest.mark.parametrize("text", ["soon", "-1", "1_0", "1795430400000000", "9" * 5_000])
+def test_a_timestamp_that_is_none_is_wrong(text: str) -> None:
+    found = wrong(check(given(changed={"webhook-timestamp": text}), SECRET, NOW))
     assert "no Unix time" in found["The timestamp is not a time"]
 
 

@@ -57,6 +57,13 @@ def test_what_a_delivery_sent_is_filled_in_and_fits(admin: FlaskClient) -> None:
     assert ("success", "The signature fits the body") in verdicts(admin, webhook, **filled)
 
 
+def test_the_time_of_the_request_is_shown_as_on_other_pages(admin: FlaskClient) -> None:
+    webhook, at = make_webhook(), int(utcnow().timestamp()) - 4_038
+    headers = f"webhook-id: evt_1\nwebhook-timestamp: {at}\nwebhook-signature: v1,AAAA"
+    text = admin.post(f"/admin/webhooks/{webhook.id}/signature", data={"headers": headers, "body": "{}"}).text
+    assert re.search(r"The request was signed <time [^>]*data-local[^>]*>1 hour ago</time>\.", text)
+
+
 def test_the_own_body_of_an_attempt_is_filled_in(admin: FlaskClient) -> None:
     webhook = make_webhook()
     delivery = make_delivery(webhook)

@@ -85,7 +85,23 @@ def test_what_waits_is_counted(admin: FlaskClient) -> None:
     make_delivery(webhook)
     text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
     assert "because the endpoint asked for it" in text
-    assert "1, the oldest since" in text
+    assert "1, the oldest since <time" in text
+
+
+def test_times_are_shown_as_on_other_pages(admin: FlaskClient) -> None:
+    """Other pages show recent times relative to now, and let the browser convert all times to the reader's zone."""
+    until = utcnow() + timedelta(minutes=5, seconds=30)
+    failing = make_webhook(breaker_opened_at=utcnow(), consecutive_failures=10, probe_at=until).id
+    throttled = make_webhook(throttled_until=until).id
+    for id, begin in ((failing, "The next probe goes out "), (throttled, "They go on ")):
+        text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
+        assert re.search(rf"{begin}<time [^>]*data-local[^>]*>in 5 minutes</time>\.", text)
+
+
+def test_a_probe_that_is_due_goes_out_soon(admin: FlaskClient) -> None:
+    past = utcnow() - timedelta(seconds=5)
+    id = make_webhook(breaker_opened_at=past, consecutive_failures=10, probe_at=past).id
+    assert "The next probe goes out soon." in admin.get(f"/admin/webhooks/{id}/why-nothing").text
 
 
 def test_the_endpoint_is_asked_on_a_click(admin: FlaskClient, app: Flask, receiver: Receiver) -> None:
