@@ -25,12 +25,6 @@ class Given(NamedTuple):
     computed: str = ""  # the signature that the receiver computed
 
 
-def parse_headers(text: str) -> dict[str, str]:
-    """Return the headers in lines of ``name: value``, as they are copied from a log or from curl."""
-    pairs = (line.strip().removeprefix("-H ").strip("'\"").partition(":") for line in text.splitlines())
-    return {name.strip().lower(): value.strip() for name, colon, value in pairs if colon and name.strip()}
-
-
 def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Check]:
     """Return the steps of the verification.
 
@@ -38,10 +32,8 @@ def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -
         secret: as a webhook shows it.
         sent: the body that was sent, if the delivery is known.
     """
-    missing = [name for name in NAMES if not given.headers.get(name)]
-    if missing:
-        found = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. A proxy may have removed it."
-        return [Check(Verdict.PROBLEM, "Headers are missing", found)]
+    if missing := [name for name in NAMES if not given.headers.get(name)]:
+        return [_missing(missing)]
     steps = [Check(Verdict.FINE, "The headers are there", ", ".join(NAMES))]
     key, wrong = _key(secret)
     if key is None:
@@ -61,6 +53,15 @@ def holds(given: Given, secret: str) -> bool:
         return False
     prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
     return _sign(key, prefix + given.body) in _signatures(given)
+
+
+def _missing(names: Sequence[str]) -> Check:
+    title = "Headers are missing"
+    if len(names) == len(NAMES):
+        found = f"None of {', '.join(NAMES)} is there. Paste all headers of the request, a line each."
+        return Check(Verdict.PROBLEM, title, found)
+    is_, it = ("is", "it") if len(names) == 1 else ("are", "them")
+    return Check(Verdict.PROBLEM, title, f"{' and '.join(names)} {is_} missing. A proxy may have removed {it}.")
 
 
 def _key(secret: str) -> tuple[bytes | None, str]:

@@ -11,9 +11,15 @@ from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.findings import Check, Verdict
-from webhooks_ui.webhooks.signature_check import Given, check, parse_headers
+from webhooks_ui.webhooks.pasted_headers import parse_headers
+from webhooks_ui.webhooks.signature_check import NAMES, Given, check
 
 FIELDS = ("headers", "body", "secret", "computed")
+NOTHING_PASTED = Check(
+    Verdict.NOTE,
+    "Paste the headers",
+    f"A signature is checked with {', '.join(NAMES)} and the body. A delivery in the log can fill them in.",
+)
 UNREADABLE = Check(
     Verdict.PROBLEM,
     "The stored secret can't be read",
@@ -43,7 +49,9 @@ def check_signature(webhook_id: int) -> Response:
         typed["computed"].strip(),
     )
     secret = typed["secret"].strip()
-    if secret or webhook.is_readable:
+    if not typed["headers"].strip():
+        steps = [NOTHING_PASTED]
+    elif secret or webhook.is_readable:
         sent = sent_to(webhook, given.headers.get("webhook-id", ""))
         steps = check(given, secret or webhook.secret, utcnow(), sent)
     else:

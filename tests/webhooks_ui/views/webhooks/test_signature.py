@@ -4,6 +4,7 @@ import html
 import re
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from jobs.sign import headers, sign
@@ -78,6 +79,11 @@ def test_a_delivery_of_another_webhook_fills_in_nothing(admin: FlaskClient) -> N
     attempted(delivery)
     page = admin.get(f"/admin/webhooks/{make_webhook().id}/signature?delivery={delivery.id}")
     assert fields_of(page.text) == {"headers": "", "body": ""}
+
+
+@pytest.mark.parametrize("headers", ["", " \r\n"])
+def test_an_empty_form_asks_for_the_headers(admin: FlaskClient, headers: str) -> None:
+    assert verdicts(admin, make_webhook(), headers=headers) == [("pending", "Paste the headers")]
 
 
 def test_a_stored_secret_that_is_lost_is_told_and_a_typed_one_is_used(admin: FlaskClient) -> None:
