@@ -34,7 +34,7 @@ from webhooks_ui.models.api_key import digest
 from webhooks_ui.models.stats import hour_of
 from webhooks_ui.webhooks.inspected import Answer, head_of, keep
 from webhooks_ui.webhooks.own_headers import Auth, AuthKind, OwnHeader, seal_auth, seal_headers
-from webhooks_ui.webhooks.signature_check import NAMES
+from webhooks_ui.webhooks.signed_request import NAMES
 
 INVOICE_PAID = {
     "name": "invoice.paid",

@@ -5,24 +5,14 @@ Source of the steps: Standard Webhooks, "Verifying webhooks".
 
 import base64
 import hmac
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from webhooks_ui.models import secret_box
 from webhooks_ui.webhooks.findings import Check, Verdict
+from webhooks_ui.webhooks.signed_request import NAMES, Given, changes_of, difference
 
 TOLERANCE_SECONDS = 300
-NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
-
-
-class Given(NamedTuple):
-    """What a receiver got, and what it computed."""
-
-    headers: Mapping[str, str]  # with names in small letters
-    body: bytes
-    computed: str = ""  # the signature that the receiver computed
 
 
 def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Check]:
@@ -106,10 +96,10 @@ def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Check]:
     if fits(given.body):
         found = f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes."
         yield Check(Verdict.FINE, "The signature fits the body", found)
-    elif change := next((name for name, body in _variants(given.body) if fits(body)), ""):
+    elif change := next((name for name, body in changes_of(given.body) if fits(body)), ""):
         yield Check(Verdict.PROBLEM, title, f"{change} Verify the raw bytes of the request, before any parsing.")
     elif sent is not None and fits(sent):
-        yield Check(Verdict.PROBLEM, title, _difference(given.body, sent))
+        yield Check(Verdict.PROBLEM, title, difference(given.body, sent))
     else:
         found = "Neither this body nor a common change of it was signed with this secret."
         yield Check(
@@ -123,40 +113,6 @@ def _signatures(given: Given) -> list[str]:
     """Return the signatures of version 1 in the header. There is one for each secret that signs."""
     parts = given.headers.get(NAMES[2], "").split()
     return [part.partition(",")[2] for part in parts if part.startswith("v1,")]
-
-
-def _variants(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield the body without common changes, each with a sentence that names the change."""
-    text = body.decode("utf-8", "replace")
-    unix = text.replace("\r\n", "\n")
-    yield "White space was added at an end of the body.", unix.strip().encode()
-    yield "The line ends were changed.", unix.encode()
-    yield "A line end at the end of the body was removed.", unix.encode() + b"\n"
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return
-    dumps: Sequence[Callable[[object], str]] = (
-        lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
-        lambda value: json.dumps(value, separators=(",", ":")),
-        json.dumps,
-        lambda value: json.dumps(value, ensure_ascii=False),
-    )
-    for dump in dumps:
-        yield "The JSON was parsed and written again.", dump(value).encode()
-
-
-def _difference(given: bytes, sent: bytes) -> str:
-    place = next((place for place, (one, other) in enumerate(zip(given, sent, strict=False)) if one != other), None)
-    place = min(len(given), len(sent)) if place is None else place
-    return (
-        f"The body differs from the {len(sent):,} bytes that were sent, first at byte {place + 1:,}. "
-        f"Sent: {_near(sent, place)}. Here: {_near(given, place)}."
-    )
-
-
-def _near(body: bytes, place: int) -> str:
-    return repr(body[max(0, place - 10) : place + 20].decode("utf-8", "replace"))
 
 
 def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) -> Check:

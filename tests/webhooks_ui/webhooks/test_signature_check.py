@@ -11,7 +11,8 @@ import pytest
 from jobs import sign
 from webhooks_ui.models import secret_box
 from webhooks_ui.webhooks.findings import Check, Verdict
-from webhooks_ui.webhooks.signature_check import NAMES, Given, check
+from webhooks_ui.webhooks.signature_check import check
+from webhooks_ui.webhooks.signed_request import NAMES, Given
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()

@@ -12,7 +12,8 @@ from webhooks_ui.models.webhook import in_grace
 from webhooks_ui.webhooks import inspected
 from webhooks_ui.webhooks.findings import Check
 from webhooks_ui.webhooks.inspected import Head
-from webhooks_ui.webhooks.signature_check import NAMES, Given, check, holds
+from webhooks_ui.webhooks.signature_check import check, holds
+from webhooks_ui.webhooks.signed_request import NAMES, Given
 
 UNCHECKED = "cancelled"  # the status of a badge that says neither good nor bad
 

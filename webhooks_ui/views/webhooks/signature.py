@@ -12,7 +12,8 @@ from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.pasted_headers import parse_headers
-from webhooks_ui.webhooks.signature_check import NAMES, Given, check
+from webhooks_ui.webhooks.signature_check import check
+from webhooks_ui.webhooks.signed_request import NAMES, Given
 
 FIELDS = ("headers", "body", "secret", "computed")
 NOTHING_PASTED = Check(
