@@ -24,7 +24,7 @@ def changes_of(body: bytes) -> Iterator[tuple[str, bytes]]:
     yield "A line end at the end of the body was removed.", unix.encode() + b"\n"
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     dumps: Sequence[Callable[[object], str]] = (
         lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
@@ -33,7 +33,10 @@ def changes_of(body: bytes) -> Iterator[tuple[str, bytes]]:
         lambda value: json.dumps(value, ensure_ascii=False),
     )
     for dump in dumps:
-        yield "The JSON was parsed and written again.", dump(value).encode()
+        yield (
+            "The JSON was parsed and written again.",
+            dump(value).encode("utf-8", "replace"),
+        )  # a half of a character has no bytes
 
 
 def difference(given: bytes, sent: bytes) -> str:

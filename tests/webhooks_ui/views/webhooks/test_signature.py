@@ -81,6 +81,22 @@ def test_a_delivery_of_another_webhook_fills_in_nothing(admin: FlaskClient) -> N
     assert fields_of(page.text) == {"headers": "", "body": ""}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"body": "[" * 100_000},
+        {"body": '{"a":"\\ud800"}'},
+        {"computed": "Größe"},
+        {"headers": "webhook-id: ü\nwebhook-timestamp: ²\nwebhook-signature: v1,ü"},
+        {"headers": "webhook-id: \0\nwebhook-timestamp: \0\nwebhook-signature: v1,\0"},
+        {"secret": "whsec_ü"},
+    ],
+)
+def test_what_nobody_signed_is_invalid_and_no_error(admin: FlaskClient, fields: dict[str, str]) -> None:
+    typed = {"headers": "webhook-id: evt_1\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA", "body": "{}"}
+    assert "failed" in dict(verdicts(admin, make_webhook(), **typed | fields))
+
+
 @pytest.mark.parametrize("headers", ["", " \r\n"])
 def test_an_empty_form_asks_for_the_headers(admin: FlaskClient, headers: str) -> None:
     assert verdicts(admin, make_webhook(), headers=headers) == [("pending", "Paste the headers")]
