@@ -85,6 +85,7 @@ def test_a_signature_is_checked_step_by_step(request: pytest.FixtureRequest, kin
     page.get_by_role("button", name="Check the signature").press("Enter")
     result = page.get_by_role("status", name="Result")
     expect(result).to_contain_text("The headers are there")
+    expect(result).to_contain_text("The log has no attempt of this webhook with this webhook-id")
     expect(result).to_contain_text("Neither this body nor a common change of it was signed with this secret.")
 
 

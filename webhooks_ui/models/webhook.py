@@ -304,6 +304,13 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         return all(secret_box.is_readable(value) for value in values if value is not None)
 
     @property
+    def signing_secrets(self) -> list[str]:
+        """The decrypted secrets that it signs with, the newest first. Those that can't be decrypted are left out."""
+        older = (kept["secret_encrypted"] for kept in in_grace(self.older_secrets, utcnow()))
+        signing = (text for text in (self.secret_encrypted, *older) if secret_box.is_readable(text))
+        return [secret_box.decrypt(text) for text in signing]
+
+    @property
     def secrets_in_grace(self) -> list[OlderSecret]:
         """The older secrets that still sign, the newest first."""
         return [

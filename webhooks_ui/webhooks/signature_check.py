@@ -7,20 +7,31 @@ import base64
 import hmac
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from webhooks_ui.models import secret_box
 from webhooks_ui.webhooks.findings import Check, Verdict
-from webhooks_ui.webhooks.signed_request import NAMES, Given, changes_of, difference
+from webhooks_ui.webhooks.signed_request import NAMES, Given, Sent, changes_of, differences
 
 TOLERANCE_SECONDS = 300
+_MAY_BE_REPLACED = "The secret may belong to another webhook, or was replaced meanwhile."
 
 
-def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -> list[Check]:
+class Known(NamedTuple):
+    """What the product knows, so that it doesn't have to guess."""
+
+    sent: Sequence[Sent] = ()  # the attempts that sent this event to the webhook, the newest first
+    secrets: Sequence[str] = ()  # that the webhook signs with, the present one first
+
+
+NOTHING = Known()
+
+
+def check(given: Given, secret: str, now: datetime, known: Known = NOTHING) -> list[Check]:
     """Return the steps of the verification.
 
     Args:
         secret: as a webhook shows it.
-        sent: the body that was sent, if the delivery is known.
     """
     if missing := [name for name in NAMES if not given.headers.get(name)]:
         return [_missing(missing)]
@@ -32,7 +43,9 @@ def check(given: Given, secret: str, now: datetime, sent: bytes | None = None) -
         steps.append(Check(Verdict.FINE, "The secret has the right form", "whsec_ and base64, which is decoded."))
     steps.append(_timestamp(given.headers["webhook-timestamp"], now))
     if key is not None:
-        steps += _signature(given, key, sent)
+        steps += _signature(given, key, known)
+    if known.secrets and secret not in known.secrets and not holds(given, secret):
+        steps.append(_another_secret(given, known.secrets))
     return steps
 
 
@@ -81,32 +94,48 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _signature(given: Given, key: bytes, sent: bytes | None) -> Iterator[Check]:
+def _signature(given: Given, key: bytes, known: Known) -> Iterator[Check]:
     wanted = _signatures(given)
     if not wanted:
-        found = "webhook-signature has no part that begins with v1,"
-        yield Check(Verdict.PROBLEM, "There is no signature of version 1", found)
+        found = 'webhook-signature has no part that begins with "v1,".'
+        told = differences(given, known.sent) if known.sent else ""
+        yield Check(Verdict.PROBLEM, "There is no signature of version 1", f"{found} {told}".strip())
         return
     prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
-
-    def fits(body: bytes) -> bool:
-        return _sign(key, prefix + body) in wanted
-
-    title = "The signature doesn't fit the body"
-    if fits(given.body):
+    if _sign(key, prefix + given.body) in wanted:
         found = f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes."
-        yield Check(Verdict.FINE, "The signature fits the body", found)
-    elif change := next((name for name, body in changes_of(given.body) if fits(body)), ""):
-        yield Check(Verdict.PROBLEM, title, f"{change} Verify the raw bytes of the request, before any parsing.")
-    elif sent is not None and fits(sent):
-        yield Check(Verdict.PROBLEM, title, difference(given.body, sent))
+        yield Check(Verdict.FINE, "The signature fits", found)
     else:
-        found = "Neither this body nor a common change of it was signed with this secret."
-        yield Check(
-            Verdict.PROBLEM, title, f"{found} The secret may belong to another webhook, or was replaced meanwhile."
-        )
+        changes = (change for change, body in changes_of(given.body) if _sign(key, prefix + body) in wanted)
+        change = next(changes, "")
+        found = f"{change} Verify the raw bytes of the request, before any parsing." if change else _why(given, known)
+        yield Check(Verdict.PROBLEM, "The signature doesn't fit", found)
     if given.computed:
         yield _computed(given, key, prefix, wanted)
+
+
+def _why(given: Given, known: Known) -> str:
+    """Return why the signature doesn't fit, from what is known."""
+    holding = [place for place, secret in enumerate(known.secrets) if holds(given, secret)]
+    if holding:
+        present = "It was signed with the secret that is stored here, and not with this one."
+        older = "It was signed with an older secret of the webhook, before the present one was there."
+        return older if holding[0] else present
+    if not known.sent:
+        found = "Neither this body nor a common change of it was signed with this secret."
+        unknown = "The log has no attempt of this webhook with this webhook-id, so they can't be compared."
+        return f"{found} {unknown} {_MAY_BE_REPLACED}"
+    told = differences(given, known.sent)
+    return told or f"The headers and the body are as they were sent, so another secret signed them. {_MAY_BE_REPLACED}"
+
+
+def _another_secret(given: Given, secrets: Sequence[str]) -> Check:
+    """Return what the stored secrets say about a typed one that doesn't fit and isn't among them. They aren't shown."""
+    title = "The typed secret is not the stored one"
+    if any(holds(given, secret) for secret in secrets):
+        found = "The stored secret fits. Copy it from the page of the webhook to your endpoint."
+        return Check(Verdict.PROBLEM, title, found)
+    return Check(Verdict.NOTE, title, "The webhook signs with another secret at present.")
 
 
 def _signatures(given: Given) -> list[str]:

@@ -7,6 +7,16 @@ from typing import NamedTuple
 NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
+HEADER_SHOWN_CHARACTERS = 300  # of a header that differs. Four signatures have room
+
+
+class Sent(NamedTuple):
+    """What an attempt sent."""
+
+    headers: Mapping[str, str]  # with names in small letters
+    body: bytes
+
+
 class Given(NamedTuple):
     """What a receiver got, and what it computed."""
 
@@ -39,8 +49,43 @@ def changes_of(body: bytes) -> Iterator[tuple[str, bytes]]:
         )  # a half of a character has no bytes
 
 
-def difference(given: bytes, sent: bytes) -> str:
-    """Return where a body differs from the one that was sent, in sentences."""
+def ids_in(given: Given) -> list[str]:
+    """Return the ids that the event may have: the one in the header, and the one in the body."""
+    try:
+        body = json.loads(given.body)
+    except (ValueError, RecursionError):
+        body = None
+    ids = given.headers.get(NAMES[0]), body.get("id") if isinstance(body, dict) else None
+    return [id for id in dict.fromkeys(ids) if isinstance(id, str)]
+
+
+def differences(given: Given, sent: Sequence[Sent]) -> str:
+    """Return what differs from the attempt that is most alike, in sentences. The text is empty if nothing does."""
+    most_alike = min(sent, key=lambda attempt: len(_differing(given, attempt)))
+    told = [
+        f"{name} differs from what was sent. Sent: {_shown(most_alike.headers.get(name, ''))}. "
+        f"Here: {_shown(given.headers.get(name, ''))}."
+        for name in _differing(given, most_alike)
+        if name in NAMES
+    ]
+    if given.body != most_alike.body:
+        told.append(_difference(given.body, most_alike.body))
+    return " ".join(told)
+
+
+def _differing(given: Given, sent: Sent) -> list[str]:
+    """Return the names of the headers that differ, and ``body`` if it does."""
+    names = [name for name in NAMES if given.headers.get(name, "").split() != sent.headers.get(name, "").split()]
+    return names if given.body == sent.body else [*names, "body"]
+
+
+def _shown(value: str) -> str:
+    return value if len(value) <= HEADER_SHOWN_CHARACTERS else f"{value[:HEADER_SHOWN_CHARACTERS]}…"
+
+
+def _difference(given: bytes, sent: bytes) -> str:
+    if not given:
+        return f"The body is empty, but {len(sent):,} bytes were sent."
     place = next((place for place, (one, other) in enumerate(zip(given, sent, strict=False)) if one != other), None)
     place = min(len(given), len(sent)) if place is None else place
     return (

@@ -11,8 +11,8 @@ import pytest
 from jobs import sign
 from webhooks_ui.models import secret_box
 from webhooks_ui.webhooks.findings import Check, Verdict
-from webhooks_ui.webhooks.signature_check import check
-from webhooks_ui.webhooks.signed_request import NAMES, Given
+from webhooks_ui.webhooks.signature_check import Known, check
+from webhooks_ui.webhooks.signed_request import NAMES, Given, Sent
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -24,6 +24,10 @@ def given(body: bytes = BODY, computed: str = "", changed: dict[str, str] | None
     at = int(NOW.timestamp())
     headers = sign.headers("evt_1", "license.activated", "production", BODY, timestamp=at, attempt=1, keys=[KEY])
     return Given({name.lower(): value for name, value in headers.items()} | (changed or {}), body, computed)
+
+
+SENT = Sent(given().headers, BODY)
+FITS, DOES_NOT_FIT = "The signature fits", "The signature doesn't fit"
 
 
 def wrong(steps: list[Check]) -> dict[str, str]:
@@ -79,7 +83,7 @@ def test_a_timestamp_that_is_none_is_wrong(text: str) -> None:
     ],
 )
 def test_a_changed_body_is_recognized(body: bytes, words: str) -> None:
-    assert words in wrong(check(given(body), SECRET, NOW, sent=BODY))["The signature doesn't fit the body"]
+    assert words in wrong(check(given(body), SECRET, NOW, Known([SENT])))[DOES_NOT_FIT]
 
 
 def test_json_that_was_written_again_is_recognized() -> None:
@@ -88,11 +92,92 @@ def test_json_that_was_written_again_is_recognized() -> None:
     headers = sign.headers("evt_1", "license.activated", "production", compact, timestamp=at, attempt=1, keys=[KEY])
     parsed = json.dumps(json.loads(compact), indent=2).encode()
     steps = check(Given({name.lower(): value for name, value in headers.items()}, parsed), SECRET, NOW)
-    assert "parsed and written again" in wrong(steps)["The signature doesn't fit the body"]
+    assert "parsed and written again" in wrong(steps)[DOES_NOT_FIT]
+
+
+def test_white_space_between_signatures_is_no_difference() -> None:
+    request = given(changed={"webhook-signature": f"  {given().headers['webhook-signature']} "})
+    found = wrong(check(request, secret_box.generate(), NOW, Known([SENT])))
+    assert found[DOES_NOT_FIT].startswith("The headers and the body are as they were sent")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("webhook-id", "evt_2"),
+        ("webhook-timestamp", "1"),
+        ("webhook-timestamp", "soon"),
+        ("webhook-signature", f"v1,{base64.b64encode(b'x' * 32).decode()}"),
+    ],
+)
+def test_a_header_that_differs_from_what_was_sent_is_named(name: str, value: str) -> None:
+    found = wrong(check(given(changed={name: value}), SECRET, NOW, Known([SENT], [SECRET])))
+    told = f"{name} differs from what was sent. Sent: {SENT.headers[name]}. Here: {value}."
+    assert found[DOES_NOT_FIT] == told
+
+
+def test_a_signature_without_a_version_is_compared_with_what_was_sent() -> None:
+    found = wrong(check(given(changed={"webhook-signature": "rubbish"}), SECRET, NOW, Known([SENT])))
+    sent = SENT.headers["webhook-signature"]
+    assert found == {
+        "There is no signature of version 1": 'webhook-signature has no part that begins with "v1,". '
+        f"webhook-signature differs from what was sent. Sent: {sent}. Here: rubbish."
+    }
+
+
+def test_the_attempt_that_is_most_alike_is_compared() -> None:
+    others = [Sent({**SENT.headers, "webhook-timestamp": str(at), "webhook-signature": "v1,b"}, BODY) for at in (1, 2)]
+    found = wrong(check(given(changed={"webhook-timestamp": "3"}), SECRET, NOW, Known([others[0], SENT, others[1]])))
+    assert f"Sent: {SENT.headers['webhook-timestamp']}. Here: 3." in found[DOES_NOT_FIT]
+    assert "webhook-signature differs" not in found[DOES_NOT_FIT]
+
+
+def test_all_that_differs_is_named() -> None:
+    found = wrong(check(given(b"{}", changed={"webhook-timestamp": "3"}), SECRET, NOW, Known([SENT])))
+    assert "webhook-timestamp differs" in found[DOES_NOT_FIT]
+    assert "The body differs" in found[DOES_NOT_FIT]
+
+
+def test_an_empty_body_is_told() -> None:
+    found = wrong(check(given(b""), SECRET, NOW, Known([SENT])))
+    assert found[DOES_NOT_FIT] == f"The body is empty, but {len(BODY)} bytes were sent."
+
+
+def test_a_long_header_is_cut() -> None:
+    found = wrong(check(given(changed={"webhook-signature": "v1," + "a" * 5_000}), SECRET, NOW, Known([SENT])))
+    assert len(found[DOES_NOT_FIT]) < 1_000
+
+
+@pytest.mark.parametrize("typed", ["whsec_" + "A" * 44, "whsec_short", "password"])
+def test_a_typed_secret_that_fails_is_told_that_the_stored_one_fits(typed: str) -> None:
+    steps = check(given(), typed, NOW, Known([SENT], [SECRET]))
+    found = wrong(steps)
+    assert found["The typed secret is not the stored one"].startswith("The stored secret fits.")
+    assert "replaced meanwhile" not in str(steps)
+    assert SECRET not in str(steps)
+
+
+def test_a_typed_secret_that_is_another_is_a_note_if_the_stored_one_fits_neither() -> None:
+    steps = check(given(b"{}"), secret_box.generate(), NOW, Known([SENT], [SECRET]))
+    assert steps[-1].title == "The typed secret is not the stored one"
+    assert steps[-1].verdict is Verdict.NOTE
+
+
+def test_a_typed_secret_that_fits_is_not_compared_with_the_stored_one() -> None:
+    steps = check(given(), SECRET, NOW, Known([SENT], [secret_box.generate()]))
+    assert [step.verdict for step in steps] == [Verdict.FINE] * 4
+
+
+def test_an_older_secret_that_signed_the_request_is_told() -> None:
+    present = secret_box.generate()
+    found = wrong(check(given(), present, NOW, Known([SENT], [present, SECRET])))
+    assert found == {
+        DOES_NOT_FIT: "It was signed with an older secret of the webhook, before the present one was there."
+    }
 
 
 def test_another_secret_is_suspected() -> None:
-    assert "another webhook" in wrong(check(given(), secret_box.generate(), NOW))["The signature doesn't fit the body"]
+    assert "another webhook" in wrong(check(given(), secret_box.generate(), NOW))[DOES_NOT_FIT]
 
 
 def test_one_of_two_signatures_is_enough() -> None:

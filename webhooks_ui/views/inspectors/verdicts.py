@@ -7,12 +7,11 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.sent import sent_to
-from webhooks_ui.models import Delivery, Environment, Event, InspectedRequest, Webhook, secret_box, utcnow
-from webhooks_ui.models.webhook import in_grace
+from webhooks_ui.models import Delivery, Environment, Event, InspectedRequest, Webhook
 from webhooks_ui.webhooks import inspected
 from webhooks_ui.webhooks.findings import Check
 from webhooks_ui.webhooks.inspected import Head
-from webhooks_ui.webhooks.signature_check import check, holds
+from webhooks_ui.webhooks.signature_check import Known, check, holds
 from webhooks_ui.webhooks.signed_request import NAMES, Given
 
 UNCHECKED = "cancelled"  # the status of a badge that says neither good nor bad
@@ -57,12 +56,7 @@ class Source(NamedTuple):
 
 def keys_of(webhooks: Sequence[Webhook]) -> list[Key]:
     """Return all secrets that these webhooks sign with at present, as far as they can be decrypted."""
-    keys = []
-    for webhook in webhooks:
-        older = (kept["secret_encrypted"] for kept in in_grace(webhook.older_secrets, utcnow()))
-        signing = (text for text in (webhook.secret_encrypted, *older) if secret_box.is_readable(text))
-        keys += [Key(webhook, secret_box.decrypt(text)) for text in signing]
-    return keys
+    return [Key(webhook, secret) for webhook in webhooks for secret in webhook.signing_secrets]
 
 
 def see(request: InspectedRequest, keys: Sequence[Key]) -> Seen:
@@ -76,9 +70,8 @@ def steps_of(seen: Seen) -> list[Check]:
     if seen.head is None or seen.verdict.key is None:
         return []
     webhook, secret = seen.verdict.key
-    headers = seen.head.by_name
-    sent = sent_to(webhook, headers.get(NAMES[0], ""))
-    return check(Given(headers, seen.request.body), secret, seen.request.received_at, sent)
+    given = Given(seen.head.by_name, seen.request.body)
+    return check(given, secret, seen.request.received_at, Known(sent_to(webhook, given)))
 
 
 def source_of(head: Head | None, webhooks: Sequence[Webhook]) -> Source:

@@ -12,7 +12,7 @@ from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.pasted_headers import parse_headers
-from webhooks_ui.webhooks.signature_check import check
+from webhooks_ui.webhooks.signature_check import Known, check
 from webhooks_ui.webhooks.signed_request import NAMES, Given
 
 FIELDS = ("headers", "body", "secret", "computed")
@@ -53,8 +53,8 @@ def check_signature(webhook_id: int) -> Response:
     if not typed["headers"].strip():
         steps = [NOTHING_PASTED]
     elif secret or webhook.is_readable:
-        sent = sent_to(webhook, given.headers.get("webhook-id", ""))
-        steps = check(given, secret or webhook.secret, utcnow(), sent)
+        known = Known(sent_to(webhook, given), webhook.signing_secrets if webhook.is_readable else ())
+        steps = check(given, secret or webhook.secret, utcnow(), known)
     else:
         steps = [UNREADABLE]
     return make_response(render_template("webhooks/signature.html", webhook=webhook, typed=typed, steps=steps))

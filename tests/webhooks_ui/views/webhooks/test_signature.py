@@ -2,13 +2,14 @@
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from jobs.sign import headers, sign
-from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
+from tests.support.factories import make_delivery, make_event, make_unreadable_webhook, make_webhook, older_secret
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.display import header_lines
 from webhooks_ui.models import Attempt, Delivery, Webhook, secret_box, utcnow
@@ -55,7 +56,61 @@ def test_what_a_delivery_sent_is_filled_in_and_fits(admin: FlaskClient) -> None:
     filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
     assert f"webhook-id: {delivery.event.public_id}" in filled["headers"]
     assert filled["body"] == delivery.event.body.decode()
-    assert ("success", "The signature fits the body") in verdicts(admin, webhook, **filled)
+    assert ("success", "The signature fits") in verdicts(admin, webhook, **filled)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"webhook-id: .*", "webhook-id: evt_other"),
+        (r"webhook-timestamp: .*", "webhook-timestamp: 1"),
+        (r"webhook-timestamp: .*", "webhook-timestamp: soon"),
+        (r"webhook-signature: .*", "webhook-signature: v1,AAAA"),
+        (r"webhook-signature: .*", "webhook-signature: rubbish"),
+    ],
+)
+def test_a_changed_header_is_named_and_no_secret_is_suspected(admin: FlaskClient, old: str, new: str) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook)
+    attempted(delivery)
+    filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
+    filled["headers"] = re.sub(rf"(?m)^{old}$", new, filled["headers"])
+    text = admin.post(f"/admin/webhooks/{webhook.id}/signature", data=filled).text
+    name, _, value = new.partition(": ")
+    assert re.search(rf"{name} differs from what was sent. Sent: .*. Here: {value}\.", text)
+    assert "replaced meanwhile" not in text
+
+
+def test_a_replay_from_another_environment_is_compared_too(admin: FlaskClient) -> None:
+    event, webhook = make_event(), make_webhook(environment="staging")
+    delivery = Delivery(
+        event_id=event.id, webhook_id=webhook.id, event_type=event.type, environment="staging", trigger="replay"
+    )
+    db.session.add(delivery)
+    db.session.commit()
+    attempted(delivery)
+    filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
+    filled["body"] += " x"
+    text = admin.post(f"/admin/webhooks/{webhook.id}/signature", data=filled).text
+    assert "The body differs from the" in text
+
+
+def test_a_wrong_secret_is_told_that_the_stored_one_fits(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = make_delivery(webhook)
+    attempted(delivery)
+    filled = fields_of(admin.get(f"/admin/webhooks/{webhook.id}/signature?delivery={delivery.id}").text)
+    text = admin.post(f"/admin/webhooks/{webhook.id}/signature", data=filled | {"secret": secret_box.generate()}).text
+    assert "The stored secret fits." in text
+    assert webhook.secret not in text
+
+
+def test_a_webhook_whose_secret_is_lost_has_no_stored_one_to_compare_with(admin: FlaskClient) -> None:
+    webhook = make_unreadable_webhook(older_secrets=[older_secret(timedelta(hours=1))])
+    typed = {"headers": "webhook-id: evt_1\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA", "body": "{}"}
+    titles = [title for _, title in verdicts(admin, webhook, **typed, secret=secret_box.generate())]
+    assert "The signature doesn't fit" in titles
+    assert "The typed secret is not the stored one" not in titles
 
 
 def test_the_time_of_the_request_is_shown_as_on_other_pages(admin: FlaskClient) -> None:
@@ -108,4 +163,4 @@ def test_a_stored_secret_that_is_lost_is_told_and_a_typed_one_is_used(admin: Fla
     made = headers("evt_1", "t", "production", body, timestamp=now, attempt=1, keys=[secret_box.key_bytes(secret)])
     typed = {"headers": header_lines(made), "body": body.decode()}
     assert verdicts(admin, webhook, **typed) == [("failed", "The stored secret can't be read")]
-    assert ("success", "The signature fits the body") in verdicts(admin, webhook, **typed, secret=secret)
+    assert ("success", "The signature fits") in verdicts(admin, webhook, **typed, secret=secret)
