@@ -45,20 +45,37 @@ def _of_events(webhook: Webhook) -> Iterator[Check]:
         found = f"{_events(here)} of its types in {webhook.environment} {since}."
         yield Check(Verdict.FINE, "Events that it wants happen", found)
         yield from _of_filter(webhook)
-        return
-    others = {name: count for name in Environment if (count := _count(happened, name, webhook.event_types))}
-    types = sorted({type for environment, type in happened if environment == webhook.environment})
-    if others:
-        where = " and ".join(f"{_events(count)} in {name}" for name, count in others.items())
-        found = f"None of its types in {webhook.environment} {since}, but {where}. A webhook gets the events of"
-        yield Check(Verdict.PROBLEM, "Its events happen elsewhere", f"{found} its own environment only.", "edit")
-    elif types:
-        shown = ", ".join(types[:TYPES_SHOWN]) + (" and others" if len(types) > TYPES_SHOWN else "")
-        found = f"In {webhook.environment} there were only {shown} {since}. Subscribe to what you need."
-        yield Check(Verdict.PROBLEM, "Other events happen", found, "edit")
-    else:
+    missed = [*_elsewhere(webhook, happened, since), *_unsubscribed(webhook, happened, since)]
+    verdict, also = (Verdict.NOTE, ", too") if here else (Verdict.PROBLEM, "")
+    for title, found in missed:
+        yield Check(verdict, title + also, found, "edit")
+    if not here and not missed:
         found = f"Nothing was published in {webhook.environment} {since}. Check the publisher and its API key."
         yield Check(Verdict.PROBLEM, "No event happens", found, "api_keys")
+
+
+def _elsewhere(webhook: Webhook, happened: Counter[tuple[str, str]], since: str) -> Iterator[tuple[str, str]]:
+    """Yield a title and a text about events of its types in other environments, if there were any."""
+    others = [name for name in Environment if name != webhook.environment]
+    counts = {name: count for name in others if (count := _count(happened, name, webhook.event_types))}
+    if counts:
+        where = " and ".join(f"{_events(count)} of its types in {name}" for name, count in counts.items())
+        yield "Its events happen elsewhere", f"{where} {since}. A webhook gets the events of its own environment only."
+
+
+def _unsubscribed(webhook: Webhook, happened: Counter[tuple[str, str]], since: str) -> Iterator[tuple[str, str]]:
+    """Yield a title and a text about events of other types in its environment, if there were any."""
+    other = {
+        type: count
+        for (environment, type), count in sorted(happened.items())
+        if environment == webhook.environment and type not in webhook.event_types
+    }
+    if other:
+        shown = [f"{type} ({count:,})" for type, count in Counter(other).most_common(TYPES_SHOWN)]
+        if rest := len(other) - len(shown):
+            shown.append("1 other type" if rest == 1 else f"{rest} other types")
+        found = f"In {webhook.environment} there were {', '.join(shown)} {since}. It isn't subscribed to them."
+        yield "Other events happen", found
 
 
 def _of_filter(webhook: Webhook) -> Iterator[Check]:

@@ -79,6 +79,44 @@ def test_an_environment_without_events_is_named(admin: FlaskClient) -> None:
     assert problems(admin, make_webhook().id) == ["No event happens"]
 
 
+def test_what_it_misses_is_a_note_if_events_arrive(admin: FlaskClient) -> None:
+    """Somebody may miss a type that nobody subscribed to, or an event of another environment, while others arrive."""
+    webhook = make_webhook().id
+    assert len(all_checks(admin, webhook)) == 4
+    happen()
+    assert {"Other events happen, too", "Its events happen elsewhere, too"}.isdisjoint(dict(all_checks(admin, webhook)))
+    for type, environment in (
+        ("license.created", "production"),
+        ("license.created", "production"),
+        ("license.activated", "staging"),
+        ("license.created", "staging"),
+    ):
+        happen(type, environment)
+    notes = [title for status, title in all_checks(admin, webhook) if status == "pending"]
+    assert {"Other events happen, too", "Its events happen elsewhere, too"} <= {*notes}
+    assert problems(admin, webhook) == []
+    text = admin.get(f"/admin/webhooks/{webhook}/why-nothing").text
+    assert "In production there were license.created (2) within the last 24 hours." in text
+    assert "1 event of its types in staging within the last 24 hours." in text
+
+
+def test_both_are_problems_if_nothing_arrives(admin: FlaskClient) -> None:
+    webhook = make_webhook().id
+    happen("license.created")
+    happen("license.activated", "staging")
+    assert problems(admin, webhook) == ["Its events happen elsewhere", "Other events happen"]
+
+
+def test_the_most_frequent_types_are_named_and_the_others_counted(admin: FlaskClient) -> None:
+    webhook = make_webhook().id
+    types = [f"license.{action}" for action in ("created", "updated", "deleted", "assigned", "expired", "revoked")]
+    for type in [*types, types[-1]]:
+        happen(type)
+    text = admin.get(f"/admin/webhooks/{webhook}/why-nothing").text
+    assert "there were license.revoked (2), license.assigned (1), license.created (1)," in text
+    assert "(1), 1 other type within the last 24 hours." in text
+
+
 def test_what_waits_is_counted(admin: FlaskClient) -> None:
     webhook = make_webhook(throttled_until=utcnow() + timedelta(hours=1))
     id = webhook.id
