@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, exists, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.events.conditions import Filter
-from webhooks_ui.models import Delivery, DeliveryStatus, Environment, Event, Webhook, utcnow
+from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Environment, Event, Webhook, utcnow
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.stats import last_day
@@ -142,8 +142,13 @@ def _of_answers(webhook: Webhook) -> Iterator[Check]:
 
 
 def _happened() -> tuple[Counter[tuple[str, str]], str]:
-    """Return how many events of each environment and type happened lately, and since when in words."""
-    lately = select(Event.environment, Event.type).where(Event.created_at >= utcnow() - DAY)
+    """Return how many events of each environment and type happened lately, and since when in words.
+
+    Test events don't count, because nobody published them.
+    """
+    tested = exists().where(Delivery.event_id == Event.id, Delivery.trigger == DeliveryTrigger.TEST)
+    is_test = and_(Event.deliveries_count == 1, tested)  # a test has one delivery, so that few events are looked up
+    lately = select(Event.environment, Event.type).where(Event.created_at >= utcnow() - DAY, ~is_test)
     newest = lately.order_by(Event.created_at.desc()).limit(COUNTED_MAX).subquery()
     query = select(newest.c.environment, newest.c.type, func.count()).group_by(newest.c.environment, newest.c.type)
     happened = Counter({(environment, type): count for environment, type, count in db.session.execute(query)})

@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from jobs.publish import publish
+from jobs.publish import publish, send_test
 from tests.jobs.sending import LOOPBACK
 from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
 from tests.support.receivers import Receiver
 from tests.support.rig import free_port
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Stats, utcnow
 
@@ -77,6 +77,15 @@ def test_the_problem_is_named(admin: FlaskClient, fields: dict[str, Any], proble
 
 def test_an_environment_without_events_is_named(admin: FlaskClient) -> None:
     assert problems(admin, make_webhook().id) == ["No event happens"]
+
+
+def test_a_test_event_is_none_that_happened(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    id = webhook.id
+    with writing():
+        send_test(webhook, NewEvent("license.activated", {}))
+        send_test(webhook, NewEvent("license.created", {}))
+    assert problems(admin, id) == ["No event happens"]
 
 
 def test_what_it_misses_is_a_note_if_events_arrive(admin: FlaskClient) -> None:
