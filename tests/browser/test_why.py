@@ -77,6 +77,19 @@ def test_the_endpoint_is_checked_on_a_click(request: pytest.FixtureRequest, kind
 
 
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
+def test_a_webhook_is_activated_where_it_is_said_to_be_inactive(
+    request: pytest.FixtureRequest, kind: str, app: Flask
+) -> None:
+    webhook = make_webhook(name="Billing", active=False)
+    page: Page = request.getfixturevalue(kind)
+    page.goto(f"{LIST}/{webhook.id}/why-nothing")
+    page.get_by_role("button", name="Activate").press("Enter")
+    expect(page.get_by_role("region", name="Checks")).to_contain_text("It is active")
+    expect(page.get_by_role("status").filter(has_text="Billing is active now.")).to_be_visible()
+    expect(page).to_have_url(re.compile("/why-nothing$"))
+
+
+@pytest.mark.parametrize("kind", ["page", "plain_page"])
 def test_a_signature_is_checked_step_by_step(request: pytest.FixtureRequest, kind: str, failing: Webhook) -> None:
     page: Page = request.getfixturevalue(kind)
     page.goto(f"{LIST}/{failing.id}/signature")

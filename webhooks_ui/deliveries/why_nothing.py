@@ -32,10 +32,10 @@ def _of_events(webhook: Webhook) -> Iterator[Check]:
         yield Check(Verdict.FINE, "It is active", f"New events of {webhook.environment} are delivered to it.")
     elif webhook.disabled_at:
         found = f"{webhook.disabled_reason or 'It failed for too long.'} Fix the endpoint, then activate the webhook."
-        yield Check(Verdict.PROBLEM, "It was disabled automatically", found, "overview")
+        yield Check(Verdict.PROBLEM, "It was disabled automatically", found, "activate")
     else:
         found = "It gets no new events. Activate it. Send missed events with Recover."
-        yield Check(Verdict.PROBLEM, "It is inactive", found, "overview")
+        yield Check(Verdict.PROBLEM, "It is inactive", found, "activate")
     if not webhook.event_types:
         yield Check(Verdict.PROBLEM, "It is subscribed to nothing", "Choose events in its form.", "edit")
         return

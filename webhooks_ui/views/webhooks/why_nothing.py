@@ -48,7 +48,6 @@ def _links(webhook: Webhook) -> dict[str, tuple[str, str]]:
     """Return the address of the page that helps with each action, and its name."""
     id = webhook.id
     links = {
-        "overview": (url_for("webhooks.show", webhook_id=id, _anchor="overview"), "Activate it"),
         "edit": (url_for("webhooks.edit", webhook_id=id), "Edit it"),
         "deliveries": (url_for("deliveries.index", webhook=id), "Show its deliveries"),
         "api_keys": (url_for("api_keys.index"), "API keys"),

@@ -14,6 +14,7 @@ from tests.jobs.sending import LOOPBACK
 from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
 from tests.support.receivers import Receiver
 from tests.support.rig import free_port
+from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Stats, utcnow
@@ -124,6 +125,36 @@ def test_the_most_frequent_types_are_named_and_the_others_counted(admin: FlaskCl
     text = admin.get(f"/admin/webhooks/{webhook}/why-nothing").text
     assert "there were license.revoked (2), license.assigned (1), license.created (1)," in text
     assert "(1), 1 other type within the last 24 hours." in text
+
+
+@pytest.mark.parametrize("fields", [{}, {"disabled_at": utcnow(), "disabled_reason": "410 Gone"}])
+def test_an_inactive_webhook_is_activated_in_place(admin: FlaskClient, fields: dict[str, Any]) -> None:
+    webhook = make_webhook(active=False, **fields)
+    address = f"/admin/webhooks/{webhook.id}/why-nothing"
+    happen()
+    form = re.search(
+        r'<form method="post" action="([^"]+)">(?:(?!</form>).)*id="activate"', admin.get(address).text, re.S
+    )
+    assert form
+    assert 'name="active" value="true"' in form[0]
+    assert 'name="csrf_token"' in form[0]
+    answer = admin.post(form[1], data={"active": "true"}, headers={"Referer": f"http://localhost{address}"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, address)
+    page = admin.get(address).text
+    assert "Orders is active now." in page
+    assert 'id="activate"' not in page
+    assert recorded_actions() == ["webhook.activated"]
+    assert problems(admin, webhook.id) == []
+
+
+def test_a_webhook_that_was_deleted_meanwhile_is_not_activated(admin: FlaskClient) -> None:
+    webhook = make_webhook(active=False, deleted_at=utcnow())
+    address = f"/admin/webhooks/{webhook.id}/why-nothing"
+    headers = {"Referer": f"http://localhost{address}"}
+    answer = admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "true"}, headers=headers)
+    assert answer.headers["Location"] == "/admin/webhooks"
+    assert "Orders was deleted in the meantime." in admin.get("/admin/webhooks").text
+    assert not reloaded(webhook).active
 
 
 def test_what_waits_is_counted(admin: FlaskClient) -> None:
