@@ -16,7 +16,6 @@ from webhooks_ui.webhooks.stats import last_day
 from webhooks_ui.webhooks.trial import try_filter
 
 DAY = timedelta(hours=24)
-MOSTLY = 0.95  # of the attempts succeed
 COUNTED_MAX = 20_000  # of the events of a day, the newest, so that the page stays fast
 WAITING_MAX = 1_000  # deliveries are counted up to here
 TYPES_SHOWN = 5
@@ -135,10 +134,10 @@ def _of_answers(webhook: Webhook) -> Iterator[Check]:
         yield Check(Verdict.NOTE, "No attempt was made", found, "test")
     else:
         found = f"{series.succeeded:,} of {series.total:,} attempts succeeded within 24 hours."
-        if series.succeeded > MOSTLY * series.total:
-            yield Check(Verdict.FINE, "The endpoint accepts them", found, "deliveries")
-        else:
+        if series.is_low:
             yield Check(Verdict.NOTE, "The endpoint doesn't accept all of them", found, "deliveries")
+        else:
+            yield Check(Verdict.FINE, "The endpoint accepts them", found, "deliveries")
 
 
 def _happened() -> tuple[Counter[tuple[str, str]], str]:

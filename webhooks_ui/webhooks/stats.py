@@ -15,6 +15,7 @@ from webhooks_ui.models.stats import DURATION_BUCKETS_MS, FAILED
 from webhooks_ui.models.webhook import IS_LIVE
 
 HOUR = timedelta(hours=1)
+LOW_PERCENT = 95  # pages warn of a success rate below it
 OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
 
 
@@ -76,6 +77,11 @@ class Series:
             return None
         percent = round(100 * self.succeeded / self.total, 1)
         return min(percent, 99.9) if self.succeeded < self.total else percent
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the success rate, as it is shown, is so low that somebody should look."""
+        return self.success_percent is not None and self.success_percent < LOW_PERCENT
 
     def percentile(self, share: float) -> float | None:
         """Return about how many milliseconds ``share`` of all attempts took at most, or ``None`` without attempts."""

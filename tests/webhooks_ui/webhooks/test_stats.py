@@ -1,5 +1,6 @@
 """The statistics of webhooks as numbers and as charts."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from tests.support.factories import make_webhook
 from tests.support.http import HTMX
 from webhooks_ui.database import db
 from webhooks_ui.models import Stats, Webhook, utcnow
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.web import charts
 from webhooks_ui.webhooks.stats import RANGES, Series, Step, last_day, percentile, series
 
@@ -119,7 +121,33 @@ def test_a_row_shows_the_health_of_the_last_day(admin: FlaskClient) -> None:
     make_webhook()
     assert 'data-status="no_deliveries"' in admin.get("/admin/webhooks").text
     count(make_webhook(name="Busy"), 1, True, 1_234)
-    assert "100 % of 1,234 attempts succeeded in the last 24 hours" in admin.get("/admin/webhooks").text
+    assert "100 % of 1,234 attempts succeeded in the last 24 hours" in words(admin, "/admin/webhooks")
+
+
+def words(client: FlaskClient, path: str) -> str:
+    return re.sub("<[^>]+>", "", client.get(path).text)
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "failed", "is_low"),
+    [(95, 5, False), (9_496, 504, False), (9_494, 506, True), (0, 1, True), (0, 0, False)],
+)
+def test_a_success_rate_under_95_percent_is_low(succeeded: int, failed: int, is_low: bool) -> None:
+    """What counts is the rate as pages show it, so that none warns of 95 %."""
+    assert Series([Step(utcnow(), succeeded=succeeded, failed=failed)]).is_low is is_low
+
+
+def test_a_low_success_rate_is_marked_beside_the_health(admin: FlaskClient) -> None:
+    webhook = make_webhook(attempted_hour=hour_of(utcnow()), succeeded_hour=hour_of(utcnow()))
+    count(webhook, 0, True, 699)
+    count(webhook, 0, False, 301)
+    own_page = f"/admin/webhooks/{webhook.id}"
+    assert "69.9 % (low) of 1,000 attempts succeeded in the last 24 hours" in words(admin, "/admin/webhooks")
+    assert "69.9 % (low) of attempts succeeded in 24 hours" in words(admin, own_page)
+    assert admin.get(own_page).text.count("data-low") == 2  # beside the health, and above the chart
+    count(webhook, 1, True, 9_000)
+    for path in ("/admin/webhooks", own_page):
+        assert "data-low" not in admin.get(path).text
 
 
 def test_the_page_of_a_webhook_shows_the_chosen_range(admin: FlaskClient) -> None:

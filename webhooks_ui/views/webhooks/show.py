@@ -16,7 +16,7 @@ from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import render
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.first_steps import first_steps
-from webhooks_ui.webhooks.stats import RANGES, series
+from webhooks_ui.webhooks.stats import RANGES, last_day, series
 
 RECENT_DELIVERIES = 10
 RECENT_CHANGES = 10
@@ -39,6 +39,7 @@ def show(webhook_id: int) -> Response:
         ranges=RANGES,
         chosen_range=chosen,
         series=series(webhook_id, RANGES[chosen]),
+        day=last_day([webhook_id])[webhook_id],
         snippets=snippets.snippets(),
         outgoing_addresses=get_settings()["outgoing_addresses"],
         secret=webhook.secret if is_new and webhook.is_readable else None,
