@@ -1,11 +1,11 @@
-"""How addresses are read: ids of rows, and a slash at the end."""
+"""How addresses are read: ids of rows, texts, and a slash at the end."""
 
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import IntegerConverter, RequestRedirect
+from werkzeug.routing import BaseConverter, IntegerConverter, RequestRedirect
 from werkzeug.wrappers import Response
 
 from webhooks_ui.parsing import ID_MAX
@@ -20,8 +20,18 @@ class RowIdConverter(IntegerConverter):
         super().__init__(*arguments, **{"max": ID_MAX} | options)
 
 
+class TextConverter(BaseConverter):
+    """``<…>`` for a text such as a name or a token. One with a control character is a 404.
+
+    Nothing of ours has such a name, and PostgreSQL can't even look for a NUL.
+    """
+
+    regex = r"[^/\x00-\x1f\x7f-\x9f]+"
+    part_isolating = True
+
+
 def register(app: Flask) -> None:
-    app.url_map.converters["int"] = RowIdConverter
+    app.url_map.converters |= {"int": RowIdConverter, "default": TextConverter, "string": TextConverter}
     # Before the check of roles, which then happens at the address without the slash.
     app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
     app.before_request_funcs[None].insert(0, stay_on_this_host)
