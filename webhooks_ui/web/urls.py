@@ -1,16 +1,18 @@
-"""How addresses are read: ids of rows, texts, and a slash at the end."""
+"""How addresses are read: ids of rows, texts, and slashes too many."""
 
+import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from flask import Flask, current_app, redirect, request
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import BaseConverter, IntegerConverter, RequestRedirect
+from werkzeug.routing import BaseConverter, IntegerConverter
 from werkzeug.wrappers import Response
 
 from webhooks_ui.parsing import ID_MAX
 
 PERMANENTLY = 308
+_SLASHES = re.compile("/{2,}")
 
 
 class RowIdConverter(IntegerConverter):
@@ -34,26 +36,41 @@ def register(app: Flask) -> None:
     app.url_map.converters |= {"int": RowIdConverter, "default": TextConverter, "string": TextConverter}
     # Before the check of roles, which then happens at the address without the slash.
     app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
-    app.before_request_funcs[None].insert(0, stay_on_this_host)
+    app.before_request_funcs[None].insert(0, merge_slashes)
 
 
-def stay_on_this_host() -> Response | None:
-    """Redirect without naming a host where Werkzeug would name the one that the request has, which may be foreign."""
-    wanted = request.routing_exception
-    if not isinstance(wanted, RequestRedirect):
+def merge_slashes() -> Response | None:
+    """Redirect a page's reader to the address without empty segments. The redirect names no host.
+
+    A proxy's rule for ``/api/`` doesn't hold for ``//api/v1/events``, so nothing is there.
+
+    Raises:
+        NotFound: The request is none for a page.
+    """
+    if "//" not in request.environ["PATH_INFO"]:
         return None
-    parts = urlsplit(wanted.new_url)
-    return redirect(f"/{parts.path.lstrip('/')}?{parts.query}".rstrip("?"), wanted.code)
+    if request.method not in ("GET", "HEAD") or _is_of_api():
+        raise NotFound
+    return _redirect(_SLASHES.sub("/", request.path))
 
 
 def drop_trailing_slash() -> Response | None:
     """Redirect to the same address without the slash at its end, if there is a page."""
     path = request.path.rstrip("/")
-    if not isinstance(request.routing_exception, NotFound) or path == request.path:
+    if not isinstance(request.routing_exception, NotFound) or path == request.path or _is_of_api():
         return None
     try:
         current_app.url_map.bind("").match(path, request.method)
     except HTTPException:
         return None
+    return _redirect(path)
+
+
+def _is_of_api() -> bool:
+    """Return True if a program asks, for which a redirect is no answer."""
+    return _SLASHES.sub("/", request.path).startswith("/api/")
+
+
+def _redirect(path: str) -> Response:
     query = request.query_string.decode("latin-1")
-    return redirect(f"{request.script_root}{path}?{query}".rstrip("?"), PERMANENTLY)
+    return redirect(f"{request.script_root}{quote(path)}?{query}".rstrip("?"), PERMANENTLY)

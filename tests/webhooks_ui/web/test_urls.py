@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
-from tests.support.factories import make_webhook
+from tests.support.factories import make_api_key, make_webhook
+from webhooks_ui.database import db
+from webhooks_ui.models import Webhook
 
 SignIn = Callable[[str], FlaskClient]
 TEXT = re.compile(r"<(?:string:)?\w+>")  # `<path:…>` is a file, for which no database is asked
@@ -26,3 +31,49 @@ def test_nothing_has_a_name_with_a_control_character(app: Flask, sign_in: SignIn
             assert client.open(path, method=method).status_code == 404, f"{method} {path}"
             tried += 1
     assert tried > 30
+
+
+@pytest.mark.parametrize(
+    "path", ["//api/v1/events", "/api//v1/events", "/api/v1//events", "///api/v1/events", "/%2Fapi/v1/events"]
+)
+def test_no_way_of_writing_slashes_leads_around_a_rule_for_the_api(client: FlaskClient, path: str) -> None:
+    headers = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    event = {"type": "license.created", "data": {}}
+    for answer in (open_raw(client, "POST", path, headers, event), open_raw(client, "GET", path, headers)):
+        assert answer.status_code == 404
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/events/", "/api/v1/webhooks/", "/api/v1/openapi.json/"])
+def test_no_slash_is_dropped_from_an_address_of_the_api(client: FlaskClient, path: str) -> None:
+    for method in ("GET", "POST"):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 404
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("//admin/webhooks?q=a%20b", "/admin/webhooks?q=a%20b"),
+        ("/admin///webhooks", "/admin/webhooks"),
+        ("//evil.example/", "/evil.example/"),
+        ("//evil.example//%0d%0aX:%20a", "/evil.example/%0D%0AX%3A%20a"),
+    ],
+)
+def test_slashes_too_many_lead_to_the_page_on_this_host(admin: FlaskClient, path: str, leads_to: str) -> None:
+    answer = open_raw(admin, "GET", path)
+    assert (answer.status_code, answer.location) == (308, leads_to)
+
+
+def test_a_form_is_not_sent_to_an_address_with_slashes_too_many(admin: FlaskClient) -> None:
+    make_webhook()
+    assert open_raw(admin, "POST", "//admin/webhooks/1/delete").status_code == 404
+    assert db.session.scalar(db.select(Webhook.deleted_at)) is None
+
+
+def open_raw(client: FlaskClient, method: str, path: str, headers: Any = None, body: Any = None) -> TestResponse:
+    """Send a request for ``path`` as it is. The client would take what follows two slashes for a host."""
+    path, _, query = path.partition("?")
+    environ = {"PATH_INFO": unquote(path)}
+    return client.open("/", method=method, query_string=query, headers=headers, json=body, environ_overrides=environ)
