@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from webhooks_ui.events import strict_json
-from webhooks_ui.web.problem import Problem
+from webhooks_ui.web.problem import Problem, field_error
 
 
 def read_json(load: Callable[[bytes], Any] = strict_json.loads) -> Any:
@@ -44,3 +44,17 @@ def read_members(default: Any = None) -> Any:
 def read_object() -> Any:
     """Return the value in the request's body, or an empty object for a request without a body."""
     return read_json() if request.get_data() else {}
+
+
+def refuse_fields() -> None:
+    """Refuse a body that says something, at an address that takes no fields. No body, and an empty object, are fine.
+
+    Raises:
+        Problem: 422 with one entry per field, or as ``read_json``.
+    """
+    body = read_object()
+    if body == {}:
+        return
+    names = [strict_json.shortened(name) for name in body] if isinstance(body, dict) else [""]
+    errors = [field_error(name, "Send no body, or an empty object.") for name in names]
+    raise Problem(422, "This address takes no fields: see errors.", errors)

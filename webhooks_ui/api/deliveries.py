@@ -6,8 +6,9 @@ from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from webhooks_ui.api.body import refuse_fields
 from webhooks_ui.api.keys import caller
-from webhooks_ui.api.query import refuse_unknown, wrong_parameters
+from webhooks_ui.api.query import wrong_parameters
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.display import attempts_of, decoded, explanation, request_headers
@@ -31,11 +32,11 @@ FILTERS = {
     "until": TIMES,
     "sort": f"one of {', '.join(SORTS)}",
 }
+PARAMETERS = (*FILTERS, "cursor")
 
 
 def index() -> Response:
     """Return a page of the matching deliveries, newest first by default."""
-    refuse_unknown([*FILTERS, "cursor"])
     page = find_page(_filters(), _cursor())
     return jsonify(data=[as_json(delivery) for delivery in page.deliveries], next_cursor=page.next)
 
@@ -52,6 +53,7 @@ def show(delivery_id: int) -> Response:
 
 def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
     """Make one more attempt now."""
+    refuse_fields()
     with writing():
         delivery = _get(delivery_id)
         if not changes.retry([delivery_id]):

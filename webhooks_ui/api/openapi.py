@@ -9,7 +9,7 @@ from flask import Response, jsonify
 
 from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
-from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX
+from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, check_parameters
 from webhooks_ui.api.routes import ROUTES
 from webhooks_ui.api.schema_parts import Schema, ref
 from webhooks_ui.api.schemas import SCHEMAS
@@ -27,8 +27,8 @@ others. All errors are application/problem+json (RFC 9457), with one entry in `e
 A key does only what its scopes say. `security` names the scope that each operation needs. Without it the answer is 403:
 
 """
-ALWAYS = (401, 429, 503)
-BODY = (400, 413, 415, 422)
+ALWAYS = (401, 422, 429, 503)
+BODY = (400, 413, 415)
 HEADERS: dict[str, Schema] = {
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "How to send a key, or the scope that it lacks.", "schema": {"type": "string"}},
@@ -37,6 +37,7 @@ PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 429: ["
 
 
 def show_document() -> Response:
+    check_parameters(())
     return jsonify(document())
 
 
@@ -185,9 +186,7 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/event-types": {"get": _operation("List the event types", 200, "EventTypes")},
     "/api/v1/webhooks": {
-        "get": _operation(
-            "List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS, problems=(422,)
-        ),
+        "get": _operation("List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS),
         "post": _operation("Create a webhook", 201, "CreatedWebhook", body="NewWebhook"),
     },
     "/api/v1/webhooks/{webhook_id}": {
@@ -226,9 +225,7 @@ PATHS: dict[str, Schema] = {
         ),
     },
     "/api/v1/deliveries": {
-        "get": _operation(
-            "List deliveries, 25 a page", 200, "Deliveries", parameters=_DELIVERY_PARAMETERS, problems=(422,)
-        ),
+        "get": _operation("List deliveries, 25 a page", 200, "Deliveries", parameters=_DELIVERY_PARAMETERS),
     },
     "/api/v1/deliveries/{delivery_id}": {
         "parameters": [_id("delivery_id")],
@@ -236,7 +233,9 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/deliveries/{delivery_id}/retries": {
         "parameters": [_id("delivery_id")],
-        "post": _operation("Make one more attempt now", 202, "Delivery", problems=(404, 409)),
+        "post": _operation(
+            "Make one more attempt now", 202, "Delivery", body="Retry", optional_body=True, problems=(404, 409)
+        ),
     },
     "/api/v1/openapi.json": {"get": _operation("Get this description", 200, {"type": "object"}) | _OPEN},
 }

@@ -1,24 +1,32 @@
-"""Checks the query string of a list."""
+"""Checks the query string of a request."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from flask import request
 
+from webhooks_ui.events.strict_json import shortened
 from webhooks_ui.web.problem import Problem, field_error
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 100
 
 
-def refuse_unknown(known: Iterable[str]) -> None:
-    """Refuse unknown parameters. Otherwise a misspelled filter would show everything.
+def check_parameters(known: Collection[str]) -> None:
+    """Refuse parameters that aren't ``known``, or come twice. Otherwise a misspelled filter would show everything.
 
     Raises:
-        Problem: 422, with an entry per unknown parameter.
+        Problem: 422, with an entry per unknown or repeated parameter.
     """
-    names = list(known)
-    if unknown := [name for name in request.args if name not in names]:
-        message = f"This parameter is unknown. The parameters are {', '.join(names)}."
-        raise wrong_parameters(dict.fromkeys(unknown, message))
+    if not request.environ.get("QUERY_STRING"):  # most requests have none, and reading it takes time
+        return
+    wrong = {}
+    for name, values in request.args.lists():
+        if name not in known:
+            listed = f"The parameters are {', '.join(known)}." if known else "This address takes none."
+            wrong[shortened(name)] = f"This parameter is unknown. {listed}"
+        elif len(values) > 1:
+            wrong[name] = f"{name} comes {len(values)} times. Send it once."
+    if wrong:
+        raise wrong_parameters(wrong)
 
 
 def read_number(name: str, default: int, highest: int) -> int:

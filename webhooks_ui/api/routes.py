@@ -12,6 +12,12 @@ ANY_KEY = None  # no scope is needed
 WEBHOOK = "/webhooks/<int:webhook_id>"
 DELIVERY = "/deliveries/<int:delivery_id>"
 
+# The parameters that a function reads from the query string. The other functions read none
+PARAMETERS: dict[Callable[..., Any], tuple[str, ...]] = {
+    webhooks.index: webhooks.PARAMETERS,
+    deliveries.index: deliveries.PARAMETERS,
+}
+
 # The path, the name of the endpoint, and the scope and function for each method
 ROUTES: tuple[tuple[str, str, Views], ...] = (
     ("/events", "events", {"POST": (Scope.EVENTS_WRITE, events.create)}),

@@ -243,6 +243,7 @@ SCHEMAS: dict[str, Schema] = {
     "TestSent": closed({"delivery_id": INTEGER}),
     "Webhooks": page(ref("Webhook")),
     "Delivery": DELIVERY,
+    "Retry": closed({}),
     "DeliveryDetail": DELIVERY_DETAIL,
     "Attempt": ATTEMPT,
     "Deliveries": page(ref("Delivery")),

@@ -11,7 +11,7 @@ from webhooks_ui.api import webhook_options
 from webhooks_ui.api.answer import literal_json
 from webhooks_ui.api.body import read_json, read_members, read_object
 from webhooks_ui.api.keys import caller, may
-from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number, refuse_unknown
+from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number
 from webhooks_ui.api.webhook_body import load_webhook, read_changes, read_new, read_rotation
 from webhooks_ui.database import db, release, writing
 from webhooks_ui.events import catalogue, strict_json
@@ -28,10 +28,11 @@ from webhooks_ui.webhooks.causes import Cause, causes_of
 from webhooks_ui.webhooks.options import warnings_of
 from webhooks_ui.webhooks.unreadable import EXPLANATION
 
+PARAMETERS = ("limit", "cursor")
+
 
 def index() -> Response:
     """Return a page of webhooks, newest first."""
-    refuse_unknown(["limit", "cursor"])
     limit, below = read_number("limit", LIMIT_DEFAULT, LIMIT_MAX), read_number("cursor", ID_MAX, ID_MAX)
     query = (
         select(Webhook)

@@ -95,6 +95,16 @@ def test_a_retry_makes_a_final_delivery_due_again(api: Api) -> None:
     assert db.session.scalars(db.select(AuditEntry.action)).all() == ["delivery.retried"]
 
 
+def test_a_retry_has_no_fields(api: Api) -> None:
+    path = f"/deliveries/{make_delivery(status='failed').id}/retries"
+    for body, fields in (('{"x": 1, "y": 2}', ["x", "y"]), ("[]", [""]), ("null", [""])):
+        response = api.post(path, data=body)
+        assert response.status_code == 422
+        assert [error["field"] for error in response.get_json()["errors"]] == fields
+    assert api.post(path, data="{").status_code == 400
+    assert api.post(path, json={}).status_code == 202
+
+
 def test_a_retry_while_an_attempt_is_under_way_gets_409(api: Api) -> None:
     delivery = make_delivery(lease_token="x", due_at=utcnow() + timedelta(seconds=7))
     assert api.post(f"/deliveries/{delivery.id}/retries").status_code == 409
