@@ -6,6 +6,7 @@ All lines go to standard error. ``docs/operations.md`` lists their fields.
 import json
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,10 @@ SAY_AGAIN_SECONDS = 60.0
 OWN_HANDLERS = ("gunicorn.error",)  # libraries that would write lines of another form
 NOISY = ("werkzeug", "alembic", "rq", "urllib3", "opentelemetry")  # libraries that tell little below a warning
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps would make an encoder for each line
+_encode_any = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps would make one for each line
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what comes from others could move the cursor of a terminal (CWE-150)
+_CONTROLS_BUT_LINE_ENDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_LEFT_BY_JSON = re.compile(r"[\x7f-\x9f]")
 _of_process: dict[str, Any] = {}
 _of_context: ContextVar[Mapping[str, Any]] = ContextVar("ids", default={})  # noqa: B039 (nobody changes the default)
 
@@ -99,17 +103,22 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """A line for people: time, level, logger, message, and the ids in brackets. A traceback follows it."""
+    """A line for people: time, level, logger, message, and the ids in brackets. A traceback follows it.
+
+    Control characters are written as ``\\x1b``.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         message = " ".join(record.getMessage().split("\n"))
         begin, shared = f"{_time(record)} {record.levelname:7} {record.name}: {message}", _shared_ids(record)
         lines = [
-            f"{begin} [{' '.join(f'{name}={value}' for name, value in {**shared, **own}.items())}]"
+            _CONTROLS.sub(
+                _escape, f"{begin} [{' '.join(f'{name}={value}' for name, value in {**shared, **own}.items())}]"
+            )
             for own in _own_ids(record)
         ]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
+            lines.append(_CONTROLS_BUT_LINE_ENDS.sub(_escape, self.formatException(record.exc_info)))
         return "\n".join(lines)
 
 
@@ -138,6 +147,14 @@ class Seldom:
             self._lasts = False
             self._said_at = -SAY_AGAIN_SECONDS
             self._logger.log(self._level, message)
+
+
+def _encode(line: Mapping[str, Any]) -> str:
+    return _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", _encode_any(line))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
 
 
 def _shared_ids(record: logging.LogRecord) -> dict[str, Any]:

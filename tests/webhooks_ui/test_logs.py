@@ -99,6 +99,29 @@ def test_a_readable_line_has_the_same_in_one_line(capsys: pytest.CaptureFixture[
     ]
 
 
+CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0))]
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_no_control_character_reaches_the_terminal(format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(format)
+    text = f"a{''.join(CONTROLS)}z"
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logger.exception("GET %s", text, extra=logs.ids(route=text))
+    logger.info("Delivered.", extra=logs.each([{"event": text}]))
+    written = capsys.readouterr().err
+    assert not {*CONTROLS} - {"\n"} & {*written}
+    if format == "json":
+        first, second = map(json.loads, written.splitlines())
+        assert (first["message"], first["route"], second["event"]) == (f"GET {text}", text, text)
+    else:
+        assert r"\x08\x09 \x0b" in written
+        assert written.count(r"\x1b") == 4
+        assert r"event=a\x00" in written
+
+
 def test_the_ids_of_a_request_end_with_it(capsys: pytest.CaptureFixture[str]) -> None:
     configure()
     logs.bind(request="req_1")
