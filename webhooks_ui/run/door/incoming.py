@@ -7,6 +7,7 @@ CHUNK_LINE_MAX_BYTES = 8_190
 CHUNKS_MAX = 16_384
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n", re.IGNORECASE)
 _ENCODED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;.*)?")
@@ -60,9 +61,9 @@ class Incoming:
         self.has_head = True
         head = bytes(self.data[: end + len(_END)])
         self._at = self._needed_bytes = len(head)
-        self.is_chunked = _ENCODED.search(head) is not None
-        length = _LENGTH.search(head)
-        if not self.is_chunked and length:
+        self.is_chunked = _CHUNKED.search(head) is not None
+        length = None if _ENCODED.search(head) else _LENGTH.search(head)
+        if length:
             self.is_cut = int(length[1]) > self._body_max_bytes
             self._needed_bytes += 0 if self.is_cut else int(length[1])
         self.expects_continue = _EXPECTS.search(head) is not None and not self.is_cut

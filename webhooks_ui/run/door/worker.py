@@ -20,6 +20,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from webhooks_ui.run.door.head import check_head
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.refusals import refusal, status_for
@@ -402,6 +403,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a parsed request. What the client doesn't read at once is left to the main thread."""
+        check_head(req)
         req._expected_100_continue = False  # it was sent when the head had arrived
         if conn.incoming and conn.incoming.is_cut:
             req.force_close()

@@ -89,6 +89,13 @@ def test_what_is_no_chunk_goes_to_the_parser_at_once(line: bytes) -> None:
     assert arrived(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + line).is_whole
 
 
+@pytest.mark.parametrize("coding", [b"tea", b"gzip, chunked", b"chunked, gzip", b"x-chunked"])
+def test_a_body_of_another_transfer_coding_is_not_waited_for(coding: bytes) -> None:
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: %s\r\nContent-Length: 9\r\n\r\n" % coding
+    assert arrived(head).is_whole
+    assert not arrived(head.replace(coding, b"Chunked")).is_whole
+
+
 def test_a_client_that_expects_it_is_told_to_continue_unless_its_body_is_too_large() -> None:
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     assert arrived(head).expects_continue

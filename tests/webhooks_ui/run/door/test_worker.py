@@ -154,6 +154,14 @@ def test_the_answer_that_it_did_not_arrive_is_a_problem_for_programs_and_a_page_
         (b"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: tea\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
+        (b"GET /api/v1/event-types HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nX-Forwarded-Host: a\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.2\r\n\r\n", 400),
+        (b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n", 400),
         (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * 9_000 + b"\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"a" * 70_000, 431),
@@ -166,6 +174,17 @@ def test_a_broken_request_is_answered_and_the_connection_closed(server: Rig, req
     assert b"gunicorn" not in answer
     if request_.partition(b" ")[2].startswith(b"/api/"):
         assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.2", b"1.9"])
+def test_a_later_version_is_answered_as_the_latest_that_is_known(server: Rig, version: bytes) -> None:
+    request = HEALTH.replace(b"1.1", version)
+    answer = talk(server, request + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == answer.count(b"HTTP/1.") == 2
+
+
+def test_the_first_version_needs_no_host(server: Rig) -> None:
+    assert status(talk(server, b"GET /healthz HTTP/1.0\r\n\r\n")) == 200
 
 
 def test_a_chunked_body_and_a_second_request_behind_it(server: Rig, key: str) -> None:
