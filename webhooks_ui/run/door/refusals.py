@@ -30,10 +30,27 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.ConfigurationProblem, 500),
     (errors.ParseException, 400),
 )
+# As templates/errors/failure.html looks. No template is rendered, because the answer must cost next to nothing.
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head>
-<body><main><h1>{title}</h1><p>{detail}</p></main></body>
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>{title} · KeyManager</title>
+  <meta name="color-scheme" content="light dark">
+  <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
+  <link rel="stylesheet" href="/assets/app.css">
+</head>
+<body>
+<main id="main" class="bare">
+<div class="empty-state error-page">
+  <p class="error-code">{status}</p>
+  <h1>{title}</h1>
+  <p class="muted">{detail}</p>
+  <div class="actions"><a class="button primary" href="/">Go to Webhooks</a></div>
+</div>
+</main>
+</body>
 </html>
 """
 
@@ -58,7 +75,7 @@ def _answer(status: int, for_program: bool) -> bytes:
         document = problem.respond(problem.Problem(status, DETAILS[status]))
         content_type, body = problem.CONTENT_TYPE, document.get_data()
     else:
-        page = _PAGE.format(title=escape(HTTPStatus(status).phrase), detail=escape(DETAILS[status]))
+        page = _PAGE.format(status=status, title=escape(HTTPStatus(status).phrase), detail=escape(DETAILS[status]))
         content_type, body = "text/html; charset=utf-8", page.encode()
     headers = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
     headers |= {"Connection": "close"} | ({"Retry-After": "5"} if status == 503 else {})

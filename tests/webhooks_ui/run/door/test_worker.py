@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -142,6 +143,17 @@ def test_the_answer_that_it_did_not_arrive_is_a_problem_for_programs_and_a_page_
     page = talk(server, b"POST /login HTTP/1.1\r\nHost: a\r\n")
     assert b"<h1>Request Timeout</h1>" in page
     assert b"Content-Security-Policy" in page
+
+
+def test_a_page_of_the_web_server_looks_like_the_others_and_leads_on(server: Rig) -> None:
+    answer = talk(server, b"GET /admin/webhook-deliveries?q=" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert b'<p class="error-code">414</p>' in answer
+    assert b"Send fewer or shorter filters." in answer
+    addresses = re.findall(rb'href="(/[^"]*)"', answer)
+    assert len(addresses) == 3
+    for address in addresses:
+        found = talk(server, b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % address)
+        assert status(found) in (200, 302), address
 
 
 @pytest.mark.parametrize(
