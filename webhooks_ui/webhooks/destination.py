@@ -64,7 +64,8 @@ def destination(url: str) -> Destination:
     port = port or DEFAULT_PORTS[parts.scheme]
     shown = f"[{host}]" if ":" in host else host
     origin = f"{shown}:{port}" if port != DEFAULT_PORTS[parts.scheme] else shown
-    rest = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    has_query = "?" in url.partition("#")[0]  # an empty one is sent, too
+    rest = (parts.path or "/") + (f"?{parts.query}" if has_query else "")
     return Destination(f"{parts.scheme}://{origin}{_encoded(rest)}", parts.scheme, host, port, address)
 
 
