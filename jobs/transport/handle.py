@@ -10,6 +10,7 @@ import pycurl
 
 from jobs.transport.exchange import Exchange
 from jobs.transport.sockets import open_socket
+from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.webhooks.destination import Address
 from webhooks_ui.webhooks.targets import Network, is_allowed
 
@@ -78,6 +79,8 @@ class Handle:
             (pycurl.PROXY, settings.proxy),  # an empty one also keeps libcurl from asking the environment
             (pycurl.NOPROXY, ""),
             (pycurl.HTTPPROXYTUNNEL, 1 if settings.proxy else 0),
+            (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),  # the proxy gets none of the webhook's headers
+            (pycurl.PROXYHEADER, [f"User-Agent: {user_agent()}"]),
             (_SUPPRESS_CONNECT_HEADERS, 1),
             (pycurl.HTTP_CONTENT_DECODING, 0),
             (pycurl.HTTP_TRANSFER_DECODING, 0),  # or the extensions of chunks would be read for ever and never shown
