@@ -10,7 +10,7 @@ from webhooks_ui.events import strict_json
 from webhooks_ui.web.problem import Problem, field_error
 
 
-def read_json(load: Callable[[bytes], Any] = strict_json.loads) -> Any:
+def read_json(load: Callable[[bytes], Any] = strict_json.loads_with_integers) -> Any:
     """Return the value in the request's body. Ignore its Content-Type.
 
     Args:

@@ -50,7 +50,7 @@ def load_webhook(body: bytes) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: member.value if name in LITERAL else strict_json.loads(member.text.encode())
+        name: member.value if name in LITERAL else strict_json.loads_with_integers(member.text.encode())
         for name, member in value.items()
     }
 

@@ -62,6 +62,19 @@ def loads(body: bytes) -> Any:
         return _plain_decoder.decode(_decode(body))
 
 
+def loads_with_integers(body: bytes) -> Any:
+    """Return what ``loads`` does, but each whole number as an int, however it is written.
+
+    ``69.0`` and ``6.9e1`` are integers, and some libraries write them so (JSON Schema Validation 2020-12, section
+    6.1.1).
+
+    Raises:
+        BrokenJson: as ``loads``.
+    """
+    with _errors_as_sentences():
+        return _integer_decoder.decode(_decode(body))
+
+
 def load_raw(body: bytes) -> Raw:
     """Return the value in ``body`` with its text. Numbers are ``Number``.
 
@@ -235,9 +248,17 @@ def _integer(digits: str) -> float:
     return int(digits) if len(digits) <= INTEGER_MAX_DIGITS else math.inf
 
 
+def _number(literal: str) -> float:
+    value = float(literal)
+    return int(value) if value.is_integer() else value
+
+
 def _constant(name: str) -> None:
     raise BrokenJson(f"{name} is not JSON. Leave the field out or write null.")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_constant)
 _plain_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
+_integer_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+)

@@ -234,6 +234,27 @@ def test_a_wrong_rotation_names_the_field(api: Api, body: object, field: str) ->
     assert [error["field"] for error in response.get_json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize(("written", "value"), [("5.0", 5), ("50e-1", 5), ("0.5e1", 5), ("6E1", 60)])
+def test_an_integer_may_be_written_with_a_fraction_of_zero(api: Api, written: str, value: int) -> None:
+    """As the type of the description has it."""
+    path = f"/webhooks/{make_webhook().id}"
+    numbers = {"rate_limit": written, "timeout_seconds": "5.0", "retry_delays": f"[{written}]", "version": "1.0"}
+    answer = api.patch(path, data="{" + ", ".join(f'"{name}": {number}' for name, number in numbers.items()) + "}")
+    assert answer.status_code == 200, answer.text
+    found = answer.get_json()
+    assert (found["rate_limit"], found["timeout_seconds"], found["retry_delays"]) == (value, 5, [value])
+    assert f'"rate_limit":{value},' in answer.text
+    assert api.post(f"{path}/secret", data=f'{{"grace_hours": {written}}}').status_code == 200
+
+
+@pytest.mark.parametrize("written", ["5.5", "1e999", "-1.0", "5.0000001", '"5.0"'])
+def test_what_is_no_integer_is_refused(api: Api, written: str) -> None:
+    path = f"/webhooks/{make_webhook().id}"
+    assert api.patch(path, data=f'{{"rate_limit": {written}}}').status_code == 422
+    assert api.patch(path, data=f'{{"retry_delays": [{written}]}}').status_code == 422
+    assert api.post(f"{path}/secret", data=f'{{"grace_hours": {written}}}').status_code == 422
+
+
 def test_a_rate_limit_and_the_order_are_set_and_taken_away(api: Api) -> None:
     fields = {"rate_limit": 5, "rate_period": "minute", "in_order": True}
     created = api.post("/webhooks", json=NEW | fields).get_json()
