@@ -31,6 +31,7 @@ from webhooks_ui.webhooks.targets import check_url
 
 SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
 LINE_BREAKS = "\r\n\t"
+REORDERING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # UAX #9, section 2
 NEW_SECRETS = (  # the hours for which the old secret signs, too. Empty: the secret stays
     ("", "Keep the current secret"),
     ("24", "Generate new secret, the old one expires in 24 hours"),
@@ -76,6 +77,14 @@ def _no_control_characters(allowed: str = "") -> Any:
     return check
 
 
+def _written_in_order(form: Form, field: Field) -> None:
+    """Refuse characters that reorder what is read, with which a name could pass for another one."""
+    if any(unicodedata.bidirectional(character) in REORDERING for character in field.data or ""):
+        raise ValidationError(
+            f"{field.label.text} can't contain invisible characters that change the direction of writing. Remove them."
+        )
+
+
 def _values(webhook: Webhook) -> dict[str, Any]:
     names = (*KEPT, "rate_limit")
     values = {name: getattr(webhook, name) for name in names} | values_of(webhook)
@@ -114,6 +123,7 @@ class WebhookForm(OptionFields):
             DataRequired("Give the webhook a name."),
             Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters."),
             _no_control_characters(),
+            _written_in_order,
             _visible,
         ],
         filters=[_stripped],

@@ -50,6 +50,8 @@ def test_the_caller_can_set_the_secret(api: Api) -> None:
         ({"name": 7}, ["name"]),
         ({"name": "half \ud800"}, ["name"]),
         ({"name": "nul \x00"}, ["name"]),
+        ({"name": "\u202egnp.exe"}, ["name"]),
+        ({"name": "\u2066Orders\u2069"}, ["name"]),
         ({"url": "http://93.184.215.14/"}, ["url"]),
         ({"url": "https://10.0.0.1/"}, ["url"]),
         ({"url": "https://256.256.256.256/"}, ["url"]),

@@ -98,6 +98,10 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("name", "x" * 10_000, "at most 100 characters"),
         ("name", "a\0b", "contain control characters"),
         ("name", "a\nb", "contain control characters"),
+        *(
+            ("name", f"a{chr(code)}b", "change the direction of writing")
+            for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+        ),
         ("description", "x" * 10_000, "at most 1,000 characters"),
         ("description", "a\0b", "contain control characters"),
         ("url", "", "Enter the URL"),
@@ -154,7 +158,18 @@ def test_each_wrong_field_has_its_sentence_and_the_first_gets_the_cursor(admin: 
     assert re.search(r'aria-describedby="name-hint name-error"[^>]*aria-invalid="true"', answer.text)
 
 
-@pytest.mark.parametrize("name", ["<b>bold</b> \"q\" 'a' & 😀", "‮ש‬ right to left", "名前", "x" * 100])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<b>bold</b> \"q\" 'a' & 😀",
+        "שלום right to left",
+        "\u200fטסט",
+        "خانه\u200cها",
+        "👩\u200d💻 Orders",
+        "名前",
+        "x" * 100,
+    ],
+)
 def test_unusual_names_are_stored_and_shown_as_text(admin: FlaskClient, name: str) -> None:
     answer = create(admin, name=name)
     assert stored()[0].name == name
