@@ -42,6 +42,7 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
     if text in PRESETS:
         return utcnow() - PRESETS[text]
     try:
+        text = text.upper()  # RFC 3339, section 5.6, also allows t and z
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # query strings decode "+" as " "
         if end_of_day and len(text) <= len("2026-01-01"):
             at = datetime.combine(at, time.max)

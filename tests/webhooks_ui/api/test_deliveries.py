@@ -51,6 +51,13 @@ def test_the_cursor_leads_through_all_pages(api: Api) -> None:
     assert rest.get_json()["next_cursor"] is None
 
 
+@pytest.mark.parametrize("time", ["2026-11-23T10:00:00Z", "2026-11-23t10:00:00z", "2026-11-23t12:00:00.5%2B02:00"])
+def test_a_time_is_read_as_that_of_an_event(api: Api, time: str) -> None:
+    delivery = make_delivery().id
+    assert ids(api.get(f"/deliveries?since={time}")) == [delivery]
+    assert ids(api.get(f"/deliveries?until={time}")) == []
+
+
 @pytest.mark.parametrize(
     "query",
     ["status=gone", "code=7xx", "category=x", "webhook=x", "since=x", "until=x", "sort=x", "cursor=x", "stauts=failed"],
