@@ -14,7 +14,7 @@ from typing import Any
 from flask import current_app
 from redis import Redis, RedisError
 from rq import Queue
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, false, select, update
 
 from webhooks_ui.database import after_commit, db, release, writing
 from webhooks_ui.deliveries.changes import cancel, is_held, is_retryable, make_due
@@ -65,8 +65,13 @@ def run_batch(action_id: int) -> bool:
 
 
 def what_it_changes(kind: str, filters: DeliveryFilters) -> Search:
-    """Return a search for the deliveries shown by ``filters`` that an action of ``kind`` would change."""
+    """Return a search for the deliveries shown by ``filters`` that an action of ``kind`` would change.
+
+    It finds nothing if a filter isn't understood, such as one by a category that was deleted after the action began.
+    """
     found = search(filters)
+    if filters.wrong:
+        return replace(found, condition=false())
     can_be = is_held() if kind == BulkActionKind.CANCEL else is_retryable()
     return replace(found, condition=and_(found.condition, can_be))
 

@@ -53,6 +53,24 @@ def test_going_back_restores_the_filters(page: Page, log: Webhook) -> None:
     expect(rows(page)).to_have_count(3)
 
 
+def test_a_code_that_is_not_understood_is_told_beside_its_field_while_one_types(page: Page, log: Webhook) -> None:
+    page.goto(LOG)
+    page.get_by_text("More filters").click()
+    code, problem = page.get_by_label("Response code"), page.locator("#filter-code-problem")
+    code.fill("50x")
+    expect(problem).to_contain_text("Not a code: write 500 or 5xx.")
+    expect(rows(page)).to_have_count(3)
+    expect(page.get_by_role("link", name="Retry all shown")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?code=50x$"))
+    page.reload()
+    expect(code).to_have_value("50x")
+    expect(problem).to_contain_text("Not a code")
+    code.fill("503")
+    expect(problem).to_be_empty()
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_role("link", name="Retry all shown")).to_be_visible()
+
+
 def test_a_typed_time_and_a_preset_take_each_others_place(page: Page, log: Webhook) -> None:
     page.goto(LOG)
     preset = page.get_by_label("Created", exact=True)

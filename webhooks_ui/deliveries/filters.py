@@ -1,8 +1,8 @@
-"""The filters of the delivery log, parsed from the query string. An invalid value counts as not given."""
+"""The filters of the delivery log, parsed from the query string. What isn't understood is kept apart, to be told."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from werkzeug.datastructures import MultiDict
@@ -18,7 +18,31 @@ UNDELIVERED = "undelivered"  # all but delivered
 STATUS_FILTERS = (UNFINISHED, WITH_FAILURES, UNDELIVERED, *STATUSES)
 CODE_CLASSES = ("2xx", "3xx", "4xx", "5xx")
 SORTS = ("-time", "time", "-status", "status", "-code", "code")
+LABELS = {  # what pages call the filters
+    "q": "Search",
+    "category": "Category",
+    "status": "Status",
+    "code": "Response code",
+    "environment": "Environment",
+    "webhook": "Webhook",
+    "action": "Bulk action",
+    "since": "Created from",
+    "until": "Created until",
+}
 _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
+_TIME_PROBLEM = "Not a time: write 24h, 2026-11-23 or 2026-11-23T10:00."
+PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
+    "q": "Nothing that can be read: write letters or digits.",
+    "category": "Not a category: choose one from the list.",
+    "status": "Not a status: choose one from the list.",
+    "code": "Not a code: write 500 or 5xx.",
+    "environment": "Not an environment: choose one from the list.",
+    "webhook": "Not the number of a webhook: choose one from the list.",
+    "action": "Not the number of a bulk action: open one from the list of bulk actions.",
+    "since": _TIME_PROBLEM,
+    "until": _TIME_PROBLEM,
+}
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 
 
 @dataclass(frozen=True)
@@ -26,7 +50,9 @@ class DeliveryFilters:
     """The deliveries to show, and their order. An empty text means all.
 
     ``action`` is the id of the bulk action that made them due. ``since`` and ``until`` limit the creation time. Each is
-    a preset such as ``24h``, a date, or an ISO time (UTC).
+    a preset such as ``24h``, a date, or an ISO time (UTC). ``wrong`` has the values that aren't understood, by the
+    name of their filter. The log leaves them out and says so. An action for all that match must refuse them, because
+    it would cover more than its author meant.
     """
 
     q: str = ""
@@ -39,29 +65,37 @@ class DeliveryFilters:
     since: str = ""
     until: str = ""
     sort: str = SORTS[0]
+    wrong: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> "DeliveryFilters":
         """Return the filters in a query string or a form."""
-        given = {field.name: clean(_last(args, field.name)) for field in fields(cls)}
-        return cls(
-            q=given["q"],
-            category=one_of(catalogue.categories(), given["category"]) if given["category"] else "",
-            status=one_of(STATUS_FILTERS, given["status"]),
-            code=given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
-            environment=one_of(tuple(Environment), given["environment"]),
-            webhook=given["webhook"] if parse_id(given["webhook"]) is not None else "",
-            action=given["action"] if parse_id(given["action"]) is not None else "",
-            since=given["since"] if parse_time(given["since"]) else "",
-            until=given["until"] if parse_time(given["until"]) else "",
-            sort=one_of(SORTS, given["sort"]) or SORTS[0],
-        )
+        sent = {name: _last(args, name) for name in NAMES}
+        given = {name: clean(text) for name, text in sent.items()}
+        understood = {
+            "q": given["q"],
+            "category": one_of(catalogue.categories(), given["category"]) if given["category"] else "",
+            "status": one_of(STATUS_FILTERS, given["status"]),
+            "code": given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
+            "environment": one_of(tuple(Environment), given["environment"]),
+            "webhook": given["webhook"] if parse_id(given["webhook"]) is not None else "",
+            "action": given["action"] if parse_id(given["action"]) is not None else "",
+            "since": given["since"] if parse_time(given["since"]) else "",
+            "until": given["until"] if parse_time(given["until"]) else "",
+        }
+        wrong = {name: given[name] or UNREADABLE for name in PROBLEMS if sent[name].strip() and not understood[name]}
+        return cls(**understood, sort=one_of(SORTS, given["sort"]) or SORTS[0], wrong=wrong)
 
     @property
     def args(self) -> dict[str, str]:
         """The query string of these filters, without the values that are defaults."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: getattr(self, name) for name in NAMES}
         return {name: value for name, value in given.items() if value and (name, value) != ("sort", SORTS[0])}
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The query string of these filters, with the values that aren't understood."""
+        return self.args | dict(self.wrong)
 
     @property
     def is_narrowed(self) -> bool:
@@ -92,7 +126,11 @@ class DeliveryFilters:
         return parse_time(self.until, end_of_day=True)
 
     def with_(self, **changes: str) -> "DeliveryFilters":
-        return replace(self, **changes)
+        wrong = {name: value for name, value in self.wrong.items() if name not in changes}
+        return replace(self, wrong=wrong, **changes)
+
+
+NAMES = tuple(each.name for each in fields(DeliveryFilters) if each.name != "wrong")
 
 
 def _last(args: Mapping[str, str], name: str) -> str:

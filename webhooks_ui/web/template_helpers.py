@@ -11,6 +11,7 @@ from flask_login import current_user
 from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
+from webhooks_ui.deliveries import filters as log_filters
 from webhooks_ui.deliveries.outcomes import advise, explain, label
 from webhooks_ui.deliveries.schedules import delays_text
 from webhooks_ui.events import catalogue
@@ -68,6 +69,8 @@ def register(app: Flask) -> None:
         CATEGORIES=LocalProxy(catalogue.categories),
         EVENT_TYPES=LocalProxy(catalogue.all_types),
         ENVIRONMENTS=tuple(Environment),
+        FILTER_LABELS=log_filters.LABELS,
+        FILTER_PROBLEMS=log_filters.PROBLEMS,
         PAGE_SIZES=PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),
         WEBHOOK_HEALTHS=tuple(reversed(WebhookHealth)),

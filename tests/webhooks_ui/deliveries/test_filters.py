@@ -1,5 +1,6 @@
 """What the filters and the search of the delivery log find."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from tests.support.factories import make_webhook
 from tests.support.log import LOG, shown_ids
 from tests.support.log_rows import add_delivery, settle
-from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.filters import LABELS, PROBLEMS, UNREADABLE, DeliveryFilters
 from webhooks_ui.models import utcnow
 
 
@@ -117,12 +118,54 @@ def test_a_time_range_narrows_the_log(admin: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "value", ["nonsense", "'", "99999999999999999999", "-1", "2026-99-99", "9999-12-31T23:59:59-23:59", "\x00"]
 )
-def test_an_invalid_filter_value_counts_as_not_given(admin: FlaskClient, value: str) -> None:
+def test_the_log_leaves_out_a_filter_that_is_not_understood(admin: FlaskClient, value: str) -> None:
     delivery = add_delivery()
     for name in ("category", "status", "code", "environment", "webhook", "sort", "cursor"):
         assert shown_ids(admin, **{name: value}) == [delivery.id] or (name, value) == ("webhook", "-1")
     for name in ("q", "since", "until"):
         shown_ids(admin, **{name: value})
+
+
+@pytest.mark.parametrize("name", [name for name in PROBLEMS if name != "q"])
+def test_the_log_says_which_filter_is_not_understood_and_how_to_write_it(admin: FlaskClient, name: str) -> None:
+    delivery = add_delivery()
+    page = admin.get(LOG, query_string={name: "50x"}).text
+    assert f'id="delivery-{delivery.id}"' in page
+    note = html.unescape(page.split('id="wrong-filters"')[1].split("</p>")[0])
+    assert f"{LABELS[name]} “50x”" in note
+    assert PROBLEMS[name] in note
+    assert "list-actions" not in page, "an action would cover more than was asked for"
+    assert 'name="query"' not in page, "nor can it be saved"
+    assert "Clear filters" in page
+
+
+@pytest.mark.parametrize("name", ["code", "since", "until"])
+def test_a_typed_filter_says_so_beside_its_field(admin: FlaskClient, name: str) -> None:
+    add_delivery()
+    page = admin.get(LOG, query_string={name: "abc"}).text
+    field = page.split(f'aria-describedby="filter-{name}-problem"')[1]
+    assert field.startswith(' aria-invalid="true"')
+    assert PROBLEMS[name] in field.split("</div>")[0]
+    assert '<details class="more-filters" open>' in page
+
+
+def test_a_fragment_says_beside_the_field_what_is_wrong_and_takes_it_back(admin: FlaskClient) -> None:
+    add_delivery()
+    asked = {"HX-Request": "true", "HX-Trigger": "delivery-filters"}
+    answer = admin.get(LOG, query_string={"code": "50x", "status": ""}, headers=asked)
+    slot = '<div id="filter-code-problem" hx-swap-oob="true">'
+    assert PROBLEMS["code"] in answer.text.split(slot)[1].split("</div>")[0]
+    assert answer.headers["HX-Replace-Url"] == f"{LOG}?code=50x"
+    assert f"{slot}</div>" in admin.get(LOG, query_string={"code": "500"}, headers=asked).text
+
+
+def test_what_was_not_understood_goes_when_the_filter_is_given_anew() -> None:
+    filters = DeliveryFilters.parse({"code": "50x", "status": "failed", "webhook": "\0"})
+    assert filters.wrong == {"code": "50x", "webhook": UNREADABLE}
+    assert filters.args == {"status": "failed"}
+    assert filters.sent == {"status": "failed", "code": "50x", "webhook": UNREADABLE}
+    assert filters.with_(code="500").wrong == {"webhook": UNREADABLE}
+    assert DeliveryFilters.parse({"sort": "nonsense", "code": " ", "q": ""}).wrong == {}
 
 
 def test_a_search_that_reads_too_many_rows_stops_and_can_be_continued(

@@ -30,7 +30,7 @@ def happen(**data: Any) -> str:
 
 
 def found(text: str, **filters: str) -> list[str]:
-    page = find_page(DeliveryFilters(q=text, **filters))
+    page = find_page(DeliveryFilters(q=text).with_(**filters))
     return [delivery.event.public_id for delivery in page.deliveries]
 
 

@@ -79,6 +79,8 @@ PAGES = st.sampled_from(
         "/admin/api-keys",
     ]
 )
+NOTHING_NEW = {"/admin/webhook-deliveries/follow": {204}}
+ACTS = ("export.csv", "export.json", "retries", "cancellations")  # these refuse what isn't understood
 UNHURRIED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -100,7 +102,8 @@ def log(admin: FlaskClient) -> FlaskClient:
 @given(page=PAGES, query=QUERIES, htmx=st.booleans())
 def test_any_query_gives_a_page(log: FlaskClient, page: str, query: list[tuple[str, str]], htmx: bool) -> None:
     answer = log.get(page, query_string=query, headers=HTMX if htmx else {})
-    assert answer.status_code == 200
+    refused = {422} if page.endswith(ACTS) else set()
+    assert answer.status_code in {200} | NOTHING_NEW.get(page, set()) | refused
 
 
 @UNHURRIED

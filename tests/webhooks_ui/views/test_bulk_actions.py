@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from jobs.bulk_actions.batches import run_batch
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
@@ -133,6 +134,42 @@ def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin: FlaskCli
     assert (status_of(waiting), status_of(active)) == ("cancelled", "pending")
 
 
+@pytest.mark.parametrize("address", [RETRIES, CANCELLATIONS])
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("webhook=abc", "Webhook “abc”"),
+        ("code=50x", "Not a code: write 500 or 5xx."),
+        ("status=failed&since=yesterday", "Created from “yesterday”"),
+        ("until=32.13.2026", "Not a time"),
+        ("category=mars&environment=moon", "Category “mars”"),
+        ("status=nonsense", "Not a status"),
+        ("action=x", "Not the number of a bulk action"),
+        ("q=%00", "Nothing that can be read"),
+    ],
+)
+def test_filters_that_are_not_understood_are_refused(admin: FlaskClient, address: str, query: str, word: str) -> None:
+    failed = settle(add_delivery(), 500)
+    for answer in (admin.get(f"{address}?{query}"), admin.post(f"{address}?{query}", data={"confirm": "1"})):
+        assert answer.status_code == 422
+        assert word in answer.text
+        assert "Nothing was retried, cancelled or exported" in answer.text
+    assert status_of(failed) == "failed"
+    assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
+
+
+def test_an_action_by_a_category_that_is_gone_changes_nothing_more(admin: FlaskClient) -> None:
+    failed = settle(add_delivery(), 500)
+    action = BulkAction(
+        kind="retry", filters={"category": "gone"}, actor="a@example.com", start_id=0, end_id=failed.id, place=0
+    )
+    db.session.add(action)
+    db.session.commit()
+    assert not run_batch(action.id)
+    assert status_of(failed) == "failed"
+    assert "Finished" in admin.get(f"/admin/bulk-actions/{action.id}").text
+
+
 def test_a_running_action_survives_a_reload_and_can_be_stopped(admin: FlaskClient) -> None:
     action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
     db.session.add(action)
@@ -191,8 +228,9 @@ def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin: FlaskClie
 
 def test_a_recovery_needs_a_time(admin: FlaskClient) -> None:
     webhook = make_webhook()
-    answer = admin.post(f"/admin/webhooks/{webhook.id}/recoveries", data={"confirm": "1"})
-    assert answer.status_code == 422
+    for times in ({}, {"since": "soon"}, {"since": "24h", "until": "soon"}):
+        answer = admin.post(f"/admin/webhooks/{webhook.id}/recoveries", data={"confirm": "1", **times})
+        assert answer.status_code == 422
     assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 0
 
 

@@ -13,7 +13,9 @@ from werkzeug.test import TestResponse
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from tests.support.people import last_entry
+from webhooks_ui.database import db
 from webhooks_ui.deliveries import export as delivery_export
+from webhooks_ui.models import AuditEntry
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -74,6 +76,16 @@ def test_an_export_stands_in_the_audit_log_with_its_filters(admin: FlaskClient) 
     entry = last_entry("delivery.exported")
     assert entry.actor == "admin@example.com"
     assert entry.after == {"format": "json", "status": "failed", "category": "license"}
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_filters_that_are_not_understood_are_refused(admin: FlaskClient, format: str) -> None:
+    add_delivery()
+    answer = admin.get(f"{LOG}/export.{format}?code=50x&status=failed")
+    assert answer.status_code == 422
+    assert "Response code “50x”" in answer.text
+    assert f'href="{LOG}?status=failed&amp;code=50x"' in answer.text
+    assert db.session.scalars(db.select(AuditEntry).filter_by(action="delivery.exported")).all() == []
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])

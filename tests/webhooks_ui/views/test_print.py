@@ -94,3 +94,10 @@ def test_an_operator_prints_no_whole_url(sign_in: Callable[[str], FlaskClient]) 
 def test_any_other_value_is_the_usual_page(admin: FlaskClient, value: str) -> None:
     assert 'id="deliveries"' in admin.get(LOG, query_string={"print": value}).text
     assert 'id="webhooks"' in admin.get(HOOKS, query_string={"print": value}).text
+
+
+def test_a_filter_that_is_not_understood_is_told_on_paper(admin: FlaskClient) -> None:
+    settle(add_delivery())
+    page = admin.get(f"{LOG}?print=1&code=50x").text
+    assert "Response code “50x”" in page
+    assert "more than was asked for" in page

@@ -12,7 +12,7 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.walk import count_by_status
 from webhooks_ui.models import BulkAction, BulkActionKind, Delivery, Webhook
-from webhooks_ui.views.deliveries.query import filters_of
+from webhooks_ui.views.deliveries.query import filters_of, refusal
 from webhooks_ui.web.answers import go, render
 
 blueprint = Blueprint("bulk_actions", __name__, url_prefix="/admin")
@@ -74,7 +74,12 @@ def carry_on(action_id: int) -> BaseResponse:
 
 
 def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResponse | str:
-    """Show how many deliveries would change. If the request confirms that, begin the action and show its progress."""
+    """Show how many deliveries would change. If the request confirms that, begin the action and show its progress.
+
+    Filters that aren't understood are refused, because the action would change more than they say.
+    """
+    if refused := refusal(filters):
+        return refused
     if request.method == "POST" and request.form.get("confirm") == "1":
         return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_for_deliveries(kind, filters).id))
     found = what_it_changes(kind, filters)

@@ -31,7 +31,7 @@ def create(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
     """Retry all deliveries since a time that have a failed attempt and did not arrive, given up or not."""
     webhook = changes.get(webhook_id)
     given = DeliveryFilters.parse(request.form)
-    if not given.since:
+    if not given.since or "until" in given.wrong:
         return _form(webhook, "recover", WRONG_TIME), 422
     filters = DeliveryFilters(webhook=str(webhook.id), status=WITH_FAILURES, since=given.since, until=given.until)
     return confirm_or_begin(BulkActionKind.RETRY, filters)
