@@ -190,3 +190,36 @@ def test_an_empty_log_says_so(admin: FlaskClient) -> None:
 @pytest.mark.parametrize("role", ["operator", "viewer"])
 def test_only_admins_may_see_it(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get(LOG).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("action", "object", "fields"),
+    [
+        ("bulk_action.retry", "bulk_action", {"webhook": "7"}),
+        ("bulk_action.send_missed", "bulk_action", {"webhook_id": 7}),
+        ("delivery.exported", "delivery", {"webhook": "7"}),
+        ("saved_filter.shared", "saved_filter", {"webhook": "7"}),
+    ],
+)
+def test_filters_have_the_words_of_the_log(
+    admin: FlaskClient, action: str, object: str, fields: dict[str, str | int]
+) -> None:
+    make_webhook(id=7, name="Billing")
+    audit.record(action, object, 1, after={"q": "abc", "status": "with_failures", "code": "5xx"} | fields)
+    db.session.commit()
+    page = admin.get(LOG).text
+    number = shown(admin)[0]
+    page = page.partition(f'<tr id="audit-{number}"')[2].partition("</tr>")[0]
+    pairs = re.findall(r"<dt>(.+?)</dt><dd>\s*<bdi>(.+?)</bdi>", page)
+    assert dict(pairs) == {
+        "Search": "abc",
+        "Status": "With failures",
+        "Response code": "5xx",
+        "Webhook": "Billing",
+    }
+
+
+def test_a_webhook_that_is_gone_stays_a_number(admin: FlaskClient) -> None:
+    audit.record("bulk_action.retry", "bulk_action", 1, after={"webhook": "7"})
+    db.session.commit()
+    assert "<bdi>number 7</bdi>" in admin.get(LOG).text

@@ -68,6 +68,15 @@ def test_what_was_confirmed_is_done(admin: FlaskClient) -> None:
     assert entry.after == {"status": "failed"}
 
 
+def test_the_result_names_the_webhook_as_the_question_does(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing")
+    settle(add_delivery(webhook), 500)
+    page = admin.get(f"{RETRIES}?webhook={webhook.id}")
+    answer = admin.post(RETRIES, data=confirmed(page))
+    for text in (page.text, admin.get(answer.location).text):
+        assert re.search(r"<dt>Webhook</dt>\s*<dd[^>]*>\s*Billing", text)
+
+
 def test_sending_again_what_arrived_is_warned_of(admin: FlaskClient) -> None:
     settle(add_delivery())
     assert "a second time" in admin.get(RETRIES).text

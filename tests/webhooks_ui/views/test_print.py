@@ -101,3 +101,10 @@ def test_a_filter_that_is_not_understood_is_told_on_paper(admin: FlaskClient) ->
     page = admin.get(f"{LOG}?print=1&code=50x").text
     assert "Response code “50x”" in page
     assert "more than was asked for" in page
+
+
+def test_filters_have_the_names_of_the_log(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing")
+    settle(add_delivery(webhook))
+    page = admin.get(f"{LOG}?print=1&webhook={webhook.id}&code=2xx&q=billing").text
+    assert "Filters: search “billing”, response code “2xx”, webhook “Billing”." in page

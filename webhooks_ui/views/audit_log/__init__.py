@@ -4,6 +4,7 @@ from flask import Blueprint, Response, request, url_for
 
 from webhooks_ui.views.audit_log import words
 from webhooks_ui.views.audit_log.entries import AuditFilters, find_entries
+from webhooks_ui.views.audit_log.filter_words import webhook_names
 from webhooks_ui.web.answers import render, shorten_address
 
 blueprint = Blueprint("audit_log", __name__, url_prefix="/admin/audit-log")
@@ -22,6 +23,7 @@ def index() -> Response:
         older=older,
         is_first=not cursor,
         links=words.links(entries),
+        webhook_names=webhook_names(entries),
         audit_words=words,
     )
     return shorten_address(response, "audit-filters", url_for("audit_log.index", **filters.args))

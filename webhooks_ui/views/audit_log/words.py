@@ -1,7 +1,7 @@
 """How the pages show an audit entry: its action in words, what changed, and a link to its object."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,11 @@ from flask import url_for
 from sqlalchemy import select
 
 from webhooks_ui.database import db
+from webhooks_ui.deliveries.filters import LABELS as FILTERS
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.views.audit_log.filter_words import filters_in_words
 
 OBJECTS = {
     "webhook": "Webhook",
@@ -105,6 +107,8 @@ LABELS = {
     "retry_delays": "Delays of its own schedule",
     "timeout_seconds": "Timeout in seconds",
     "second_factor_roles": "Roles that need a second factor",
+    "webhook_id": "Webhook",
+    **{name: FILTERS[name] for name in ("q", "code", "since", "until")},
 }
 UNSET = {  # what an empty field means
     "retry_schedule": "same as in Settings",
@@ -159,8 +163,14 @@ def action_choices(chosen: str) -> list[tuple[str, str]]:
     return [("", "All actions"), *typed, *choices]
 
 
-def changes(entry: AuditEntry) -> list[Change]:
-    before, after = entry.before or {}, entry.after or {}
+def changes(entry: AuditEntry, webhook_names: Mapping[int, str] | None = None) -> list[Change]:
+    """Return the changed fields of an entry.
+
+    Args:
+        webhook_names: of the webhooks that the entry's filters mean, by their numbers.
+    """
+    names = webhook_names or {}
+    before, after = (filters_in_words(entry, fields or {}, names) for fields in (entry.before, entry.after))
     return [_change(name, before, after) for name in dict.fromkeys([*before, *after])]
 
 

@@ -11,7 +11,8 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.walk import count_by_status
-from webhooks_ui.models import BulkAction, BulkActionKind, Delivery, Webhook
+from webhooks_ui.models import BulkAction, BulkActionKind, Delivery
+from webhooks_ui.views.deliveries.log import webhook_of
 from webhooks_ui.views.deliveries.query import filters_of, refusal
 from webhooks_ui.web.answers import go, render
 
@@ -54,6 +55,7 @@ def show(action_id: int) -> Response:
         "bulk_actions/_progress.html",
         action=action,
         filters=filters,
+        webhook=webhook_of(filters),
         results=results,
         shown=shown,
     )
@@ -84,7 +86,11 @@ def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResp
         return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_for_deliveries(kind, filters).id))
     found = what_it_changes(kind, filters)
     counts, complete = count_by_status(found, highest_id(Delivery) + 1, COUNT_SECONDS)
-    webhook = db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None
     return render_template(
-        "bulk_actions/confirm.html", kind=kind, filters=filters, counts=counts, complete=complete, webhook=webhook
+        "bulk_actions/confirm.html",
+        kind=kind,
+        filters=filters,
+        counts=counts,
+        complete=complete,
+        webhook=webhook_of(filters),
     )

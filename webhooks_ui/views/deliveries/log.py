@@ -48,7 +48,8 @@ def index() -> Response:
     filters = filters_of(request.args)
     if wants_print():
         found = find_all(filters, PRINTED_MAX)
-        return make_response(render_template("deliveries/print.html", filters=filters, found=found))
+        context = {"filters": filters, "found": found, "webhook": webhook_of(filters)}
+        return make_response(render_template("deliveries/print.html", **context))
     cursor = request.args.get("cursor", "")
     response = render(
         "deliveries/index.html",
@@ -135,12 +136,17 @@ def list_context(filters: DeliveryFilters, cursor: str = "") -> dict[str, Any]:
     return {
         "filters": filters,
         "found": found,
-        "webhook": db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None,
+        "webhook": webhook_of(filters),
         "settings": get_settings(),
         "is_first": is_first,
         "searchable_since": searchable_since() if filters.q else None,
         "seen": Seen.of(found.deliveries, newest) if follows else None,
     }
+
+
+def webhook_of(filters: DeliveryFilters) -> Webhook | None:
+    """Return the webhook whose deliveries ``filters`` show, or ``None`` if they show those of all."""
+    return db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None
 
 
 def webhook_choices(environment: str) -> Sequence[Webhook]:
