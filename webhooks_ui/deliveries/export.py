@@ -15,14 +15,14 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.search import search
 from webhooks_ui.deliveries.walk import next_ids
-from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Event, Webhook
+from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
+from webhooks_ui.models.delivery import SHOWN_STATUS
 
 BATCH_ROWS = 500
 BYTE_ORDER_MARK = "\ufeff"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 _IS_PENDING = Delivery.status == DeliveryStatus.PENDING
-_HAS_FAILED = Delivery.attempts_count > Delivery.throttled_count
 COLUMNS: dict[str, Any] = {
     "id": Delivery.id,
     "event_id": Event.public_id,
@@ -32,7 +32,7 @@ COLUMNS: dict[str, Any] = {
     "webhook": Webhook.name,
     "url": Webhook.url,
     "trigger": Delivery.trigger,
-    "status": case((and_(_IS_PENDING, _HAS_FAILED), RETRYING), else_=Delivery.status),
+    "status": SHOWN_STATUS,
     "attempts_count": Delivery.attempts_count,
     "response_code": Delivery.response_code,
     "outcome": Delivery.outcome,

@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, func, select, true, union_all
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.search import Condition, Search
 from webhooks_ui.models import Delivery
+from webhooks_ui.models.delivery import SHOWN_STATUS
 
 # How many rows one step reads at most
 SCANNED_ROWS = 30_000  # in the order of the table
@@ -91,7 +92,7 @@ def next_ids(found: Search, start: int, limit: int, *, descending: bool = True) 
 
 
 def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[str], bool]:
-    """Count the matching deliveries below ``start`` by status.
+    """Count the matching deliveries below ``start`` by the status that pages show.
 
     Return the counts, and False if ``seconds`` weren't enough to count all of them.
     """
@@ -103,7 +104,7 @@ def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[
             return counts, False
         end = window_end(found, place, True)
         ids = matching_ids(found, place, end, True, None)
-        query = select(Delivery.status, func.count()).where(Delivery.id.in_(ids)).group_by(Delivery.status)
+        query = select(SHOWN_STATUS.label("shown"), func.count()).where(Delivery.id.in_(ids)).group_by("shown")
         counts.update(dict(db.session.execute(query).all()))
         place = end
     return counts, True

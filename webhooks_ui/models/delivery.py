@@ -153,3 +153,13 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     @property
     def is_final(self) -> bool:
         return self.status != DeliveryStatus.PENDING
+
+
+# What ``shown_status`` says, for queries
+SHOWN_STATUS = case(
+    (
+        and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count > Delivery.throttled_count),
+        RETRYING,
+    ),
+    else_=Delivery.status,
+)

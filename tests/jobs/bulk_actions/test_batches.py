@@ -8,8 +8,10 @@ from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
+from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.missed import Missed, count_missed
+from webhooks_ui.deliveries.walk import count_by_status
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import BulkAction, Delivery, Event, utcnow
 
@@ -58,6 +60,16 @@ def test_a_retry_changes_what_the_filters_show_and_nothing_else(app: Flask) -> N
     assert (action.status, action.changed_count, action.progress) == ("finished", 5, 1.0)
     retried = db.session.get_one(Delivery, failed[0].id)
     assert (retried.forced, retried.attempts_allowed) == (False, 6)
+
+
+def test_what_would_change_is_counted_by_the_status_that_pages_show(app: Flask) -> None:
+    add_delivery()
+    settle(add_delivery(), 429, status="pending", throttled_count=1)
+    settle(add_delivery(), 500, status="pending")
+    settle(add_delivery(), 500)
+    found = batches.what_it_changes("retry", DeliveryFilters())
+    counts, complete = count_by_status(found, highest_id(Delivery) + 1, 10)
+    assert (counts, complete) == ({"pending": 2, "retrying": 1, "failed": 1}, True)
 
 
 def test_what_is_under_way_or_of_a_deleted_webhook_is_left_alone(app: Flask) -> None:

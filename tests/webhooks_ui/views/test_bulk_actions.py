@@ -77,6 +77,21 @@ def test_the_result_names_the_webhook_as_the_question_does(admin: FlaskClient) -
         assert re.search(r"<dt>Webhook</dt>\s*<dd[^>]*>\s*Billing", text)
 
 
+def test_the_question_counts_by_the_words_of_the_list(admin: FlaskClient) -> None:
+    inactive = make_webhook(active=False)
+    for _ in range(2):
+        settle(add_delivery(inactive), 500, status="pending", due_at=utcnow())
+    settle(add_delivery(inactive), 429, status="pending", due_at=utcnow(), throttled_count=1)
+    settle(add_delivery(inactive), 500)
+    for address, counts in (
+        (RETRIES, {"Retrying": 2, "Pending": 1, "Failed": 1}),
+        (CANCELLATIONS, {"Retrying": 2, "Pending": 1}),
+    ):
+        page = re.sub(r"<svg.*?</svg>", "", admin.get(address).text, flags=re.DOTALL)
+        found = re.findall(r'data-status="\w+">(\w+)</span></dt><dd class="number">(\d+)<', page)
+        assert {status: int(count) for status, count in found} == counts
+
+
 def test_sending_again_what_arrived_is_warned_of(admin: FlaskClient) -> None:
     settle(add_delivery())
     assert "a second time" in admin.get(RETRIES).text
