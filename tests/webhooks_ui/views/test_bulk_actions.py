@@ -146,7 +146,18 @@ def test_with_nothing_to_do_there_is_nothing_to_confirm(admin: FlaskClient) -> N
     page = admin.get(f"{RETRIES}?status=failed")
     assert "There is nothing to retry" in page.text
     assert 'name="confirm"' not in page.text
-    assert "None of these deliveries is waiting" in admin.get(CANCELLATIONS).text
+    assert "None of these deliveries waits for an inactive webhook" in admin.get(CANCELLATIONS).text
+
+
+def test_what_waits_for_a_failing_webhook_is_not_offered_for_cancelling(admin: FlaskClient) -> None:
+    failing = make_webhook(breaker_opened_at=utcnow())
+    add_delivery(failing)
+    log = admin.get("/admin/webhook-deliveries").text
+    assert "Cancel for inactive webhooks…" in log
+    page = admin.get(CANCELLATIONS).text
+    assert "Only those can be cancelled. What waits for an active webhook is still sent" in page
+    add_delivery(make_webhook(active=False))
+    assert "waits for an inactive webhook and will be cancelled" in admin.get(CANCELLATIONS).text
 
 
 def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin: FlaskClient) -> None:
