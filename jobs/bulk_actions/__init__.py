@@ -10,13 +10,16 @@ from sqlalchemy import func, select, update
 from jobs.bulk_actions import batches
 from webhooks_ui import audit
 from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.changes import is_free
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.missed import Missed
-from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, utcnow
+from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, DeliveryStatus, Webhook, utcnow
 from webhooks_ui.models.bulk_action import RUNNING
+from webhooks_ui.models.webhook import stops
 
 RECENT_MAX = 50
+HELD_MAX = 5
 
 
 def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
@@ -69,6 +72,20 @@ def results_of(action: BulkAction) -> Counter[str]:
     """
     counts = select(Delivery.status, func.count()).where(Delivery.bulk_action_id == action.id)
     return Counter(dict(db.session.execute(counts.group_by(Delivery.status)).all()))
+
+
+def held_by_webhooks(action: BulkAction) -> tuple[list[tuple[Webhook, int]], int]:
+    """Return the webhooks that hold back deliveries which the action made due, each with how many, the most first.
+
+    They are the first ``HELD_MAX``. The number of deliveries that all webhooks hold back comes second.
+    """
+    waits = Delivery.bulk_action_id == action.id, Delivery.status == DeliveryStatus.PENDING, ~Delivery.forced
+    counts = select(Delivery.webhook_id, func.count().label("held")).join(Webhook, Webhook.id == Delivery.webhook_id)
+    counts = counts.where(*waits, is_free(), stops(utcnow())).group_by(Delivery.webhook_id)
+    held = dict(db.session.execute(counts).all())
+    first = sorted(held, key=lambda id: (-held[id], id))[:HELD_MAX]
+    webhooks = {webhook.id: webhook for webhook in db.session.scalars(select(Webhook).where(Webhook.id.in_(first)))}
+    return [(webhooks[id], held[id]) for id in first], sum(held.values())
 
 
 def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, action: str) -> bool:

@@ -383,6 +383,12 @@ def holds_back(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def stops(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that the state of a webhook lets nothing out at ``now``, but for its probes."""
+    throttled = func.coalesce(Webhook.throttled_until > now, false())
+    return or_(~Webhook.active, Webhook.breaker_opened_at.is_not(None), Webhook.unreadable_at.is_not(None), throttled)
+
+
 IS_BROKEN = and_(Webhook.active, Webhook.breaker_opened_at.is_not(None))
 IS_DISABLED = and_(~Webhook.active, Webhook.disabled_at.is_not(None))
 IS_UNREADABLE = Webhook.unreadable_at.is_not(None)

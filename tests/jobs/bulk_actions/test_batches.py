@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from jobs.bulk_actions import batches
+from jobs.bulk_actions import batches, held_by_webhooks
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
@@ -172,3 +172,15 @@ def test_a_long_action_hands_over_to_a_successor(app: Flask, monkeypatch: pytest
 def test_the_progress_is_the_part_of_the_way_that_is_done(app: Flask) -> None:
     action = BulkAction(kind="retry", status="running", start_id=101, end_id=1, place=76)
     assert action.progress == 0.25
+
+
+def test_what_webhooks_hold_back_is_counted_by_webhook(app: Flask) -> None:
+    failing, inactive = make_webhook(breaker_opened_at=utcnow()), make_webhook(active=False)
+    deliveries = [settle(add_delivery(webhook), 500) for webhook in (inactive, failing, failing, make_webhook())]
+    action_id = begin_for_all("retry")
+    finish(action_id)
+    action = db.session.get_one(BulkAction, action_id)
+    held, count = held_by_webhooks(action)
+    assert ([(webhook.id, number) for webhook, number in held], count) == ([(failing.id, 2), (inactive.id, 1)], 3)
+    settle(deliveries[0], status="pending", due_at=utcnow(), forced=True)
+    assert held_by_webhooks(action)[1] == 2, "one that a person retries goes out"

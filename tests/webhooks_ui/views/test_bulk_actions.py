@@ -92,6 +92,52 @@ def test_the_question_counts_by_the_words_of_the_list(admin: FlaskClient) -> Non
         assert {status: int(count) for status, count in found} == counts
 
 
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"breaker_opened_at": utcnow(), "probe_at": utcnow() + timedelta(hours=2)}, "once a probe succeeds"),
+        ({"breaker_opened_at": utcnow()}, "The next probe goes out in a moment."),
+        ({"active": False}, "They go out once you activate it."),
+        ({"throttled_until": utcnow() + timedelta(hours=2)}, "Its endpoint asked to wait until"),
+        ({"unreadable_at": utcnow()}, "Give it a new one."),
+    ],
+)
+def test_the_result_says_which_webhook_holds_back_what_was_queued(
+    admin: FlaskClient, state: dict[str, object], sentence: str
+) -> None:
+    webhook, good = make_webhook(name="Billing", **state), make_webhook()
+    held = [settle(add_delivery(webhook), 500) for _ in range(2)]
+    settle(add_delivery(good), 500)
+    answer = admin.post(RETRIES, data=confirmed(admin.get(RETRIES)))
+    page = admin.get(answer.location).text
+    assert "1 still trying" in page
+    assert "2 waiting for their webhooks" in page
+    assert f'2 wait for <a class="anywhere" href="/admin/webhooks/{webhook.id}"><bdi>Billing</bdi></a>.' in page
+    assert sentence in page
+    assert "2 of them aren't sent yet." in page
+    assert ("To send one at once, press Retry" in page) == ("unreadable_at" not in state)
+    assert "Finished" not in page
+    for delivery in held:
+        settle(delivery)
+    page = admin.get(answer.location).text
+    assert "Finished" in page
+    assert "waiting for" not in page
+
+
+def test_the_result_names_the_first_of_many_webhooks_that_hold_back(
+    admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.bulk_actions.HELD_MAX", 1)
+    first, second = (make_webhook(name=name, active=False) for name in ("Most", "Least"))
+    for webhook in (second, first, first):
+        settle(add_delivery(webhook), 500)
+    page = admin.get(admin.post(RETRIES, data=confirmed(admin.get(RETRIES))).location).text
+    assert "<bdi>Most</bdi>" in page
+    assert "<bdi>Least</bdi>" not in page
+    assert "1 waits for other webhooks." in page
+    assert "3 of them aren't sent yet" in page
+
+
 def test_sending_again_what_arrived_is_warned_of(admin: FlaskClient) -> None:
     settle(add_delivery())
     assert "a second time" in admin.get(RETRIES).text

@@ -50,6 +50,7 @@ def show(action_id: int) -> Response:
     filters, results = bulk_actions.filters_of(action), bulk_actions.results_of(action)
     # What an action cancelled, and what one of an earlier version did, isn't marked with it
     shown = DeliveryFilters(action=str(action_id)) if results else filters.with_(status="")
+    held, held_count = bulk_actions.held_by_webhooks(action) if results else ([], 0)
     return render(
         "bulk_actions/show.html",
         "bulk_actions/_progress.html",
@@ -57,6 +58,8 @@ def show(action_id: int) -> Response:
         filters=filters,
         webhook=webhook_of(filters),
         results=results,
+        held=held,
+        held_count=held_count,
         shown=shown,
     )
 
