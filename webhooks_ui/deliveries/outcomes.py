@@ -3,6 +3,8 @@
 from enum import StrEnum
 from http import HTTPStatus
 
+from webhooks_ui.events.operational import outcome_words
+
 
 class Outcome(StrEnum):
     DELIVERED = "delivered"
@@ -99,8 +101,14 @@ def label(outcome: str, response_code: int | None = None) -> str:
     """Return an outcome in a few words: ``500 Internal Server Error``, ``Timeout``, ``TLS failed``."""
     if outcome == Outcome.BAD_STATUS and response_code:
         return _status_line(response_code)
-    words = outcome.replace("_", " ").capitalize()
-    return words.replace("Dns", "DNS").replace("Tls", "TLS")
+    return outcome_words(outcome)
+
+
+def answer_label(outcome: str | None, response_code: int | None) -> str:
+    """Return the code of an answer, or else why there was none: ``500``, ``DNS failed``. Without attempt it is a dash."""
+    if response_code is not None:
+        return str(response_code)
+    return label(outcome) if outcome else "–"
 
 
 def advise(outcome: str, detail: str = "") -> str:

@@ -96,6 +96,11 @@ def is_about(data: Mapping[str, Any], webhook_id: int) -> bool:
     return str(id.literal if isinstance(id, Number) else id) == str(webhook_id)
 
 
+def outcome_words(outcome: str) -> str:
+    """Return the outcome of an attempt as people write it: ``Timeout``, ``DNS failed``."""
+    return outcome.replace("_", " ").capitalize().replace("Dns", "DNS").replace("Tls", "TLS")
+
+
 def failing(about: About, since: datetime | None, failures: int, outcome: str, code: int | None) -> News:
     last = {"outcome": outcome, "response_code": code}
     data = {"failing_since": _time(since), "failures_in_a_row": failures, "last_attempt": last}

@@ -12,7 +12,7 @@ from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries import filters as log_filters
-from webhooks_ui.deliveries.outcomes import advise, explain, label
+from webhooks_ui.deliveries.outcomes import advise, answer_label, explain, label
 from webhooks_ui.deliveries.schedules import delays_text
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
@@ -52,6 +52,7 @@ def register(app: Flask) -> None:
         explain=explain,
         advise=advise,
         outcome_label=label,
+        answer_label=answer_label,
         causes_of=causes_of,
         misread=misread,
         is_signed=is_signed,

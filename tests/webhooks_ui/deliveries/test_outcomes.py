@@ -2,7 +2,7 @@
 
 import pytest
 
-from webhooks_ui.deliveries.outcomes import ADVICE, EXPLANATIONS, Outcome, advise, explain
+from webhooks_ui.deliveries.outcomes import ADVICE, EXPLANATIONS, Outcome, advise, answer_label, explain
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -27,6 +27,22 @@ def test_a_status_that_is_no_success_gets_words_that_are_true_for_it(code: int, 
     assert sentences.startswith(f"The endpoint answered {code} ")
     assert words in sentences
     assert code == 301 or "Redirects" not in sentences
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "words"),
+    [
+        (Outcome.BAD_STATUS, 500, "500"),
+        (Outcome.DELIVERED, 204, "204"),
+        (Outcome.DNS_FAILED, None, "DNS failed"),
+        (Outcome.TLS_FAILED, None, "TLS failed"),
+        (None, None, "–"),
+    ],
+)
+def test_an_answer_is_its_code_or_the_reason_why_there_was_none(
+    outcome: str | None, code: int | None, words: str
+) -> None:
+    assert answer_label(outcome, code) == words
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.BAD_STATUS])

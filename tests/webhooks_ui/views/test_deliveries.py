@@ -108,7 +108,7 @@ def test_pages_of_a_sorted_log_follow_each_other(admin: FlaskClient) -> None:
 
 def test_a_row_without_a_response_code_says_why(admin: FlaskClient) -> None:
     settle(add_delivery(), 500, response_code=None, outcome="refused", status="failed")
-    assert "<span>Refused</span>" in admin.get(LOG).text
+    assert '<span class="number">Refused</span>' in admin.get(LOG).text
 
 
 def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin: FlaskClient) -> None:
@@ -237,3 +237,22 @@ def test_the_current_environment_holds_until_another_is_asked_for(admin: FlaskCl
     page = admin.get(LOG, query_string={"environment": ""}).text
     assert [int(id) for id in re.findall(r'<tr id="delivery-(\d+)"', page)] == [there.id, here.id]
     assert f'href="{LOG}?sort=time&amp;environment="' in page
+
+
+def test_every_page_names_an_outcome_alike(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    delivery = settle(add_delivery(webhook), 500, response_code=None, outcome="dns_failed", attempts_count=2)
+    for number in (1, 2):
+        add_attempt(delivery, number=number, outcome="dns_failed", response_code=None)
+    test = f"/admin/webhooks/{webhook.id}/test/{delivery.id}"
+    pages = [LOG, f"{LOG}?print=1", f"{LOG}/{delivery.id}", f"/admin/events/{delivery.event_id}"]
+    for address in (*pages, f"/admin/webhooks/{webhook.id}", test):
+        page = admin.get(address, follow_redirects=True).text
+        assert "DNS failed" in page, address
+        assert "Dns failed" not in page, address
+
+
+def test_the_page_of_an_event_has_the_code_of_each_answer(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery(), 204)
+    page = admin.get(f"/admin/events/{delivery.event_id}").text
+    assert '<td data-label="Response">204</td>' in page

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from webhooks_ui.events.formats.sentences import DEVICE, KEY
 from webhooks_ui.events.formats.values import Data, at, changes, label, moment_words, told, words
+from webhooks_ui.events.operational import outcome_words
 
 
 class Field(NamedTuple):
@@ -58,7 +59,7 @@ def _moment(path: str) -> Callable[[Data], str]:
 
 def _last_answer(data: Data) -> str:
     """Return how the last attempt ended: the status code, or the outcome in words if there was no answer."""
-    return told(at(data, "last_attempt.response_code")) or told(at(data, "last_attempt.outcome"), words)
+    return told(at(data, "last_attempt.response_code")) or told(at(data, "last_attempt.outcome"), outcome_words)
 
 
 _LICENSE_KEY, _DEVICE, _PRODUCT, _STATUS = _plain(*KEY), _plain(*DEVICE), _plain("product.name"), _code("status")

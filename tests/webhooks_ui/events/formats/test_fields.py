@@ -66,3 +66,8 @@ def test_a_long_list_is_told_in_part() -> None:
 
 def test_a_text_that_goes_on_behind_much_space_says_so() -> None:
     assert fields("product.created", {"name": "a" + " " * 5_000 + "b"})["Product"] == "a…"
+
+
+def test_an_outcome_is_told_as_the_pages_tell_it() -> None:
+    data = {"last_attempt": {"outcome": "tls_failed", "response_code": None}}
+    assert fields("webhook.failing", data)["Last answer"] == "TLS failed"
