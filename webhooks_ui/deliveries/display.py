@@ -44,6 +44,14 @@ def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
     return db.session.scalars(query).all()
 
 
+def count_of_event(event_id: int) -> int:
+    """Return how many deliveries an event has now.
+
+    ``Event.deliveries_count`` is the number at publishing, with which a publisher that repeats the id is answered.
+    """
+    return db.session.scalar(select(func.count()).where(Delivery.event_id == event_id)) or 0
+
+
 def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
     """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]

@@ -4,7 +4,7 @@ from flask.testing import FlaskClient
 
 from tests.support.factories import make_delivery, make_webhook
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Delivery, Webhook
+from webhooks_ui.models import AuditEntry, Delivery, Event, Webhook
 
 
 def replays() -> list[Delivery]:
@@ -35,6 +35,18 @@ def test_it_is_sent_to_a_webhook_of_another_environment_and_marked(admin: FlaskC
     entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
     assert entry is not None
     assert (entry.action, entry.after) == ("delivery.replayed", {"webhook": "Staging"})
+
+
+def test_both_pages_count_the_delivery_that_was_sent_later(admin: FlaskClient) -> None:
+    delivery = make_delivery()
+    event_id, address = delivery.event_id, f"/admin/webhook-deliveries/{delivery.id}"
+    assert "deliveries of this event" not in admin.get(address).text
+    other = make_webhook(name="Other").id
+    admin.post(f"/admin/events/{event_id}/send", data={"webhook": other})
+    assert "One of 2 deliveries of this event" in admin.get(address).text
+    assert admin.get(f"/admin/events/{event_id}").text.count('data-label="Response"') == 2
+    event = db.session.get_one(Event, event_id)
+    assert event.deliveries_count == 1, "a publisher that repeats the id gets the same answer as before"
 
 
 def test_a_webhook_must_be_chosen(admin: FlaskClient) -> None:
