@@ -105,7 +105,7 @@ def label(outcome: str, response_code: int | None = None) -> str:
 
 
 def answer_label(outcome: str | None, response_code: int | None) -> str:
-    """Return the code of an answer, or else why there was none: ``500``, ``DNS failed``. Without attempt it is a dash."""
+    """Return the code of an answer, or why there was none: ``500``, ``DNS failed``. Without an attempt it is a dash."""
     if response_code is not None:
         return str(response_code)
     return label(outcome) if outcome else "–"

@@ -9,11 +9,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.pages import LOADED
-from webhooks_ui.models import Attempt, Delivery, Event, Webhook
+from webhooks_ui.models import Attempt, Delivery, Environment, Event, Webhook
 from webhooks_ui.models.webhook import IS_LIVE
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import clean, parse_id
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go
+from webhooks_ui.webhooks.search import text_matches
 
 blueprint = Blueprint("events", __name__, url_prefix="/admin/events")
 
@@ -29,12 +30,17 @@ def show(event_id: int) -> Response:
 
 @blueprint.post("/<int:event_id>/send")
 def send(event_id: int) -> BaseResponse:
-    """Send the event to a webhook that the person chose, whatever it is subscribed to."""
-    event, id = _load(event_id), parse_id(request.form.get("webhook", ""))
+    """Send the event to a webhook that the person chose, whatever it is subscribed to.
+
+    A page asks first if the webhook is of another environment or inactive.
+    """
+    event, webhook = _load(event_id), _chosen()
+    if webhook is not None and _is_unusual(event, webhook) and request.form.get("confirm") != "1":
+        return make_response(render_template("events/confirm_send.html", event=event, webhook=webhook))
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        webhook = db.session.scalar(select(Webhook).where(Webhook.id == (id or 0), IS_LIVE))
+        webhook = _chosen()
         if webhook is not None:
             address = url_for("deliveries.show", delivery_id=changes.replay(event, webhook))
             form_tokens.finish(address)
@@ -42,6 +48,33 @@ def send(event_id: int) -> BaseResponse:
         return _page(event, "Choose a webhook from the list.", 422)
     flash(f"The event is sent to {webhook.name}.")
     return go(address or url_for(".show", event_id=event_id))
+
+
+def _chosen() -> Webhook | None:
+    id = parse_id(request.form.get("webhook", ""))
+    webhook: Webhook | None = db.session.scalar(select(Webhook).where(Webhook.id == (id or 0), IS_LIVE))
+    return webhook
+
+
+def _is_unusual(event: Event, webhook: Webhook) -> bool:
+    """Return True if the event would never have gone to the webhook by itself, so that it may be a mistake."""
+    return webhook.environment != event.environment or not webhook.active
+
+
+def _choices(event: Event, text: str) -> tuple[dict[str, list[Any]], bool]:
+    """Return the first webhooks by environment, that of the event first, and whether there are more.
+
+    Args:
+        text: a part of their names or URLs. Empty: all.
+    """
+    query = select(Webhook.id, Webhook.name, Webhook.environment, Webhook.active).where(IS_LIVE)
+    if text:
+        query = query.where(text_matches(text))
+    found = db.session.execute(query.order_by(Webhook.name_key).limit(CHOICES_MAX + 1)).all()
+    groups: dict[str, list[Any]] = {event.environment: []} | {environment: [] for environment in Environment}
+    for choice in found[:CHOICES_MAX]:
+        groups[choice.environment].append(choice)
+    return {environment: choices for environment, choices in groups.items() if choices}, len(found) > CHOICES_MAX
 
 
 def _load(event_id: int) -> Event:
@@ -58,14 +91,18 @@ def _page(event: Event, error: str = "", status: int = 200) -> Response:
         .order_by(Attempt.started_at.desc(), Attempt.id.desc())
         .limit(ATTEMPTS_MAX)
     )
-    choices = select(Webhook.id, Webhook.name, Webhook.environment).where(IS_LIVE).order_by(Webhook.name_key)
+    find = clean(request.args.get("find", ""))
+    choices, is_cut = _choices(event, find)
     context: dict[str, Any] = {
         "event": event,
         "deliveries": deliveries,
         "DELIVERIES_MAX": DELIVERIES_MAX,
         "of": {delivery.id: delivery for delivery in deliveries},
         "attempts": db.session.scalars(attempts).all(),
-        "choices": db.session.execute(choices.limit(CHOICES_MAX)).all(),
+        "find": find,
+        "choices": choices,
+        "is_cut": is_cut,
+        "CHOICES_MAX": CHOICES_MAX,
         "error": error,
     }
     return make_response(render_template("events/show.html", **context), status)

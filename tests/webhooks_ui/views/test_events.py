@@ -1,5 +1,8 @@
 """The page of an event, and sending it to another webhook."""
 
+import re
+
+import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_delivery, make_webhook
@@ -27,7 +30,7 @@ def test_an_event_that_does_not_exist_is_404(admin: FlaskClient) -> None:
 def test_it_is_sent_to_a_webhook_of_another_environment_and_marked(admin: FlaskClient) -> None:
     event_id = make_delivery().event_id
     other = make_webhook(name="Staging", environment="staging", active=False, event_types=["license.created"]).id
-    answer = admin.post(f"/admin/events/{event_id}/send", data={"webhook": other})
+    answer = admin.post(f"/admin/events/{event_id}/send", data={"webhook": other, "confirm": "1"})
     replay = replays()[0]
     assert answer.location == f"/admin/webhook-deliveries/{replay.id}"
     assert (replay.webhook_id, replay.event_id, replay.environment, replay.forced) == (other, event_id, "staging", True)
@@ -35,6 +38,67 @@ def test_it_is_sent_to_a_webhook_of_another_environment_and_marked(admin: FlaskC
     entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
     assert entry is not None
     assert (entry.action, entry.after) == ("delivery.replayed", {"webhook": "Staging"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "active", "question", "reasons"),
+    [
+        (
+            "staging",
+            True,
+            "Send this event to another environment?",
+            ["of <b>production</b>", "data of your customers"],
+        ),
+        ("production", False, "Send this event to an inactive webhook?", ["The webhook is inactive."]),
+        (
+            "staging",
+            False,
+            "Send this event to another environment?",
+            ["of <b>staging</b>", "The webhook is inactive."],
+        ),
+    ],
+)
+def test_a_page_asks_before_an_event_goes_where_it_never_would(
+    admin: FlaskClient, environment: str, active: bool, question: str, reasons: list[str]
+) -> None:
+    event_id = make_delivery().event_id
+    other = make_webhook(name="Other", environment=environment, active=active).id
+    address = f"/admin/events/{event_id}/send"
+    answer = admin.post(address, data={"webhook": other})
+    assert answer.status_code == 200
+    for text in (question, *reasons):
+        assert text in answer.text
+    assert replays() == []
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text))
+    sent = [admin.post(address, data=fields).location for _ in range(2)]
+    assert len(replays()) == 1, "a second click changes nothing"
+    assert sent[0] == sent[1]
+
+
+def test_the_choice_marks_environments_and_inactive_webhooks_and_begins_with_the_own(admin: FlaskClient) -> None:
+    delivery = make_delivery(make_webhook(name="Zeta"))
+    make_webhook(name="Alpha", environment="staging")
+    make_webhook(name="Beta", active=False)
+    page = admin.get(f"/admin/events/{delivery.event_id}").text
+    assert re.findall(r'<optgroup label="([^"]+)">', page) == ["Production, as the event", "Staging"]
+    options = re.findall(r'<option value="\d+">([^<]+)</option>', page)
+    assert options == ["Beta (production, inactive)", "Zeta (production)", "Alpha (staging)"]
+    assert 'name="find"' not in page
+
+
+def test_a_choice_that_is_cut_says_so_and_can_be_searched(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks_ui.views.events.CHOICES_MAX", 2)
+    delivery = make_delivery(make_webhook(name="A"))
+    for name in ("B", "Needle"):
+        make_webhook(name=name)
+    address = f"/admin/events/{delivery.event_id}"
+    page = admin.get(address).text
+    assert "Lists the first 2 webhooks. Use the search to find others." in page
+    assert "Needle" not in page
+    page = admin.get(f"{address}?find=needle").text
+    assert "Needle (production)" in page
+    assert "Lists the first" not in page
+    assert "No webhook has “zzz” in its name or URL." in admin.get(f"{address}?find=zzz").text
 
 
 def test_both_pages_count_the_delivery_that_was_sent_later(admin: FlaskClient) -> None:
