@@ -24,6 +24,7 @@ def test_a_filter_is_saved_opened_and_deleted(which: str, request: pytest.Fixtur
     expect(page).to_have_url(re.compile("environment=staging"))
     expect(page.get_by_role("link", name="Another", exact=True)).to_have_count(0)
     expect(page.get_by_role("link", name="Of staging", exact=True)).to_have_attribute("aria-current", "true")
-    page.get_by_role("button", name="Delete the saved filter Of staging").click()
+    page.get_by_role("link", name="Delete the saved filter Of staging").click()
+    page.get_by_role("button", name="Delete filter").click()
     expect(page.get_by_role("link", name="Of staging", exact=True)).to_have_count(0)
     expect(page.get_by_text("Save filter")).to_be_visible()

@@ -39,7 +39,7 @@ PAGES = {
         inspectors.body inspectors.clear inspectors.confirm_delete inspectors.create inspectors.delete
         inspectors.index inspectors.newer inspectors.show inspectors.update
         recoveries.create recoveries.new recoveries.send_missed retries.confirm retries.create
-        saved_filters.create saved_filters.delete team.index team.show
+        saved_filters.confirm_delete saved_filters.create saved_filters.delete team.index team.show
         webhooks.bulk webhooks.check_endpoint webhooks.check_signature webhooks.confirm_delete webhooks.create
         webhooks.create_test webhooks.delete webhooks.delete_payload webhooks.edit webhooks.end_secret webhooks.new
         webhooks.follow_deliveries webhooks.newer_deliveries webhooks.no_bulk webhooks.preview_edit

@@ -20,6 +20,14 @@ class Refused(ValueError):
     """The filter can't be saved. The message is a sentence that names the fix."""
 
 
+class Taken(Exception):
+    """That person has another filter of this name."""
+
+    def __init__(self, is_shared: bool) -> None:
+        super().__init__()
+        self.is_shared = is_shared
+
+
 def of(user: User, list: FilteredList) -> Sequence[SavedFilter]:
     """Return the filters of a list that somebody sees, by name."""
     query = _seen_by(user).options(joinedload(SavedFilter.owner)).where(SavedFilter.list == list)
@@ -38,14 +46,18 @@ def get(filter_id: int, user: User) -> SavedFilter | None:
     return found if found and (found.is_shared or found.user_id == user.id) else None
 
 
-def save(user_id: int, list: FilteredList, name: str, query: Mapping[str, str], is_shared: bool) -> SavedFilter:
-    """Save the filters of a list under a name. If that person has a filter of this name there, replace it.
+def save(
+    user_id: int, list: FilteredList, name: str, query: Mapping[str, str], is_shared: bool, replace: bool = False
+) -> SavedFilter:
+    """Save the filters of a list under a name.
 
     Args:
         query: the query of the list's address.
+        replace: Whether a filter that this person has there under this name becomes this one.
 
     Raises:
         Refused: The name is missing or too long, or there is no room.
+        Taken: The person has a filter of this name there, and ``replace`` is false.
     """
     if not name:
         raise Refused("Give the filter a name, such as: Failed today.")
@@ -54,6 +66,8 @@ def save(user_id: int, list: FilteredList, name: str, query: Mapping[str, str], 
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update())  # two saves at once count together
     own = select(SavedFilter).filter_by(user_id=user_id)
     saved = db.session.scalars(own.filter_by(list=list, name=name)).first()
+    if saved is not None and not replace:
+        raise Taken(saved.is_shared)
     if saved is None:
         if (db.session.scalar(select(func.count()).select_from(own.subquery())) or 0) >= FILTERS_MAX:
             raise Refused(f"You have saved {FILTERS_MAX} filters, which is the most. Delete one first.")

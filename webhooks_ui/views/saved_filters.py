@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, abort, flash, request, url_for
+from flask import Blueprint, abort, flash, make_response, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import UnprocessableEntity
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
 from webhooks_ui.deliveries.filters import DeliveryFilters
@@ -70,34 +70,57 @@ def query_of(filters: Filters) -> dict[str, str]:
 
 
 @blueprint.post("")
-def create() -> Response:
+def create() -> BaseResponse:
+    """Save a filter. A page asks first if the name is taken, because others may use the filter that has it."""
+    list_, query = _sent()
+    name, is_shared = normal_name(request.form.get("name", "")), request.form.get("shared") == "true"
+    address, user_id, replaces = address_of(list_, query), current_user.id, request.form.get("replace") == "1"
+    try:
+        with writing():
+            saved_filters.save(user_id, list_, name, query, is_shared, replaces)
+    except saved_filters.Taken as taken:
+        fields = {"list": list_, "query": urlencode(query), "name": name}
+        shared = is_shared or taken.is_shared
+        page = render_template("saved_filters/replace.html", fields=fields, shared=shared, back=address)
+        return make_response(page)
+    except saved_filters.Refused as error:
+        flash(str(error), "error")
+    else:
+        flash(f"The filter {name} was {'replaced' if replaces else 'saved'}.")
+    return go(address)
+
+
+def _sent() -> tuple[FilteredList, dict[str, str]]:
+    """Return the list whose filters were sent, and their query."""
     try:
         list_ = FilteredList(request.form.get("list", ""))
     except ValueError:
         raise UnprocessableEntity(f"The field list must be one of: {', '.join(FilteredList)}.") from None
     given = request.form.get("query", "")[:QUERY_MAX_CHARACTERS]
-    query = query_of(PARSE[list_](dict(parse_qsl(given, keep_blank_values=True))))
-    name, user_id = normal_name(request.form.get("name", "")), current_user.id
-    try:
-        with writing():
-            saved_filters.save(user_id, list_, name, query, request.form.get("shared") == "true")
-    except saved_filters.Refused as error:
-        flash(str(error), "error")
-    else:
-        flash(f"The filter {name} was saved.")
-    return go(address_of(list_, query))
+    return list_, query_of(PARSE[list_](dict(parse_qsl(given, keep_blank_values=True))))
+
+
+@blueprint.get("/<int:filter_id>/delete")
+def confirm_delete(filter_id: int) -> str:
+    saved = _deletable(filter_id)
+    return render_template("saved_filters/delete.html", saved=saved, back=address_of(saved.list, saved.query))
 
 
 @blueprint.post("/<int:filter_id>/delete")
-def delete(filter_id: int) -> Response:
+def delete(filter_id: int) -> BaseResponse:
     with writing():
-        saved = saved_filters.get(filter_id, current_user) or abort(404)
-        if not saved_filters.may_delete(saved, current_user):
-            abort(403)
+        saved = _deletable(filter_id)
         name, address = saved.name, address_of(saved.list, saved.query)
         saved_filters.delete(saved)
     flash(f"The filter {name} was deleted.")
     return go(address)
+
+
+def _deletable(filter_id: int) -> SavedFilter:
+    saved = saved_filters.get(filter_id, current_user) or abort(404)
+    if not saved_filters.may_delete(saved, current_user):
+        abort(403)
+    return saved
 
 
 def _shown(saved: SavedFilter, kept: dict[str, str]) -> Shown:

@@ -15,7 +15,7 @@ def test_they_are_sorted_by_name_and_replaced_by_the_same_name(app: Flask) -> No
     user_id = user.id
     with writing():
         for name, shared in (("beta", False), ("Alpha", True), ("beta", True)):
-            saved_filters.save(user_id, FilteredList.DELIVERIES, name, {"status": name}, shared)
+            saved_filters.save(user_id, FilteredList.DELIVERIES, name, {"status": name}, shared, replace=True)
         saved_filters.save(user_id, FilteredList.WEBHOOKS, "beta", {}, False)
     found = saved_filters.of(db.session.merge(user), FilteredList.DELIVERIES)
     assert [(each.name, each.query, each.is_shared) for each in found] == [
@@ -29,3 +29,14 @@ def test_nothing_is_stored_if_it_is_refused(app: Flask) -> None:
     with pytest.raises(saved_filters.Refused), writing():
         saved_filters.save(user_id, FilteredList.DELIVERIES, "", {}, False)
     assert db.session.scalars(db.select(SavedFilter)).all() == []
+
+
+def test_a_name_that_is_taken_is_told_with_whether_others_use_it(app: Flask) -> None:
+    user_id, list_ = make_user().id, FilteredList.DELIVERIES
+    with writing():
+        saved_filters.save(user_id, list_, "Failed", {"status": "failed"}, True)
+    with pytest.raises(saved_filters.Taken) as taken, writing():
+        saved_filters.save(user_id, list_, "Failed", {}, False)
+    assert taken.value.is_shared
+    db.session.rollback()
+    assert db.session.scalars(db.select(SavedFilter.query)).all() == [{"status": "failed"}]

@@ -1,6 +1,7 @@
 """Saved filters: what somebody looks for in a list is kept under a name, for them or for all admins."""
 
 import html
+import re
 from collections.abc import Callable
 
 import pytest
@@ -70,9 +71,20 @@ def test_a_saved_filter_of_all_environments_means_them_in_every_browser(admin: F
     assert 'aria-current="true"><bdi>Failed today</bdi>' in page(admin, address)
 
 
-def test_the_same_name_again_replaces_the_filter(admin: FlaskClient) -> None:
+def confirmed(page: str) -> dict[str, str]:
+    """Return the fields of a form that asks: the hidden ones, and the checkbox if it is ticked."""
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    return fields | ({"shared": "true"} if 'name="shared" value="true" checked' in page else {})
+
+
+def test_a_page_asks_before_a_filter_of_the_same_name_is_replaced(admin: FlaskClient) -> None:
     save(admin)
-    save(admin, query="status=pending", name="  Failed   today ")
+    answer = save(admin, query="status=pending", name="  Failed   today ")
+    assert answer.status_code == 200
+    assert "Replace the saved filter?" in answer.text
+    assert saved()[0][2]["status"] == "failed"
+    answer = admin.post("/admin/saved-filters", data=confirmed(html.unescape(answer.text)))
+    assert answer.headers["Location"] == f"{LOG}?environment=&status=pending"
     assert saved() == [("deliveries", "Failed today", {"environment": "", "status": "pending"}, False)]
 
 
@@ -86,7 +98,8 @@ def test_others_see_what_is_shared_and_nothing_else(admin: FlaskClient, sign_in:
     assert "My own" not in seen
     assert 'aria-current="true" title="Shared by' in seen
     assert "Delete the saved filter" not in seen
-    assert [admin.post(f"/admin/saved-filters/{id}/delete").status_code for id in (1, 2)] == [404, 403]
+    for send in (admin.get, admin.post):
+        assert [send(f"/admin/saved-filters/{id}/delete").status_code for id in (1, 2)] == [404, 403]
     assert len(saved()) == 2
     sign_in("super_admin")
     assert "Delete the saved filter Of all" in page(admin, f"{LOG}?environment=&code=5xx")
@@ -98,9 +111,30 @@ def test_others_see_what_is_shared_and_nothing_else(admin: FlaskClient, sign_in:
 
 def test_sharing_can_be_taken_back(admin: FlaskClient) -> None:
     save(admin, shared="true")
-    save(admin)
+    save(admin, replace="1")
     assert [is_shared for _, _, _, is_shared in saved()] == [False]
     assert recorded_actions() == ["saved_filter.shared", "saved_filter.unshared"]
+
+
+def test_a_shared_filter_stays_shared_when_it_is_replaced(admin: FlaskClient) -> None:
+    save(admin, shared="true")
+    question = save(admin, query="status=pending").text
+    assert admin.post("/admin/saved-filters", data=confirmed(html.unescape(question))).status_code == 303
+    assert saved() == [("deliveries", "Failed today", {"environment": "", "status": "pending"}, True)]
+    assert recorded_actions() == ["saved_filter.shared", "saved_filter.shared"]
+
+
+def test_a_page_asks_before_a_filter_is_deleted(admin: FlaskClient) -> None:
+    address = save(admin, shared="true").headers["Location"]
+    assert 'href="/admin/saved-filters/1/delete" aria-label="Delete the saved filter Failed today"' in page(
+        admin, address
+    )
+    question = page(admin, "/admin/saved-filters/1/delete")
+    assert "It is shared, so it goes for all admins." in question
+    assert len(saved()) == 1
+    assert admin.post("/admin/saved-filters/1/delete").status_code == 303
+    assert saved() == []
+    assert admin.get("/admin/saved-filters/1/delete").status_code == 404
 
 
 @pytest.mark.parametrize(
