@@ -207,6 +207,12 @@ def test_if_the_environment_hides_all_deliveries_the_page_links_to_the_others(ad
     assert shown_ids(admin, environment="") == [delivery.id]
 
 
+def test_a_log_that_finds_nothing_says_that_it_may_have_been_purged(admin: FlaskClient) -> None:
+    page = admin.get(f"{LOG}?status=failed&since=7d").text
+    assert "They may also have been purged, because deliveries are kept for 30 days." in page
+    assert "purged" not in admin.get(LOG).text
+
+
 def test_deliveries_of_a_deleted_webhook_are_found_by_its_name(admin: FlaskClient) -> None:
     delivery = add_delivery(make_webhook(name="Gone", active=False, deleted_at=utcnow()))
     add_delivery()

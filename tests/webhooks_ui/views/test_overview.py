@@ -51,6 +51,16 @@ def test_it_shows_how_all_webhooks_do_and_which_fails_most(admin: FlaskClient) -
     assert "Waiting now 2" in text
 
 
+@pytest.mark.parametrize("range", ["24h", "7d"])
+def test_links_into_the_log_keep_the_range(admin: FlaskClient, range: str) -> None:
+    bad = make_webhook().id
+    make_delivery(make_webhook(name="Good"))
+    attempts(bad, 6, 2)
+    page = admin.get(f"{OVERVIEW}?range={range}").text
+    assert f'href="/admin/webhook-deliveries?webhook={bad}&amp;status=with_failures&amp;since={range}"' in page
+    assert f'href="/admin/webhook-deliveries?q=license.activated&amp;since={range}"' in page
+
+
 def test_what_needs_somebody_comes_with_its_reason(admin: FlaskClient) -> None:
     since = "2026-11-23T10:00:00+00:00"
     cause = {"outcome": "bad_status", "code": 503, "text": "on fire", "count": 34, "since": since, "delivery": 1}
