@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import BacklogSample, Delivery, Webhook, utcnow
@@ -18,14 +18,33 @@ def oldest_due_seconds(connection: Connection, now: datetime, environment: str =
     Args:
         environment: of the webhooks. Empty: all.
     """
-    pending = select(func.min(Delivery.due_at)).where(Delivery.webhook_id == Webhook.id, PENDING)
-    next_in_order = select(Delivery.due_at).where(Delivery.webhook_id == Webhook.id, IN_ORDER).order_by(Delivery.id)
+    due_at = _first_due(connection, now, environment)
+    return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+
+
+def next_due_at(connection: Connection, now: datetime, environment: str = "") -> datetime | None:
+    """Return when the next delivery is due that no webhook's state, pace or order holds back, or ``None``.
+
+    Those under way don't count: their ``due_at`` is the end of a lease.
+
+    Args:
+        environment: of the webhooks. Empty: all.
+    """
+    return _first_due(connection, now, environment, Delivery.lease_token.is_(None))
+
+
+def _first_due(
+    connection: Connection, now: datetime, environment: str, *conditions: ColumnElement[bool]
+) -> datetime | None:
+    of_webhook = Delivery.webhook_id == Webhook.id, *conditions
+    pending = select(func.min(Delivery.due_at)).where(*of_webhook, PENDING)
+    next_in_order = select(Delivery.due_at).where(*of_webhook, IN_ORDER).order_by(Delivery.id)
     first_due = case((Webhook.in_order, next_in_order.limit(1).scalar_subquery()), else_=pending.scalar_subquery())
     query = select(first_due.label("due_at")).where(IS_SENDABLE, ~holds_back(now))
     if environment:
         query = query.where(Webhook.environment == environment)
-    due_at = connection.execute(select(func.min(query.subquery().c.due_at))).scalar()
-    return max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+    due_at: datetime | None = connection.execute(select(func.min(query.subquery().c.due_at))).scalar()
+    return due_at
 
 
 def waiting(connection: Connection) -> Counter[str]:

@@ -24,6 +24,9 @@ def index() -> Response:
     chosen = chosen if chosen in RANGES else next(iter(RANGES))
     span, connection = RANGES[chosen], db.session.connection()
     counts = backlog.waiting(connection)
+    waiting = counts[environment] if environment else counts.total()
+    oldest_seconds = backlog.oldest_due_seconds(connection, now, environment)
+    is_late = oldest_seconds >= 1
     failing = worst(environment, span, SHOWN_MAX)
     named = select(Webhook).where(Webhook.id.in_([id for id, _, _ in failing]))
     return render(
@@ -34,8 +37,9 @@ def index() -> Response:
         chosen_range=chosen,
         series=totals(environment, span),
         history=backlog.history(environment, span),
-        waiting=counts[environment] if environment else counts.total(),
-        oldest_seconds=backlog.oldest_due_seconds(connection, now, environment),
+        waiting=waiting,
+        oldest_seconds=oldest_seconds if is_late else None,
+        next_due_at=backlog.next_due_at(connection, now, environment) if waiting and not is_late else None,
         types=count_types(environment, span.start(now)),
         UNSETTLED_MAX=UNSETTLED_MAX,
         worst=failing,

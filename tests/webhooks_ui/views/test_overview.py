@@ -12,6 +12,7 @@ from jobs.chores.count_types import count_types
 from jobs.chores.summarize import summarize
 from tests.support.factories import make_delivery, make_event, make_unreadable_webhook, make_webhook
 from tests.support.http import HTMX
+from tests.support.log_rows import add_delivery
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import by_type
 from webhooks_ui.models import Stats, utcnow
@@ -49,6 +50,31 @@ def test_it_shows_how_all_webhooks_do_and_which_fails_most(admin: FlaskClient) -
     assert "Bad production 2 of 8 attempts failed (25 %)" in text
     assert "license.activated 0 0 0 2" in text  # events are counted when they are a minute old
     assert "Waiting now 2" in text
+
+
+def test_the_backlog_tells_what_waits_from_what_is_due(admin: FlaskClient) -> None:
+    assert "Oldest due – " in words(admin.get(OVERVIEW).text)
+    retried = add_delivery(make_webhook(), due_at=utcnow() + timedelta(minutes=20, seconds=30))
+    add_delivery(make_webhook(breaker_opened_at=utcnow()))
+    text = words(admin.get(OVERVIEW).text)
+    assert "Waiting now 2" in text
+    assert "Oldest due None is due" in text
+    assert "Next due in 20 minutes" in text
+    assert "or for a webhook that is inactive, failing or throttled, aren't due." in text
+    retried.due_at = utcnow() - timedelta(minutes=3, seconds=1)
+    db.session.commit()
+    text = words(admin.get(OVERVIEW).text)
+    assert "Oldest due 3 min" in text
+    assert "Next due" not in text
+
+
+def test_what_only_waits_for_a_failing_webhook_has_no_time(admin: FlaskClient) -> None:
+    add_delivery(make_webhook(breaker_opened_at=utcnow()))
+    under_way = add_delivery(make_webhook(), due_at=utcnow() + timedelta(seconds=30), lease_token="worker")
+    text = words(admin.get(OVERVIEW).text)
+    assert "Oldest due None is due" in text
+    assert "Next due" not in text
+    assert under_way.is_under_way
 
 
 @pytest.mark.parametrize("range", ["24h", "7d"])
