@@ -73,7 +73,12 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 @deliveries.command()
 @click.option("--format", "format_", type=click.Choice(["csv", "json"]), required=True)
-@click.option("-q", "--search", "q", help="An id, or a part of an event type or of a webhook's name or URL.")
+@click.option(
+    "-q",
+    "--search",
+    "q",
+    help="An id, a group such as license.*, or a part of an event type or of a webhook's name or URL.",
+)
 @click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))
 @click.option("--category", callback=_category, help="A group of event types, such as license.")
 @click.option("--environment", type=click.Choice(list(map(str, Environment))))

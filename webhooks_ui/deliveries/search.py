@@ -60,8 +60,8 @@ def up_to(found: Search, highest: int) -> Search:
 def _text_search(text: str) -> Search:
     """Return a search for deliveries by text.
 
-    The text is a delivery's id, an event's id or its beginning, a key in the event's data or its beginning, or a part
-    of an event type, a webhook's name or its URL.
+    The text is a delivery's id, an event's id or its beginning, a key in the event's data or its beginning, a group of
+    event types such as ``license.*``, or a part of an event type, a webhook's name or its URL.
     """
     found: list[Condition] = [Delivery.event_id == event_id for event_id in events_with_id(text, EVENTS_FOUND_MAX)]
     if (delivery_id := parse_id(text)) is not None:
@@ -71,7 +71,7 @@ def _text_search(text: str) -> Search:
         found.append(dialect(db.engine).among(Delivery.id, keyed.ids))
     known = known_ids(text)
     webhooks = _first_webhooks(has_text(text)) if known is None else known
-    types = [name for name in catalogue.all_types() if text.lower() in name]
+    types = catalogue.found_by(text)
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         of_webhook = _of_webhook_with(text) if known is None else dialect(db.engine).among(Delivery.webhook_id, known)
         if keyed.condition is not None:

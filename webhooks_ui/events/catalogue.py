@@ -56,6 +56,15 @@ def condensed(types: Iterable[str], groups: Iterable[str]) -> list[str]:
     return sorted([*whole, *single])
 
 
+def found_by(text: str) -> list[str]:
+    """Return the types that a search finds: those of a group such as ``license.*``, or those with ``text`` in them."""
+    wanted = text.lower()
+    groups = {group_of(category): types for category, types in categories().items()}
+    if wanted in groups:
+        return [type.name for type in groups[wanted]]
+    return [name for name in all_types() if wanted in name]
+
+
 def is_known(name: str) -> bool:
     """Return True if ``name`` is a type or a group."""
     return find(name) is not None or name in map(group_of, categories())

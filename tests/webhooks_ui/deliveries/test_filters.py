@@ -73,6 +73,16 @@ def test_a_search_finds_event_types_event_ids_and_delivery_ids(admin: FlaskClien
     assert shown_ids(admin, q=str(product.id)) == [product.id]
 
 
+def test_a_search_finds_the_types_of_a_group(admin: FlaskClient) -> None:
+    license = add_delivery(make_webhook(name="A"))
+    product = add_delivery(make_webhook(name="B", event_types=["product.created"]))
+    disabled = add_delivery(make_webhook(name="C", event_types=["webhook.disabled"]))
+    assert shown_ids(admin, q="License.*") == [license.id]
+    assert shown_ids(admin, q="product.*") == [product.id]
+    assert shown_ids(admin, q="operational.*") == [disabled.id]
+    assert shown_ids(admin, q="contract.*") == shown_ids(admin, q="*") == []
+
+
 def test_a_search_that_finds_very_many_webhooks_still_finds_all_their_deliveries(admin: FlaskClient) -> None:
     wanted = [add_delivery(make_webhook(name=f"Many {number}")).id for number in range(3)]
     for number in range(50):
