@@ -1,9 +1,15 @@
-"""The command palette: finds pages, webhooks and saved filters by name, and events by id or the keys in their data."""
+"""The command palette.
+
+It finds pages, webhooks and saved filters by name, events by id or the keys in their data, and deliveries by number.
+"""
 
 from flask import Blueprint, Response, request, url_for
 from flask_login import current_user
 
+from webhooks_ui.database import db
 from webhooks_ui.deliveries.keyed import newest_events
+from webhooks_ui.models import Delivery
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.people import saved_filters
 from webhooks_ui.views.saved_filters import address_of
 from webhooks_ui.web.answers import render
@@ -37,15 +43,25 @@ def index() -> Response:
     filters = WebhookFilters.parse({"q": request.args.get("q", ""), "environment": "", "sort": "name"})
     wanted = filters.q.lower()
     pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
-    webhooks = find_page(filters).webhooks[:WEBHOOKS_MAX] if wanted else []
+    found = find_page(filters).webhooks if wanted else []
     filters_seen = wanted and can("saved_filters.create")
-    saved = saved_filters.named(current_user, filters.q, FILTERS_MAX) if filters_seen else []
+    saved = saved_filters.named(current_user, filters.q, FILTERS_MAX + 1) if filters_seen else []
+    events = newest_events(filters.q, EVENTS_MAX + 1)
     return render(
         "palette/index.html",
         "palette/_results.html",
         q=filters.q,
         pages=pages,
-        filters=[(each, address_of(each.list, each.query)) for each in saved],
-        webhooks=webhooks,
-        events=newest_events(filters.q, EVENTS_MAX),
+        filters=[(each, address_of(each.list, each.query)) for each in saved[:FILTERS_MAX]],
+        webhooks=found[:WEBHOOKS_MAX],
+        has_more_webhooks=len(found) > WEBHOOKS_MAX,
+        delivery=_delivery(filters.q),
+        events=events[:EVENTS_MAX],
+        is_cut=len(found) > WEBHOOKS_MAX or len(saved) > FILTERS_MAX or len(events) > EVENTS_MAX,
     )
+
+
+def _delivery(text: str) -> Delivery | None:
+    """Return the delivery with this number, if there is one and the person may see it."""
+    id = parse_id(text)
+    return db.session.get(Delivery, id) if id is not None and can("deliveries.show") else None
