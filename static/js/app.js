@@ -48,13 +48,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 // Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.
 const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const zoned = { minute, exact: minute, day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }) };
+const second = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const zoned = { minute, exact: minute, second, day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }) };
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const relative = new Intl.RelativeTimeFormat("en");
 const tell = (time) => {
   const at = new Date(time.dateTime);
   const seconds = (at - Date.now()) / 1000;
-  const [unit, length] = spans.find(([, length]) => time.dataset.local === "exact" || Math.abs(seconds) >= length) ?? [];
+  const [unit, length] = spans.find(([, length]) => ["exact", "second"].includes(time.dataset.local) || Math.abs(seconds) >= length) ?? [];
   if (unit === "day") return zoned[time.dataset.local].format(at);
   if (unit) return relative.format(Math.trunc(seconds / length), unit);
   if (seconds > 0) return "in a moment";

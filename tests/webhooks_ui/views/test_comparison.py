@@ -1,6 +1,7 @@
 """Two attempts of a delivery compared, on its page."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -120,3 +121,14 @@ def test_a_long_answer_is_cut_and_says_so(admin: FlaskClient, delivery: Delivery
     assert "393 equal lines" in found
     assert "Only the first 400 lines" in found
     assert "Of a long response only the beginning was kept." in found
+
+
+def test_attempts_that_started_seconds_apart_are_told_apart(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery(), 500, attempts_count=2)
+    for number in (1, 2):
+        add_attempt(delivery, number=number, started_at=datetime(2026, 11, 23, 10, 0, 3 * number, tzinfo=UTC))
+    page = admin.get(f"/admin/webhook-deliveries/{delivery.id}?compare=1,2").text
+    row = page.split('<th scope="row">Started</th>')
+    assert row[0].rstrip().endswith("<tr data-differs>")
+    assert [f"10:00:0{second} UTC</time>" in row[1].split("</tr>")[0] for second in (3, 6)] == [True, True]
+    assert row[1].split("</tr>")[0].count('data-local="second"') == 2
