@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from tests.support.factories import make_api_key, make_delivery, make_webhook
 from webhooks_ui import audit
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, BulkAction
+from webhooks_ui.models import AuditEntry, BulkAction, utcnow
 from webhooks_ui.views.audit_log.words import ACTIONS
 from webhooks_ui.webhooks import changes
 
@@ -20,6 +21,7 @@ SignIn = Callable[[str], FlaskClient]
 
 LOG = "/admin/audit-log"
 
+DAY = timedelta(days=1)
 OLD_URL = "https://a.example/hooks/token"
 
 
@@ -223,3 +225,17 @@ def test_a_webhook_that_is_gone_stays_a_number(admin: FlaskClient) -> None:
     audit.record("bulk_action.retry", "bulk_action", 1, after={"webhook": "7"})
     db.session.commit()
     assert "<bdi>number 7</bdi>" in admin.get(LOG).text
+
+
+def test_each_entry_has_its_exact_time(admin: FlaskClient) -> None:
+    audit.record("webhook.updated", "webhook", 1)
+    db.session.add(
+        AuditEntry(actor="a", action="webhook.updated", object_type="webhook", object_id=2, at=utcnow() - 3 * DAY)
+    )
+    db.session.commit()
+    page = admin.get(LOG).text
+    old, new = (page.partition(f'<tr id="audit-{number}"')[2].partition("</tr>")[0] for number in shown(admin)[:2])
+    assert old.count('data-local="second"') == new.count('data-local="second"') == 1
+    assert re.search(r"\d\d:\d\d:\d\d UTC</time>", new)
+    assert "just now</time>" in new
+    assert " ago</time>" not in old
