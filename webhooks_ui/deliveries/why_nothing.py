@@ -112,7 +112,9 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         count = f"{waiting:,}" if waiting < WAITING_MAX else f"{WAITING_MAX:,} or more"
         yield Check(Verdict.NOTE, "Deliveries are waiting", (f"{count}, the oldest since ", oldest, "."), "deliveries")
     else:
-        yield Check(Verdict.FINE, "Nothing is waiting", "All of its deliveries were sent or given up.")
+        has_some = db.session.scalar(select(Delivery.id).where(Delivery.webhook_id == webhook.id).limit(1))
+        found = "All of its deliveries were sent or given up." if has_some else "The log has no delivery of it."
+        yield Check(Verdict.FINE, "Nothing is waiting", found)
 
 
 def _probe(webhook: Webhook) -> tuple[str | datetime, ...]:

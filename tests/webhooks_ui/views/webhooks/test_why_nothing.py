@@ -47,6 +47,14 @@ def test_a_webhook_that_works_has_no_problem(admin: FlaskClient) -> None:
     assert problems(admin, webhook) == []
 
 
+def test_a_webhook_that_never_had_a_delivery_is_not_said_to_have_sent_them(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    address = f"/admin/webhooks/{webhook.id}/why-nothing"
+    assert "The log has no delivery of it." in admin.get(address).text
+    make_delivery(webhook, status="delivered")
+    assert "All of its deliveries were sent or given up." in admin.get(address).text
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
