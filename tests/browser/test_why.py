@@ -166,7 +166,7 @@ def test_all_that_failed_since_an_hour_take_three_clicks(
 
 def test_the_overview_changes_its_range_in_place(page: Page, failing: Webhook) -> None:
     page.goto("/admin/overview")
-    expect(page.get_by_role("region", name="Needs somebody")).to_contain_text("out of memory")
+    expect(page.get_by_role("region", name="Needs attention")).to_contain_text("out of memory")
     page.get_by_role("link", name="7 days").press("Enter")
     expect(page).to_have_url(re.compile(r"range=7d"))
     expect(page.locator("#range-7d")).to_be_focused()

@@ -1,4 +1,4 @@
-"""The overview: how all webhooks do, and which of them need somebody."""
+"""The overview: how all webhooks do, and which of them need attention."""
 
 from flask import Blueprint, Response, request
 from sqlalchemy import select

@@ -87,7 +87,7 @@ def test_links_into_the_log_keep_the_range(admin: FlaskClient, range: str) -> No
     assert f'href="/admin/webhook-deliveries?q=license.activated&amp;since={range}"' in page
 
 
-def test_what_needs_somebody_comes_with_its_reason(admin: FlaskClient) -> None:
+def test_what_needs_attention_comes_with_its_reason(admin: FlaskClient) -> None:
     since = "2026-11-23T10:00:00+00:00"
     cause = {"outcome": "bad_status", "code": 503, "text": "on fire", "count": 34, "since": since, "delivery": 1}
     make_webhook(name="Sick", breaker_opened_at=utcnow(), consecutive_failures=34, failures=[cause])
