@@ -70,6 +70,18 @@ def test_on_paper_the_log_is_a_table_alone(page: Page, failed: Delivery) -> None
     expect(page.get_by_role("table")).to_be_visible()
     for control in ("#delivery-filters", ".list-actions", ".row-actions >> nth=0", "nav.sidebar"):
         expect(page.locator(control)).to_be_hidden()
+    expect(page.get_by_role("columnheader", name="Actions")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "address", [LOG, "/admin/webhooks", "/admin/webhooks/1", "/admin/overview", "/admin/notices", "/admin/events/1"]
+)
+def test_paper_has_no_controls(page: Page, failed: Delivery, address: str) -> None:
+    page.goto(address)
+    expect(page.locator("main :is(.button, .segments, .card-header a)").locator("visible=true").first).to_be_visible()
+    page.emulate_media(media="print")
+    for control in (".button", ".segments", ".card-header > a", "select", "text=Print all", "text=Actions"):
+        expect(page.locator("main").locator(control).locator("visible=true")).to_have_count(0)
 
 
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
