@@ -140,6 +140,19 @@ def refuse_to_send(page: Page) -> None:
     press("#replay button", ".error")(page)
 
 
+def send_elsewhere(page: Page) -> None:
+    """Send an event of production to staging, up to the question."""
+    option = page.locator("#replay-webhook optgroup[label=Staging] option").first
+    page.locator("#replay-webhook").select_option(option.get_attribute("value"))
+    press("#replay button", "text=Send this event to another environment?")(page)
+
+
+def save_under_a_taken_name(page: Page) -> None:
+    page.locator(".save-filter summary").click()
+    page.locator("#filter-name").fill("Ours")
+    press(".save-filter button", "text=Replace the saved filter?")(page)
+
+
 def check_signature(page: Page) -> None:
     page.locator("#headers").fill("webhook-id: evt_1\nwebhook-timestamp: 1\nwebhook-signature: v1,AAAA")
     press("main form .primary", ".checks")(page)
@@ -224,7 +237,9 @@ PLACES = (
     Place("deliveries, for paper", f"{LOG}?print=1"),
     Place("deliveries, filtered", f"{LOG}?status=failed&code=5xx&webhook=1"),
     Place("deliveries, a filter to save", f"{LOG}?status=failed", press(".save-filter summary", ".save-filter[open]")),
+    Place("replace a saved filter", f"{LOG}?status=failed", save_under_a_taken_name),
     Place("deliveries, none found", f"{LOG}?q=nothing"),
+    Place("deliveries, filters not understood", f"{LOG}?code=50x&since=soon&category=mars"),
     Place("resend a delivery", f"{LOG}/2/retries"),
     Place("retry many, some of them arrived", f"{LOG}/retries?webhook=1"),
     Place("delivery", f"{LOG}/1"),
@@ -235,6 +250,7 @@ PLACES = (
     Place("delivery, waiting", f"{LOG}/4"),
     Place("delivery, cancelled", f"{LOG}/5"),
     Place("retry many", f"{LOG}/retries?status=failed"),
+    Place("retry many, refused", f"{LOG}/retries?webhook=abc", status=422),
     Place("cancel many", f"{LOG}/cancellations?webhook=4"),
     Place("deliveries, live", LOG, press("#live", "[data-live]")),  # and the places below, if they can be
     Place("bulk actions", "/admin/bulk-actions"),
@@ -245,6 +261,8 @@ PLACES = (
     Place("overview, unfolded", "/admin/overview", unfold),
     Place("event", "/admin/events/1"),
     Place("event, refused", "/admin/events/1", refuse_to_send, status=422),
+    Place("event, to another environment", "/admin/events/1", send_elsewhere),
+    Place("delete a saved filter", "/admin/saved-filters/1/delete"),
     Place("notices", "/admin/notices"),
     Place("payload", "/admin/event-types/license.created/payload"),
     Place("event types", "/admin/event-types"),
