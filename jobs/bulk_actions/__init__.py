@@ -10,12 +10,12 @@ from sqlalchemy import func, select, update
 from jobs.bulk_actions import batches
 from webhooks_ui import audit
 from webhooks_ui.database import db, writing
-from webhooks_ui.deliveries.changes import is_free
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.missed import Missed
 from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, DeliveryStatus, Webhook, utcnow
 from webhooks_ui.models.bulk_action import RUNNING
+from webhooks_ui.models.delivery import is_free
 from webhooks_ui.models.webhook import stops
 
 RECENT_MAX = 50

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
-from sqlalchemy import and_, case, select
+from sqlalchemy import select
 
 from webhooks_ui import audit
 from webhooks_ui.database import db, release
