@@ -87,7 +87,8 @@ def clock() -> Trouble | None:
 def disk_space() -> Trouble | None:
     """Find out whether the disk with the instance folder, or with the database, is getting full."""
     file = dialect(db.engine).data_file(db.engine)
-    for folder in {Path(current_app.config["INSTANCE_PATH"]), *([file.parent] if file else [])}:
+    folders = {Path(current_app.config["INSTANCE_PATH"]), *([file.parent] if file else [])}
+    for folder in sorted({_nearest_existing(folder) for folder in folders}):
         usage = shutil.disk_usage(folder)
         if usage.free < min(DISK_LOW_BYTES, usage.total * DISK_SHARE):
             left = f"{usage.free // 2**20:,} MiB of {usage.total // 2**20:,} are left on the disk of {folder}."
@@ -159,6 +160,11 @@ CHECKS = (
     Check("certificates", certificates),
     Check("mail", mail),
 )
+
+
+def _nearest_existing(folder: Path) -> Path:
+    """Return ``folder``, or the nearest parent that exists. Production with PostgreSQL makes no instance folder."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def _is_address(host: str) -> bool:

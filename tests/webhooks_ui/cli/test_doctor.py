@@ -154,6 +154,13 @@ def test_a_disk_that_gets_full_is_a_warning(run: Run, running: None, monkeypatch
     assert "are left on the disk of" in done.output
 
 
+def test_an_instance_folder_that_nobody_made_is_no_trouble(run: Run, app: Flask, running: None, tmp_path: Path) -> None:
+    app.config["INSTANCE_PATH"] = tmp_path / "never" / "made"
+    done = run("doctor")
+    assert done.exit_code == 0
+    assert "disk space       ok" in done.output
+
+
 def test_a_write_ahead_log_that_grows_is_a_warning(run: Run, running: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "LOG_MAX_BYTES", -1)
     assert "SQLite's write-ahead log has" in run("doctor").output
