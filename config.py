@@ -5,6 +5,7 @@ import ipaddress
 import os
 import re
 import secrets
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     instance_folder.tighten(instance)
+    _check_authorities(env.get("REQUESTS_CA_BUNDLE"))
     database = database_url(env.get("DATABASE_URL"), instance)
     redis_url = _redis_url(env.get("REDIS_URL")) or f"unix://{instance_folder.redis_socket(instance)}"
     public_url = _public_url(env.get("PUBLIC_URL"))
@@ -101,7 +103,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "EXPRESS_LANE": _one_of(env, "EXPRESS_LANE", "on", ("on", "off")) == "on",
         "EGRESS_PROXY": _egress_proxy(env.get("EGRESS_PROXY")),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
-        "METRICS_TOKEN": env.get("METRICS_TOKEN"),
+        "METRICS_TOKEN": _metrics_token(env.get("METRICS_TOKEN")),
         "LOG_LEVEL": _one_of(env, "LOG_LEVEL", "info" if production else "warning", LOG_LEVELS),
         "LOG_FORMAT": _one_of(env, "LOG_FORMAT", "json" if production else "text", LOG_FORMATS),
         "OTLP_ENDPOINT": _otlp_endpoint(env.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
@@ -122,17 +124,49 @@ def database_url(url: str | None, instance: Path) -> str:
     """Return the SQLAlchemy URL for ``DATABASE_URL``. PostgreSQL uses the psycopg 3 driver.
 
     Raises:
-        ConfigError: The URL names another kind of database.
+        ConfigError: The URL is invalid, or names another kind of database. The message never shows the URL, because it
+            may hold a password.
     """
     if not url:
         return f"sqlite:///{instance / 'webhooks.db'}"
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.strip().partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
-        _port("DATABASE_URL", _split("DATABASE_URL", url))
+        parts = _split("DATABASE_URL", url)
+        _port("DATABASE_URL", parts)
+        if parts.netloc.count("@") > 1:  # SQLAlchemy would take the end of the password for the host, and show it
+            raise ConfigError("DATABASE_URL must have one @, before the host. In a user or password, write @ as %40.")
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite":
-        return url
-    raise ConfigError("DATABASE_URL must start with sqlite:// or postgresql://.")
+        if not _is_file(rest):
+            raise ConfigError(
+                "DATABASE_URL must name a file that all processes share, such as sqlite:////var/lib/webhooks/webhooks.db."
+            )
+        return f"sqlite://{rest}"
+    raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
+
+
+def _is_file(rest: str) -> bool:
+    """Return True if an SQLite URL names a file, not a database in memory. ``rest`` is what follows ``sqlite://``."""
+    path, _, options = rest.partition("?")
+    return len(path) > 1 and path.startswith("/") and ":memory:" not in path and "mode=memory" not in options
+
+
+def _check_authorities(file: str | None) -> None:
+    """Check the further certificate authorities, which the processes read from the environment themselves.
+
+    Raises:
+        ConfigError: The file can't be read, or it holds no certificate.
+    """
+    if not file:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(Path(file))
+    except ssl.SSLError:
+        raise ConfigError(
+            f"REQUESTS_CA_BUNDLE must name a file of certificates (PEM), but {file} holds none."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"REQUESTS_CA_BUNDLE={file} can't be read ({error.strerror}).") from None
 
 
 def http_address(host: str, port: int) -> str:
@@ -269,7 +303,8 @@ def _port(name: str, parts: SplitResult) -> int | None:
         if parts.port == 0:
             raise ValueError
     except ValueError:
-        raise ConfigError(f"{name} must have a port from 1 to 65535, or no port.") from None
+        encode = " In a user or password, write : / ? # @ as %3A %2F %3F %23 %40." if "@" in parts.geturl() else ""
+        raise ConfigError(f"{name} must have a port from 1 to 65535, or no port.{encode}") from None
     return parts.port
 
 
@@ -346,6 +381,16 @@ def _redis_url(url: str | None) -> str | None:
     return url.strip()
 
 
+def _metrics_token(text: str | None) -> str | None:
+    """Return the token for ``/metrics``. Only a text that a header can carry is one, or nobody could give it."""
+    if not text:
+        return None
+    token = text.strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise ConfigError("METRICS_TOKEN must have printable ASCII characters only, such as letters and digits.")
+    return token
+
+
 def _otlp_endpoint(url: str | None) -> str | None:
     if not url:
         return None
@@ -387,15 +432,18 @@ def _encryption_keys(env: Mapping[str, str], instance: Path, production: bool, d
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
     keys = _kept(env, "ENCRYPTION_KEYS", instance, production, make).replace(",", " ").split()
-    for key in keys:
-        try:
-            if len(base64.urlsafe_b64decode(key)) != 32:
-                raise ValueError
-        except ValueError:
-            raise ConfigError(
-                "ENCRYPTION_KEYS must be Fernet keys (URL-safe base64 of 32 bytes), separated by commas, newest first."
-            ) from None
+    if not keys or not all(map(_is_fernet_key, keys)):
+        raise ConfigError(
+            "ENCRYPTION_KEYS must be Fernet keys (URL-safe base64 of 32 bytes), separated by commas, newest first."
+        )
     return keys
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == 32
+    except ValueError:
+        return False
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+import certifi
 import pytest
 
 from config import ROLES, ConfigError, OidcProvider, SmtpServer, load, smtp_server
@@ -162,6 +163,70 @@ def test_a_wrong_port_in_the_address_of_the_database_is_refused(settings: Load) 
     with pytest.raises(ConfigError, match="DATABASE_URL") as error:
         settings(DATABASE_URL="postgresql://eva:secret@db:99999/webhooks")
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://eva:se@cret@db/webhooks",
+        "postgresql://eva:cret/x@db/webhooks",
+        "postgresql://eva:[cret@db/webhooks",
+    ],
+)
+def test_a_password_with_a_character_that_must_be_encoded_is_not_shown(settings: Load, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL .*%40|DATABASE_URL .*percent-encode") as error:
+        settings(DATABASE_URL=url)
+    assert "cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:x?mode=memory&uri=true",
+        "sqlite://webhooks.db",
+    ],
+)
+def test_a_database_that_no_other_process_sees_is_refused(settings: Load, url: str) -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL must name a file that all processes share"):
+        settings(DATABASE_URL=url)
+
+
+def test_a_database_is_a_file_or_on_a_server(settings: Load, tmp_path: Path) -> None:
+    assert settings(DATABASE_URL="sqlite:////x/y.db\n")["SQLALCHEMY_DATABASE_URI"] == "sqlite:////x/y.db"
+    assert settings(DATABASE_URL="postgres://db/x")["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://db/x"
+    assert settings()["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path / 'webhooks.db'}"
+
+
+@pytest.mark.parametrize("keys", [",", " ", " , ", "x", "bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=,x"])
+def test_keys_that_are_none_are_refused(settings: Load, keys: str) -> None:
+    with pytest.raises(ConfigError, match="ENCRYPTION_KEYS must be Fernet keys"):
+        settings(ENCRYPTION_KEYS=keys)
+
+
+@pytest.mark.parametrize("token", ["schlüssel", " ", "a\tb", "a\nb"])
+def test_a_token_that_no_header_can_carry_is_refused(settings: Load, token: str) -> None:
+    with pytest.raises(ConfigError, match="METRICS_TOKEN must have printable ASCII characters only"):
+        settings(METRICS_TOKEN=token)
+
+
+def test_the_token_of_the_metrics_has_no_line_end(settings: Load) -> None:
+    assert settings(METRICS_TOKEN="abc\n")["METRICS_TOKEN"] == "abc"
+    assert settings(METRICS_TOKEN="")["METRICS_TOKEN"] is None
+
+
+def test_certificate_authorities_that_are_none_are_refused(settings: Load, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"REQUESTS_CA_BUNDLE=/nowhere.pem can't be read \(No such file"):
+        settings(REQUESTS_CA_BUNDLE="/nowhere.pem")
+    (tmp_path / "empty.pem").write_text("no certificate")
+    for file in (tmp_path / "empty.pem", tmp_path):
+        with pytest.raises(ConfigError, match=r"^REQUESTS_CA_BUNDLE[^\n]*$"):
+            settings(REQUESTS_CA_BUNDLE=str(file))
+    settings(REQUESTS_CA_BUNDLE=certifi.where())
+    settings(REQUESTS_CA_BUNDLE="")
 
 
 def test_production_logs_json_and_more(settings: Load) -> None:

@@ -196,7 +196,7 @@ def supervise(environ: dict[str, str], *names: str, output: Path) -> subprocess.
 
 def test_what_dies_at_once_is_started_again_with_growing_pauses(environ: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "log"
-    program = supervise(environ | {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": "sqlite://"}, "redis", output=log)
+    program = supervise(environ | {"INSTANCE_PATH": str(tmp_path)}, "redis", output=log)
     supervisor = psutil.Process(program.pid)
     try:
         for pause in (1, 2):
