@@ -89,7 +89,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "TRUSTED_PROXIES": _trusted_proxies(env),
         "ALLOWED_HOSTS": _allowed_hosts(env.get("ALLOWED_HOSTS"), public_url),
         "SMTP": smtp_server(env.get("SMTP_URL")),
-        "MAIL_FROM": _mail_from(env),
+        "MAIL_FROM": _mail_from(env, production),
         "OIDC": oidc_provider(env),
         "PASSWORD_SIGN_IN": _password_sign_in(env),
         "WEB_PROCESSES": _integer(env, "WEB_PROCESSES", 2, 1, 64),
@@ -360,8 +360,11 @@ def _password_sign_in(env: Mapping[str, str]) -> bool:
     return text == "on"
 
 
-def _mail_from(env: Mapping[str, str]) -> str:
-    address = env.get("MAIL_FROM") or env.get("ADMIN_EMAIL") or "admin@example.com"
+def _mail_from(env: Mapping[str, str], production: bool) -> str:
+    address = env.get("MAIL_FROM") or env.get("ADMIN_EMAIL")
+    if production and env.get("SMTP_URL") and not address:
+        raise ConfigError("MAIL_FROM is not set. SMTP_URL requires it: the address that mail comes from.")
+    address = address or "admin@example.com"
     if (env.get("MAIL_FROM") or env.get("SMTP_URL")) and not MAIL_ADDRESS.fullmatch(address):
         raise ConfigError(f"MAIL_FROM must be a mail address, such as webhooks@example.com, not {address!r}.")
     return address

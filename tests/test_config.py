@@ -80,6 +80,15 @@ def test_mail_comes_from_the_first_admin_by_default(settings: Load) -> None:
     assert settings(MAIL_FROM="portal@example.com", ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "portal@example.com"
 
 
+def test_production_sends_no_mail_from_an_address_that_nobody_chose(settings: Load) -> None:
+    with pytest.raises(ConfigError, match="MAIL_FROM is not set"):
+        settings(**PRODUCTION, SMTP_URL="smtp://mail")
+    assert settings(**PRODUCTION)["SMTP"] is None
+    assert (
+        settings(**PRODUCTION, SMTP_URL="smtp://mail", ADMIN_EMAIL="eva@example.com")["MAIL_FROM"] == "eva@example.com"
+    )
+
+
 @pytest.mark.parametrize(
     "address", ["portal", "@example.com", "a b@example.com", "a@b\nBcc: c@d", "Eva <a@b>", "ü@b.de"]
 )
