@@ -100,7 +100,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "WORKERS": _integer(env, "WORKERS", os.cpu_count() or 1, 1, 256),
         "IN_FLIGHT": _integer(env, "IN_FLIGHT", 1_024, 4, 16_384),
         "REQUEST_TIMEOUT_SECONDS": _integer(env, "REQUEST_TIMEOUT_SECONDS", 10, 1, 300),
-        "EXPRESS_LANE": _one_of(env, "EXPRESS_LANE", "on", ("on", "off")) == "on",
+        "EXPRESS_LANE": _is_on(env, "EXPRESS_LANE"),
         "EGRESS_PROXY": _egress_proxy(env.get("EGRESS_PROXY")),
         "ALLOWED_TARGETS": _networks(env, "ALLOWED_TARGETS", "" if production else "127.0.0.0/8,::1/128"),
         "METRICS_TOKEN": _metrics_token(env.get("METRICS_TOKEN")),
@@ -222,7 +222,10 @@ def _trusted_proxies(env: Mapping[str, str]) -> int | tuple[Network, ...]:
     text = env.get("TRUSTED_PROXIES", "").strip()
     if text.isascii() and text.isdigit():
         return _integer(env, "TRUSTED_PROXIES", 0, 0, 10)
-    return _networks(env, "TRUSTED_PROXIES", "")
+    try:
+        return _networks(env, "TRUSTED_PROXIES", "")
+    except ConfigError as error:
+        raise ConfigError(f"{error} Or give the number of proxies, such as 1.") from None
 
 
 def _allowed_hosts(text: str | None, public_url: str | None) -> list[str]:
@@ -254,6 +257,8 @@ def _egress_proxy(url: str | None) -> str:
     if not url:
         return ""
     parts = _split("EGRESS_PROXY", url)
+    if "://" not in url:
+        raise ConfigError("EGRESS_PROXY must start with http://, such as http://user:password@host:3128.")
     if parts.path not in ("", "/") or parts.query or parts.fragment or not url.isprintable() or " " in url.strip():
         raise ConfigError("EGRESS_PROXY must end after the port. In a user or password, write / ? # as %2F %3F %23.")
     if parts.scheme != "http" or not parts.hostname or not _port("EGRESS_PROXY", parts):
@@ -315,6 +320,8 @@ def oidc_provider(env: Mapping[str, str]) -> OidcProvider | None:
         ConfigError: A setting is missing or invalid.
     """
     if not env.get("OIDC_ISSUER"):
+        if useless := [name for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET") if env.get(name)]:
+            raise ConfigError(f"{useless[0]} does nothing without OIDC_ISSUER. Set that too, or remove both.")
         return None
     issuer = _split("OIDC_ISSUER", env["OIDC_ISSUER"])
     is_local = issuer.hostname in ("localhost", "127.0.0.1", "::1")
@@ -352,12 +359,10 @@ def _oidc_role(pair: str) -> tuple[str, str]:
 
 
 def _password_sign_in(env: Mapping[str, str]) -> bool:
-    text = env.get("PASSWORD_SIGN_IN") or "on"
-    if text not in ("on", "off"):
-        raise ConfigError(f"PASSWORD_SIGN_IN must be on or off, not {text!r}.")
-    if text == "off" and not env.get("OIDC_ISSUER"):
+    is_on = _is_on(env, "PASSWORD_SIGN_IN")
+    if not is_on and not env.get("OIDC_ISSUER"):
         raise ConfigError("PASSWORD_SIGN_IN=off needs another way to sign in. Set OIDC_ISSUER, or leave it on.")
-    return text == "on"
+    return is_on
 
 
 def _mail_from(env: Mapping[str, str], production: bool) -> str:
@@ -463,8 +468,29 @@ def _one_of(env: Mapping[str, str], name: str, default: str, values: Sequence[st
     return value
 
 
+def _is_on(env: Mapping[str, str], name: str) -> bool:
+    return _one_of(env, name, "on", ("on", "off")) == "on"
+
+
 def _networks(env: Mapping[str, str], name: str, default: str) -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(text) for text in env.get(name, default).replace(",", " ").split())
+        return tuple(map(_network, env.get(name, default).replace(",", " ").split()))
     except ValueError as error:
-        raise ConfigError(f"{name} must be CIDRs separated by commas, such as 127.0.0.0/8: {error}.") from error
+        raise ConfigError(f"{name} must be networks separated by commas, such as 10.0.0.0/8: {error}.") from error
+
+
+def _network(text: str) -> Network:
+    """Return the network.
+
+    Raises:
+        ValueError: It is none. The message says which one was probably meant.
+    """
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is none") from None
+    raise ValueError(f"{text} is an address in a network. Write the network, {meant}")

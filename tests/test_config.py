@@ -271,6 +271,12 @@ def test_without_an_issuer_there_is_no_single_sign_on(settings: Load) -> None:
     assert settings()["PASSWORD_SIGN_IN"] is True
 
 
+@pytest.mark.parametrize("name", ["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"])
+def test_a_client_of_single_sign_on_without_an_issuer_is_told(settings: Load, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} does nothing without OIDC_ISSUER"):
+        settings(**{name: "hush"})
+
+
 def test_single_sign_on_is_read_with_its_defaults(settings: Load) -> None:
     provider = settings(**OIDC)["OIDC"]
     assert provider == OidcProvider("https://login.example.com/", "portal", "hush")
@@ -306,7 +312,7 @@ def test_domains_roles_and_scopes_are_lists(settings: Load) -> None:
         ({"OIDC_ROLES": "admins", "OIDC_ALLOWED_DOMAINS": "a.b"}, "must be pairs such as portal-admins=admin"),
         ({"OIDC_ROLES": "=admin", "OIDC_ALLOWED_DOMAINS": "a.b"}, "must be pairs such as portal-admins=admin"),
         ({"OIDC_ROLES": "admins=admin"}, "Set OIDC_ALLOWED_DOMAINS to say whose addresses."),
-        ({"PASSWORD_SIGN_IN": "no"}, "PASSWORD_SIGN_IN must be on or off, not 'no'."),
+        ({"PASSWORD_SIGN_IN": "no"}, "PASSWORD_SIGN_IN must be one of on, off, not 'no'."),
     ],
 )
 def test_a_wrong_setting_of_single_sign_on_is_named(settings: Load, environ: dict[str, str], sentence: str) -> None:
@@ -320,6 +326,13 @@ def test_passwords_are_switched_off_only_if_there_is_another_way_in(settings: Lo
     assert settings(**OIDC, PASSWORD_SIGN_IN="off")["PASSWORD_SIGN_IN"] is False
     with pytest.raises(ConfigError, match="needs another way to sign in"):
         settings(PASSWORD_SIGN_IN="off")
+
+
+@pytest.mark.parametrize("name", ["PASSWORD_SIGN_IN", "EXPRESS_LANE"])
+def test_a_switch_is_on_or_off_in_any_case(settings: Load, name: str) -> None:
+    assert [settings(**OIDC | {name: text})[name] for text in ("", "on", "ON", "off", "Off")] == [True] * 3 + [
+        False
+    ] * 2
 
 
 def test_the_roles_of_the_settings_are_those_of_the_users() -> None:
@@ -380,6 +393,22 @@ def test_proxies_that_are_neither_are_refused(settings: Load, text: str) -> None
         settings(TRUSTED_PROXIES=text)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("10.0.0.1/8", "10.0.0.1/8 is an address in a network. Write the network, 10.0.0.0/8."),
+        ("proxy.example.com", "'proxy.example.com' is none."),
+    ],
+)
+def test_the_message_about_a_network_says_what_to_write(settings: Load, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        settings(ALLOWED_TARGETS=text)
+    assert str(error.value) == f"ALLOWED_TARGETS must be networks separated by commas, such as 10.0.0.0/8: {sentence}"
+    with pytest.raises(ConfigError) as error:
+        settings(TRUSTED_PROXIES=text)
+    assert str(error.value).endswith(f"{sentence} Or give the number of proxies, such as 1.")
+
+
 def test_hosts_are_those_of_the_portals_address_unless_they_are_named(settings: Load) -> None:
     local = ["localhost", "127.0.0.1", "[::1]"]
     assert settings()["ALLOWED_HOSTS"] == []
@@ -412,8 +441,9 @@ def test_an_egress_proxy_is_read_from_its_url(settings: Load, given: dict[str, s
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("//proxy.example.com:3128", "must be the URL of an http proxy with its port"),
-        ("proxy.example.com:3128", "must end after the port"),
+        ("//proxy.example.com:3128", "must start with http://"),
+        ("proxy.example.com:3128", "must start with http://"),
+        ("eva:hush-hush@proxy:3128", "must start with http://"),
         ("https://eva:hush-hush@proxy:3128", "must be the URL of an http proxy with its port"),
         ("socks5://proxy:1080", "must be the URL of an http proxy with its port"),
         ("http://eva:hush-hush@proxy", "must be the URL of an http proxy with its port"),
