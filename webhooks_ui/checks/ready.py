@@ -37,7 +37,10 @@ def database() -> Trouble | None:
     """Find out whether the database answers."""
     file = dialect(db.engine).data_file(db.engine)
     if file and not file.exists():
-        advice = f"{file} doesn't exist. Put it back, or restore a backup and restart all processes."
+        advice = (
+            f"{file} doesn't exist. Put it back, or restore a backup, and restart all processes. "
+            "On a new installation, run: .venv/bin/flask db upgrade"
+        )
         return Trouble(Level.FAILED, "The file of the database is gone.", advice)
     with db.engine.connect() as connection:
         connection.execute(text("SELECT 1"))

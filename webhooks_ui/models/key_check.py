@@ -4,7 +4,7 @@ import logging
 import sys
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
@@ -33,7 +33,7 @@ def are_keys_right() -> bool:
 def check_keys() -> None:
     """Refuse wrong keys. With right ones, keep the known text unless there is one.
 
-    A database that doesn't answer, or has no tables yet, can't be checked. A warning says so.
+    A database that doesn't answer, or has no tables yet, can't be checked. A warning says so, and what to do.
 
     Raises:
         config.ConfigError: ENCRYPTION_KEYS can't decrypt what the database keeps.
@@ -47,7 +47,7 @@ def check_keys() -> None:
                 connection = db.session.connection()
                 connection.execute(dialect(connection).insert(Setting.__table__).values(row).on_conflict_do_nothing())
     except SQLAlchemyError as error:
-        logger.warning("ENCRYPTION_KEYS can't be checked, because the database fails: %s", str(error).splitlines()[0])
+        logger.warning("ENCRYPTION_KEYS can't be checked, because %s", _cause(error))
     finally:
         release()
 
@@ -69,6 +69,15 @@ def check_keys_or_exit(app: Flask) -> None:
 def keep_anew() -> None:
     """Encrypt the known text with the newest key. The caller commits."""
     db.session.merge(Setting(name=NAME, value=secret_box.encrypt(TEXT)))
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    try:
+        if not inspect(db.engine).has_table(Setting.__tablename__):
+            return "the database has no tables yet. Run: .venv/bin/flask db upgrade"
+    except SQLAlchemyError:
+        pass
+    return f"the database fails: {str(error).splitlines()[0]}"
 
 
 def _opens(encrypted: object) -> bool:

@@ -54,6 +54,15 @@ def test_a_database_that_takes_writes_has_no_trouble(app: Flask) -> None:
     assert ready.writing() is None
     assert ready.disk() is None
 
+def test_a_missing_file_of_the_database_is_lost_or_not_made_yet(app: Flask) -> None:
+    db.engine.dispose()
+    Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")).unlink()
+    found = ready.database()
+    assert found
+    assert "restore a backup" in found.advice
+    assert found.advice.endswith("On a new installation, run: .venv/bin/flask db upgrade")
+
+
 
 def test_a_fresh_heartbeat_proves_that_the_database_takes_writes(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

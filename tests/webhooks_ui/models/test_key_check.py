@@ -62,7 +62,8 @@ def test_a_database_without_tables_is_not_judged(app: Flask, caplog: pytest.LogC
     db.drop_all()
     check_keys()
     (line,) = caplog.messages
-    assert line.startswith("ENCRYPTION_KEYS can't be checked")
+    assert line.startswith("ENCRYPTION_KEYS can't be checked, because the database has no tables yet. Run: ")
+    assert line.endswith("flask db upgrade")
     assert "\n" not in line
 
 
