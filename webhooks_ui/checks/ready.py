@@ -6,16 +6,13 @@ Everybody may read their sentences, so they name no host, file, user or secret. 
 import os
 import shutil
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 
 from flask import current_app
 from redis import Redis, RedisError
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, select, text
 
-import config
 from webhooks_ui import counting
-from webhooks_ui.checks import Check, Level, Part, Trouble
+from webhooks_ui.checks import Check, Level, Part, Trouble, revisions
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.backlog import oldest_due_seconds
 from webhooks_ui.models import Process, ProcessKind, Webhook, secret_box, utcnow
@@ -49,18 +46,12 @@ def database() -> Trouble | None:
 
 def migrations() -> Trouble | None:
     """Find out whether the database has the tables of this version."""
-    known = _revisions(config.ROOT / "webhooks_ui" / "migrations" / "versions")
-    with db.engine.connect() as connection:
-        is_migrated = inspect(connection).has_table("alembic_version")
-        present = connection.scalar(text("SELECT version_num FROM alembic_version")) if is_migrated else None
-    newest = known[-1]
+    present, newest = revisions.present(), revisions.known()[-1]
     if present == newest:
         return None
-    if present and present not in known:
-        advice = f"Its revision is {present}, and this version knows up to {newest}. Install the newer version."
-        # In the middle of an upgrade the old processes go on, because migrations only add something.
-        return Trouble(Level.DEGRADED, "The database was migrated by a newer version.", advice)
-    advice = f"Its revision is {present or 'none'}, and this version needs {newest}. Run: flask db upgrade"
+    if trouble := revisions.newer(present):
+        return trouble
+    advice = f"Its revision is {present or 'none'}, and this version needs {newest}. Run: .venv/bin/flask db upgrade"
     return Trouble(Level.FAILED, "The database is not migrated.", advice)
 
 
@@ -191,15 +182,6 @@ CHECKS = (
     Check("sweeping", sweeping, frozenset({Part.DELIVERING}), needs=("scheduler",)),
     Check("progress", progress, frozenset({Part.DELIVERING}), needs=("scheduler",)),
 )
-
-
-@cache
-def _revisions(folder: Path) -> list[str]:
-    """Return all revisions of the database, in their order. The name of each file begins with one.
-
-    Alembic would say the same, but a web server would keep its 7 MiB in memory for that.
-    """
-    return sorted(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
 
 
 def _processes(kind: ProcessKind) -> tuple[int, list[str]]:

@@ -9,7 +9,7 @@ from flask import current_app
 from flask_migrate import upgrade
 from sqlalchemy import delete, inspect, select
 
-from webhooks_ui.checks import Trouble, ready
+from webhooks_ui.checks import Trouble, ready, revisions
 from webhooks_ui.cli.group import OneLine, plural
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.copies import CopyError
@@ -140,8 +140,7 @@ def _copy_before(folder: Path) -> Path | None:
 
 def _bring_up_to_date() -> Trouble | None:
     """Run the migrations that are missing. Return the trouble if the backup is of a newer version."""
-    trouble = ready.migrations()
-    if trouble and "newer" not in trouble.sentence:
-        upgrade()
-        trouble = ready.migrations()
-    return trouble
+    if trouble := revisions.newer(revisions.present()):
+        return trouble
+    upgrade()
+    return ready.migrations()

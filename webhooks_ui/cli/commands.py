@@ -4,7 +4,7 @@ import click
 from flask import Flask
 
 from webhooks_ui.cli import api_keys, backup, deliveries, doctor, event_types, events, listen, secrets, users
-from webhooks_ui.cli.group import on_one_line
+from webhooks_ui.cli.migrations import on_one_line
 
 OURS = (
     users.users,

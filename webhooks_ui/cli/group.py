@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy import inspect
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from config import ConfigError
-from webhooks_ui.database import db
+from webhooks_ui.checks import revisions
 from webhooks_ui.models import Environment
 
 environment_option = click.option(
@@ -19,18 +17,8 @@ environment_option = click.option(
 )
 
 
-class Group(AppGroup):
-    """A group of commands that use the database. A database error becomes a message on one line."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except DatabaseError as error:
-            raise click.ClickException(_explanation(error)) from error
-
-
 class OneLine(click.Command):
-    """A command of its own that uses the app and the database. A database error becomes a message on one line."""
+    """A command that uses the app and the database. A database error becomes a message on one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -39,23 +27,29 @@ class OneLine(click.Command):
             raise click.ClickException(_explanation(error)) from error
 
 
-class Migrations(click.Group):
-    """The commands of Flask-Migrate. An error of the database or of its folder becomes a message on one line."""
+class OfThisVersion(click.Command):
+    """A command of a group that needs the tables of this version. It does nothing to a database that is older."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return with_appcontext(self._invoke)(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        present = revisions.present()
+        if revisions.is_older(present):
+            raise click.ClickException(_older(present))
+        return super().invoke(ctx)
+
+
+class Group(AppGroup):
+    """A group of commands that use the database. A database error becomes a message on one line."""
+
+    command_class = OfThisVersion
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().invoke(ctx)  # the options of a command may use the database before it begins
         except DatabaseError as error:
-            raise click.ClickException(_unusable(error)) from error
-        except ConfigError as error:
-            raise click.ClickException(str(error)) from error
-
-
-def on_one_line(group: click.Group) -> Migrations:
-    """Return the group of Flask-Migrate with errors on one line."""
-    return Migrations(
-        group.name, commands=group.commands, callback=group.callback, params=group.params, help=group.help
-    )
+            raise click.ClickException(_explanation(error)) from error
 
 
 def command(words: str) -> str:
@@ -80,16 +74,22 @@ def minute(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"
 
 
-def _explanation(error: DatabaseError) -> str:
-    try:
-        migrated = inspect(db.engine).has_table("alembic_version")
-    except SQLAlchemyError:
-        migrated = True
-    if not migrated:
-        return f"The database has no tables yet. To create them, run: {command('db upgrade')}"
-    return _unusable(error)
-
-
-def _unusable(error: DatabaseError) -> str:
+def unusable(error: DatabaseError) -> str:
+    """Return a sentence about a database that doesn't work."""
     cause = " ".join(str(error.orig).split())
     return f"The database can't be used. Check that it runs and that DATABASE_URL is right: {cause}"
+
+
+def _explanation(error: DatabaseError) -> str:
+    try:
+        present = revisions.present()
+    except SQLAlchemyError:
+        return unusable(error)
+    if present is None:
+        return f"The database has no tables yet. To create them, run: {command('db upgrade')}"
+    return _older(present) if revisions.is_older(present) else unusable(error)
+
+
+def _older(present: str | None) -> str:
+    needed = revisions.known()[-1]
+    return f"The database is of version {present}, and this version needs {needed}. Run: {command('db upgrade')}"

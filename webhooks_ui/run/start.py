@@ -97,10 +97,15 @@ def port_is_free(host: str, port: int) -> None:
 
 
 def prepare(settings: dict[str, Any]) -> str | None:
-    """Migrate the database and make the first super admin. Return the admin's password if it was generated."""
+    """Migrate the database and make the first super admin. Return the admin's password if it was generated.
+
+    Raises:
+        ConfigError: The database is of a newer version, or ENCRYPTION_KEYS can't decrypt what it keeps.
+    """
     from flask_migrate import upgrade
 
     from webhooks_ui import create_app
+    from webhooks_ui.checks import revisions
     from webhooks_ui.database import db, writing
     from webhooks_ui.models import Role, User
     from webhooks_ui.models.key_check import check_keys
@@ -108,6 +113,8 @@ def prepare(settings: dict[str, Any]) -> str | None:
 
     app = create_app(settings)
     with app.app_context():
+        if trouble := revisions.newer(revisions.present()):
+            raise ConfigError(f"{trouble.sentence} {trouble.advice}")
         upgrade()
         check_keys()
         if db.session.scalar(db.select(User.id).limit(1)) is not None:

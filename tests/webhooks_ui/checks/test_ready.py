@@ -16,8 +16,7 @@ from redis import Redis
 import config
 from tests.support.factories import make_delivery, make_process, make_webhook
 from tests.support.waiting import wait_for
-from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, run
-from webhooks_ui.checks.ready import _revisions
+from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, revisions, run
 from webhooks_ui.database import db
 from webhooks_ui.database import redis as redis_client
 from webhooks_ui.models import ProcessKind, secret_box, utcnow
@@ -54,6 +53,7 @@ def test_a_database_that_takes_writes_has_no_trouble(app: Flask) -> None:
     assert ready.writing() is None
     assert ready.disk() is None
 
+
 def test_a_missing_file_of_the_database_is_lost_or_not_made_yet(app: Flask) -> None:
     db.engine.dispose()
     Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")).unlink()
@@ -61,7 +61,6 @@ def test_a_missing_file_of_the_database_is_lost_or_not_made_yet(app: Flask) -> N
     assert found
     assert "restore a backup" in found.advice
     assert found.advice.endswith("On a new installation, run: .venv/bin/flask db upgrade")
-
 
 
 def test_a_fresh_heartbeat_proves_that_the_database_takes_writes(
@@ -256,6 +255,6 @@ def test_each_check_says_what_it_needs_and_has_its_own_name() -> None:
 def test_the_revisions_are_those_that_alembic_finds() -> None:
     folder = config.ROOT / "webhooks_ui" / "migrations"
     scripts = ScriptDirectory(str(folder))
-    known = _revisions(folder / "versions")
+    known = revisions.known()
     assert known[-1] == scripts.get_current_head()
     assert set(known) == {script.revision for script in scripts.walk_revisions()}

@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,4 +52,22 @@ def test_without_a_redis_server_the_start_is_refused_on_one_line_before_anything
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Can't start: there is no Redis-compatible server.")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_of_a_newer_version_asks_for_that_version(environ: dict[str, str], tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "newer.db", isolation_level=None)) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    done = subprocess.run(
+        [sys.executable, "-m", "webhooks_ui.run.start"],
+        cwd=ROOT,
+        env=environ | {"DATABASE_URL": f"sqlite:///{tmp_path / 'newer.db'}", "ENCRYPTION_KEYS": "x" * 43 + "="},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Can't start: The database was migrated by a newer version. Its revision is 9999")
+    assert done.stderr.endswith("Install the newer version.\n")
     assert done.stderr.count("\n") == 1
