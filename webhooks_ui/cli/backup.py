@@ -9,6 +9,7 @@ from flask import current_app
 from flask_migrate import upgrade
 from sqlalchemy import delete, inspect, select
 
+from webhooks_ui import private_files
 from webhooks_ui.checks import Trouble, ready, revisions
 from webhooks_ui.cli.group import OneLine, plural
 from webhooks_ui.database import db, dialect, write_transaction
@@ -36,7 +37,9 @@ def backup(folder: Path, keep: int | None, keys: Path | None) -> None:
     """
     if keys and _lie_together(folder, keys):
         raise click.UsageError("The keys must not be in the folder of the backup, or whoever finds it can read all.")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(folder)
+    if keys:
+        _write_keys(keys)
     path = folder / _new_name()
     try:
         dialect(db.engine).make_copy(db.engine, path)
@@ -44,13 +47,12 @@ def backup(folder: Path, keep: int | None, keys: Path | None) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"The database is copied to {path} ({path.stat().st_size:,} bytes).")
     if keys:
-        _write_keys(keys)
         click.echo(f"The keys are in {keys}. Keep them apart from the backup.")
     else:
         click.echo("The keys are not in it. Keep ENCRYPTION_KEYS and SECRET_KEY elsewhere.")
     if keep:
         for old in sorted(folder.glob(f"{NAME}*{dialect(db.engine).COPY_ENDING}"))[:-keep]:
-            old.unlink()
+            _delete(old)
 
 
 @click.command(cls=OneLine)
@@ -96,14 +98,31 @@ def _lie_together(one: Path, other: Path) -> bool:
     return one == other or one in other.parents or other in one.parents
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        private_files.make_folder(folder)
+    except OSError as error:
+        raise click.ClickException(f"The folder {folder} can't be made: {error.strerror}.") from None
+
+
+def _delete(old: Path) -> None:
+    try:
+        old.unlink()
+    except OSError as error:
+        raise click.ClickException(f"The older backup {old} can't be deleted: {error.strerror}.") from None
+
+
 def _write_keys(folder: Path) -> None:
     """Write the keys into files that only their owner may read, as the first run keeps them in the instance folder."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(folder)
     for name, setting in KEYS.items():
         value = current_app.config[setting]
         text = value if isinstance(value, str) else ",".join(value)
-        with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+        try:
+            with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(text)
+        except OSError as error:
+            raise click.ClickException(f"{folder / name} can't be written: {error.strerror}.") from None
 
 
 def _has_tables() -> bool:

@@ -237,6 +237,39 @@ def test_a_folder_that_cannot_be_written_to_is_told_in_one_line(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "reason"), [("file/backups", "Not a directory"), ("a" * 300, "File name too long")])
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_written(
+    run: Run, migrated: None, folder: Path, tmp_path: Path, name: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    wrong = tmp_path / name
+    for arguments in ((str(wrong),), (str(folder), "--keys", str(wrong))):
+        done = run("backup", *arguments)
+        assert done.exit_code == 1
+        assert done.output == f"Error: The folder {wrong} can't be made: {reason}.\n"
+        assert list(folder.glob("*")) == []
+
+
+def test_keys_that_cannot_be_written_are_told_before_the_copy(
+    run: Run, migrated: None, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "secret_key").mkdir(parents=True)
+    done = run("backup", str(folder), "--keys", str(tmp_path / "keys"))
+    assert done.exit_code == 1
+    assert done.output == f"Error: {tmp_path / 'keys' / 'secret_key'} can't be written: Is a directory.\n"
+    assert list(folder.iterdir()) == []
+
+
+def test_an_older_backup_that_cannot_be_deleted_is_told_in_one_line(run: Run, migrated: None, folder: Path) -> None:
+    run("backup", str(folder))
+    old = the_backup(folder)
+    old.unlink()
+    old.mkdir()
+    done = run("backup", str(folder), "--keep", "1")
+    assert done.exit_code == 1
+    assert f"Error: The older backup {old} can't be deleted: " in done.output
+
+
 class TestOnOneDatabase:
     """What only one kind of database has."""
 
