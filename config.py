@@ -209,6 +209,8 @@ def _admin_email(address: str | None) -> str:
 
 
 def _admin_password(password: str | None, production: bool) -> str | None:
+    if password and not password.isprintable():  # also not if it isn't UTF-8
+        raise ConfigError("ADMIN_PASSWORD must have printable characters in UTF-8 only.")
     if production and password and len(password) < ADMIN_PASSWORD_MIN_CHARACTERS:
         raise ConfigError(
             f"ADMIN_PASSWORD must have at least {ADMIN_PASSWORD_MIN_CHARACTERS} characters. "

@@ -374,6 +374,12 @@ def test_production_refuses_a_short_first_password(settings: Load) -> None:
     assert settings(ADMIN_PASSWORD="short")["ADMIN_PASSWORD"] == "short"
 
 
+def test_a_first_password_that_nobody_can_type_is_refused(settings: Load) -> None:
+    for password in ("correct\nhorse battery", "correct\udcffhorse battery"):
+        with pytest.raises(ConfigError, match="ADMIN_PASSWORD must have printable characters in UTF-8 only"):
+            settings(ADMIN_PASSWORD=password)
+
+
 @pytest.mark.parametrize("address", ["admin", "admin@", "@example.com", "a b@example.com", "a@b@c", "eva@exämple.com"])
 def test_a_first_admin_without_a_mail_address_is_refused(settings: Load, address: str) -> None:
     with pytest.raises(ConfigError, match="ADMIN_EMAIL must be a mail address"):

@@ -1,8 +1,10 @@
 """``flask users``: creates, invites, lists and changes the people who may sign in."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from getpass import GetPassWarning
 
 import click
 from flask import current_app
@@ -185,9 +187,23 @@ def _checked_password(password: str, email: str) -> str:
 
 
 def _read_line() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
+    line = sys.stdin.buffer.readline().rstrip(b"\r\n")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError("The password is not UTF-8.") from None
 
 
 def _ask() -> str:
-    answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    """Ask for the password twice.
+
+    Raises:
+        click.UsageError: There is no terminal, or its input can't be hidden.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GetPassWarning)
+        try:
+            answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        except GetPassWarning:
+            raise click.UsageError("There is no terminal to ask for the password. Use --password-stdin.") from None
     return answer

@@ -7,12 +7,14 @@ nothing.
 
 import re
 from collections.abc import Iterable
+from unicodedata import category
 
 PASSWORD_MIN_CHARACTERS = 12
 PASSWORD_MAX_CHARACTERS = 1_000
 JUDGED_CHARACTERS = 32  # zxcvbn takes seconds for longer texts that are made for it
 LEAST_SCORE = 3  # of 0 to 4: "safely unguessable", at least 10^8 guesses
 OF_THE_PRODUCT = ("keymanager", "webhooks", "webhook", "license", "portal")
+UNTYPED = ("Cc", "Cs")  # control characters, and halves of characters that were no UTF-8
 SEPARATORS = r"[\W_]*"  # what may stand between two letters of a word
 
 
@@ -22,6 +24,8 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
     Args:
         about: texts that are easy to guess for this person, such as the email address and the name.
     """
+    if any(category(character) in UNTYPED for character in password):
+        return "A password has no control characters, such as NUL or a tab."
     if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
         return (
             f"A password has {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS:,} characters, "

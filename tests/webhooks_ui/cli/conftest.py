@@ -8,7 +8,7 @@ from flask import Flask
 
 
 class Run(Protocol):
-    def __call__(self, *arguments: str, input: str | None = None) -> Result: ...
+    def __call__(self, *arguments: str, input: str | bytes | None = None) -> Result: ...
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def run(app: Flask) -> Run:
     """Return a function that runs a ``flask`` command with ``arguments``. ``input`` is its standard input."""
     runner = app.test_cli_runner()
 
-    def invoke(*arguments: str, input: str | None = None) -> Result:
+    def invoke(*arguments: str, input: str | bytes | None = None) -> Result:
         result = runner.invoke(args=list(arguments), input=input)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result

@@ -1,11 +1,16 @@
 """``flask users`` creates, invites, lists and changes users, and names mistakes."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from config import ROOT
 from tests.support.factories import make_user
 from tests.support.mailbox import receiving_mail
 from tests.support.people import again, session_count, with_app
@@ -36,6 +41,41 @@ def test_the_password_is_asked_for_twice_and_not_shown(run: Run) -> None:
     assert result.exit_code == 0
     assert users()[0].has_password("lovelace 1815")
     assert "lovelace" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("lövelace 1815".encode("latin-1"), "The password is not UTF-8."),
+        (b"lovelace\0 1815", "A password has no control characters"),
+    ],
+)
+def test_a_password_that_nobody_could_type_is_refused(run: Run, line: bytes, message: str) -> None:
+    make_user("eva@example.com")
+    for words in ("create ada@example.com --role admin", "password eva@example.com"):
+        result = run("users", *words.split(), "--password-stdin", input=line)
+        assert result.exit_code == 2
+        assert message in result.output
+    assert [user.email for user in users()] == ["eva@example.com"]
+
+
+def test_without_a_terminal_the_option_is_named(app: Flask, tmp_path: Path) -> None:
+    """A process of a session of its own has no terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "users", "create", "ada@example.com", "--role", "admin"],
+        cwd=ROOT,
+        env=os.environ
+        | {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"]}
+        | {"ENCRYPTION_KEYS": app.config["ENCRYPTION_KEYS"][0]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: There is no terminal to ask for the password. Use --password-stdin.\n")
+    assert "Warning" not in done.stderr
 
 
 @pytest.mark.parametrize(

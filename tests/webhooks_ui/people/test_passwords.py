@@ -18,6 +18,11 @@ def test_fewer_than_12_characters_are_refused_with_the_count(password: str) -> N
     assert f"but this one has {len(password)}" in (problem_of(password) or "")
 
 
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\x1b", "\x7f", "\udcff"])
+def test_characters_that_nobody_can_type_are_refused(character: str) -> None:
+    assert "no control characters" in (problem_of(f"correct horse{character}battery") or "")
+
+
 def test_more_than_1000_characters_are_refused() -> None:
     assert "1,001" in (problem_of("a b" * 333 + "cd") or "")
 
