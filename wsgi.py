@@ -6,6 +6,7 @@ import sys
 
 import config
 from webhooks_ui import create_app, logs, tracing
+from webhooks_ui.cli import output
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
@@ -17,7 +18,9 @@ try:
     app = create_app(settings)
 except config.ConfigError as error:
     sys.exit(f"Error: {error}")
-if os.environ.get("FLASK_RUN_FROM_CLI") != "true":  # commands must work, because some of them repair
+if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+    output.explain_failures()
+else:  # commands must work with wrong keys, because some of them repair
     check_keys_or_exit(app)
 
 # A web server forks after this, so the heartbeats begin with the first request. A command never begins.

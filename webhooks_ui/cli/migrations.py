@@ -1,6 +1,7 @@
 """``flask db``: the commands of Flask-Migrate, with errors on one line."""
 
 import logging
+import sys
 from typing import Any
 
 import click
@@ -19,7 +20,9 @@ class Migrations(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         logging.getLogger("flask_migrate").disabled = True  # it would tell each error, too, and in Alembic's words
         try:
-            return super().invoke(ctx)
+            done = super().invoke(ctx)
+            sys.stdout.flush()  # Alembic doesn't, so that an error would come too late
+            return done
         except DatabaseError as error:
             raise click.ClickException(unusable(error)) from error
         except ConfigError as error:

@@ -1,0 +1,37 @@
+"""A command whose output can't be written says so in one line, and fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from config import ROOT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", ["users list", "users --help", "deliveries export --format csv", "event-types list", "doctor"]
+)
+def test_a_full_disk_is_told_in_one_line(app: Flask, tmp_path: Path, words: str, unbuffered: str) -> None:
+    environment = os.environ | {
+        "INSTANCE_PATH": str(tmp_path),
+        "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+        "ENCRYPTION_KEYS": app.config["ENCRYPTION_KEYS"][0],
+        "PYTHONUNBUFFERED": unbuffered,
+    }
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", *words.split()],
+            cwd=ROOT,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: The output can't be written: No space left on device.\n"
