@@ -1,5 +1,6 @@
 """A small receiver that verifies deliveries and prints them, for ``flask listen``."""
 
+import errno
 import json
 import socket
 import threading
@@ -14,6 +15,7 @@ from webhooks_ui.cli.verify import NotVerified, verify
 
 BODY_MAX_BYTES = 1024 * 1024
 IDLE_SECONDS = 60
+NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class CannotListen(Exception):
@@ -35,11 +37,11 @@ class Receiver(ThreadingMixIn, TCPServer):
         try:
             self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             super().__init__((host, port), Handler)
-        except socket.gaierror:
-            raise CannotListen(f"{host} is not an address of this machine. Choose another --host.") from None
-        except OSError as error:
-            reason = "is taken. Choose another --port" if port else "can't be opened. Choose another --host"
-            raise CannotListen(f"Port {port} on {host} {reason}. ({error.strerror})") from None
+        except (OSError, UnicodeError) as error:
+            if not isinstance(error, OSError) or error.errno in NO_ADDRESS or isinstance(error, socket.gaierror):
+                raise CannotListen(f"{host} is not an address of this machine. Choose another --host.") from None
+            reason = "is taken" if error.errno == errno.EADDRINUSE else f"can't be opened ({error.strerror})"
+            raise CannotListen(f"Port {port} on {host} {reason}. Choose another --port.") from None
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -125,5 +125,6 @@ def test_a_taken_port_and_a_foreign_host_get_a_clear_message() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=f"Port {port} on 127.0.0.1 is taken"):
             Receiver("127.0.0.1", port, SECRET, 200, print)
-    with pytest.raises(CannotListen, match=r"203\.0\.113\.1"):
-        Receiver("203.0.113.1", 0, SECRET, 200, print)
+    for host, port in (("203.0.113.1", 0), ("203.0.113.1", 9_000), ("nope.invalid", 9_000), ("a" * 300, 9_000)):
+        with pytest.raises(CannotListen, match=rf"^{host} is not an address of this machine. Choose another --host.$"):
+            Receiver(host, port, SECRET, 200, print)
