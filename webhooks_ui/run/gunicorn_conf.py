@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter
 from config import ConfigError, load
 from webhooks_ui.app import is_ahead
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.run.addresses import check_host
 from webhooks_ui.run.door.worker import DoorWorker, Limits
 
 SWITCH_SECONDS = 0.0005
@@ -20,6 +21,7 @@ FILES_BESIDE_CONNECTIONS = 256
 
 try:
     _settings = load()
+    check_host(_settings["HOST"])
 except ConfigError as error:
     sys.exit(f"Error: {error}")
 _host = f"[{_settings['HOST']}]" if ":" in _settings["HOST"] else _settings["HOST"]

@@ -5,11 +5,9 @@ Run ``python -m webhooks_ui.run.start [--demo]``.
 
 import argparse
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from config import ROOT, ConfigError, http_address, load
 from webhooks_ui import private_files
 from webhooks_ui.instance_folder import make_folder
 from webhooks_ui.run import redis_server
+from webhooks_ui.run.addresses import check_port
 from webhooks_ui.run.programs import DEFAULT
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     try:
         settings = load()
         lock = only_one(settings["INSTANCE_PATH"])
-        port_is_free(settings["HOST"], settings["PORT"])
+        check_port(settings["HOST"], settings["PORT"])
         if settings["REDIS_EMBEDDED"]:
             redis_server.executable()  # fails now, before anything is printed, if there is none
         password = prepare(settings)
@@ -77,23 +76,6 @@ def only_one(instance: Path) -> int:
             f"it already runs in {instance}. Stop that one first, or set INSTANCE_PATH to another folder."
         ) from None
     return lock
-
-
-def port_is_free(host: str, port: int) -> None:
-    """Raise ``ConfigError`` if nobody can listen on ``host`` and ``port``."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        if error.errno in (errno.EADDRNOTAVAIL, None) or isinstance(error, socket.gaierror):
-            raise ConfigError(
-                f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
-            ) from error
-        raise ConfigError(
-            f"port {port} on {host} can't be used ({error.strerror}). Choose another port: PORT={port + 1} make run"
-        ) from error
 
 
 def prepare(settings: dict[str, Any]) -> str | None:
