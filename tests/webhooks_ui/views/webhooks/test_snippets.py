@@ -170,8 +170,9 @@ def test_the_code_that_is_shown_tells_genuine_deliveries_from_others(language: s
     assert not verify(tmp_path, case(secret=mine, secrets=[secret_box.generate()]))
     assert not verify(tmp_path, case(body=BODY + b" "))
     assert not verify(tmp_path, case(signature="v1,é"))
-    if language != "openssl":  # its code checks only the signature
-        assert not verify(tmp_path, case(timestamp=int(time.time()) - 301))
+    assert verify(tmp_path, case(timestamp=int(time.time()) - 200))
+    for seconds in (-301, 310):
+        assert not verify(tmp_path, case(timestamp=int(time.time()) + seconds))
 
 
 @pytest.mark.parametrize("language", NAMES)
@@ -185,11 +186,10 @@ def test_a_missing_or_odd_header_is_refused_without_an_error(language: str, tmp_
         odd = case()
         odd["headers"]["webhook-signature"] = signature
         assert not verify(tmp_path, odd)
-    if language != "openssl":
-        for timestamp in ("", "soon", "-1", "9" * 400):
-            odd = case()
-            odd["headers"]["webhook-timestamp"] = timestamp
-            assert not verify(tmp_path, odd)
+    for timestamp in ("", "soon", "-1", "9" * 400):
+        odd = case()
+        odd["headers"]["webhook-timestamp"] = timestamp
+        assert not verify(tmp_path, odd)
 
 
 @pytest.mark.parametrize("language", ["python", "php", "standardwebhooks"])
