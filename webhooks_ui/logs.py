@@ -20,7 +20,8 @@ SAY_AGAIN_SECONDS = 60.0
 OWN_HANDLERS = ("gunicorn.error",)  # libraries that would write lines of another form
 NOISY = ("werkzeug", "alembic", "rq", "urllib3", "opentelemetry")  # libraries that tell little below a warning
 
-_encode_any = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps would make one for each line
+# json.dumps would make an encoder for each line.
+_encode_any = json.JSONEncoder(ensure_ascii=False, default=str, separators=(",", ":")).encode
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what comes from others could move the cursor of a terminal (CWE-150)
 _CONTROLS_BUT_LINE_ENDS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _LEFT_BY_JSON = re.compile(r"[\x7f-\x9f]")

@@ -47,6 +47,7 @@ def test_a_line_of_json_has_time_level_process_message_and_ids(capsys: pytest.Ca
     with time_machine.travel("2026-11-26T12:00:00.123Z", tick=False):
         logger.info("Delivered to %s.", "Zoë", extra=logs.ids(event="evt_1", delivery=7, code=None))
     (line,) = lines(capsys)
+    assert line.startswith('{"time":"2026-11-26T12:00:00.123Z","level":"info",')  # as docs/operations.md shows it
     found = json.loads(line)
     assert found.pop("pid") > 0
     assert found == {
