@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import ROOT, load
 from tests.support.factories import make_process, make_webhook
-from webhooks_ui import counting
+from webhooks_ui import __version__, counting
 
 DEPLOY = ROOT / "docs" / "deploy"
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -33,6 +33,7 @@ COMMANDS = (
     "python -m jobs.worker",
     "python -m jobs.scheduler",
 )
+IMAGE = f"keymanager-webhooks:{__version__}"
 METRIC = re.compile(r"\bwebhooks_[a-z0-9_]+")
 # The settings of PostgreSQL's own image, those that the app gets from the system, and an argument of the build
 FOREIGN_SETTINGS = {
@@ -68,7 +69,7 @@ def commands() -> Iterator[tuple[str, str]]:
         assert text, unit
         yield unit.name, text.group(1).replace("/opt/webhooks/.venv/bin/", "")
     for name, service in documents(DEPLOY / "compose.yaml")[0]["services"].items():
-        if service["image"] == "keymanager-webhooks" and "command" in service:
+        if service["image"] == IMAGE and "command" in service:
             yield f"compose.yaml {name}", " ".join(service["command"])
     for path in MANIFESTS:
         for container in containers(path):
@@ -101,6 +102,16 @@ def test_every_process_is_in_every_kind_of_example() -> None:
         told = {command for where, command in found if kind in where}
         for needed in ("flask db upgrade", "python -m jobs.worker", "python -m jobs.scheduler"):
             assert needed in told, kind
+
+
+def test_every_example_names_the_same_image() -> None:
+    found = [
+        (path.name, name)
+        for path in (DEPLOY / "README.md", DEPLOY / "Containerfile", DEPLOY / "compose.yaml", *MANIFESTS)
+        for name in re.findall(r"keymanager-webhooks:[\w.]+", path.read_text())
+    ]
+    assert {where for where, _ in found} >= {"README.md", "Containerfile", "compose.yaml", "web.yaml", "migrate.yaml"}
+    assert {name for _, name in found} == {IMAGE}
 
 
 def test_the_examples_set_only_settings_that_are_read(tmp_path: Path) -> None:
@@ -138,7 +149,7 @@ def test_compose_passes_on_what_the_file_of_settings_may_hold(tmp_path: Path) ->
 def test_the_first_super_admin_is_made_in_each_kind_of_deployment() -> None:
     text = (DEPLOY / "README.md").read_text()
     for command in ("systemd-run", "docker compose", "kubectl"):
-        assert re.search(rf"^{command} .*(\\\n.*)?users create \S+ --role super_admin$", text, re.MULTILINE), command
+        assert re.search(rf"^ *{command} .*(\\\n.*)*users create \S+ --role super_admin$", text, re.MULTILINE), command
 
 
 def of_compose() -> dict[str, str]:
