@@ -84,7 +84,10 @@ def test_readyz_for_publishing_counts_only_what_publishing_needs(client: FlaskCl
     response = client.get("/readyz?for=publishing")
     assert (response.status_code, response.get_json()["status"]) == (200, "ok")
     assert client.get("/readyz?for=delivering").status_code == 503
-    assert client.get("/readyz?for=nonsense").status_code == 503
+    assert client.get("/readyz?for=").status_code == 503
+    response = client.get("/readyz?for=nonsense")
+    assert response.status_code == 400
+    assert response.get_json()["reasons"] == ["Write for=publishing or for=delivering, or leave it out."]
 
 
 def test_readyz_tells_strangers_no_host_file_or_process(client: FlaskClient, app: Flask, tmp_path: Path) -> None:

@@ -25,10 +25,13 @@ def readyz() -> tuple[Response, int]:
     """Answer with 200 while events can be published and delivered, else with 503 and the reasons in words.
 
     With ``?for=publishing`` only what publishing needs counts, and with ``?for=delivering`` what delivering needs. The
-    status is ``degraded`` while something is wrong that stops neither, such as Redis being away.
+    status is ``degraded`` while something is wrong that stops neither, such as Redis being away. With another value the
+    answer is 400, so that a mistake in the address of a probe is noticed.
     """
     wanted = request.args.get("for")
-    part = Part(wanted) if wanted in list(Part) else None
+    if wanted and wanted not in list(Part):
+        return jsonify(status="unknown", reasons=[f"Write for={' or for='.join(Part)}, or leave it out."]), 400
+    part = Part(wanted) if wanted else None
     found = watch().look()
     counted = {
         check.name: found[check.name]
