@@ -1,5 +1,6 @@
 """What our RQ workers share: they don't fork, leave no transaction open, and survive outages of Redis and database."""
 
+import argparse
 import contextlib
 import logging
 import sys
@@ -25,6 +26,11 @@ HEARTBEAT_TTL_SECONDS = 90
 
 logger = logging.getLogger(__name__)
 _outages = logs.Seldom(logger)
+
+
+def no_arguments(module: str, description: str) -> None:
+    """Print the help of a process that takes no arguments, if it is asked for. Refuse arguments."""
+    argparse.ArgumentParser(prog=f"python -m {module}", description=description).parse_args()
 
 
 def make_app(kind: ProcessKind) -> Flask:

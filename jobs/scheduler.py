@@ -24,7 +24,7 @@ from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
 from jobs.chores.summarize import SUMMARIZE_SECONDS, summarize
-from jobs.rq_worker import Worker, make_app, work
+from jobs.rq_worker import Worker, make_app, no_arguments, work
 from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import logs
 from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
@@ -94,6 +94,10 @@ def ask_for_chores(redis: Redis) -> None:
 
 def main() -> None:
     """Enqueue chores and do them until SIGTERM or SIGINT."""
+    no_arguments(
+        "jobs.scheduler",
+        "Plan retries, purges and other chores until SIGTERM or SIGINT. Settings come from environment variables.",
+    )
     die_with_parent()
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from jobs import deliver
-from jobs.rq_worker import Worker, make_app, work
+from jobs.rq_worker import Worker, make_app, no_arguments, work
 from webhooks_ui import tracing
 from webhooks_ui.database import db, dialect
 from webhooks_ui.die_with_parent import die_with_parent
@@ -30,6 +30,7 @@ class DeliveryWorker(Worker):
 
 def main() -> None:
     """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
+    no_arguments("jobs.worker", "Deliver events until SIGTERM or SIGINT. Settings come from environment variables.")
     die_with_parent()
     _allow_open_files()
     return_memory()

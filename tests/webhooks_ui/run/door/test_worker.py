@@ -442,3 +442,12 @@ def test_a_wrong_setting_ends_a_process_with_one_line(tmp_path: Path, program: s
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode != 0
     assert ended.stderr == "Error: APP_ENV must be development or production, not 'prod'.\n"
+
+
+@pytest.mark.parametrize("module", ["jobs.worker", "jobs.scheduler"])
+def test_a_process_explains_itself_instead_of_starting(module: str) -> None:
+    command = [sys.executable, "-m", module, "--help"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(f"usage: python -m {module} [-h]\n")
+    assert "until SIGTERM or SIGINT" in ended.stdout
