@@ -17,6 +17,7 @@ ID_MAX = 2**63 - 1  # the largest row id on every database
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _ID = re.compile(r"[0-9]{1,19}")
+DAYS_MAX = 99_999
 _DAYS = re.compile(r"([0-9]{1,5})d")
 
 
@@ -55,7 +56,8 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
 def parse_end(text: str) -> datetime | None:
     """Return the end that ``text`` means, in UTC, or ``None`` if it means none, or one in the past.
 
-    The text is a number of days from now (``90d``), a date, which lasts until its last moment, or an ISO 8601 time.
+    The text is a number of days from now (``90d``, up to ``DAYS_MAX``), a date, which lasts until its last moment, or
+    an ISO 8601 time.
     """
     now, text = utcnow(), text.strip()
     if found := _DAYS.fullmatch(text) if text.isascii() else None:

@@ -1,5 +1,6 @@
 """``flask api-keys``: creates, lists, rolls and revokes API keys."""
 
+import re
 from datetime import datetime
 
 import click
@@ -15,7 +16,7 @@ from webhooks_ui.models.api_key import (
     RATE_PER_MINUTE_MAX,
 )
 from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, in_order, ready_choice
-from webhooks_ui.parsing import ID_MAX, parse_end
+from webhooks_ui.parsing import DAYS_MAX, ID_MAX, parse_end
 
 COPY_NOW = "Copy the key now. It is stored as a hash and can't be shown again."
 SCOPES = {scope.value: (scope,) for scope in Scope} | {
@@ -148,6 +149,8 @@ def _end(text: str | None) -> datetime | None:
     if text is None:
         return None
     at = parse_end(text)
+    if at is None and re.fullmatch(r"[0-9]+d", text.strip()) and int(text.strip()[:-1]) > DAYS_MAX:
+        raise click.BadParameter(f"This is too far away. Use at most {DAYS_MAX}d.", param_hint="--expires")
     if at is None:
         raise click.BadParameter(
             "Use a date such as 2027-01-31, an ISO 8601 time, or days from now such as 90d. It must be in the future.",

@@ -56,6 +56,8 @@ def add(name: str, description: str, example: BinaryIO, schema: BinaryIO | None,
 @click.argument("name")
 def delete(name: str) -> None:
     """Delete the event type NAME. Its events stay in the log."""
+    if name in catalogue.BUILT_IN:
+        raise click.ClickException(f"{name} is built in. Only event types of your own can be deleted.")
     if name not in catalogue.own_types():
         raise click.ClickException(f"There is no event type {name!r} of your own.")
     with writing():

@@ -47,4 +47,4 @@ def _read(file: BinaryIO) -> strict_json.Raw:
     try:
         return strict_json.load_raw(file.read())
     except strict_json.BrokenJson as error:
-        raise click.BadParameter(str(error), param_hint="--data") from None
+        raise click.BadParameter(str(error).replace("The body", "The file", 1), param_hint="--data") from None

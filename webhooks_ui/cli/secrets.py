@@ -24,7 +24,10 @@ def secrets() -> None:
 
 @secrets.command("rotate-key")
 def rotate_key() -> None:
-    """Encrypt all signing and authenticator secrets with the first of ENCRYPTION_KEYS. The secrets don't change.
+    """Encrypt all that is stored encrypted with the first of ENCRYPTION_KEYS. What it says doesn't change.
+
+    That is: signing secrets, headers, passwords, tokens and client certificates of webhooks, secrets of authenticator
+    apps, and the requests that inspectors keep.
 
     To change the key:
 

@@ -59,7 +59,7 @@ def test_an_event_that_goes_to_nobody_says_why(run: Run) -> None:
         (("license.stolen", "--environment", "staging"), "{}", "license.created"),
         (("license.created", "--environment", "moon"), "{}", "production"),
         (("license.created", "--environment", "staging", "--data", "-"), "[]", "data: The data is an object"),
-        (("license.created", "--environment", "staging", "--data", "-"), "{", "not JSON"),
+        (("license.created", "--environment", "staging", "--data", "-"), "{", "The file is not JSON"),
         (("license.created", "--environment", "staging", "--data", "/nowhere"), "", "No such file"),
         (("license.created", "--environment", "staging", "--id", "a b"), "", "id: The id is"),
         (("license.created", "--environment", "staging", "--data", "-"), '{"a": "\\ud800"}', "surrogate"),
