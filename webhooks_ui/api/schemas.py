@@ -39,7 +39,7 @@ NEW_EVENT = closed(
             "pattern": r"^[A-Za-z0-9_.:\-]{1,128}$",
             "description": "Your idempotency key. If you publish it again, nothing changes and the answer is the same.",
         },
-        "timestamp": TIME | {"description": "When it happened, as RFC 3339. Default: the time of the request."},
+        "timestamp": TIME | {"description": "When it happened, with a time zone. Default: the time of the request."},
     },
     ["type", "data"],
 )

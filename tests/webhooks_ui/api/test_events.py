@@ -144,9 +144,13 @@ def test_times_have_microseconds_and_rise_within_a_request_and_ids_sort_alike(ap
         ("2026-11-23T10:00:00-00:00", "2026-11-23T10:00:00.000000Z"),
         ("2026-11-23t10:00:00.5-23:59", "2026-11-24T09:59:00.500000Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
+        ("2026-11-23T10:00Z", "2026-11-23T10:00:00.000000Z"),
+        ("2026-11-23 10:00:00+00:00", "2026-11-23T10:00:00.000000Z"),
+        ("2026-11-23T12:00:00+0200", "2026-11-23T10:00:00.000000Z"),
+        ("20261123T100000Z", "2026-11-23T10:00:00.000000Z"),
     ],
 )
-def test_a_timestamp_is_any_time_of_rfc_3339(api: Api, written: str, kept: str) -> None:
+def test_a_timestamp_is_any_time_with_a_zone(api: Api, written: str, kept: str) -> None:
     assert api.post("/events", json=EVENT | {"timestamp": written}).status_code == 202
     assert json.loads(stored_events()[0].body)["timestamp"] == kept
 
@@ -154,19 +158,12 @@ def test_a_timestamp_is_any_time_of_rfc_3339(api: Api, written: str, kept: str) 
 @pytest.mark.parametrize(
     "written",
     [
-        *("2026-W48-1T10:00:00Z", "20261123T100000Z", "2026-327T10:00:00Z", "2026-11-23T10Z", "2026-11-23T10:00Z"),
-        *(
-            "2026-11-23T10:00:00,5Z",
-            "2026-11-23T10:00:00+02:00:30",
-            "2026-11-23T10:00:00+0200",
-            "2026-11-23T10:00:00+02",
-        ),
-        *("2026-11-23 10:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T10:00:00+24:00", "2026-11-23T10:00:00+01:60"),
-        *("2026-02-30T10:00:00Z", "2026-11-23T10:60:00Z", "2026-11-23T10:00:00.Z", "２０２６-11-23T10:00:00Z"),
+        *("2026-02-30T10:00:00Z", "2026-11-23T10:60:00Z", "２０２６-11-23T10:00:00Z"),
         *("9999-12-31T23:59:59-23:59", "2026-11-23T10:00:00Z\n", " 2026-11-23T10:00:00Z", "2026-11-23T10:00:00"),
+        *("2026-11-23", "now", "", "2026-11-23T10:00:00+25:00"),
     ],
 )
-def test_what_is_no_time_of_rfc_3339_is_refused(api: Api, written: str) -> None:
+def test_what_is_no_time_with_a_zone_is_refused(api: Api, written: str) -> None:
     answer = api.post("/events", json=EVENT | {"timestamp": written})
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["timestamp"]
