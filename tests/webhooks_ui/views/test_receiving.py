@@ -77,11 +77,18 @@ def test_the_answer_is_the_one_that_was_set_as_plain_text(app: Flask, code: int)
 
 @pytest.mark.usefixtures("inspector")
 def test_an_unknown_token_gets_404_and_nothing_is_kept(app: Flask) -> None:
-    for token in ("x", "t" * 31, "T" * 32, "%00", "x" * 3_000):
+    for token in ("x", "t" * 31, "T" * 32, "x" * 3_000):
         answer = app.test_client().post(f"/inspect/{token}", data=b"<script>")
         assert answer.status_code == 404
         assert answer.mimetype == "text/plain"
         assert token not in answer.text
+    assert kept() == []
+
+
+@pytest.mark.usefixtures("inspector")
+def test_what_can_be_no_token_gets_the_404_of_any_address(app: Flask) -> None:
+    for token in ("%00", f"{TOKEN}%00", f"{TOKEN}%0A"):
+        assert app.test_client().post(f"/inspect/{token}", data=b"<script>").status_code == 404
     assert kept() == []
 
 
