@@ -155,7 +155,7 @@ def test_a_test_event_is_sent_from_the_row(page: Page, watch: Watch) -> None:
     expect(page.get_by_text("A contract was deleted.")).to_be_visible()
     expect(page.get_by_label("Data")).to_have_value("{broken")
     page.get_by_role("button", name="Send test event").click()
-    expect(page.get_by_text("The body is not JSON")).to_be_visible()
+    expect(page.get_by_text("The data is not JSON")).to_be_visible()
     expect(page.get_by_label("Data")).to_be_focused()
     expect(page.get_by_label("Data")).to_have_value("{broken")
     page.get_by_role("button", name="Load example").click()
