@@ -3,23 +3,25 @@
 import re
 from datetime import UTC, datetime
 from html import unescape
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.support.log import LOG
 from tests.support.log_rows import add_attempt, add_delivery, settle
-from webhooks_ui.models import Delivery
+from webhooks_ui.models import Delivery, utcnow
 
 
 @pytest.fixture
 def delivery() -> Delivery:
     """Make a delivery that failed twice and arrived in the third attempt."""
-    delivery = settle(add_delivery(), attempts_count=3)
-    add_attempt(delivery, response_body=b'{"error":"down","trace":[1,2]}')
+    delivery, at = settle(add_delivery(), attempts_count=3), {"started_at": utcnow()}
+    add_attempt(delivery, response_body=b'{"error":"down","trace":[1,2]}', **at)
     headers = {"webhook-id": delivery.event.public_id, "X-Webhook-Attempt": "2"}
-    add_attempt(delivery, number=2, kept_headers=headers, outcome="timeout", response_code=None, response_headers=[])
-    done = {"outcome": "delivered", "response_code": 200, "response_body": b'{"error":null,"trace":[1,2]}'}
+    failed: dict[str, Any] = {"outcome": "timeout", "response_code": None, "response_headers": []}
+    add_attempt(delivery, number=2, kept_headers=headers, **failed, **at)
+    done = {"outcome": "delivered", "response_code": 200, "response_body": b'{"error":null,"trace":[1,2]}'} | at
     add_attempt(delivery, number=3, address="203.0.113.9:443", kept_headers=headers, **done)
     return delivery
 
