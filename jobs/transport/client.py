@@ -173,7 +173,7 @@ class Client:
         del self._handles[handle.curl]
         self._free.append(handle)
         exchange = handle.unload()
-        if self._settings.proxy and exchange.is_held_by_proxy:
+        if exchange.is_held_by_proxy:
             self._resolver.note_failure(exchange.request.target.host, exchange.addresses[0])
             if exchange.may_go_elsewhere:
                 exchange.go_elsewhere()

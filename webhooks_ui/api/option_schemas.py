@@ -1,6 +1,6 @@
 """The schemas of a webhook's options in the API's description."""
 
-from webhooks_ui.api.schema_parts import BOOLEAN, STRING, TIME, Schema, array, closed
+from webhooks_ui.api.schema_parts import BOOLEAN, STRING, TIME, Schema, array, closed, or_null
 from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
@@ -30,7 +30,6 @@ RATE_PERIOD: Schema = {"type": "string", "enum": list(RatePeriod)}
 IN_ORDER: Schema = BOOLEAN | {
     "description": "Send one request at a time, in the order of publishing. Later events wait while one is retried."
 }
-_NULL: Schema = {"type": "null"}
 RETRY_DELAYS: Schema = {
     "type": ["array", "null"],
     "items": {"type": "integer", "minimum": 1, "maximum": OWN_DELAY_MAX_SECONDS},
@@ -50,45 +49,39 @@ HEADERS = array(
     description=f"Headers of each request beside those of the contract. Answers show the values as {MASK}. "
     "Send that back to keep a value.",
 )
-AUTH: Schema = {
-    "oneOf": [
-        _NULL,
-        closed({"type": {"const": "basic"}, "username": STRING, "password": STRING}),
-        closed({"type": {"const": "bearer"}, "token": STRING}),
-        closed(
-            {
-                "type": {"const": "oauth"},
-                "token_url": STRING | {"description": "Where tokens are fetched. The rules of url hold for it, too."},
-                "client_id": STRING,
-                "client_secret": STRING
-                | {"description": "It can be kept for the same token_url and client_id only. Otherwise send it again."},
-                "client_authentication": {
-                    "type": "string",
-                    "enum": list(ClientAuthentication),
-                    "description": "How the client authenticates: the header Basic (the default), or the body.",
-                },
-                "scope": STRING,
-                "audience": STRING,
-                "resource": STRING | {"description": "An absolute URI (RFC 8707)."},
+AUTH = or_null(
+    closed({"type": {"const": "basic"}, "username": STRING, "password": STRING}),
+    closed({"type": {"const": "bearer"}, "token": STRING}),
+    closed(
+        {
+            "type": {"const": "oauth"},
+            "token_url": STRING | {"description": "Where tokens are fetched. The rules of url hold for it, too."},
+            "client_id": STRING,
+            "client_secret": STRING
+            | {"description": "It can be kept for the same token_url and client_id only. Otherwise send it again."},
+            "client_authentication": {
+                "type": "string",
+                "enum": list(ClientAuthentication),
+                "description": "How the client authenticates: the header Basic (the default), or the body.",
             },
-            ["type", "token_url", "client_id", "client_secret"],
-        ),
-    ],
-    "description": "The header Authorization of each request. oauth fetches a token by client credentials "
+            "scope": STRING,
+            "audience": STRING,
+            "resource": STRING | {"description": "An absolute URI (RFC 8707)."},
+        },
+        ["type", "token_url", "client_id", "client_secret"],
+    ),
+    description="The header Authorization of each request. oauth fetches a token by client credentials "
     f"(RFC 6749, 4.4). Answers show passwords, tokens and client secrets as {MASK}. Send that back to keep one.",
-}
-CLIENT_CERTIFICATE: Schema = {
-    "oneOf": [_NULL, closed({"certificate": STRING, "key": STRING})],
-    "description": "What is shown to an endpoint that asks for a client certificate: a chain that begins with the "
+)
+CLIENT_CERTIFICATE = or_null(
+    closed({"certificate": STRING, "key": STRING}),
+    description="What is shown to an endpoint that asks for a client certificate: a chain that begins with the "
     f"client's own certificate, and its key, in PEM. Answers show {MASK} for both. Send that back to keep one.",
-}
-CERTIFICATE_DETAILS: Schema = {
-    "oneOf": [
-        _NULL,
-        closed({"subject": STRING, "issuer": STRING, "starts_at": TIME, "ends_at": TIME}),
-    ],
-    "description": "What the client certificate says.",
-}
+)
+CERTIFICATE_DETAILS = or_null(
+    closed({"subject": STRING, "issuer": STRING, "starts_at": TIME, "ends_at": TIME}),
+    description="What the client certificate says.",
+)
 CONDITION = closed(
     {
         "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
@@ -97,33 +90,27 @@ CONDITION = closed(
     },
     ["field", "operator"],
 )
-FILTER: Schema = {
-    "oneOf": [
-        _NULL,
-        closed(
-            {
-                "match": {"type": "string", "enum": list(Match)},
-                "conditions": array(CONDITION, maxItems=CONDITIONS_MAX),
-            },
-            ["conditions"],
-        ),
-    ],
-    "description": "Only events whose data meets the conditions are sent.",
-}
-SELECTION: Schema = {
-    "oneOf": [
-        _NULL,
-        closed(
-            {
-                "mode": {"type": "string", "enum": list(Mode)},
-                "paths": array(STRING, maxItems=PATHS_MAX),
-                "extra": {"type": "object", "description": "Fields that are added to the data."},
-            },
-            [],
-        ),
-    ],
-    "description": "Which fields of the data are sent.",
-}
+FILTER = or_null(
+    closed(
+        {
+            "match": {"type": "string", "enum": list(Match)},
+            "conditions": array(CONDITION, maxItems=CONDITIONS_MAX),
+        },
+        ["conditions"],
+    ),
+    description="Only events whose data meets the conditions are sent.",
+)
+SELECTION = or_null(
+    closed(
+        {
+            "mode": {"type": "string", "enum": list(Mode)},
+            "paths": array(STRING, maxItems=PATHS_MAX),
+            "extra": {"type": "object", "description": "Fields that are added to the data."},
+        },
+        [],
+    ),
+    description="Which fields of the data are sent.",
+)
 OPTIONS: Schema = {
     "format": FORMAT,
     "retry_schedule": RETRY_SCHEDULE,

@@ -41,6 +41,11 @@ def closed(properties: Schema, required: list[str] | None = None, **more: Any) -
     return {"type": "object", "properties": properties, "required": names, "additionalProperties": False, **more}
 
 
+def or_null(*schemas: Schema, description: str) -> Schema:
+    """Return the schema of a value that is null or fits one of ``schemas``."""
+    return {"oneOf": [{"type": "null"}, *schemas], "description": description}
+
+
 def page(items: Schema) -> Schema:
     cursor = MAYBE_STRING | {"description": "The cursor of the next page, or null on the last page."}
     return closed({"data": array(items), "next_cursor": cursor})

@@ -237,7 +237,7 @@ def dialect(bind: Connection | Engine) -> Dialect:
 
 def is_conflict(error: BaseException) -> bool:
     """Return True if the database ended a transaction only because of others, so that it may succeed now."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = _cause(error)
     return any(_module(name).is_conflict(cause) for name in _loaded())
 
 
@@ -245,13 +245,13 @@ def outage(error: BaseException) -> str | None:
     """Return a sentence about why the database can't be used, or ``None`` if ``error`` has another cause."""
     if isinstance(error, TimeoutError):
         return "All connections to the database are in use."
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = _cause(error)
     return next((words for name in _loaded() if (words := _module(name).outage(cause))), None)
 
 
 def reason(error: BaseException) -> str:
     """Return the cause of an error of the database in one line, for the log."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = _cause(error)
     return f"{outage(error) or 'The database failed.'} ({' '.join(str(cause).split())})"
 
 
@@ -261,6 +261,11 @@ def dialect_of_url(database_url: str) -> Dialect:
 
 
 @cache
+def _cause(error: BaseException) -> BaseException:
+    """Return the driver's error in one of SQLAlchemy, or ``error`` itself."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error
+
+
 def _loaded() -> list[str]:
     """Return the names of the databases whose drivers are loaded. No other driver can fail."""
     return [name for name, driver in _DRIVERS.items() if driver in sys.modules]

@@ -16,7 +16,6 @@ from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.search import search
 from webhooks_ui.deliveries.walk import next_ids
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
-from webhooks_ui.models.delivery import SHOWN_STATUS
 
 BATCH_ROWS = 500
 BYTE_ORDER_MARK = "\ufeff"
@@ -32,7 +31,7 @@ COLUMNS: dict[str, Any] = {
     "webhook": Webhook.name,
     "url": Webhook.url,
     "trigger": Delivery.trigger,
-    "status": SHOWN_STATUS,
+    "status": Delivery.shown_status,
     "attempts_count": Delivery.attempts_count,
     "response_code": Delivery.response_code,
     "outcome": Delivery.outcome,

@@ -10,7 +10,6 @@ from sqlalchemy import Select, and_, func, select, true, union_all
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.search import Condition, Search
 from webhooks_ui.models import Delivery
-from webhooks_ui.models.delivery import SHOWN_STATUS
 
 # How many rows one step reads at most
 SCANNED_ROWS = 30_000  # in the order of the table
@@ -104,7 +103,7 @@ def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[
             return counts, False
         end = window_end(found, place, True)
         ids = matching_ids(found, place, end, True, None)
-        query = select(SHOWN_STATUS.label("shown"), func.count()).where(Delivery.id.in_(ids)).group_by("shown")
+        query = select(Delivery.shown_status.label("shown"), func.count()).where(Delivery.id.in_(ids)).group_by("shown")
         counts.update(dict(db.session.execute(query).all()))
         place = end
     return counts, True

@@ -33,20 +33,21 @@ NOT_SHOWN = ("prepared_format",)  # it follows from the format
 _MARK_CHARACTERS = 12
 
 
-def marks_of(webhook: Webhook) -> str:
-    """Return the marks of what a form for ``webhook`` holds."""
-    return json.dumps(_marks(WebhookForm.of(webhook, formdata=None)), separators=(",", ":"))
+def marks_of(form: WebhookForm) -> str:
+    """Return the marks of what ``form`` holds."""
+    return json.dumps(_marks(form), separators=(",", ":"))
 
 
 def taken_over(webhook: Webhook, sent: "MultiDict[str, str]") -> tuple[WebhookForm, list[str]]:
     """Return a form with the saved values in all fields that were left as they were, and the labels of those fields.
 
-    The labels are only of fields that another person has changed.
+    The labels are only of fields that another person has changed. The form has the marks of what is saved.
 
     Args:
         sent: the fields of the request. Without marks, all of them count as changed.
     """
-    began_with, now = _read(sent.get("marks", "")), _marks(WebhookForm.of(webhook, formdata=None))
+    saved = WebhookForm.of(webhook, formdata=None)
+    began_with, now = _read(sent.get("marks", "")), _marks(saved)
     typed = _marks(WebhookForm.of(webhook, formdata=sent))
     kept = sent.copy()
     labels: list[str] = []
@@ -57,10 +58,10 @@ def taken_over(webhook: Webhook, sent: "MultiDict[str, str]") -> tuple[WebhookFo
         for name in (*names, *(ROW if "conditions" in names else ())):
             kept.poplist(name)
         if "events" in names:  # a list of boxes that is not sent means none
-            kept.setlist("events", WebhookForm.of(webhook, formdata=None).events.data)
+            kept.setlist("events", saved.events.data)
         labels += [name for name in compared if began_with[name] != now[name]]
-    form = WebhookForm.of(webhook, formdata=kept)
-    return form, [form[name].label.text for name in labels]
+    kept["marks"] = marks_of(saved)
+    return WebhookForm.of(webhook, formdata=kept), [saved[name].label.text for name in labels]
 
 
 def _marks(form: WebhookForm) -> dict[str, str]:

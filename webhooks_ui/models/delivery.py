@@ -144,22 +144,19 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
         """Whether a worker holds the delivery. An expired lease doesn't count, because its worker was killed."""
         return self.lease_token is not None and self.due_at is not None and self.due_at > utcnow()
 
-    @property
+    @hybrid_property
     def shown_status(self) -> str:
         """The status that pages show: ``retrying`` for a pending delivery that has failed before."""
         has_failed = self.attempts_count > self.throttled_count
         return RETRYING if self.status == DeliveryStatus.PENDING and has_failed else self.status
 
+    @shown_status.inplace.expression
+    @classmethod
+    def _shown_status(cls) -> ColumnElement[str]:
+        """Return the same in SQL."""
+        has_failed = cls.attempts_count > cls.throttled_count
+        return case((and_(cls.status == DeliveryStatus.PENDING, has_failed), RETRYING), else_=cls.status)
+
     @property
     def is_final(self) -> bool:
         return self.status != DeliveryStatus.PENDING
-
-
-# What ``shown_status`` says, for queries
-SHOWN_STATUS = case(
-    (
-        and_(Delivery.status == DeliveryStatus.PENDING, Delivery.attempts_count > Delivery.throttled_count),
-        RETRYING,
-    ),
-    else_=Delivery.status,
-)

@@ -377,16 +377,17 @@ IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries
 
 def holds_back(now: datetime) -> ColumnElement[bool]:
     """Return the condition that ``is_throttled`` or ``is_paced`` is true at ``now``."""
-    return or_(
-        func.coalesce(Webhook.throttled_until > now, false()),
-        func.coalesce(Webhook.paced_until > now - PACED_LATELY, false()),
-    )
+    return or_(_is_throttled(now), func.coalesce(Webhook.paced_until > now - PACED_LATELY, false()))
 
 
 def stops(now: datetime) -> ColumnElement[bool]:
     """Return the condition that the state of a webhook lets nothing out at ``now``, but for its probes."""
-    throttled = func.coalesce(Webhook.throttled_until > now, false())
-    return or_(~Webhook.active, Webhook.breaker_opened_at.is_not(None), Webhook.unreadable_at.is_not(None), throttled)
+    return or_(~Webhook.active, Webhook.breaker_opened_at.is_not(None), IS_UNREADABLE, _is_throttled(now))
+
+
+def _is_throttled(now: datetime) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = func.coalesce(Webhook.throttled_until > now, false())
+    return condition
 
 
 IS_BROKEN = and_(Webhook.active, Webhook.breaker_opened_at.is_not(None))

@@ -43,10 +43,8 @@ def changes_of(body: bytes) -> Iterator[tuple[str, bytes]]:
         lambda value: json.dumps(value, ensure_ascii=False),
     )
     for dump in dumps:
-        yield (
-            "The JSON was parsed and written again.",
-            dump(value).encode("utf-8", "replace"),
-        )  # a half of a character has no bytes
+        written = dump(value).encode("utf-8", "replace")  # half a character has no bytes
+        yield "The JSON was parsed and written again.", written
 
 
 def ids_in(given: Given) -> list[str]:

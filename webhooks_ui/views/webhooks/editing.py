@@ -56,7 +56,7 @@ def create() -> BaseResponse:
 def edit(webhook_id: int) -> Response:
     webhook = changes.get(webhook_id)
     form = WebhookForm.of(webhook)
-    form.marks.data = marks_of(webhook)
+    form.marks.data = marks_of(form)
     return _page(form, webhook)
 
 
@@ -114,9 +114,10 @@ def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
     What its sender left as it was takes the saved value.
     """
     merged, taken = taken_over(webhook, request.form)
+    form.marks.data = merged.marks.data
     if _checked(merged).errors:  # what both have changed doesn't fit together
         merged, taken = form, []
-    merged.version.data, merged.marks.data = str(webhook.version), marks_of(webhook)
+    merged.version.data = str(webhook.version)
     found = differences(webhook, merged)
     return _page(merged, webhook, 409, differences=found, taken=taken, last_change=last_change(webhook))
 
