@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask
 
-from jobs.store import OtherContent, Publication, Stored, store
+from jobs.store import OtherContent, Outcome, Publication, Stored, store
 from webhooks_ui.database import db, dialect, is_conflict, outage, write_transaction
+from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
 
@@ -36,9 +37,11 @@ class Groups:
 
     Args:
         transactions: how many may run at a time.
+        memory: of who gets which events.
     """
 
-    def __init__(self, transactions: int) -> None:
+    def __init__(self, transactions: int, memory: KnownSubscribers | None = None) -> None:
+        self._memory = memory
         self._lock = threading.Lock()
         self._free = transactions
         self._queue: deque[Waiting] = deque()
@@ -51,6 +54,7 @@ class Groups:
 
         Raises:
             OtherContent: an id of ``publication`` came again with other content.
+            FactChanged: what ``publication`` rests on holds no more.
         """
         own = Waiting(publication)
         with self._lock:
@@ -71,7 +75,7 @@ class Groups:
         """Commit ``group``, let the next one be committed, and tell all of ``group``."""
         try:
             try:
-                _commit(group)
+                _commit(group, self._memory)
             finally:
                 self._pass_on()
             committed = [(waiting.publication, waiting.stored) for waiting in group if waiting.stored]
@@ -109,7 +113,7 @@ class Groups:
         return first
 
 
-def _commit(group: Sequence[Waiting], tries: int = TRIES) -> None:
+def _commit(group: Sequence[Waiting], memory: KnownSubscribers | None, tries: int = TRIES) -> None:
     """Commit a group in one transaction. If that fails because of one of them, commit each by itself.
 
     Another process may publish the same ids in another order. Then the database ends one of the two transactions.
@@ -117,17 +121,17 @@ def _commit(group: Sequence[Waiting], tries: int = TRIES) -> None:
     publications = [waiting.publication for waiting in group]
     try:
         with write_transaction(one_statement=all(len(each.events) == 1 for each in publications)) as connection:
-            became = store(connection, publications)
+            became = store(connection, publications, memory)
             _check(publications, became)
     except Exception as error:
         if is_conflict(error) and tries > 1:
-            _commit(group, tries - 1)
+            _commit(group, memory, tries - 1)
         elif len(group) == 1 or outage(error):
             for waiting in group:
                 waiting.error = error
         else:
             for waiting in group:
-                _commit([waiting])
+                _commit([waiting], memory)
         return
     for waiting, what in zip(group, became, strict=True):
         if isinstance(what, Stored):
@@ -136,7 +140,7 @@ def _commit(group: Sequence[Waiting], tries: int = TRIES) -> None:
             waiting.error = what
 
 
-def _check(publications: Sequence[Publication], became: Sequence[Stored | OtherContent]) -> None:
+def _check(publications: Sequence[Publication], became: Sequence[Outcome]) -> None:
     """Raise if a wrong publication of several events has left some of them in the transaction."""
     for publication, what in zip(publications, became, strict=True):
         if isinstance(what, OtherContent) and len(publication.events) > 1:
@@ -146,6 +150,8 @@ def _check(publications: Sequence[Publication], became: Sequence[Stored | OtherC
 def groups_of(app: Flask) -> Groups:
     """Return the groups of this process."""
     if "groups" not in app.extensions:
-        app.extensions.setdefault("groups", Groups(dialect(db.engine).PUBLISHING))
+        database = dialect(db.engine)
+        memory = KnownSubscribers() if database.HAS_ROUND_TRIPS else None
+        app.extensions.setdefault("groups", Groups(database.PUBLISHING, memory))
     groups: Groups = app.extensions["groups"]
     return groups

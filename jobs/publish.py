@@ -18,6 +18,7 @@ from jobs.store import Publication, Published, Stored, event_row
 from webhooks_ui import audit, logs, tracing
 from webhooks_ui.counting import count
 from webhooks_ui.database import after_commit, db, reason, write_transaction
+from webhooks_ui.database.facts import Fact
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.keys import store_keys
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
@@ -28,7 +29,9 @@ from webhooks_ui.wake import wake
 logger = logging.getLogger(__name__)
 
 
-def publish(environment: str, events: Sequence[NewEvent], traceparent: str | None = None) -> list[Published]:
+def publish(
+    environment: str, events: Sequence[NewEvent], traceparent: str | None = None, fact: Fact | None = None
+) -> list[Published]:
     """Commit ``events`` and a pending delivery for each subscribed active webhook, all or nothing.
 
     Return the results in the order of ``events``. An event whose id already exists in ``environment`` is not
@@ -37,14 +40,16 @@ def publish(environment: str, events: Sequence[NewEvent], traceparent: str | Non
 
     Args:
         traceparent: the publisher's header (W3C Trace Context). Endpoints get it, or one of the same trace.
+        fact: what the right to publish rests on.
 
     Raises:
         OtherContent: an id came again with other content.
+        FactChanged: ``fact`` holds no more.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with tracing.publishing(traceparent, {"webhooks.environment": environment, "webhooks.events": len(events)}) as kept:
         lane = lanes_of(app).next() if len(events) <= DELIVERIES_MAX else None
-        publication = Publication(environment, events, traceparent=kept, lane=lane)
+        publication = Publication(environment, events, fact=fact, traceparent=kept, lane=lane)
         stored = groups_of(app).commit(publication, partial(_send_on, lanes_of(app)))
         _tell(environment, stored.results, stored.new, kept)
     return stored.results

@@ -12,11 +12,13 @@ from sqlalchemy import Connection, select
 from jobs.claim import lease_end
 from jobs.express import BODY_MAX_BYTES, DELIVERIES_MAX, Item, Parcel
 from webhooks_ui.database import dialect
+from webhooks_ui.database.facts import Fact
 from webhooks_ui.database.family import Children, Family
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.events.keys import keys_of
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.models import Delivery, Event, EventKey, utcnow
+from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 from webhooks_ui.webhooks.subscribers import Subscriber, subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
@@ -25,6 +27,7 @@ _EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, EventKey.__ta
 _UNIQUE = ("environment", "public_id")
 
 Key = tuple[str, str]  # the environment and the id of an event
+Wanting = dict[str, dict[str, list[Subscriber]]]  # the active webhooks by environment and type
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,17 @@ class OtherContent(ValueError):
         self.index = index
 
 
+class FactChanged(Exception):
+    """What a publication rests on holds no more. Nothing of it was stored."""
+
+
 class Publication(NamedTuple):
     """Events that are published together: all or nothing."""
 
     environment: str
     events: Sequence[NewEvent]
     but: Sequence[int] = ()  # for each event, the id of a webhook that doesn't get it
+    fact: Fact | None = None  # what it rests on. It is stored only if this still holds
     traceparent: str | None = None  # kept with the events (see webhooks_ui.tracing)
     lane: str | None = None  # the lease token of a worker that listens. What may go the express way is leased to it
 
@@ -66,6 +74,9 @@ class Stored(NamedTuple):
     new: set[str]  # the ids of those that were not known
     at: datetime  # when the leases of the parcels began
     parcels: list[Parcel]  # leased to the lane
+
+
+Outcome = Stored | OtherContent | FactChanged
 
 
 @dataclass(slots=True)
@@ -98,19 +109,29 @@ class _Known(NamedTuple):
     body: bytes
 
 
-def store(connection: Connection, publications: Sequence[Publication]) -> list[Stored | OtherContent]:
+def store(
+    connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None = None
+) -> list[Outcome]:
     """Store events and their deliveries as ``publish`` does. Return what became of each publication.
 
     If one of several events of a publication has other content than before, the caller must roll back.
+
+    Args:
+        memory: of who gets which events. Without it, that is read.
     """
     now = utcnow()
-    entries = _entries(connection, publications, now)
+    wanting, facts = _wanting(connection, publications, memory, now)
+    entries = _entries(publications, wanting, now)
     first: dict[Key, _Entry] = {}  # of equal ids the first one counts
     for entry in entries:
         first.setdefault(entry.key, entry)
-    new, parcels = _insert(connection, list(first.values()), now)
+    facts += [publication.fact for publication in publications if publication.fact]
+    inserted = _insert(connection, list(first.values()), now, facts)
+    if inserted is None:
+        return _store_the_rest(connection, publications, memory)
+    new, parcels = inserted
     known = _known(connection, first.keys() - new)
-    became: list[Stored | OtherContent] = []
+    became: list[Outcome] = []
     for number, group in groupby(entries, lambda entry: entry.number):
         own = list(group)
         try:
@@ -125,9 +146,21 @@ def store(connection: Connection, publications: Sequence[Publication]) -> list[S
     return became
 
 
-def _entries(connection: Connection, publications: Sequence[Publication], now: datetime) -> list[_Entry]:
+def _store_the_rest(
+    connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None
+) -> list[Outcome]:
+    """Store what rests on nothing that has changed, after some fact has."""
+    if memory:
+        memory.forget()
+    database = dialect(connection)
+    changed = {fact for each in publications if (fact := each.fact) and not database.hold(connection, [fact])}
+    rest = [each._replace(fact=None) for each in publications if each.fact not in changed]
+    stored = iter(store(connection, rest, memory) if rest else ())
+    return [FactChanged() if each.fact in changed else next(stored) for each in publications]
+
+
+def _entries(publications: Sequence[Publication], wanting: Wanting, now: datetime) -> list[_Entry]:
     """Return the events with the webhooks that get them. Events without a time of their own get rising ones."""
-    wanting = _wanting(connection, publications)
     entries: list[_Entry] = []
     for number, publication in enumerate(publications):
         environment, events = publication.environment, publication.events
@@ -150,20 +183,30 @@ def _entries(connection: Connection, publications: Sequence[Publication], now: d
     return entries
 
 
-def _wanting(connection: Connection, publications: Sequence[Publication]) -> dict[str, dict[str, list[Subscriber]]]:
-    """Return the active webhooks that want each type, by environment."""
+def _wanting(
+    connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None, now: datetime
+) -> tuple[Wanting, list[Fact]]:
+    """Return the active webhooks that want each type, and the facts that this rests on."""
     types: dict[str, set[str]] = {}
     for publication in publications:
         types.setdefault(publication.environment, set()).update(event.type for event in publication.events)
-    return {environment: subscribers(connection, environment, wanted) for environment, wanted in types.items()}
+    if memory is None:
+        return {environment: subscribers(connection, environment, wanted) for environment, wanted in types.items()}, []
+    found: Wanting = {}
+    facts: list[Fact] = []
+    for environment, wanted in types.items():
+        found[environment], own = memory.of(connection, environment, wanted, now)
+        facts += own
+    return found, facts
 
 
 def _insert(
-    connection: Connection, entries: Sequence[_Entry], now: datetime
-) -> tuple[set[Key], dict[int, list[Parcel]]]:
+    connection: Connection, entries: Sequence[_Entry], now: datetime, facts: Sequence[Fact]
+) -> tuple[set[Key], dict[int, list[Parcel]]] | None:
     """Insert events with a delivery for each of their webhooks, but for events that exist already.
 
-    Return the keys of the new ones, and the deliveries that were leased to lanes, by publication.
+    Return the keys of the new ones, and the deliveries that were leased to lanes, by publication. Return ``None``, and
+    insert nothing, if one of the ``facts`` doesn't hold any more.
     """
     database = dialect(connection)
     at, end = database.time_value(now), database.time_value(lease_end(now))
@@ -179,7 +222,9 @@ def _insert(
         Children(_DELIVERIES, *_table(deliveries), has_ids=is_leased),
         Children(_KEYS, ("event_id", "value"), keys),
     )
-    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), children))
+    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), children), facts)
+    if born is None:
+        return None
     parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
     inserted = (pair for pair in zip(pairs, deliveries, strict=True) if pair[0][0] in born.parents)
     for id, ((place, webhook), row) in zip(born.children[0], inserted, strict=False):

@@ -13,12 +13,13 @@ from sqlalchemy.exc import OperationalError
 import jobs.group
 from jobs.group import EVENTS_MAX, Groups, Waiting
 from jobs.publish import publish
-from jobs.store import OtherContent, Publication, Published, Stored, event_row, store
+from jobs.store import OtherContent, Outcome, Publication, Published, event_row, store
 from tests.support.factories import make_webhook
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
+from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
 Answer = list[Published] | BaseException
 Publish = Callable[[], list[Published]]
@@ -33,9 +34,11 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the groups that were stored or tried, in their order."""
     found: list[int] = []
 
-    def counted(connection: Connection, publications: Sequence[Publication]) -> list[Stored | OtherContent]:
+    def counted(
+        connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None
+    ) -> list[Outcome]:
         found.append(len(publications))
-        return store(connection, publications)
+        return store(connection, publications, memory)
 
     monkeypatch.setattr(jobs.group, "store", counted)
     return found
@@ -149,8 +152,8 @@ def test_a_small_one_waits_for_no_group_of_many_events(app: Flask, sizes: list[i
 def test_a_database_that_is_away_is_told_to_all_and_not_tried_for_each(
     app: Flask, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
 ) -> None:
-    def refuse(connection: Connection, publications: Sequence[Publication]) -> None:
-        store(connection, publications)
+    def refuse(connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None) -> None:
+        store(connection, publications, memory)
         sizes.append(0)
         cause: Exception = ConnectionError()
         if db.engine.dialect.name == "sqlite":

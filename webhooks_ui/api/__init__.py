@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Flask, request
 
 from webhooks_ui.api import openapi, rate
-from webhooks_ui.api.keys import authenticate, require
+from webhooks_ui.api.keys import answer_by_key, authenticate, require
 from webhooks_ui.api.query import check_parameters
 from webhooks_ui.api.routes import PARAMETERS, ROUTES, Views
 from webhooks_ui.web import problem
@@ -35,9 +35,13 @@ def _by_method(views: Views) -> Callable[..., Any]:
     """
 
     def view(**arguments: Any) -> Any:
-        scope, answer = views["GET" if request.method == "HEAD" else request.method]
-        require(scope)
-        check_parameters(PARAMETERS.get(answer, ()))
-        return answer(**arguments)
+        scope, function = views["GET" if request.method == "HEAD" else request.method]
+
+        def answer() -> Any:
+            require(scope)
+            check_parameters(PARAMETERS.get(function, ()))
+            return function(**arguments)
+
+        return answer_by_key(answer)
 
     return view

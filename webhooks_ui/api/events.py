@@ -8,7 +8,7 @@ from flask import Response, request
 from jobs.publish import publish
 from jobs.store import OtherContent
 from webhooks_ui.api.body import read_members
-from webhooks_ui.api.keys import caller
+from webhooks_ui.api.keys import caller, fact
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.schema import Budget
@@ -23,7 +23,7 @@ def create() -> Response:
     body = read_members()
     environment = caller().environment
     try:
-        published = publish(environment, _checked(body, environment), request.headers.get("traceparent"))
+        published = publish(environment, _checked(body, environment), request.headers.get("traceparent"), fact())
     except OtherContent as error:
         index = error.index if isinstance(body, list) else None
         raise Problem(409, f"Nothing was published. {error}", [field_error("id", str(error), index)]) from None

@@ -1,47 +1,27 @@
 """Checks the API key of a request, its scope and its rate."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any
 
 from flask import g, request
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import update
+from werkzeug.exceptions import HTTPException
 
+from jobs.store import FactChanged
 from webhooks_ui import audit
+from webhooks_ui.api.known_keys import Caller, find, remembered
 from webhooks_ui.api.rate import count_request
-from webhooks_ui.database import single_query, write_aside
-from webhooks_ui.database.statements import Query
+from webhooks_ui.database import write_aside
+from webhooks_ui.database.facts import Fact
 from webhooks_ui.models import ApiKey, Scope, utcnow
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.web.problem import Problem
 
+REMEMBERING = frozenset({"api.events"})  # endpoints that may go by what is remembered of a key
 LAST_USED_PRECISION = timedelta(minutes=1)
 CHALLENGE = 'Bearer realm="KeyManager Webhooks"'
 INVALID = 'error="invalid_token"'  # this and the next error: RFC 6750, section 3.1
-
-
-class Caller(NamedTuple):
-    """The columns of a request's key that the API needs."""
-
-    id: int
-    digest: str
-    prefix: str
-    environment: str
-    scopes: list[str]
-    rate_per_minute: int
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    older_prefix: str | None
-    older_expires_at: datetime | None
-    older_used_at: datetime | None
-
-
-_keys = ApiKey.__table__.c
-_sent = bindparam("digest", type_=_keys.digest.type)
-_FIND = Query(
-    select(*(_keys[name] for name in Caller._fields)).where(
-        or_(_keys.digest == _sent, _keys.older_digest == _sent), _keys.revoked_at.is_(None)
-    )
-)
 
 
 def caller() -> Caller:
@@ -70,6 +50,9 @@ def require(scope: Scope | None) -> None:
 def authenticate() -> None:
     """Accept the request if it has a valid key that is within its rate.
 
+    A publication may go by what the process remembers of the key, because nothing is stored if that has changed. See
+    ``answer_by_key`` for what isn't stored.
+
     Raises:
         Problem: 401 if the key is missing, unknown, revoked or at its end, or 429 if it is over its rate.
     """
@@ -77,29 +60,87 @@ def authenticate() -> None:
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         raise Problem(401, "Send an API key: Authorization: Bearer km_…", headers=_challenge())
     sent, now = digest(authorization.token), utcnow()
-    g.caller = _find(sent)
-    is_older = g.caller.digest != sent
-    _check_end(g.caller, is_older, now)
-    audit.act_as(f"key {g.caller.older_prefix if is_older else g.caller.prefix}…")
-    count_request(g.caller.id, g.caller.rate_per_minute)
-    _note_use(g.caller, is_older, now)
+    g.sent_key, g.is_key_remembered = sent, False
+    known = remembered(sent) if request.endpoint in REMEMBERING else None
+    if known and not _is_use_due(known, now):
+        try:
+            _let_in(known, now)
+            count_request(known.id, known.rate_per_minute)
+        except Problem:  # perhaps not by what the key is now
+            pass
+        else:
+            g.is_key_remembered = True
+            return
+    found = _find()
+    _let_in(found, now)
+    count_request(found.id, found.rate_per_minute)
+    _note_use(found, now)
 
 
-def _find(sent: str) -> Caller:
-    with single_query() as connection:
-        found = _FIND.rows(connection, {"digest": sent})
-    if not found:
+def answer_by_key(answer: Callable[[], Any]) -> Any:
+    """Return ``answer()``. If it is an error, and the key has changed since it was remembered, return it anew.
+
+    So each change of a key holds from the next request on, in every process.
+
+    Raises:
+        Problem: as ``answer``, or as ``authenticate``.
+    """
+    try:
+        return answer()
+    except FactChanged:
+        _renew()
+    except (Problem, HTTPException):
+        if not _renew():
+            raise
+    return answer()
+
+
+def fact() -> Fact | None:
+    """Return what the current request rests on if its key is remembered, and was not read."""
+    return caller().fact if g.is_key_remembered else None
+
+
+def _renew() -> bool:
+    """Read the key of the request if it was remembered. Return True if it has changed since."""
+    if not g.is_key_remembered:
+        return False
+    g.is_key_remembered, before = False, caller()
+    _let_in(_find(), utcnow())
+    if caller().text == before.text:
+        return False
+    count_request(caller().id, caller().rate_per_minute)
+    return True
+
+
+def _find() -> Caller:
+    found = find(g.sent_key)
+    if found is None:
         raise Problem(401, "This API key is unknown or was revoked.", headers=_challenge(INVALID))
-    return Caller(*found[0])
+    return found
 
 
-def _check_end(found: Caller, is_older: bool, now: datetime) -> None:
+def _let_in(found: Caller, now: datetime) -> None:
+    """Let the request act as ``found`` unless the key, or the text that was sent, is at its end."""
     if found.expires_at is not None and found.expires_at <= now:
         detail = f"This API key expired on {found.expires_at:%Y-%m-%d %H:%M} UTC. Use another key, or set a later end."
         raise Problem(401, detail, headers=_challenge(INVALID))
-    if is_older and (found.older_expires_at is None or found.older_expires_at <= now):
+    if _is_older(found) and (found.older_expires_at is None or found.older_expires_at <= now):
         detail = f"This API key was rolled, and its old text has ended. Use the new text, {found.prefix}…."
         raise Problem(401, detail, headers=_challenge(INVALID))
+    g.caller = found
+    audit.act_as(f"key {found.older_prefix if _is_older(found) else found.prefix}…")
+
+
+def _is_older(found: Caller) -> bool:
+    """Return True if the request has the text that the key had before it was rolled."""
+    is_older: bool = found.digest != g.sent_key
+    return is_older
+
+
+def _is_use_due(found: Caller, now: datetime) -> bool:
+    """Return True if it is time to store a use of the key. Its older text has a time of its own."""
+    before = found.older_used_at if _is_older(found) else found.last_used_at
+    return before is None or now - before >= LAST_USED_PRECISION
 
 
 def _challenge(*hints: str) -> dict[str, str]:
@@ -107,14 +148,13 @@ def _challenge(*hints: str) -> dict[str, str]:
     return {"WWW-Authenticate": ", ".join([CHALLENGE, *hints])}
 
 
-def _note_use(used: Caller, is_older: bool, now: datetime) -> None:
+def _note_use(used: Caller, now: datetime) -> None:
     """Store when and from where the key was last used, at most once a minute, so that it doesn't slow down publishing.
 
     Reading goes on while nothing can be written to the database.
     The old text of a key that was rolled has a time of its own, which tells whether a program still uses it.
     """
-    before = used.older_used_at if is_older else used.last_used_at
-    if before is None or now - before >= LAST_USED_PRECISION:
+    if _is_use_due(used, now):
         values = {"last_used_at": now, "last_used_from": request.remote_addr}
         statement = update(ApiKey).where(ApiKey.id == used.id)
-        write_aside(statement.values(values | ({"older_used_at": now} if is_older else {})))
+        write_aside(statement.values(values | ({"older_used_at": now} if _is_older(used) else {})))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
+from webhooks_ui.database.facts import Fact
 from webhooks_ui.database.family import Born, Family
 
 Row = TypeVar("Row")
@@ -32,6 +33,9 @@ class Dialect(Protocol):
 
     ONE_STATEMENT_OPTIONS: dict[str, Any]
     """Execution options for a connection that inserts one family, and changes nothing else."""
+
+    HAS_ROUND_TRIPS: bool
+    """Each query is sent to a server, so that it is worth while to remember what it returned."""
 
     JSON_IDS: str
     """A subquery that returns the numbers in the JSON array bound as ``ids``."""
@@ -147,8 +151,14 @@ class Dialect(Protocol):
     ) -> None:
         """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
 
-    def insert_family(self, connection: Connection, family: Family) -> Born:
-        """Insert the rows of a family, in one statement where the database can."""
+    def insert_family(self, connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
+        """Insert the rows of a family, in one statement where the database can.
+
+        Return ``None``, and insert nothing, if one of the ``facts`` doesn't hold any more.
+        """
+
+    def hold(self, connection: Connection, facts: Sequence[Fact]) -> bool:
+        """Return True if all ``facts`` still hold."""
 
     def update_many(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]

@@ -2,7 +2,7 @@
 
 import re
 import select
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, any_, func, literal, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, TableClause, any_, func, literal, text
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from webhooks_ui.database import postgresql_copies
+from webhooks_ui.database.facts import Fact, Question
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.statements import run
 
@@ -34,6 +35,7 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
 ONE_STATEMENT_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
 SINGLE_QUERY_OPTIONS = ONE_STATEMENT_OPTIONS | {"without_begin": True}
 PUBLISHING = 2  # one prepares while another waits for the disk
+HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
 
@@ -192,13 +194,17 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
         raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
 
 
-def insert_family(connection: Connection, family: Family) -> Born:
+def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
     parts: list[Family | Children] = [family, *(children for children in family.children if children.rows)]
     born = Born({}, [[] for _ in family.children])
     numbers = [number for number, children in enumerate(family.children) if children.rows]
-    values: list[Any] = [list(column) for column in zip(*family.rows, strict=True)]  # they may hold bytes
+    known = _by_question(facts)
+    values: list[Any] = [array for rows in known.values() for array in _arrays(rows)]
+    values += [list(column) for column in zip(*family.rows, strict=True)]  # they may hold bytes
     values += [array for part in parts[1:] for array in _arrays(part.rows)]
-    for part, id, place in run(connection, _family_statement(*map(_shape, parts)), tuple(values)):
+    for part, id, place in run(connection, _family_statement(tuple(known), *map(_shape, parts)), tuple(values)):
+        if part is None:
+            return None
         if part == 0:
             born.parents[place - 1] = id
         else:
@@ -206,6 +212,31 @@ def insert_family(connection: Connection, family: Family) -> Born:
     for ids in born.children:
         ids.sort()
     return born
+
+
+def hold(connection: Connection, facts: Sequence[Fact]) -> bool:
+    known = _by_question(facts)
+    values = tuple(array for rows in known.values() for array in _arrays(rows))
+    return not known or bool(run(connection, f"WITH {_facts(tuple(known))} SELECT hold FROM facts", values)[0][0])
+
+
+def _by_question(facts: Iterable[Fact]) -> dict[Question, list[tuple[Any, ...]]]:
+    """Return the different rows of each question."""
+    known: dict[Question, list[tuple[Any, ...]]] = {}
+    for fact in dict.fromkeys(facts):
+        known.setdefault(fact.question, []).append(fact.row)
+    return known
+
+
+@lru_cache(maxsize=64)
+def _facts(questions: tuple[Question, ...]) -> str:
+    """Return the table ``facts``, whose one row says whether the facts about these questions ``hold``.
+
+    Its parameters are an array for each column of each question.
+    """
+    known = [f"{each.known.name} AS (SELECT * FROM {_unnested(each.known, each.columns)})" for each in questions]
+    changed = " OR ".join(each.has_changed(postgresql.dialect()) for each in questions)  # type: ignore[no-untyped-call]
+    return ", ".join([*known, f"facts AS MATERIALIZED (SELECT NOT ({changed}) AS hold)"])
 
 
 def _shape(part: Family | Children) -> tuple[Any, ...]:
@@ -216,15 +247,18 @@ def _shape(part: Family | Children) -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=64)
-def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> str:
-    """Return the statement that inserts a family of this shape.
+def _family_statement(questions: tuple[Question, ...], family: tuple[Any, ...], *children: tuple[Any, ...]) -> str:
+    """Return the statement that inserts a family of this shape, if facts about these questions hold.
 
-    It returns the number of the part, the id of the row, and for the parents their place from 1.
+    It returns the number of the part, the id of the row, and for the parents their place from 1. If the facts don't
+    hold, it returns a row without a number.
     """
     table, columns, unique = family
     names, key = ", ".join(columns), ", ".join(unique)
+    only_if = "WHERE (SELECT hold FROM facts)" if questions else ""
     parts = [
-        f"given AS (SELECT * FROM {_unnested(table, columns, numbered=True)})",
+        *([_facts(questions)] if questions else []),
+        f"given AS (SELECT * FROM {_unnested(table, columns, numbered=True)} {only_if})",
         f"""new AS (
             INSERT INTO {table.name} ({names}) SELECT {names} FROM given ORDER BY place
             ON CONFLICT ({key}) DO NOTHING RETURNING id, {key}
@@ -232,6 +266,7 @@ def _family_statement(family: tuple[Any, ...], *children: tuple[Any, ...]) -> st
         f"placed AS (SELECT new.id, given.place FROM new JOIN given USING ({key}))",
     ]
     results = ["SELECT 0, id, place FROM placed"]
+    results += ["SELECT NULL, NULL, NULL FROM facts WHERE NOT hold"] if questions else []
     for number, (child, columns, has_ids) in enumerate(children, 1):
         link, *own = columns
         parts.append(f"""born{number} AS (
@@ -334,7 +369,7 @@ def _element(value: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _unnested(table: Table, columns: Sequence[str], numbered: bool = False) -> str:
+def _unnested(table: TableClause, columns: Sequence[str], numbered: bool = False) -> str:
     """Return SQL that makes a table ``v`` out of one array per column.
 
     Args:

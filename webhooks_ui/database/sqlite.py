@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
 
 from webhooks_ui.database import sqlite_copies
+from webhooks_ui.database.facts import Fact, Question
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite_writers import PATIENCE_SECONDS, QueueingConnection
 from webhooks_ui.database.statements import run
@@ -36,6 +38,7 @@ CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
 SINGLE_QUERY_OPTIONS: dict[str, Any] = {"without_begin": True}
 ONE_STATEMENT_OPTIONS: dict[str, Any] = {"writes": True}  # a family takes two statements
 PUBLISHING = 1  # there is one writer
+HAS_ROUND_TRIPS = False
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
 
 
@@ -222,13 +225,26 @@ def insert_many(connection: Connection, table: Table, columns: Sequence[str], ro
     _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
 
 
-def insert_family(connection: Connection, family: Family) -> Born:
+def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
+    if not hold(connection, facts):
+        return None
     key = [family.columns.index(column) for column in family.unique]
     places = {tuple(row[at] for at in key): place for place, row in enumerate(family.rows)}
     returning = ("id", *family.unique)
     new = _insert_returning(connection, family.table, family.columns, family.rows, returning, family.unique)
     parents = {places[tuple(values)]: id for id, *values in new}
     return Born(parents, [_insert_children(connection, children, parents) for children in family.children])
+
+
+def hold(connection: Connection, facts: Sequence[Fact]) -> bool:
+    return not any(run(connection, _has_changed(fact.question), fact.row)[0][0] for fact in facts)
+
+
+@lru_cache(maxsize=16)
+def _has_changed(question: Question) -> str:
+    values = f"VALUES ({', '.join('?' * len(question.columns))})"
+    changed = question.has_changed(sqlite.dialect())
+    return f"WITH {question.known.name} ({', '.join(question.columns)}) AS ({values}) SELECT {changed}"
 
 
 def _insert_children(connection: Connection, children: Children, parents: Mapping[int, int]) -> list[int]:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Text, and_, bindparam, cast, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, exists, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
@@ -15,36 +16,45 @@ from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.models.types import UtcDateTime
 from webhooks_ui.models.webhook import IS_LIVE, IS_ON
 
-# Built once, because building a statement costs as much as running it
 _webhooks, _subscriptions = Webhook.__table__.c, Subscription.__table__.c
-_BACKLOG = (  # the status is a literal, because a bound value would not match the condition of the partial index
-    exists()
-    .where(Delivery.webhook_id == _webhooks.id, PENDING, Delivery.due_at <= bindparam("now", type_=UtcDateTime))
-    .correlate(Webhook.__table__)
-)
-_IS_FREE = and_(
-    Webhook.consecutive_failures == 0,
-    Webhook.throttle_rate.is_(None),
-    Webhook.rate_limit.is_(None),
-    ~Webhook.in_order,
-    ~_BACKLOG,
-)
-_SUBSCRIBERS = Query(
-    select(
-        _webhooks.id,
-        _webhooks.in_order,
-        cast(_webhooks.filter, Text),
-        cast(_webhooks.fields, Text),
-        _webhooks.version,
-        _IS_FREE,
+
+
+def is_free(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that nothing keeps new deliveries of a webhook from going out at once."""
+    backlog = (  # the status is a literal, because a bound value would not match the condition of the partial index
+        exists().where(Delivery.webhook_id == _webhooks.id, PENDING, Delivery.due_at <= now).correlate_except(Delivery)
     )
-    .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
-    .where(
-        _subscriptions.event_type == bindparam("type", type_=_subscriptions.event_type.type),
-        _webhooks.environment == bindparam("environment", type_=_webhooks.environment.type),
-        IS_ON,
+    return and_(
+        Webhook.consecutive_failures == 0,
+        Webhook.throttle_rate.is_(None),
+        Webhook.rate_limit.is_(None),
+        ~Webhook.in_order,
+        ~backlog,
     )
-)
+
+
+def columns(now: ColumnElement[datetime]) -> list[ColumnElement[Any]]:
+    """Return the columns of a ``Subscriber``."""
+    texts = (cast(_webhooks.filter, Text), cast(_webhooks.fields, Text))
+    return [_webhooks.id, _webhooks.in_order, *texts, _webhooks.version, is_free(now)]
+
+
+def wanting(
+    environment: ColumnElement[str], event_type: ColumnElement[str], *columns: ColumnElement[Any]
+) -> Select[Any]:
+    """Return a query for columns of the active webhooks that want a type."""
+    return (
+        select(*columns)
+        .join_from(Subscription.__table__, Webhook.__table__, _webhooks.id == _subscriptions.webhook_id)
+        .where(_subscriptions.event_type == event_type, _webhooks.environment == environment, IS_ON)
+    )
+
+
+# The parameters of queries. Those are built once, because that costs as much as running one
+ENVIRONMENT = bindparam("environment", type_=_webhooks.environment.type)
+TYPE = bindparam("type", type_=_subscriptions.event_type.type)
+NOW = bindparam("now", type_=UtcDateTime)
+_SUBSCRIBERS = Query(wanting(ENVIRONMENT, TYPE, *columns(NOW)))
 
 
 class Subscriber(NamedTuple):
@@ -57,6 +67,11 @@ class Subscriber(NamedTuple):
     version: int
     is_free: bool  # nothing keeps its deliveries from going out at once
 
+    @classmethod
+    def of(cls, webhook_id: int, in_order: bool, filter: str | None, *others: Any) -> "Subscriber":
+        """Return the subscriber with these values of ``columns``."""
+        return cls(webhook_id, in_order, _filter(filter), *others)
+
     def wants(self, data: Mapping[str, Any]) -> bool:
         """Return True if its filter lets an event with this data pass."""
         return self.filter is None or self.filter.passes(data)
@@ -66,11 +81,7 @@ def subscribers(connection: Connection, environment: str, types: Iterable[str]) 
     """Return the active webhooks that want each type."""
     values = {"environment": environment, "now": utcnow()}
     return {
-        type: [
-            Subscriber(id, in_order, _filter(filter), *others)
-            for id, in_order, filter, *others in _SUBSCRIBERS.rows(connection, {**values, "type": type})
-        ]
-        for type in types
+        type: [Subscriber.of(*row) for row in _SUBSCRIBERS.rows(connection, {**values, "type": type})] for type in types
     }
 
 

@@ -1,18 +1,23 @@
 """The API lets in only valid keys that are within their rate."""
 
 import time
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import update
+from werkzeug.test import TestResponse
 
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.locks import locked
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui import api_keys
-from webhooks_ui.database import db
+from webhooks_ui.api import known_keys
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.database import redis as redis_client
 from webhooks_ui.models import ApiKey, AuditEntry, utcnow
 from webhooks_ui.web.extensions import limiter
@@ -36,6 +41,81 @@ def test_a_revoked_key_gets_401_at_once(app: Flask, api: Api) -> None:
     db.session.scalars(db.select(ApiKey)).one().revoked_at = utcnow()
     db.session.commit()
     assert api.post("/events", json=EVENT).status_code == 401
+
+
+START = datetime(2026, 11, 23, 10, 0, 10, tzinfo=UTC)
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], list[int]]] = {
+    "it may do less": ({}, {"scopes": ["webhooks:read"]}, [202, 403]),
+    "it may do more": ({"scopes": ["webhooks:read"]}, {"scopes": ["events:write"]}, [403, 202]),
+    "its end is over": ({}, {"expires_at": START}, [202, 401]),
+    "its end is later": (
+        {"expires_at": START + timedelta(seconds=1)},
+        {"expires_at": START + timedelta(days=9)},
+        [202, 202],
+    ),
+    "it may do fewer requests": ({}, {"rate_per_minute": 1}, [202, 429]),
+    "it may do more requests": ({"rate_per_minute": 1}, {"rate_per_minute": 10}, [202, 202]),
+    "it is revoked": ({}, {"revoked_at": START}, [202, 401]),
+}
+
+
+@pytest.mark.parametrize("event", [EVENT, {"type": "Wrong", "data": {}}], ids=["event", "wrong event"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_a_key_holds_from_the_next_request_on(app: Flask, change: str, event: dict[str, Any]) -> None:
+    """The process remembers the key by then, because its second request rests on what the first one read."""
+    before, after, expected = CHANGES[change]
+    api = Api(app.test_client(), make_api_key(**before)[1])
+    with time_machine.travel(START, tick=False) as clock:
+        statuses = [api.post("/events", json=EVENT).status_code]
+        statuses += [api.post("/events", json=EVENT).status_code] if not before else []
+        db.session.rollback()
+        with write_transaction() as connection:  # as another process would
+            connection.execute(update(ApiKey).values(**after))
+        clock.shift(2)
+        answer = api.post("/events", json=event)
+    assert statuses[-1] == expected[0]
+    assert answer.status_code == (422 if expected[1] == 202 and event is not EVENT else expected[1])
+
+
+def test_of_a_key_that_is_remembered_both_texts_are_told_apart(app: Flask) -> None:
+    key, old = make_api_key()
+    new = key.roll(timedelta(hours=2))
+    db.session.commit()
+    before, after = Api(app.test_client(), old), Api(app.test_client(), new)
+    for api in (before, after) * 3:
+        assert api.post("/events", json=EVENT).status_code == 202
+    api_keys.end_older(key)
+    db.session.commit()
+    assert [api.post("/events", json=EVENT).status_code for api in (before, after)] == [401, 202]
+
+
+def test_only_publishing_goes_by_what_is_remembered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(app.test_client(), make_api_key()[1])
+    found: list[str] = []
+    find = known_keys.find
+
+    def noted(digest: str) -> known_keys.Caller | None:
+        found.append(digest)
+        return find(digest)
+
+    monkeypatch.setattr("webhooks_ui.api.keys.find", noted)
+
+    def finds(send: Callable[[], TestResponse]) -> int:
+        found.clear()
+        assert send().status_code in (200, 202, 422)
+        return len(found)
+
+    event = {"type": "Wrong", "data": {}}
+    assert [finds(lambda: api.post("/events", json=EVENT)) for _ in range(4)] == [1, 1, 0, 0], "the first use is stored"
+    assert finds(lambda: api.get("/webhooks")) == 1
+    assert finds(lambda: api.post("/events", json=event)) == 1
+
+
+def test_no_more_than_so_many_keys_are_remembered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_keys, "KEYS_MAX", 2)
+    for _ in range(3):
+        assert Api(app.test_client(), make_api_key()[1]).post("/events", json=EVENT).status_code == 202
+    assert len(app.extensions["known_keys"]) == 1
 
 
 def test_the_last_use_is_stored_at_most_once_a_minute(app: Flask, api: Api) -> None:

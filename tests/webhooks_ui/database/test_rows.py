@@ -118,7 +118,9 @@ def test_a_family_is_inserted_in_its_order_but_for_parents_that_exist(deliveries
                 Children(Delivery.__table__, own, []),
             ]
             family = Family(Event.__table__, ("environment", "public_id"), columns, rows, children)
-            return dialect(connection).insert_family(connection, family)
+            inserted = dialect(connection).insert_family(connection, family)
+            assert inserted
+            return inserted
 
     def children_of(parents: Iterable[int]) -> list[tuple[int, int, int]]:
         query = db.select(Delivery.event_id, Delivery.webhook_id, Delivery.id).where(Delivery.event_id.in_(parents))
