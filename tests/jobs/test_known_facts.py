@@ -120,6 +120,23 @@ def test_no_more_than_so_many_types_are_remembered(app: Flask, monkeypatch: pyte
     assert len(memory._known) == 1
 
 
+def test_a_type_with_very_many_subscribers_is_not_remembered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_subscribers, "SUBSCRIBERS_MAX", 1)
+    memory = KnownSubscribers()
+
+    def facts() -> int:
+        db.session.rollback()
+        with db.engine.connect() as connection:
+            return len(memory.of(connection, "production", ["license.activated"], utcnow())[1])
+
+    make_webhook()
+    assert [facts(), facts()] == [0, 1]
+    memory.forget()
+    monkeypatch.setattr(memory, "_paused_until", 0)
+    make_webhook()
+    assert [facts(), facts()] == [0, 0]
+
+
 def fact_of(text: str) -> Fact:
     found = known_keys.find(digest(text))
     assert found

@@ -16,6 +16,7 @@ from webhooks_ui.models.types import UtcDateTime
 from webhooks_ui.webhooks.subscribers import ENVIRONMENT, NOW, TYPE, Subscriber, columns, wanting
 
 TYPES_MAX = 1_024  # of all environments
+SUBSCRIBERS_MAX = 1_000  # of a type. To tell more of them to the database takes as long as to read them
 PAUSE_SECONDS = 1.0  # in which nothing is remembered after something has changed, because more may change
 SEPARATOR = "\n"  # of the texts of subscribers
 
@@ -63,7 +64,7 @@ class KnownSubscribers:
     def _read(self, connection: Connection, environment: str, type: str, now: datetime) -> list[Subscriber]:
         rows = _FIND.rows(connection, {"environment": environment, "type": type, "now": now})
         found = [Subscriber.of(*values) for _, *values in rows]
-        if time.monotonic() >= self._paused_until:
+        if len(found) <= SUBSCRIBERS_MAX and time.monotonic() >= self._paused_until:
             if len(self._known) >= TYPES_MAX:
                 self._known.clear()
             self._known[environment, type] = found, SEPARATOR.join(text for text, *_ in rows)
