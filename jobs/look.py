@@ -17,7 +17,8 @@ from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.webhook import IS_ON, IS_SENDABLE, RatePeriod, in_grace
+from webhooks_ui.models.webhook import RatePeriod, in_grace
+from webhooks_ui.models.webhook_state import IS_ON, IS_SENDABLE
 from webhooks_ui.webhooks.client_certificates import open_pair
 from webhooks_ui.webhooks.oauth import open_client
 from webhooks_ui.webhooks.own_headers import open_headers

@@ -16,7 +16,7 @@ from webhooks_ui.deliveries.missed import Missed
 from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, Delivery, DeliveryStatus, Webhook, utcnow
 from webhooks_ui.models.bulk_action import RUNNING
 from webhooks_ui.models.delivery import is_free
-from webhooks_ui.models.webhook import stops
+from webhooks_ui.models.webhook_state import stops
 
 RECENT_MAX = 50
 HELD_MAX = 5

@@ -16,7 +16,7 @@ from jobs.chores.notice_mail import COLUMNS, subject, text
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import IS_MEMBER, User, Webhook, utcnow
 from webhooks_ui.models.user import RANK, Role
-from webhooks_ui.models.webhook import IS_NOTICED, IS_REMINDED
+from webhooks_ui.models.webhook_state import IS_NOTICED, IS_REMINDED
 from webhooks_ui.webhooks.notices import noticed
 
 NOTIFY_SECONDS = 60

@@ -20,7 +20,7 @@ from webhooks_ui.events.formats.services import misread
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Scope, Webhook, secret_box, utcnow
 from webhooks_ui.models.health import health_of
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks import changes

@@ -17,7 +17,7 @@ from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.backlog import oldest_due_seconds
 from webhooks_ui.models import Process, ProcessKind, Webhook, secret_box, utcnow
 from webhooks_ui.models.process import BEAT_SECONDS, is_alive
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.webhooks.unreadable import lost_parts
 
 HEARTBEAT_COUNTS_SECONDS = 2 * BEAT_SECONDS  # as a proof that the database takes writes

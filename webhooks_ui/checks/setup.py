@@ -23,7 +23,7 @@ from webhooks_ui import __version__
 from webhooks_ui.checks import Check, Level, Trouble
 from webhooks_ui.database import db, dialect
 from webhooks_ui.models import Event, Process, Webhook, utcnow
-from webhooks_ui.models.webhook import IS_ON
+from webhooks_ui.models.webhook_state import IS_ON
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 CLOCK_MAX = timedelta(minutes=2)  # receivers refuse signatures of another time (Standard Webhooks, "Replay attacks")

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 from webhooks_ui.database import db
 from webhooks_ui.models import BacklogSample, Delivery, Webhook, utcnow
 from webhooks_ui.models.delivery import IN_ORDER, PENDING
-from webhooks_ui.models.webhook import IS_SENDABLE, holds_back
+from webhooks_ui.models.webhook_state import IS_SENDABLE, holds_back
 from webhooks_ui.webhooks.stats import Range
 
 

@@ -12,7 +12,7 @@ from webhooks_ui.deliveries.schedules import SLOWED_DOWN_AT_LEAST
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP, is_free
-from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
+from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
 
 

@@ -16,7 +16,7 @@ from webhooks_ui.events.conditions import Filter
 from webhooks_ui.events.operational import OPERATIONAL, is_about
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryTrigger, Event, Webhook, utcnow
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 
 WINDOW_EVENTS = 5_000
 

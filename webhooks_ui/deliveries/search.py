@@ -16,7 +16,7 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
-from webhooks_ui.models.webhook import IS_DELETED, IS_LIVE
+from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.webhooks.search import has_text, known_ids
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_
 
 from webhooks_ui.models.stats import hour_of
-from webhooks_ui.models.webhook import IS_DISABLED, IS_UNREADABLE, Webhook
+from webhooks_ui.models.webhook import Webhook
+from webhooks_ui.models.webhook_state import IS_DISABLED, IS_UNREADABLE
 
 HOURS = 24  # that health looks back at. The present hour is the last of them
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, and_, false, func, or_, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -36,7 +36,7 @@ HEALTH_COLUMNS = (  # see models/health
 COUNTED_BY = ("environment", "active", "succeeded_hour", "attempted_hour")
 LOOKED_AT = ("environment", *HEALTH_COLUMNS, "search_text")
 
-# Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_AIL below, which mean the same.
+# Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_AIL of webhook_state, which mean the same.
 _LIVE = text("deleted_at IS NULL")
 _DELETED = text("deleted_at IS NOT NULL")
 _LONG = text("search_rest IS NOT NULL")
@@ -367,43 +367,6 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.throttled_until = self.throttled_at = self.throttle_rate = self.throttle_step = None
         self.throttle_count = 0
         self.failures = []
-
-
-IS_LIVE = Webhook.deleted_at.is_(None)
-IS_DELETED = Webhook.deleted_at.is_not(None)
-IS_ON = and_(Webhook.active, IS_LIVE)  # new events are delivered to it
-IS_SENDABLE = and_(IS_ON, Webhook.breaker_opened_at.is_(None))  # its deliveries are sent when they are due
-
-
-def holds_back(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that ``is_throttled`` or ``is_paced`` is true at ``now``."""
-    return or_(_is_throttled(now), func.coalesce(Webhook.paced_until > now - PACED_LATELY, false()))
-
-
-def stops(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that the state of a webhook lets nothing out at ``now``, but for its probes."""
-    return or_(~Webhook.active, Webhook.breaker_opened_at.is_not(None), IS_UNREADABLE, _is_throttled(now))
-
-
-def _is_throttled(now: datetime) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = func.coalesce(Webhook.throttled_until > now, false())
-    return condition
-
-
-IS_BROKEN = and_(Webhook.active, Webhook.breaker_opened_at.is_not(None))
-IS_DISABLED = and_(~Webhook.active, Webhook.disabled_at.is_not(None))
-IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
-# The condition of ix_webhooks_ailing: for any other webhook, the status and the two hours alone say how it does
-MAY_AIL = or_(
-    Webhook.breaker_opened_at.is_not(None),
-    Webhook.disabled_at.is_not(None),
-    Webhook.unreadable_at.is_not(None),
-    Webhook.throttled_until.is_not(None),
-    Webhook.certificate_notice.is_not(None),
-)
-HAS_CERTIFICATE_NOTICE = and_(Webhook.active, Webhook.certificate_notice.is_not(None))
-IS_REMINDED = or_(IS_BROKEN, IS_DISABLED, IS_UNREADABLE)  # by mail, daily
-IS_NOTICED = and_(IS_LIVE, MAY_AIL, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it
 
 
 def is_group(name: str) -> bool:

@@ -10,7 +10,7 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.pages import LOADED
 from webhooks_ui.models import Attempt, Delivery, Environment, Event, Webhook
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.parsing import clean, parse_id
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go

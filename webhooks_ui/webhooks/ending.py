@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, and_, select, update
 
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import Webhook, utcnow
-from webhooks_ui.models.webhook import ENDING_WITHIN, IS_LIVE, CertificateNotice
+from webhooks_ui.models.webhook import ENDING_WITHIN, CertificateNotice
+from webhooks_ui.models.webhook_state import IS_LIVE
 
 
 def mark() -> None:

@@ -15,7 +15,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.models import IS_MEMBER, InspectedRequest, Inspector, User, Webhook, utcnow
 from webhooks_ui.models.inspector import KEPT_FOR
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 
 PATH = "/inspect/"  # of their URLs, which a token ends
 INSPECTORS_MAX = 10  # of one person

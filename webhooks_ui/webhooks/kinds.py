@@ -12,7 +12,8 @@ from sqlalchemy import CompoundSelect, bindparam, func, literal, select, union_a
 from webhooks_ui.database import db
 from webhooks_ui.models import Environment, Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import first_hour, health_of
-from webhooks_ui.models.webhook import HEALTH_COLUMNS, IS_LIVE, MAY_AIL
+from webhooks_ui.models.webhook import HEALTH_COLUMNS
+from webhooks_ui.models.webhook_state import IS_LIVE, MAY_AIL
 from webhooks_ui.webhooks.kept import kept
 
 COLUMNS = (Webhook.environment, *(getattr(Webhook, name) for name in HEALTH_COLUMNS))

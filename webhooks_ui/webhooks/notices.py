@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook
-from webhooks_ui.models.webhook import IS_NOTICED, certificate_since
+from webhooks_ui.models.webhook import certificate_since
+from webhooks_ui.models.webhook_state import IS_NOTICED
 
 SHOWN_MAX = 200
 

@@ -15,7 +15,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import OwnEventType, Subscription, Webhook
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 
 FIELDS = ("description", "example", "schema", "check")
 

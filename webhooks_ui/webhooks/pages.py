@@ -11,7 +11,8 @@ from webhooks_ui.database import db, dialect
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_is
-from webhooks_ui.models.webhook import HEALTH_COLUMNS, IS_LIVE, searchable
+from webhooks_ui.models.webhook import HEALTH_COLUMNS, searchable
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.webhooks import kinds
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.kinds import Kind, count_kinds, kind_of

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from webhooks_ui.database import db
 from webhooks_ui.models import HourlyTotal, Stats, Webhook, utcnow
 from webhooks_ui.models.stats import DURATION_BUCKETS_MS, FAILED
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 
 HOUR = timedelta(hours=1)
 LOW_PERCENT = 95  # pages warn of a success rate below it

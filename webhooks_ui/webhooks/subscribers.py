@@ -14,7 +14,7 @@ from webhooks_ui.events.conditions import Filter
 from webhooks_ui.models import Delivery, Subscription, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.models.types import UtcDateTime
-from webhooks_ui.models.webhook import IS_LIVE, IS_ON
+from webhooks_ui.models.webhook_state import IS_LIVE, IS_ON
 
 _webhooks, _subscriptions = Webhook.__table__.c, Subscription.__table__.c
 

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, select, update
 
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import Webhook, secret_box, utcnow
-from webhooks_ui.models.webhook import ENCRYPTED, IS_LIVE, IS_UNREADABLE, MAY_AIL
+from webhooks_ui.models.webhook import ENCRYPTED
+from webhooks_ui.models.webhook_state import IS_LIVE, IS_UNREADABLE, MAY_AIL
 
 EXPLANATION = "The secret can't be decrypted: the key that encrypted it is not in ENCRYPTION_KEYS."
 

@@ -12,7 +12,7 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import LABELS as FILTERS
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.views.audit_log.filter_words import filters_in_words
 
 OBJECTS = {

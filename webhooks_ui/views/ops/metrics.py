@@ -28,7 +28,8 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.models import Delivery, DeliveryStatus, Environment, Event, Process, ProcessKind, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING, UNSETTLED
 from webhooks_ui.models.process import is_alive
-from webhooks_ui.models.webhook import IS_LIVE, ReportedStatus, reported_status_of
+from webhooks_ui.models.webhook import ReportedStatus, reported_status_of
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.wake import CHORES, QUEUE
 
 LABELS = {

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook
-from webhooks_ui.models.webhook import IS_LIVE
+from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import go, safe_next
