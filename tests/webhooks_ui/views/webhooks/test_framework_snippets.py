@@ -1,11 +1,14 @@
 """The endpoints that are shown for each framework, run with those frameworks that are installed on this machine."""
 
+import contextlib
 import http.client
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,7 @@ make_server("127.0.0.1", PORT, get_wsgi_application()).serve_forever()
 """,
 }
 NEEDS = {"fastapi": "uvicorn"}
+BODY = b'{"id":"evt_1","type":"license.created"}'
 MODULES = os.environ.get("NODE_MODULES", "")  # a folder node_modules that has express
 
 
@@ -65,20 +69,39 @@ def status(port: int, given: Case) -> int | None:
         connection.close()
 
 
+@contextlib.contextmanager
+def served(name: str, folder: Path, secret: str) -> Iterator[int]:
+    """Serve the endpoint of ``name``. Give its port."""
+    port = free_port()
+    environment = os.environ | {"WEBHOOK_SECRET": secret, "PORT": str(port)}
+    process = subprocess.Popen(command(name, folder, port), cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: status(port, case()) is not None, what=f"the endpoint of {name} answers")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 @pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
 def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp_path: Path) -> None:
-    port, body = free_port(), b'{"id":"evt_1","type":"license.created"}'
-    genuine = case(body=body, signs=body)
-    environment = os.environ | {"WEBHOOK_SECRET": genuine["secret"], "PORT": str(port)}
-    served = subprocess.Popen(command(name, tmp_path, port), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: status(port, genuine) is not None, what=f"the endpoint of {name} answers")
+    genuine = case(body=BODY, signs=BODY)
+    with served(name, tmp_path, genuine["secret"]) as port:
         assert status(port, genuine) == 204
-        assert status(port, case(secret=genuine["secret"], body=body + b" ", signs=body)) == 401
+        assert status(port, case(secret=genuine["secret"], body=BODY + b" ", signs=BODY)) == 401
         for header in genuine["headers"]:
-            without = case(secret=genuine["secret"], body=body, signs=body)
+            without = case(secret=genuine["secret"], body=BODY, signs=BODY)
             del without["headers"][header]
             assert status(port, without) == 401
-    finally:
-        served.terminate()
-        served.wait(10)
+
+
+@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+def test_a_client_that_goes_away_in_the_middle_does_not_end_the_endpoint(name: str, tmp_path: Path) -> None:
+    genuine = case(body=BODY, signs=BODY)
+    with served(name, tmp_path, genuine["secret"]) as port:
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(b"POST /webhooks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{")
+            client.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionError):
+                client.recv(1024)
+        assert status(port, genuine) == 204
