@@ -56,12 +56,13 @@ def command(name: str, folder: Path, port: int) -> list[str]:
     return ["node", "main.mjs"]
 
 
-def status(port: int, given: Case) -> int | None:
+def status(port: int, given: Case, content_type: str | None = "application/json") -> int | None:
     """Send the delivery. Return the status of the answer, or ``None`` if nobody listens yet."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         headers = {name: value.encode() for name, value in given["headers"].items()}
-        connection.request("POST", "/webhooks", given["body"], headers | {"Content-Type": "application/json"})
+        headers |= {"Content-Type": content_type.encode()} if content_type else {}
+        connection.request("POST", "/webhooks", given["body"], headers)
         return connection.getresponse().status
     except ConnectionRefusedError:
         return None
@@ -93,6 +94,16 @@ def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp
             without = case(secret=genuine["secret"], body=BODY, signs=BODY)
             del without["headers"][header]
             assert status(port, without) == 401
+
+
+@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+def test_the_endpoint_refuses_what_has_no_body_or_no_type(name: str, tmp_path: Path) -> None:
+    genuine = case(body=BODY, signs=BODY)
+    with served(name, tmp_path, genuine["secret"]) as port:
+        for body in (b"", b"{}"):
+            for content_type in (None, "application/json", "text/plain"):
+                other = case(secret=genuine["secret"], body=body, signs=BODY)
+                assert status(port, other, content_type) == 401, (body, content_type)
 
 
 @pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
