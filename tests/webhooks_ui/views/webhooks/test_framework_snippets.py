@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -33,6 +34,25 @@ urlpatterns = [path("webhooks", receive)]
 make_server("127.0.0.1", PORT, get_wsgi_application()).serve_forever()
 """,
 }
+# A new application since Rails 7.1: lib/ is loaded at once in production, so each file there must define its constant
+RAILS = """
+require "rails"
+require "action_controller/railtie"
+class Application < Rails::Application
+  config.load_defaults Rails::VERSION::STRING.to_f
+  config.root = Dir.pwd
+  config.eager_load = true
+  config.autoload_paths << "#{Dir.pwd}/lib"
+  config.eager_load_paths << "#{Dir.pwd}/lib"
+  config.logger = Logger.new(nil)
+  config.secret_key_base = "x" * 40
+  config.hosts.clear
+  routes.append { post "/webhooks", to: "webhooks#create" }
+end
+class ApplicationController < ActionController::API; end
+Application.initialize!
+"""
+NAMES = (*SERVERS, "node", "express", "rails")
 NEEDS = {"fastapi": "uvicorn"}
 BODY = b'{"id":"evt_1","type":"license.created"}'
 MODULES = os.environ.get("NODE_MODULES", "")  # a folder node_modules that has express
@@ -48,12 +68,31 @@ def command(name: str, folder: Path, port: int) -> list[str]:
         (folder / "receiver.py").write_text(snippet(name))
         (folder / "main.py").write_text(SERVERS[name].replace("PORT", str(port)))
         return [sys.executable, "main.py"]
+    if name == "rails":
+        return rails(folder, port)
     if shutil.which("node") is None or (name == "express" and not MODULES):
         pytest.skip(f"{name} is not installed")
     if MODULES:
         (folder / "node_modules").symlink_to(MODULES)
     (folder / "main.mjs").write_text(f"{snippet('javascript')}\n{snippet(name)}")
     return ["node", "main.mjs"]
+
+
+def rails(folder: Path, port: int) -> list[str]:
+    if (
+        shutil.which("puma") is None
+        or subprocess.run(["ruby", "-e", 'require "rails"'], stderr=subprocess.DEVNULL).returncode
+    ):
+        pytest.skip("rails is not installed")
+    text = snippet("rails")
+    named = re.search(r"# Save the code under Ruby as (\S+\.rb)\.", text)
+    assert named
+    for path, code in ((named[1], snippet("ruby")), ("app/controllers/webhooks_controller.rb", text)):
+        (folder / path).parent.mkdir(parents=True)
+        (folder / path).write_text(code)
+    (folder / "application.rb").write_text(RAILS)
+    (folder / "config.ru").write_text('require_relative "application"\nrun Application\n')
+    return ["puma", "--quiet", "--bind", f"tcp://127.0.0.1:{port}"]
 
 
 def status(port: int, given: Case, content_type: str | None = "application/json") -> int | None:
@@ -84,7 +123,7 @@ def served(name: str, folder: Path, secret: str) -> Iterator[int]:
         process.wait(10)
 
 
-@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp_path: Path) -> None:
     genuine = case(body=BODY, signs=BODY)
     with served(name, tmp_path, genuine["secret"]) as port:
@@ -96,7 +135,7 @@ def test_the_endpoint_takes_genuine_deliveries_and_refuses_others(name: str, tmp
             assert status(port, without) == 401
 
 
-@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_endpoint_refuses_what_has_no_body_or_no_type(name: str, tmp_path: Path) -> None:
     genuine = case(body=BODY, signs=BODY)
     with served(name, tmp_path, genuine["secret"]) as port:
@@ -106,7 +145,7 @@ def test_the_endpoint_refuses_what_has_no_body_or_no_type(name: str, tmp_path: P
                 assert status(port, other, content_type) == 401, (body, content_type)
 
 
-@pytest.mark.parametrize("name", [*SERVERS, "node", "express"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_client_that_goes_away_in_the_middle_does_not_end_the_endpoint(name: str, tmp_path: Path) -> None:
     genuine = case(body=BODY, signs=BODY)
     with served(name, tmp_path, genuine["secret"]) as port:
