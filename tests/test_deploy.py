@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from config import ROOT, load
 from tests.support.factories import make_process, make_webhook
 from webhooks_ui import __version__, counting
+from webhooks_ui.run.programs import programs
 
 DEPLOY = ROOT / "docs" / "deploy"
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -150,6 +151,38 @@ def test_the_first_super_admin_is_made_in_each_kind_of_deployment() -> None:
     text = (DEPLOY / "README.md").read_text()
     for command in ("systemd-run", "docker compose", "kubectl"):
         assert re.search(rf"^ *{command} .*(\\\n.*)*users create \S+ --role super_admin$", text, re.MULTILINE), command
+
+
+def test_processes_get_the_time_that_they_need_to_end(tmp_path: Path) -> None:
+    settings = load({"WORKERS": "1", "INSTANCE_PATH": str(tmp_path)})
+    needed = {program.name: program.patience_seconds for program in programs(settings)}
+    needed["worker"] = needed.pop("worker-0")
+    found = set()
+    for where, seconds in patience():
+        kind = re.search(r"web|worker|scheduler", where.replace("webhooks", ""))
+        assert kind, where
+        assert seconds >= needed[kind[0]], where
+        found.add(where)
+    assert len(found) == 3 * len(needed)
+
+
+def patience() -> Iterator[tuple[str, int]]:
+    """Yield where each long-running process stands, and how many seconds it gets from SIGTERM to SIGKILL."""
+    for unit in UNITS:
+        if "Restart=always" in unit.read_text():
+            text = re.search(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)
+            yield unit.name, int(text[1]) if text else 90
+    for name, service in documents(DEPLOY / "compose.yaml")[0]["services"].items():
+        if service["image"] == IMAGE and service["restart"] != "no":
+            yield f"compose.yaml {name}", int(service.get("stop_grace_period", "10s").removesuffix("s"))
+    for path in MANIFESTS:
+        for document in documents(path):
+            if document["kind"] == "Deployment":
+                pod = document["spec"]["template"]["spec"]
+                before = [
+                    box["lifecycle"]["preStop"]["exec"]["command"][1] for box in pod["containers"] if "lifecycle" in box
+                ]
+                yield path.name, pod["terminationGracePeriodSeconds"] - sum(map(int, before))
 
 
 def of_compose() -> dict[str, str]:
