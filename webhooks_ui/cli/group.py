@@ -54,7 +54,10 @@ class Group(AppGroup):
 
 def command(words: str) -> str:
     """Return a ``flask`` command to be pasted into the shell that ran the present one."""
-    return f"{sys.argv[0]} {words}"
+    program = sys.argv[0]
+    if program.endswith("__main__.py"):  # that of python -m flask, which is no program
+        program = f"{sys.executable} -m flask"
+    return f"{program} {words}"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
