@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+BEGINNINGS = {b"SQLite format 3\0": "SQLite", b"PGDMP": "PostgreSQL"}  # of the files
+
 
 class CopyError(Exception):
     """A copy can't be made or put back. The message says why, and what to do."""
@@ -30,6 +32,26 @@ def new_file(path: Path) -> Iterator[Path]:
         raise CopyError(f"{path} can't be written: {error.strerror}.") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_kind(path: Path, kind: str) -> None:
+    """Check that there is a file, and that it isn't a copy of the other kind of database.
+
+    Raises:
+        CopyError: It is, or it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(max(map(len, BEGINNINGS)))
+    except FileNotFoundError:
+        raise CopyError(f"There is no file {path}.") from None
+    except OSError as error:
+        raise CopyError(f"{path} can't be read: {error.strerror}.") from None
+    for text, found in BEGINNINGS.items():
+        if beginning.startswith(text) and found != kind:
+            raise CopyError(
+                f"{path} is a copy of {found}, and DATABASE_URL names {kind}. A copy fits its own kind only."
+            )
 
 
 def _sync(path: Path) -> None:

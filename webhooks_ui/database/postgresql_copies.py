@@ -10,7 +10,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import OperationalError
 
-from webhooks_ui.database.copies import CopyError, new_file
+from webhooks_ui.database.copies import CopyError, check_kind, new_file
 
 COPY_ENDING = ".dump"
 LOCK_SECONDS = 10
@@ -27,8 +27,7 @@ def make_copy(engine: Engine, path: Path) -> None:
 
 
 def check_copy(path: Path) -> None:
-    if not path.is_file():
-        raise CopyError(f"There is no file {path}.")
+    check_kind(path, "PostgreSQL")
     listed = _run("pg_restore", "--list", str(path))
     if " alembic_version " not in listed:
         raise CopyError(f"{path} has no tables of this product.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from webhooks_ui.database.copies import CopyError, new_file
+from webhooks_ui.database.copies import CopyError, check_kind, new_file
 
 COPY_ENDING = ".db"
 LOCK_SECONDS = 10.0
@@ -29,8 +29,7 @@ def make_copy(engine: Engine, path: Path) -> None:
 
 
 def check_copy(path: Path) -> None:
-    if not path.is_file():
-        raise CopyError(f"There is no file {path}.")
+    check_kind(path, "SQLite")
     try:
         with closing(_read_only(path)) as copy:
             problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]

@@ -186,6 +186,17 @@ def test_a_damaged_or_foreign_file_changes_nothing(run: Run, migrated: None, fol
     assert "There is no file" in run("restore", str(tmp_path / "nobody"), "--yes").output
 
 
+def test_a_backup_of_the_other_kind_of_database_is_named(run: Run, migrated: None, tmp_path: Path) -> None:
+    kinds = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+    own = kinds.pop(db.engine.dialect.name)
+    (other,) = kinds.values()
+    foreign = tmp_path / "webhooks.copy"
+    foreign.write_bytes(b"PGDMP and more" if own == "SQLite" else b"SQLite format 3\0 and more")
+    done = run("restore", str(foreign), "--yes")
+    assert done.exit_code == 1
+    assert f"is a copy of {other}, and DATABASE_URL names {own}." in done.output
+
+
 def test_a_backup_of_an_older_version_is_brought_up_to_date(run: Run, app: Flask, folder: Path) -> None:
     db.drop_all()
     upgrade(revision="0004")
