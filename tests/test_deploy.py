@@ -153,6 +153,15 @@ def test_the_first_super_admin_is_made_in_each_kind_of_deployment() -> None:
         assert re.search(rf"^ *{command} .*(\\\n.*)*users create \S+ --role super_admin$", text, re.MULTILINE), command
 
 
+def test_a_migration_that_fails_keeps_no_unit_from_starting() -> None:
+    """With Requires, a machine that starts before its database would start nothing, and not try again."""
+    for unit in UNITS:
+        assert "Requires=" not in unit.read_text(), unit.name
+    migrate = (DEPLOY / "systemd" / "webhooks-migrate.service").read_text()
+    assert "Restart=on-failure" in migrate
+    assert "StartLimitIntervalSec=0" in migrate
+
+
 def test_processes_get_the_time_that_they_need_to_end(tmp_path: Path) -> None:
     settings = load({"WORKERS": "1", "INSTANCE_PATH": str(tmp_path)})
     needed = {program.name: program.patience_seconds for program in programs(settings)}
