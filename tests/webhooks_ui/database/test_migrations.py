@@ -90,6 +90,21 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
         assert connection.execute(older_secret).scalars().all() == ["old", None]
 
 
+def test_no_row_is_lost_on_the_way_up_and_down(empty: Flask) -> None:
+    """SQLite changes some columns by making the table anew. It then deletes the rows that refer to it, or refuses."""
+    upgrade(revision="0004")
+    with db.engine.begin() as connection:
+        _fill_0005(connection)
+        stats = {"webhook_id": 1, "hour": utcnow(), "succeeded": True, "count": 1, "duration_bucket_ms": 100}
+        _insert(connection, stats, "stats")
+    for move in (upgrade, lambda: downgrade(revision="0004"), upgrade):
+        move()
+        with db.engine.connect() as connection:
+            for name in ("webhooks", "subscriptions", "stats", "events", "deliveries", "attempts"):
+                assert connection.execute(db.text(f"SELECT count(*) FROM {name}")).scalar_one() == 1, name
+    check()
+
+
 def test_the_hours_of_a_webhook_come_from_its_statistics(empty: Flask) -> None:
     """Migration 0020."""
     upgrade(revision="0016")

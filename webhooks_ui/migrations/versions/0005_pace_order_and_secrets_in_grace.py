@@ -22,10 +22,9 @@ BATCH_ROWS = 1_000
 
 
 def upgrade():
-    with op.batch_alter_table('deliveries') as batch:
-        batch.add_column(sa.Column('throttled_count', sa.Integer(), server_default='0', nullable=False))
-        batch.add_column(sa.Column('give_up_at', TIME, nullable=True))
-        batch.add_column(sa.Column('in_order', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('deliveries', sa.Column('throttled_count', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('deliveries', sa.Column('give_up_at', TIME, nullable=True))
+    op.add_column('deliveries', sa.Column('in_order', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_index(
         'ix_deliveries_in_order', 'deliveries', ['webhook_id', 'id'], sqlite_where=IN_ORDER, postgresql_where=IN_ORDER
     )
@@ -33,18 +32,17 @@ def upgrade():
         'ix_deliveries_leased_in_order', 'deliveries', ['webhook_id'],
         sqlite_where=LEASED_IN_ORDER, postgresql_where=LEASED_IN_ORDER,
     )
-    with op.batch_alter_table('webhooks') as batch:
-        batch.add_column(sa.Column('older_secrets', sa.JSON(), server_default='[]', nullable=False))
-        batch.add_column(sa.Column('rate_limit', sa.Integer(), nullable=True))
-        batch.add_column(sa.Column('rate_period', sa.String(length=8), server_default='second', nullable=False))
-        batch.add_column(sa.Column('in_order', sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch.add_column(sa.Column('paced_until', TIME, nullable=True))
-        batch.add_column(sa.Column('throttled_until', TIME, nullable=True))
-        batch.add_column(sa.Column('throttled_at', TIME, nullable=True))
-        batch.add_column(sa.Column('throttle_rate', sa.Double(), nullable=True))
-        batch.add_column(sa.Column('throttle_step', sa.Double(), nullable=True))
-        batch.add_column(sa.Column('throttle_count', sa.Integer(), server_default='0', nullable=False))
-        batch.add_column(sa.Column('search_rest', sa.Text(), nullable=True))
+    op.add_column('webhooks', sa.Column('older_secrets', sa.JSON(), server_default='[]', nullable=False))
+    op.add_column('webhooks', sa.Column('rate_limit', sa.Integer(), nullable=True))
+    op.add_column('webhooks', sa.Column('rate_period', sa.String(length=8), server_default='second', nullable=False))
+    op.add_column('webhooks', sa.Column('in_order', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('webhooks', sa.Column('paced_until', TIME, nullable=True))
+    op.add_column('webhooks', sa.Column('throttled_until', TIME, nullable=True))
+    op.add_column('webhooks', sa.Column('throttled_at', TIME, nullable=True))
+    op.add_column('webhooks', sa.Column('throttle_rate', sa.Double(), nullable=True))
+    op.add_column('webhooks', sa.Column('throttle_step', sa.Double(), nullable=True))
+    op.add_column('webhooks', sa.Column('throttle_count', sa.Integer(), server_default='0', nullable=False))
+    op.add_column('webhooks', sa.Column('search_rest', sa.Text(), nullable=True))
     _keep_previous_secrets()
     _search_whole_urls()
     op.drop_column('webhooks', 'previous_secret_encrypted')
