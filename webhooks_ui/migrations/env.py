@@ -14,7 +14,6 @@ with db.engine.connect().execution_options(writes=True) as connection:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
-        render_as_batch=True,
         compare_type=True,
         user_module_prefix="types.",
     )

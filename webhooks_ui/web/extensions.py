@@ -45,5 +45,5 @@ class LateMigrate:
         """Return an attribute of the real extension, which replaces this one."""
         from flask_migrate import Migrate
 
-        Migrate(self._app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"), render_as_batch=True)
+        Migrate(self._app, db, directory=str(config.ROOT / "webhooks_ui" / "migrations"))
         return getattr(self._app.extensions["migrate"], name)

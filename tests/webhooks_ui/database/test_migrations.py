@@ -1,6 +1,9 @@
 """The migrations make the tables that the models define, on both databases."""
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +14,7 @@ from flask import Flask
 from flask_migrate import check, downgrade, upgrade
 from sqlalchemy import Connection, column, insert, table
 
-from config import load
+from config import ROOT, load
 from jobs.compose import DEFAULTS
 from jobs.look import targets_of
 from tests.support.authorities import Authority
@@ -50,6 +53,37 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 def test_the_migrations_make_the_tables_of_the_models(empty: Flask) -> None:
     upgrade()
     check()  # exits if a migration is missing
+
+
+# In a process of its own, because it changes a model. With a row that refers to the changed table.
+NEW_COLUMN = """
+import sys
+import sqlalchemy as sa
+from flask_migrate import downgrade, migrate, upgrade
+from config import ROOT, load
+from tests.support.factories import make_delivery
+from webhooks_ui import create_app
+from webhooks_ui.database import db
+
+folder, instance = sys.argv[1:]
+with create_app(load({"INSTANCE_PATH": instance})).app_context():
+    upgrade(directory=folder)
+    make_delivery()
+    db.session.remove()
+    db.metadata.tables["webhooks"].append_column(sa.Column("owner", sa.String(), server_default="", nullable=False))
+    migrate(directory=folder, rev_id="9999", message="the owner of a webhook")
+    upgrade(directory=folder)
+    downgrade(directory=folder)
+    print(db.session.execute(sa.text("SELECT count(*) FROM deliveries")).scalar_one(), "delivery")
+"""
+
+
+def test_a_migration_that_alembic_writes_works_both_ways_with_rows_in_the_tables(tmp_path: Path) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(ROOT / "webhooks_ui" / "migrations", folder)
+    command = [sys.executable, "-c", NEW_COLUMN, str(folder), str(tmp_path / "instance")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("1 delivery\n"), done.stdout + done.stderr
 
 
 def test_the_last_migration_can_be_undone(empty: Flask) -> None:
