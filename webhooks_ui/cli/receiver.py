@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,6 +44,11 @@ class Receiver(ThreadingMixIn, TCPServer):
             reason = "is taken" if error.errno == errno.EADDRINUSE else f"can't be opened ({error.strerror})"
             raise CannotListen(f"Port {port} on {host} {reason}. Choose another --port.") from None
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Show a mistake of ours. A client that doesn't wait for its answer is none."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class Handler(BaseHTTPRequestHandler):
     """Serves one connection, which stays open between deliveries."""
@@ -59,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
         if int(length) > BODY_MAX_BYTES:
             return self._answer(413, f"Over {BODY_MAX_BYTES:,} bytes", close=True)
         body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            return self._give_up(len(body), int(length))
         try:
             verify(body, dict(self.headers.items()), self.server.secret)
             status, verdict = self.server.status, "verified"
@@ -66,6 +74,11 @@ class Handler(BaseHTTPRequestHandler):
             status, verdict = 401, f"NOT VERIFIED: {error}"
         self._show(verdict, body)
         self._answer(status, verdict)
+
+    def _give_up(self, got: int, announced: int) -> None:
+        """End the connection of a client that went away, without a word about a signature that nobody can check."""
+        self.close_connection = True
+        self._show(f"BROKEN OFF: {got:,} of {announced:,} bytes arrived", b"")
 
     def _answer(self, status: int, text: str, *, close: bool = False) -> None:
         body = b"" if status in (204, 304) else f"{text}\n".encode()

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from jobs.sign import headers
+from tests.support.waiting import wait_for
 from webhooks_ui.cli.receiver import CannotListen, Receiver, pretty
 from webhooks_ui.models import secret_box
 
@@ -99,6 +101,20 @@ def test_a_delivery_that_is_not_verified_gets_401_and_is_shown_with_the_reason(
 
 def test_a_body_that_is_not_utf_8_gets_401(listener: Listener) -> None:
     assert listener.post(b"\xff\xfe")[0] == 401
+
+
+def test_a_client_that_goes_away_is_told_in_one_line(listener: Listener, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = [f"{name}: {value}" for name, value in signed().items() if name != "Content-Length"]
+    head = "\r\n".join(["POST / HTTP/1.1", "Host: localhost", *lines, "Content-Length: 1000", "", ""]).encode()
+    with socket.create_connection(("127.0.0.1", listener.port), 5) as client:
+        client.sendall(head + BODY)
+    with socket.create_connection(("127.0.0.1", listener.port), 5) as client:  # whole, but it reads no answer
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(head.replace(b"1000", str(len(BODY)).encode()) + BODY)
+    assert listener.post()[0] == 200
+    told = f"BROKEN OFF: {len(BODY)} of 1,000 bytes arrived"
+    wait_for(lambda: any(told in text for text in listener.shown), what="it is told")
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_the_connection_stays_open_between_deliveries(listener: Listener) -> None:
