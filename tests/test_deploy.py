@@ -277,6 +277,15 @@ def test_the_image_holds_all_that_the_processes_need(tmp_path: Path) -> None:
     assert not (tmp_path / "instance").exists()
 
 
+def test_a_build_of_the_image_gets_what_it_copies_and_nothing_else() -> None:
+    """The folder of the product may also hold instance/, with keys and data."""
+    text = (DEPLOY / "Containerfile").read_text()
+    copied = {source for line in re.findall(r"^COPY (?!--)(.*)$", text, re.MULTILINE) for source in line.split()[:-1]}
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert {line.removeprefix("!") for line in lines if line.startswith("!")} == copied
+
+
 @pytest.fixture
 def metrics(app: Flask, client: FlaskClient) -> set[str]:
     """The names of all series that /metrics gives."""
