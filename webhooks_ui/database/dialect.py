@@ -76,6 +76,9 @@ class Dialect(Protocol):
     def prepare(self, connection: Any) -> None:
         """Configure a new connection of the driver."""
 
+    def begin_migration(self, connection: Connection) -> None:
+        """Wait until no other machine migrates, and keep others waiting until the transaction ends."""
+
     def after_migration(self, engine: Engine) -> None:
         """Do what a migration can't do in its transaction."""
 

@@ -39,6 +39,7 @@ HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
 
+MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
 CONFLICTS = {"40001", "40P01"}  # a serialization failure, and a deadlock
 OUTAGES = {  # the longest beginning of a code counts
@@ -68,6 +69,11 @@ def insert(table: Table) -> Any:
 
 def prepare(connection: Any) -> None:
     """Do nothing. The settings of the server apply."""
+
+
+def begin_migration(connection: Connection) -> None:
+    """Take a lock. Without it, two machines that begin at the same time both make the same table, and one fails."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
 def after_migration(engine: Engine) -> None:

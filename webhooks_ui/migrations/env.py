@@ -18,6 +18,7 @@ with db.engine.connect().execution_options(writes=True) as connection:
         user_module_prefix="types.",
     )
     with context.begin_transaction():
+        dialect(db.engine).begin_migration(connection)
         context.run_migrations()
 
 dialect(db.engine).after_migration(db.engine)

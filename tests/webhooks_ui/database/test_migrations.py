@@ -1,6 +1,7 @@
 """The migrations make the tables that the models define, on both databases."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_a_migration_that_alembic_writes_works_both_ways_with_rows_in_the_tables
     command = [sys.executable, "-c", NEW_COLUMN, str(folder), str(tmp_path / "instance")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.endswith("1 delivery\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
+def test_two_machines_can_migrate_at_the_same_time(empty: Flask, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": str(empty.config["SQLALCHEMY_DATABASE_URI"]), "INSTANCE_PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "flask", "db", "upgrade"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [(process.communicate(timeout=60)[1], process.returncode) for process in both] == [("", 0), ("", 0)]
+    check()
 
 
 def test_the_last_migration_can_be_undone(empty: Flask) -> None:
