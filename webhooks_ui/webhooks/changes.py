@@ -129,7 +129,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
         _record("updated", webhook, before, after)
     if webhook.in_order != before["in_order"]:
         _keep_order(webhook)
-    if secret and not (secret_box.is_readable(webhook.secret_encrypted) and secret == webhook.secret):
+    if secret:
         replace_secret(webhook, secret, grace_hours)
     if webhook.active and not before["active"]:
         _resume(webhook)
@@ -150,18 +150,25 @@ def set_active(webhook: Webhook, active: bool) -> bool:
 def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
     """Sign with ``secret`` from now on. For ``grace_hours``, also sign with the old secret.
 
-    Secrets that can't be decrypted end, because nothing can be signed with them. Return True if the old secret still
-    signs.
+    Nothing changes if the webhook has this secret already. So a caller that got no answer may ask again. An older
+    secret that becomes the present one again is no older one any more. Secrets that can't be decrypted end, because
+    nothing can be signed with them. Return True if the old secret still signs.
 
     Raises:
         TooManySecrets: three older ones are in their grace periods already.
     """
-    signing = in_grace(webhook.older_secrets, utcnow())
-    older = [kept for kept in signing if secret_box.is_readable(kept["secret_encrypted"])]
+    has_readable_secret = secret_box.is_readable(webhook.secret_encrypted)
+    if has_readable_secret and secret == webhook.secret:
+        return False
+    older = [
+        kept
+        for kept in in_grace(webhook.older_secrets, utcnow())
+        if secret_box.is_readable(kept["secret_encrypted"]) and secret_box.decrypt(kept["secret_encrypted"]) != secret
+    ]
     was_readable = webhook.is_readable
-    if not secret_box.is_readable(webhook.secret_encrypted):
+    if not has_readable_secret:
         grace_hours = 0
-    if grace_hours and webhook.has_all_older_secrets:
+    if grace_hours and len(older) >= OLDER_SECRETS_MAX:
         raise TooManySecrets(
             f"Deliveries are signed with {OLDER_SECRETS_MAX} older secrets already. End one of them first, or give the "
             "present one no grace period."

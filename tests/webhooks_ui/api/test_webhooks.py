@@ -217,6 +217,36 @@ def test_a_fourth_secret_in_grace_is_refused_and_nothing_changes(api: Api) -> No
     assert len(at_once.get_json()["older_secrets"]) == 3
 
 
+def test_a_rotation_that_is_sent_again_changes_nothing(api: Api) -> None:
+    """The answer to the first request may have been lost. An older secret would be taken up each time."""
+    webhook, secret = make_webhook(), secret_box.generate()
+    body = {"secret": secret, "grace_hours": 24}
+    answers = [api.post(f"/webhooks/{webhook.id}/secret", json=body) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert all(answer.get_json() == answers[0].get_json() for answer in answers)
+    assert len(answers[0].get_json()["older_secrets"]) == 1
+
+
+@pytest.mark.parametrize("grace_hours", [0, 24])
+def test_an_older_secret_that_becomes_the_present_one_again_signs_once(api: Api, grace_hours: int) -> None:
+    webhook, second = make_webhook(), secret_box.generate()
+    first = webhook.secret
+    api.post(f"/webhooks/{webhook.id}/secret", json={"secret": second, "grace_hours": 24})
+    api.post(f"/webhooks/{webhook.id}/secret", json={"secret": first, "grace_hours": grace_hours})
+    assert webhooks()[0].signing_secrets == [first, second][: 2 if grace_hours else 1]
+
+
+def test_an_older_secret_can_become_the_present_one_while_three_are_in_grace(api: Api) -> None:
+    webhook = make_webhook()
+    first = webhook.secret
+    for _ in range(3):
+        api.post(f"/webhooks/{webhook.id}/secret", json={"grace_hours": 24})
+    back = api.post(f"/webhooks/{webhook.id}/secret", json={"secret": first, "grace_hours": 24})
+    assert back.status_code == 200, back.text
+    signing = webhooks()[0].signing_secrets
+    assert (signing[0], len(signing), len(set(signing))) == (first, 4, 4)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
