@@ -260,7 +260,7 @@ def _time(text: str) -> datetime | None:
 @lru_cache(maxsize=4_096)
 def _read_time(text: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text.upper())  # RFC 3339, section 5.6, also allows t and z
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -22,6 +22,7 @@ DATA: dict[str, Any] = {
     "items": [{"sku": "a"}],
     "expires_at": "2026-11-23T10:00:00+02:00",
     "day": "2026-11-23",
+    "small": "2026-11-23t10:00:00z",
 }
 
 
@@ -87,6 +88,9 @@ def passes(field: str, operator: str, value: str = "", data: dict[str, Any] = DA
         ("expires_at", "less", "2026-11-24", True),
         ("day", "greater", "2026-11-22", True),
         ("day", "less", "2026-11-22T23:59:59-02:00", True),
+        ("day", "greater", "2026-11-22t23:59:59z", True),
+        ("small", "greater", "2026-11-23T07:59:59Z", True),
+        ("small", "less", "2026-11-24", True),
         ("name", "less", "2026-11-22", False),
         ("count", "exists", "", True),
         ("note", "exists", "", False),

@@ -71,9 +71,9 @@ def label(name: str) -> str:
 def time(value: Any) -> datetime | None:
     """Return an ISO 8601 time in UTC, or ``None`` if ``value`` is none or has no zone."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())  # RFC 3339, section 5.6, also allows t and z
         return moment.astimezone(UTC) if moment.tzinfo else None
-    except (TypeError, ValueError, OverflowError):
+    except (AttributeError, ValueError, OverflowError):
         return None
 
 

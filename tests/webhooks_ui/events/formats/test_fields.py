@@ -29,6 +29,7 @@ def test_a_count_is_told_with_its_limit(limit: object, told: str) -> None:
 
 def test_a_time_is_told_in_utc() -> None:
     assert fields("license.created", {"expires_at": "2026-12-01T01:30:00+02:00"})["Expires"] == "30 Nov 2026, 23:30 UTC"
+    assert fields("license.created", {"expires_at": "2026-11-30t23:30:00z"})["Expires"] == "30 Nov 2026, 23:30 UTC"
     assert fields("license.created", {"expires_at": "some day"})["Expires"] == "some day"
 
 
