@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, text, update
 
-from jobs.retry import Attempted, Health, judge
+from jobs.retry import DISABLE_AFTER, SILENCE_MAX, Attempted, Health, judge
 from jobs.throttle import Throttle, slow_down, speed_up
 from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
@@ -120,8 +120,9 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         row = SimpleNamespace(**dict(zip(_COLUMNS, found, strict=True)))
         attempts = [made.attempted for made in of_webhook[row.id]]
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
+        tried_since = _tried_since(connection, row, attempts[-1].at)
         for attempt in attempts:
-            health = judge(health, attempt, threshold)
+            health = judge(health, attempt, threshold, tried_since)
         throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts)
         changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         changed |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
@@ -132,6 +133,31 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(changed))
         news += _changes(row, health, throttle, of_webhook[row.id][-1])
     return news
+
+
+def _tried_since(connection: Connection, row: Any, at: datetime) -> datetime | None:
+    """Return since when the attempts of a webhook before ``at`` have followed each other within ``SILENCE_MAX``.
+
+    Return ``None`` if it doesn't matter, because the webhook has not failed for long enough. The first failure may be
+    the only one in weeks, if the webhook gets few events.
+
+    Args:
+        row: a row of ``_ailing``.
+    """
+    if row.failing_since is None or at - row.failing_since < DISABLE_AFTER or not row.attempted_hour:
+        return None
+    hours = (
+        select(Stats.hour)
+        .where(Stats.webhook_id == row.id, Stats.hour >= at - DISABLE_AFTER - SILENCE_MAX)
+        .distinct()
+        .order_by(Stats.hour.desc())
+    )
+    since = at
+    for hour in connection.scalars(hours):
+        if since - hour > SILENCE_MAX:
+            break
+        since = min(since, hour)
+    return since
 
 
 def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> Iterator[News]:

@@ -12,6 +12,7 @@ GONE = 410
 PROBE_FIRST_SECONDS = 60
 PROBE_MAX_SECONDS = 3_600
 DISABLE_AFTER = timedelta(days=5)
+SILENCE_MAX = timedelta(days=2)  # between attempts that show that an endpoint is dead. No usual schedule pauses longer
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -97,13 +98,18 @@ def decide(
     return Decision("pending", attempt.at + timedelta(seconds=max(seconds, asked)))
 
 
-def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
+def judge(health: Health, attempt: Attempted, threshold: int, tried_since: datetime | None = None) -> Health:
     """Return the health of the webhook after ``attempt``.
 
     After ``threshold`` failures in a row its breaker opens. Its deliveries wait, and single probes go out with growing
     pauses until one succeeds. An endpoint that asks to slow down changes nothing, and neither does one that refuses a
     test, since it may take what the webhook wants. One that is gone makes the webhook inactive, and so do five days
-    without a success.
+    without a success. Days in which nothing was sent prove nothing.
+
+    Args:
+        threshold: how many failures in a row open the breaker.
+        tried_since: since when attempts have followed each other within ``SILENCE_MAX``. ``None``: since the first
+            failure.
     """
     if attempt.succeeded:
         return Health()
@@ -114,7 +120,7 @@ def judge(health: Health, attempt: Attempted, threshold: int) -> Health:
     failed = replace(health, consecutive_failures=failures, failing_since=since)
     if attempt.is_gone:
         return replace(failed, disabled_reason=attempt.gone or "The endpoint answered 410 Gone.")
-    if attempt.at - since >= DISABLE_AFTER:
+    if attempt.at - max(since, tried_since or since) >= DISABLE_AFTER:
         reason = f"Every attempt has failed since {since:%Y-%m-%d %H:%M} UTC."
         return replace(failed, disabled_reason=reason)
     if health.breaker_opened_at is None and failures < threshold:

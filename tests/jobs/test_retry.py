@@ -113,6 +113,12 @@ def test_failing_for_five_days_makes_it_inactive() -> None:
     assert reason == "Every attempt has failed since 2026-11-23 10:00 UTC."
 
 
+def test_days_in_which_nothing_was_sent_prove_nothing() -> None:
+    health, at = judge(Health(), failed(), 10), NOW + timedelta(days=30)
+    assert judge(health, failed(at=at), 10, at).disabled_reason is None
+    assert judge(health, failed(at=at), 10, at - timedelta(days=5)).disabled_reason
+
+
 @given(st.integers(1, 30), st.sampled_from(sorted(SCHEDULES_SECONDS)), st.floats(0, 1), st.integers(0, 10**12))
 def test_a_next_attempt_is_never_earlier_and_at_most_a_day_and_a_fifth_away(
     number: int, schedule: str, random: float, wait: int
