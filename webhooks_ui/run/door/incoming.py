@@ -66,7 +66,8 @@ class Incoming:
         if length:
             self.is_cut = int(length[1]) > self._body_max_bytes
             self._needed_bytes += 0 if self.is_cut else int(length[1])
-        self.expects_continue = _EXPECTS.search(head) is not None and not self.is_cut
+        is_old = head.partition(b"\r\n")[0].endswith(b" HTTP/1.0")  # it knows no interim answers (RFC 9110, 10.1.1)
+        self.expects_continue = _EXPECTS.search(head) is not None and not self.is_cut and not is_old
 
     def _follow_chunks(self) -> None:
         """Go from chunk to chunk (RFC 9112, section 7.1) as far as the data reaches.

@@ -100,3 +100,9 @@ def test_a_client_that_expects_it_is_told_to_continue_unless_its_body_is_too_lar
     head = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     assert arrived(head).expects_continue
     assert not arrived(head.replace(b": 9", b": 9999")).expects_continue
+
+
+def test_a_client_with_http_1_0_is_never_told_to_continue() -> None:
+    """It would take the interim answer for the answer (RFC 9110, section 10.1.1)."""
+    head = b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    assert not arrived(head).expects_continue
