@@ -37,6 +37,20 @@ def register(app: Flask) -> None:
     # Before the check of roles, which then happens at the address without the slash.
     app.before_request_funcs.setdefault(None, []).insert(0, drop_trailing_slash)
     app.before_request_funcs[None].insert(0, merge_slashes)
+    app.before_request_funcs[None].insert(0, refuse_encoded_slashes)
+
+
+def refuse_encoded_slashes() -> None:
+    """Refuse an address whose path has a slash as ``%2F``, which isn't a slash (RFC 3986, sections 2.2 and 6.2.2.2).
+
+    WSGI decodes it, and a proxy's rule for ``/api/`` may not hold for ``/api%2Fv1/events``. No name of ours has one.
+
+    Raises:
+        NotFound: It has one.
+    """
+    sent = request.environ.get("RAW_URI", "")  # of gunicorn and Werkzeug, as the client sent it
+    if "%2f" in sent.partition("?")[0].lower():
+        raise NotFound
 
 
 def merge_slashes() -> Response | None:

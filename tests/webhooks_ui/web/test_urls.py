@@ -44,6 +44,27 @@ def test_no_way_of_writing_slashes_leads_around_a_rule_for_the_api(client: Flask
         assert answer.content_type == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/api%2Fv1/events", "/api%2fv1/events", "/api/v1%2Fevents", "/%2fapi/v1/events"])
+def test_an_encoded_slash_is_no_slash_in_the_api(client: FlaskClient, path: str) -> None:
+    headers = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    answer = client.post(path, headers=headers, json={"type": "license.created", "data": {}})
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin%2Fwebhooks", "/admin%2fwebhooks", "/admin/webhooks%2F1", "/admin%2F%2Fwebhooks"]
+)
+def test_an_encoded_slash_is_no_slash_in_a_page(admin: FlaskClient, path: str) -> None:
+    make_webhook()
+    for method in ("GET", "POST"):
+        assert admin.open(path, method=method).status_code == 404
+
+
+def test_a_search_for_a_slash_is_no_address(admin: FlaskClient) -> None:
+    assert admin.get("/admin/webhooks?q=a%2Fb").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/api/v1/events/", "/api/v1/webhooks/", "/api/v1/openapi.json/"])
 def test_no_slash_is_dropped_from_an_address_of_the_api(client: FlaskClient, path: str) -> None:
     for method in ("GET", "POST"):
