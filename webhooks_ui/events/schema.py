@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -120,7 +121,11 @@ def _validator(schema: str) -> Any:
     from jsonschema.validators import Draft202012Validator, extend
     from referencing import Registry
 
-    checks = dict(Draft202012Validator.VALIDATORS) | {"pattern": _pattern, "uniqueItems": _unique_items}
+    checks = dict(Draft202012Validator.VALIDATORS) | {
+        "pattern": _pattern,
+        "uniqueItems": _unique_items,
+        "multipleOf": _multiple_of,
+    }
     kind = extend(Draft202012Validator, {name: _timed(check) for name, check in checks.items()})
     return kind(_without_dialect(json.loads(schema)), registry=Registry())
 
@@ -151,6 +156,17 @@ def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) ->
 
     if unique and isinstance(instance, list) and len({_canonical(item) for item in instance}) < len(instance):
         yield ValidationError(f"{strict_json.shortened(repr(instance))} has non-unique elements")
+
+
+def _multiple_of(validator: Any, divisor: float, instance: Any, _schema: Any) -> Iterator[Any]:
+    """Check ``multipleOf`` with the decimal numbers that were written: 19.99 is a multiple of 0.01.
+
+    The library divides floats, in which 19.99 / 0.01 is less than 1999, and which can't hold large integers.
+    """
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(instance, "number") and Fraction(repr(instance)) % Fraction(repr(divisor)):
+        yield ValidationError(f"{instance!r} is not a multiple of {divisor!r}")
 
 
 def _canonical(value: Any) -> str:

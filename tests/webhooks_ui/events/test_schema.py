@@ -51,6 +51,31 @@ def test_different_kinds_of_values_are_unique() -> None:
     assert found({"properties": {"x": {"uniqueItems": True}}}, {"x": [1, True, "1", 0, False, None, {}, []]}) == []
 
 
+@pytest.mark.parametrize(
+    ("divisor", "number", "fits"),
+    [
+        ("0.01", "19.99", True),
+        ("0.01", "19.999", False),
+        ("0.1", "0.3", True),
+        ("0.1", "-0.3", True),
+        ("0.5", "1" + "0" * 400, True),
+        ("0.3", "1" + "0" * 400, False),
+        ("1e2", "1e300", True),
+        ("1e-300", "1e308", True),
+        ("3", "9.0", True),
+        ("3", "10", False),
+        ("0.01", "0", True),
+        ("0.01", '"19.999"', True),
+        ("0.01", "true", True),
+    ],
+)
+def test_a_multiple_is_one_of_the_decimal_numbers_that_were_written(divisor: str, number: str, fits: bool) -> None:
+    schema = f'{{"properties": {{"x": {{"multipleOf": {divisor}}}}}}}'
+    assert wrong_schema(schema) == ""
+    data = strict_json.load_raw(f'{{"x": {number}}}'.encode()).value
+    assert [path for path, _ in violations(schema, data)] == ([] if fits else ["x"])
+
+
 def test_at_most_ten_places_are_told() -> None:
     schema = {"additionalProperties": {"type": "string"}}
     assert len(found(schema, {str(number): number for number in range(500)})) == 10
