@@ -5,6 +5,7 @@ budget. What ignores both is refused.
 """
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -30,7 +31,9 @@ TOO_SLOW = (
     f"Checking the data takes longer than {CHECK_SECONDS} s of processor time, or than {REQUEST_SECONDS:.0f} s for all "
     "events of the request. Simplify the schema."
 )
+UNUSABLE = "The schema can't be used. Save it anew, and the page says why."
 
+logger = logging.getLogger(__name__)
 # In the thread's processor time, so that nothing is refused because the machine is busy
 _ends_at: ContextVar[float] = ContextVar("_ends_at")
 
@@ -77,14 +80,12 @@ def wrong_schema(text: str) -> str:
         return wrong
     try:
         Draft202012Validator.check_schema(schema)
-        if missing := next(_missing_references(schema), ""):
-            return f"The schema refers to {strict_json.shortened(missing)!r}, which isn't in it."
+        return next(_wrong_references(schema), "")
     except SchemaError as error:
         where = _path(error.absolute_path) or "its top"
         return f"The schema is wrong at {where}: {strict_json.shortened(error.message)}."
     except RecursionError:
         return "The schema is nested too deeply. Use fewer levels."
-    return ""
 
 
 def violations(schema: str, data: Any, budget: Budget | None = None) -> list[tuple[str, str]]:
@@ -108,6 +109,9 @@ def violations(schema: str, data: Any, budget: Budget | None = None) -> list[tup
         return [("", TOO_SLOW)]
     except RecursionError:
         return [("", NO_END)]
+    except Exception:  # of a schema that was saved before ``wrong_schema`` refused it
+        logger.exception("The data can't be checked against its schema")
+        return [("", UNUSABLE)]
     finally:
         budget.spend(time.thread_time() - began)
     found.sort(key=lambda error: list(map(str, error.path)))
@@ -210,18 +214,22 @@ def _wrong_pattern(pattern: str) -> Iterator[str]:
         yield f"The pattern {strict_json.shortened(pattern, 60)!r} can't be read: {error}."
 
 
-def _missing_references(schema: Any) -> Iterator[str]:
-    """Yield the references to what isn't in the schema."""
+def _wrong_references(schema: Any) -> Iterator[str]:
+    """Yield a sentence for each reference to what isn't in the schema, or is there, but is no schema itself."""
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator
     from referencing import Registry
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
     resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver("")
-    for reference in _references(schema):
+    for reference in dict.fromkeys(_references(schema)):
         try:
-            resolver.lookup(reference)
+            Draft202012Validator.check_schema(resolver.lookup(reference).contents)
         except Unresolvable:
-            yield reference
+            yield f"The schema refers to {strict_json.shortened(reference)!r}, which isn't in it."
+        except SchemaError:
+            yield f"The schema refers to {strict_json.shortened(reference)!r}, which is no schema."
 
 
 def _references(schema: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from webhooks_ui.events import schema as checked_schemas
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.schema import CHECK_SECONDS, TOO_SLOW, Budget, violations, wrong_schema
+from webhooks_ui.events.schema import CHECK_SECONDS, TOO_SLOW, UNUSABLE, Budget, violations, wrong_schema
 
 INVOICE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -90,6 +90,10 @@ def test_at_most_ten_places_are_told() -> None:
         ('{"$ref": "https://example.com/schema"}', "Only references within it"),
         ('{"allOf": [{"$ref": "other.json"}]}', "Only references within it"),
         ('{"$ref": "#/$defs/nothing"}', "refers to '#/$defs/nothing', which isn't in it."),
+        ('{"title": "x", "not": {"$ref": "#/title"}}', "refers to '#/title', which is no schema."),
+        ('{"required": ["x"], "not": {"$ref": "#/required"}}', "refers to '#/required', which is no schema."),
+        ('{"properties": {"type": {}}, "not": {"$ref": "#/properties"}}', "'#/properties', which is no schema."),
+        ('{"x": {"type": "objekt"}, "not": {"$ref": "#/x"}}', "refers to '#/x', which is no schema."),
         ('{"$schema": "http://json-schema.org/draft-07/schema#"}', "Write it for draft 2020-12."),
         ('{"$id": "https://example.com/"}', "Remove $id"),
         ('{"pattern": "("}', "The pattern '(' can't be read"),
@@ -104,6 +108,11 @@ def test_at_most_ten_places_are_told() -> None:
 )
 def test_a_schema_that_cannot_be_used_has_its_sentence(text: str, sentence: str) -> None:
     assert sentence in wrong_schema(text)
+
+
+def test_a_schema_that_was_saved_before_it_was_refused_stops_no_publisher() -> None:
+    for schema in ({"title": "x", "$ref": "#/title"}, {"x": {"type": "objekt"}, "$ref": "#/x"}):
+        assert violations(json.dumps(schema), {}) == [("", UNUSABLE)]
 
 
 def test_a_field_may_be_named_like_a_keyword() -> None:
