@@ -62,9 +62,7 @@ class _TooSlow(Exception):
 
 def wrong_schema(text: str) -> str:
     """Return what is wrong with a schema, as a sentence, or an empty text."""
-    # Imported here, because only those who have schemas need it
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import Draft202012Validator
+    from jsonschema.exceptions import SchemaError  # here, because only those who have schemas need it
 
     if len(text.encode("utf-8", "replace")) > SCHEMA_MAX_BYTES:
         return f"The schema is too large. Use up to {SCHEMA_MAX_BYTES:,} bytes."
@@ -79,7 +77,7 @@ def wrong_schema(text: str) -> str:
     if wrong := next(_unusable(schema), ""):
         return wrong
     try:
-        Draft202012Validator.check_schema(schema)
+        _check_schema(schema)
         return next(_wrong_references(schema), "")
     except SchemaError as error:
         where = _path(error.absolute_path) or "its top"
@@ -186,6 +184,18 @@ def _integers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _check_schema(schema: Any) -> None:
+    """Check the schema itself, but for its patterns. The library would read them with Python's own ``re``.
+
+    Raises:
+        jsonschema.exceptions.SchemaError: It is wrong.
+    """
+    from jsonschema import FormatChecker
+    from jsonschema.validators import Draft202012Validator
+
+    Draft202012Validator.check_schema(schema, format_checker=FormatChecker(formats=()))
+
+
 def _unusable(schema: Any) -> Iterator[str]:
     """Yield a sentence for each part of a schema that is no use here."""
     if isinstance(schema, list):
@@ -217,7 +227,6 @@ def _wrong_pattern(pattern: str) -> Iterator[str]:
 def _wrong_references(schema: Any) -> Iterator[str]:
     """Yield a sentence for each reference to what isn't in the schema, or is there, but is no schema itself."""
     from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import Draft202012Validator
     from referencing import Registry
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
@@ -225,7 +234,7 @@ def _wrong_references(schema: Any) -> Iterator[str]:
     resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver("")
     for reference in dict.fromkeys(_references(schema)):
         try:
-            Draft202012Validator.check_schema(resolver.lookup(reference).contents)
+            _check_schema(resolver.lookup(reference).contents)
         except Unresolvable:
             yield f"The schema refers to {strict_json.shortened(reference)!r}, which isn't in it."
         except SchemaError:

@@ -76,6 +76,13 @@ def test_a_multiple_is_one_of_the_decimal_numbers_that_were_written(divisor: str
     assert [path for path, _ in violations(schema, data)] == ([] if fits else ["x"])
 
 
+def test_a_pattern_may_name_letters_of_any_script() -> None:
+    """ECMA-262 has these classes, and JSON Schema Core, section 6.4, takes its patterns."""
+    schema = {"properties": {"name": {"pattern": r"^\p{L}+$"}}}
+    assert found(schema, {"name": "Zoë"}) == []
+    assert found(schema, {"name": "Z0e"}) == [("name", r"'Z0e' does not match '^\\p{L}+$'.")]
+
+
 def test_at_most_ten_places_are_told() -> None:
     schema = {"additionalProperties": {"type": "string"}}
     assert len(found(schema, {str(number): number for number in range(500)})) == 10
