@@ -6,6 +6,7 @@ budget. What ignores both is refused.
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -32,6 +33,8 @@ TOO_SLOW = (
     "events of the request. Simplify the schema."
 )
 UNUSABLE = "The schema can't be used. Save it anew, and the page says why."
+
+_PLACES = re.compile(r"\\.|\[\^?\]?|\]|\$", re.DOTALL)  # where a ``$`` may stand, and what says if it stands for itself
 
 logger = logging.getLogger(__name__)
 # In the thread's processor time, so that nothing is refused because the machine is busy
@@ -148,8 +151,28 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
     from jsonschema.exceptions import ValidationError
 
     left = max(0.001, _ends_at.get() - time.thread_time())
-    if isinstance(instance, str) and not regex.search(pattern, instance, timeout=left):
+    if isinstance(instance, str) and not regex.search(_with_strict_ends(pattern), instance, timeout=left):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+@lru_cache(maxsize=1_024)
+def _with_strict_ends(pattern: str) -> str:
+    """Return the pattern with a ``$`` that holds at the end alone, as that of ECMA-262 does.
+
+    The ``$`` of ``regex`` also holds before a line end there, so that ``^[0-9]+$`` would take a number with one.
+    """
+    is_in_class = False
+
+    def put(found: re.Match[str]) -> str:
+        nonlocal is_in_class
+        part = found[0]
+        if part == "$" and not is_in_class:
+            return r"\Z"
+        if part.startswith("[") or part == "]":  # "[]" begins a class with a bracket in it, or ends one after a bracket
+            is_in_class = part != "]" and not (is_in_class and part.endswith("]"))
+        return part
+
+    return _PLACES.sub(put, pattern)
 
 
 def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Any) -> Iterator[Any]:

@@ -83,6 +83,30 @@ def test_a_pattern_may_name_letters_of_any_script() -> None:
     assert found(schema, {"name": "Z0e"}) == [("name", r"'Z0e' does not match '^\\p{L}+$'.")]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("^[0-9]+$", "12", True),
+        ("^[0-9]+$", "12\n", False),
+        ("^(a$|b)", "a\n", False),
+        ("^a$", "a", True),
+        (r"^a\$$", "a$", True),
+        (r"^a\\$", "a\\", True),
+        ("^[$]$", "$", True),
+        ("^[]$]+$", "]$", True),
+        ("^[^]$]+$", "a", True),
+        ("^[^]$]+$", "$", False),
+        ("^[a[]$", "[", True),
+        ("^[a[]$", "[\n", False),
+        ("^[a\\]$]+$", "]$", True),
+        ("a", "ba\n", True),
+    ],
+)
+def test_the_end_in_a_pattern_is_the_end_of_the_text(pattern: str, text: str, fits: bool) -> None:
+    """As in ECMA-262, whose patterns JSON Schema takes (Core, section 6.4)."""
+    assert (found({"properties": {"x": {"pattern": pattern}}}, {"x": text}) == []) is fits
+
+
 def test_at_most_ten_places_are_told() -> None:
     schema = {"additionalProperties": {"type": "string"}}
     assert len(found(schema, {str(number): number for number in range(500)})) == 10
