@@ -9,6 +9,9 @@ from webhooks_ui.events.types import EventType
 from webhooks_ui.models import Environment
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+_PLACE = "#/properties/data"  # where the schema of data stands
+_OF_SCHEMAS = ("properties", "$defs", "definitions", "dependentSchemas")  # their keys are names, and no keywords
+_OF_VALUES = ("const", "enum", "default", "examples")  # what is in them is no schema
 _ENVELOPE = ["id", "type", "environment", "timestamp", "data"]
 
 
@@ -21,7 +24,7 @@ def schema_of(type: EventType, descriptions: dict[str, str]) -> dict[str, Any]:
     Args:
         descriptions: what fields of data mean, by name.
     """
-    data = json.loads(type.schema) if type.schema else _shape(type.example, descriptions)
+    data = _moved(json.loads(type.schema)) if type.schema else _shape(type.example, descriptions)
     return {
         "$schema": DIALECT,
         "title": type.name,
@@ -37,6 +40,23 @@ def schema_of(type: EventType, descriptions: dict[str, str]) -> dict[str, Any]:
             "data": data,
         },
     }
+
+
+def _moved(schema: Any) -> Any:
+    """Return the schema of data so that it holds where it stands: its references begin at the top of the whole."""
+    if isinstance(schema, list):
+        return [_moved(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    moved: dict[str, Any] = {}
+    for name, value in schema.items():
+        if name == "$ref" and isinstance(value, str) and (value == "#" or value.startswith("#/")):
+            moved[name] = _PLACE + value.removeprefix("#")
+        elif name in _OF_SCHEMAS and isinstance(value, dict):
+            moved[name] = {key: _moved(child) for key, child in value.items()}
+        elif name != "$schema":
+            moved[name] = value if name in _OF_VALUES else _moved(value)
+    return moved
 
 
 def _shape(value: Any, descriptions: dict[str, str]) -> dict[str, Any]:
