@@ -22,6 +22,11 @@ def _stripped(value: str | None) -> str:
     return (value or "").strip()
 
 
+def _without_mark(value: str | None) -> str:
+    """Return the text without a byte order mark before it, which files of Windows have."""
+    return (value or "").removeprefix("\N{BYTE ORDER MARK}").strip()
+
+
 class EventTypeForm(Form):
     name = StringField("Name", [DataRequired("Give the type a name, such as invoice.paid.")], filters=[_stripped])
     description = StringField(
@@ -33,7 +38,7 @@ class EventTypeForm(Form):
         filters=[_stripped],
     )
     example = TextAreaField("Example data", [DataRequired("Give an example of the data, a JSON object.")])
-    schema = TextAreaField("JSON Schema", filters=[_stripped])
+    schema = TextAreaField("JSON Schema", filters=[_without_mark])
     check = SelectField(
         "Check against the schema",
         choices=[SelectChoice(choice, choice.label) for choice in SchemaCheck],

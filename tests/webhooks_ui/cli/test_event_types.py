@@ -47,6 +47,16 @@ def test_a_mistake_is_named(run: Run, tmp_path: Path, name: str, example: str, s
     assert db.session.scalars(db.select(OwnEventType)).all() == []
 
 
+def test_a_byte_order_mark_before_a_file_is_ignored(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"required": ["number"]}', "utf-8-sig")
+    (tmp_path / "marked.json").write_text('{"number": "A-1"}', "utf-8-sig")
+    files = ("--example", str(tmp_path / "marked.json"), "--schema", str(tmp_path / "schema.json"), "--check", "refuse")
+    assert added(run, tmp_path, *files) == "invoice.paid was added.\n"
+    publish = ("events", "publish", "invoice.paid", "--environment", "staging", "--data", "-")
+    assert "number' is a required property" in run(*publish, input="{}").output
+    assert run(*publish, input='{"number": "A-2"}').exit_code == 0
+
+
 def test_bytes_that_are_no_text_are_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"\xff")
     result = run("event-types", "add", "a.b", "--description", "x", "--example", str(tmp_path / "bad"))
