@@ -141,7 +141,7 @@ def _conditions(filters: DeliveryFilters) -> list[Condition]:
     if filters.category == CATEGORY:
         conditions.append(Delivery.event_type.in_(OPERATIONAL))
     elif filters.category:
-        conditions.append(Delivery.event_type.startswith(f"{filters.category}."))
+        conditions.append(Delivery.event_type.startswith(f"{filters.category}.", autoescape=True))
     if filters.status:
         conditions.append(_has_status(filters.status))
     if filters.codes:

@@ -100,6 +100,15 @@ def test_it_is_subscribed_to_published_and_found_by_its_group(super_admin: Flask
     assert 'value="invoice.paid"' in super_admin.get("/admin/webhooks/new").text
 
 
+def test_a_group_with_an_underscore_is_no_other_group_in_the_log(super_admin: FlaskClient, api: Api) -> None:
+    for name in ("in_voice.paid", "in1voice.paid"):
+        assert add(super_admin, name=name).status_code == 303
+        make_webhook(event_types=[name])
+        publish(api, {"number": "A-1"}, name)
+    found = api.get("/deliveries", query_string={"category": "in_voice"}).get_json()["data"]
+    assert [delivery["event_type"] for delivery in found] == ["in_voice.paid"]
+
+
 def test_data_that_does_not_fit_is_refused_with_its_path(super_admin: FlaskClient, api: Api) -> None:
     add(super_admin)
     answer = publish(api, {"number": 5})
