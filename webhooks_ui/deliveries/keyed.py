@@ -57,9 +57,13 @@ def newest_events(text: str, limit: int) -> list[Event]:
 
 def events_with_id(text: str, limit: int) -> list[int]:
     """Return the events whose id is ``text`` or begins with it."""
-    begins = and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
-    query = select(Event.id).where(Event.environment.in_(list(Environment)), begins).limit(limit)
+    query = select(Event.id).where(Event.environment.in_(list(Environment)), id_begins(text)).limit(limit)
     return list(db.session.scalars(query))
+
+
+def id_begins(text: str) -> ColumnElement[bool]:
+    """Return the condition that the id of an event is ``text`` or begins with it."""
+    return and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
 
 
 def searchable_since() -> datetime | None:

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, or_, select, true
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.filters import UNDELIVERED, UNFINISHED, WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
-from webhooks_ui.deliveries.keyed import deliveries_with_key, events_with_id
+from webhooks_ui.deliveries.keyed import deliveries_with_key, events_with_id, id_begins
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
-from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Webhook
+from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Event, Webhook
 from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
@@ -63,10 +63,16 @@ def _text_search(text: str) -> Search:
     The text is a delivery's id, an event's id or its beginning, a key in the event's data or its beginning, a group of
     event types such as ``license.*``, or a part of an event type, a webhook's name or its URL.
     """
-    found: list[Condition] = [Delivery.event_id == event_id for event_id in events_with_id(text, EVENTS_FOUND_MAX)]
+    events = events_with_id(text, EVENTS_FOUND_MAX + 1)
+    keyed = deliveries_with_key(text)
+    looked_up = [] if keyed.condition is None else [keyed.condition]  # for each row
+    found: list[Condition] = []
+    if len(events) > EVENTS_FOUND_MAX:
+        looked_up.append(_of_event_with_id(text))
+    else:
+        found += [Delivery.event_id == event_id for event_id in events]
     if (delivery_id := parse_id(text)) is not None:
         found.append(Delivery.id == delivery_id)
-    keyed = deliveries_with_key(text)
     if keyed.ids:
         found.append(dialect(db.engine).among(Delivery.id, keyed.ids))
     known = known_ids(text)
@@ -74,17 +80,21 @@ def _text_search(text: str) -> Search:
     types = catalogue.found_by(text)
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         of_webhook = _of_webhook_with(text) if known is None else dialect(db.engine).among(Delivery.webhook_id, known)
-        if keyed.condition is not None:
-            found.append(keyed.condition)
-        joins = known is None or keyed.condition is not None
-        return Search((), or_(*found, Delivery.event_type.in_(types), of_webhook), joins)
-    if keyed.condition is not None:
-        found += [keyed.condition, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]
+        joins = known is None or bool(looked_up)
+        return Search((), or_(*found, *looked_up, Delivery.event_type.in_(types), of_webhook), joins)
+    if looked_up:
+        found += [*looked_up, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]
         return Search((), or_(*found), joins=True)
     if types:
         return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
     found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
     return Search(tuple(found) or (false(),), true())
+
+
+def _of_event_with_id(text: str) -> Condition:
+    """Return the condition that the id of a delivery's event begins with ``text``. It is checked row by row, too."""
+    query = select(id_begins(text)).where(Event.id == Delivery.event_id).correlate(Delivery)
+    return query.scalar_subquery()
 
 
 def _of_webhook_with(text: str) -> Condition:

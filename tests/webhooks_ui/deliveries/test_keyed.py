@@ -74,6 +74,22 @@ def test_a_key_of_very_many_events_is_looked_for_row_by_row(monkeypatch: pytest.
     assert found("p-100") == ids[::-1]
 
 
+def test_the_beginning_of_very_many_ids_finds_all_of_them() -> None:
+    make_webhook()
+    happen(license_key="OTHER")
+    events = [NewEvent("license.activated", {}, id=f"order-{number:03}") for number in range(60)]
+    publish("production", events)
+    db.session.rollback()
+    newest = [event.id for event in events[::-1]]
+    filters = DeliveryFilters(q="order-")
+    first = find_page(filters, rows=50)
+    assert first.next
+    rest = find_page(filters, first.next, rows=50)
+    assert [delivery.event.public_id for delivery in (*first.deliveries, *rest.deliveries)] == newest
+    assert found("order-05") == newest[:10]
+    assert found("order-", status="delivered") == []
+
+
 def test_an_event_without_deliveries_is_found_in_the_palette_only() -> None:
     id = happen(license_key="LONELY-1")
     assert found("lonely-1") == []
