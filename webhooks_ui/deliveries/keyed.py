@@ -10,7 +10,7 @@ from webhooks_ui.events.keys import as_key
 from webhooks_ui.models import Delivery, Environment, Event, EventKey, Setting
 
 PREFIX_MIN_CHARACTERS = 3
-EVENTS_MAX = 1_000  # a text that more events have is looked for delivery by delivery
+KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
 DELIVERIES_MAX = 2_000
 INDEXED_FROM = "event_keys_from"  # the setting with the lowest id of an event whose keys are stored
 
@@ -27,11 +27,11 @@ def deliveries_with_key(text: str) -> Keyed:
     key = as_key(text)
     if len(key) < PREFIX_MIN_CHARACTERS:
         return Keyed()
-    events = set(db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(EVENTS_MAX + 1)))
-    if not events:
+    rows = db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(KEYS_MAX + 1)).all()
+    if not rows:
         return Keyed()
-    if len(events) <= EVENTS_MAX:
-        of_events = dialect(db.engine).among(Delivery.event_id, sorted(events))
+    if len(rows) <= KEYS_MAX:
+        of_events = dialect(db.engine).among(Delivery.event_id, sorted(set(rows)))
         query = select(Delivery.id).where(of_events).limit(DELIVERIES_MAX + 1)
         ids = tuple(db.session.scalars(query))
         if len(ids) <= DELIVERIES_MAX:
@@ -49,7 +49,7 @@ def newest_events(text: str, limit: int) -> list[Event]:
     exact = select(EventKey.event_id).where(EventKey.value == key).order_by(EventKey.event_id.desc()).limit(limit)
     ids = set(db.session.scalars(exact))
     if len(ids) < limit:
-        ids |= set(db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(EVENTS_MAX)))
+        ids |= set(db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(KEYS_MAX)))
     ids |= set(events_with_id(text.strip(), limit))
     query = select(Event).where(Event.id.in_(sorted(ids)[-limit:])).order_by(Event.id.desc())
     return list(db.session.scalars(query))

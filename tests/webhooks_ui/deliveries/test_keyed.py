@@ -67,11 +67,18 @@ def test_it_works_together_with_filters_and_other_texts() -> None:
 
 
 def test_a_key_of_very_many_events_is_looked_for_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyed, "EVENTS_MAX", 2)
+    monkeypatch.setattr(keyed, "KEYS_MAX", 2)
     make_webhook()
     happen(product={"id": "other"})
     ids = [happen(product={"id": "p-100"}) for _ in range(4)]
     assert found("p-100") == ids[::-1]
+
+
+def test_events_with_several_keys_of_the_same_beginning_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyed, "KEYS_MAX", 5)
+    make_webhook()
+    ids = [happen(license_key=f"AB-{number}", identifier=f"ab-{number}-host") for number in range(4)]
+    assert found("ab-") == ids[::-1]
 
 
 def test_the_beginning_of_very_many_ids_finds_all_of_them() -> None:
