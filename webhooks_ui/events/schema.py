@@ -34,6 +34,7 @@ TOO_SLOW = (
 )
 UNUSABLE = "The schema can't be used. Save it anew, and the page says why."
 
+_OF_SCHEMA = re.compile(r"#(/(\$defs|definitions)/[^/]+)?")  # references to what is a schema if the whole is one
 _PLACES = re.compile(r"\\.|\[\^?\]?|\]|\$", re.DOTALL)  # where a ``$`` may stand, and what says if it stands for itself
 
 logger = logging.getLogger(__name__)
@@ -257,7 +258,9 @@ def _wrong_references(schema: Any) -> Iterator[str]:
     resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver("")
     for reference in dict.fromkeys(_references(schema)):
         try:
-            _check_schema(resolver.lookup(reference).contents)
+            found = resolver.lookup(reference).contents
+            if not _OF_SCHEMA.fullmatch(reference):
+                _check_schema(found)
         except Unresolvable:
             yield f"The schema refers to {strict_json.shortened(reference)!r}, which isn't in it."
         except SchemaError:
