@@ -71,17 +71,17 @@ def _document() -> dict[str, Any]:
 
 
 def _paths() -> Schema:
-    """Return ``PATHS`` with the scope that each operation needs.
+    """Return ``PATHS`` with the id of each operation, by which generators name its function, and the scope it needs.
 
     Source: OpenAPI 3.1, "Security Requirement Object". For a bearer token, the list names the roles that are required.
     """
     paths = dict(PATHS)
-    for path, _, views in ROUTES:
+    for path, name, views in ROUTES:
         described = "/api/v1" + re.sub(r"<(?:int:)?(\w+)>", r"{\1}", path)
         item = dict(paths[described])
         for method, (scope, _) in views.items():
+            operation = item[method.lower()] = {"operationId": f"{method.lower()}_{name}"} | item[method.lower()]
             if scope is not None:
-                operation = item[method.lower()]
                 responses = operation["responses"] | {"403": _problem(403)}
                 needed = {"security": [{"apiKey": [scope]}], "responses": dict(sorted(responses.items()))}
                 item[method.lower()] = operation | needed
@@ -172,7 +172,7 @@ _WEBHOOK_PARAMETERS = (
         "query", "cursor", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}, "The next_cursor of the previous page."
     ),
 )
-_OPEN: Schema = {"security": []}
+_OPEN: Schema = {"operationId": "get_openapi", "security": []}
 
 PATHS: dict[str, Schema] = {
     "/api/v1/events": {

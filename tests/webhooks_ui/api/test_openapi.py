@@ -66,5 +66,12 @@ def test_every_address_of_the_api_is_described(app: Flask) -> None:
     assert rules == described
 
 
+def test_each_operation_has_an_id_of_its_own(app: Flask) -> None:
+    paths = app.test_client().get("/api/v1/openapi.json").get_json()["paths"]
+    ids = [paths[path][method].get("operationId", "") for method, path in OPERATIONS]
+    assert all(re.fullmatch(r"(get|post|patch|delete)_[a-z_]+", id) for id in ids), ids
+    assert len(set(ids)) == len(ids)
+
+
 def test_the_description_needs_no_key(app: Flask) -> None:
     assert app.test_client().get("/api/v1/openapi.json").get_json()["openapi"] == "3.1.0"
