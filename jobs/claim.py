@@ -42,7 +42,7 @@ class Claimed:
     token: str  # of the lease
     throttled_count: int = 0  # of the attempts so far, how many were answered with a wish to slow down
     created_at: datetime = NEVER
-    give_up_at: datetime | None = None  # until when it may be asked to wait. None: as its age says
+    give_up_at: datetime | None = None  # until when it may be asked to wait. None: it was not asked yet
     is_test: bool = False
     fields: str | None = None  # what is sent of the event's data (see events.selection)
     trace: Trace = NO_TRACE

@@ -15,7 +15,7 @@ from jobs.announce import announce, is_announced
 from jobs.claim import Claimed
 from jobs.compose import Request
 from jobs.health import Counted, count, judge_webhooks
-from jobs.retry import Attempted, Decision, decide
+from jobs.retry import NEVER, Attempted, Decision, decide
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -71,6 +71,8 @@ def record(
     if not written:
         return []
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
+    if asked := list(_first_asked(recorded, schedule, time)):
+        database.update_many(connection, Delivery.__table__, ("give_up_at",), asked)
     news = judge_webhooks(connection, [item.counted for item in recorded], settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
@@ -191,9 +193,9 @@ _RELEASED = "lease_token = NULL, forced = false"
 
 
 def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Recorded:
-    delays = delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
+    delays = _delays(claimed, schedule)
     attempted = _attempted(claimed, result)
-    decision = decide(attempted, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed, delays))
+    decision = decide(attempted, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed))
     text = "" if attempted.succeeded else text_of(mask_urls(result.detail), result.response_body)
     made = result.started_at, result.duration_ms, result.outcome
     return Recorded(claimed, result, decision, Counted(claimed.target.id, attempted, *made, text, claimed.id))
@@ -214,9 +216,24 @@ def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
     )
 
 
-def _gives_up_at(claimed: Claimed, delays: Sequence[int]) -> datetime:
+def _delays(claimed: Claimed, schedule: str) -> tuple[int, ...]:
+    return delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
+
+
+def _gives_up_at(claimed: Claimed) -> datetime:
     """Return until when a delivery may be asked to wait. A test is over after its one attempt."""
-    return claimed.created_at if claimed.is_test else claimed.give_up_at or gives_up_at(claimed.created_at, delays)
+    return claimed.created_at if claimed.is_test else claimed.give_up_at or NEVER
+
+
+def _first_asked(recorded: Sequence[Recorded], schedule: str, time: Time) -> Iterator[tuple[Any, int]]:
+    """Yield until when those deliveries may be asked to wait that were asked for the first time, with their ids.
+
+    Their age doesn't count. They may have waited for days, because the webhook was failing, inactive or slow.
+    """
+    for item in recorded:
+        claimed = item.claimed
+        if item.result.slows_down and not claimed.is_test and claimed.give_up_at is None:
+            yield time(gives_up_at(item.counted.attempted.at, _delays(claimed, schedule))), claimed.id
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:

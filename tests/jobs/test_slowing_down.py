@@ -7,13 +7,15 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
+import time_machine
 from flask import Flask
 
 from jobs.deliver import deliver
 from jobs.publish import publish
-from tests.support.factories import make_event, make_webhook
+from tests.support.factories import make_delivery, make_event, make_webhook
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries import changes
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Stats, Webhook, utcnow
 
@@ -126,10 +128,51 @@ def test_a_delivery_that_was_told_to_wait_for_longer_than_its_schedule_lasts_has
     receiver.answers = [(429, {"Retry-After": "1"}, b"")]
     make_webhook(url=receiver.url)
     make_event()
-    db.session.execute(db.update(Delivery).values(created_at=utcnow() - timedelta(hours=24, minutes=1)))
-    db.session.commit()
-    deliver_until(lambda: statuses() == {"failed"}, 20)
-    assert len(receiver.requests) == 1
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        for pause in (timedelta(hours=23), timedelta(hours=1, minutes=1)):
+            deliver()
+            assert statuses() == {"pending"}
+            clock.shift(pause)
+        deliver_until(lambda: statuses() == {"failed"}, 20)
+    assert len(receiver.requests) == 3
+
+
+@pytest.mark.parametrize("seconds", [[], [3 * 86_400]])
+def test_a_delivery_that_waited_for_days_is_not_given_up_when_it_is_told_to_wait(
+    app: Flask, receiver: Receiver, seconds: list[int]
+) -> None:
+    """Its webhook was failing or inactive, and its endpoint can't take all at once when it is back."""
+    receiver.answers = [(429, {"Retry-After": "1"}, b"")]
+    own = {"retry_schedule": "own", "retry_delays": seconds} if seconds else {}
+    make_webhook(url=receiver.url, **own)
+    make_event()
+    waited = timedelta(seconds=sum(seconds), days=2)
+    with time_machine.travel(utcnow() + waited, tick=True):
+        deliver()
+        assert statuses() == {"pending"}
+        delivery = db.session.scalars(db.select(Delivery)).one()
+        assert delivery.give_up_at is not None
+        allowed = max(timedelta(seconds=sum(seconds)), timedelta(hours=24))
+        assert abs(delivery.give_up_at - utcnow() - allowed) < timedelta(minutes=1)
+        first = delivery.give_up_at
+        deliver_until(lambda: len(receiver.requests) == 2, 30)
+        db.session.rollback()
+        again = db.session.scalars(db.select(Delivery.give_up_at)).one()
+        assert again == first
+        receiver.answers = [OK]
+        deliver_until(lambda: statuses() == {"delivered"}, 30)
+
+
+def test_a_delivery_that_failed_and_is_retried_may_be_told_to_wait_as_long_as_a_new_one(
+    app: Flask, receiver: Receiver
+) -> None:
+    receiver.answers = [(429, {"Retry-After": "1"}, b"")]
+    make_delivery(make_webhook(url=receiver.url), status="failed", attempts_count=3, give_up_at=utcnow())
+    with writing():
+        changes.make_due(db.session.connection(), [1], utcnow(), forced=False)
+    with time_machine.travel(utcnow() + timedelta(days=2), tick=True):  # a bulk action has many, and all others waited
+        deliver()
+        assert statuses() == {"pending"}
 
 
 def test_a_429_without_a_time_pauses_the_webhook_for_a_minute(app: Flask, receiver: Receiver) -> None:

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Connection, and_, case, insert, select, up
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
-from webhooks_ui.deliveries.schedules import SLOWED_DOWN_AT_LEAST
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP, is_free
@@ -98,7 +97,7 @@ def make_due(
             lease_token=None,
             forced=True if forced else Delivery.forced,
             attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=made + 1),
-            give_up_at=case((is_pending, Delivery.give_up_at), else_=now + SLOWED_DOWN_AT_LEAST),
+            give_up_at=case((is_pending, Delivery.give_up_at)),
             bulk_action_id=bulk_action_id or Delivery.bulk_action_id,
             in_order=and_(keeps_order, Delivery.trigger != DeliveryTrigger.TEST),
         )

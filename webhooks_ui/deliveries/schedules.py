@@ -31,9 +31,13 @@ def delays_of(schedule: str, own: Sequence[int] | None) -> tuple[int, ...]:
     return (0, *own) if schedule == OWN and own else SCHEDULES_SECONDS[schedule]
 
 
-def gives_up_at(created_at: datetime, delays: Sequence[int]) -> datetime:
-    """Return until when a delivery may wait for an endpoint that asks to slow down: as long as its schedule lasts."""
-    return created_at + max(timedelta(seconds=sum(delays)), SLOWED_DOWN_AT_LEAST)
+def gives_up_at(asked_at: datetime, delays: Sequence[int]) -> datetime:
+    """Return until when a delivery may wait for an endpoint that asks to slow down: as long as its schedule lasts.
+
+    Args:
+        asked_at: when the endpoint asked for the first time.
+    """
+    return asked_at + max(timedelta(seconds=sum(delays)), SLOWED_DOWN_AT_LEAST)
 
 
 def describe(schedule: str) -> str:

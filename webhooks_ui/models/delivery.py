@@ -74,7 +74,7 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     throttled_count: Mapped[int] = mapped_column(
         default=0, server_default="0"
     )  # of the attempts, those told to slow down
-    give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None means that its age decides
+    give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: it was not asked to wait yet
     in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its webhook, while it is pending
     # Of its webhook when the event was published, so that all attempts send the same data. See events.selection
     fields: Mapped[str | None] = mapped_column(Text)
