@@ -20,7 +20,8 @@ def read_json(load: Callable[[bytes], Any] = strict_json.loads_with_integers) ->
         Problem: 400 if the body isn't strict JSON, 413 if it is too large, 415 if it is compressed.
         werkzeug.exceptions.RequestEntityTooLarge: 413 if the Content-Length is too large.
     """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    codings = request.headers.get("Content-Encoding", "").lower().split(",")
+    if any(coding.strip() not in ("", "identity") for coding in codings):
         raise Problem(415, "Send the body uncompressed, without Content-Encoding.")
     body = request.get_data()
     if request.content_length is None and len(body) >= (request.max_content_length or math.inf):

@@ -330,8 +330,15 @@ def test_a_chunked_request_is_read_to_its_end(api: Api) -> None:
     assert response.status_code == 202
 
 
-def test_a_compressed_body_gets_415(api: Api) -> None:
-    assert api.post("/events", data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"}).status_code == 415
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "identity, gzip", "gzip,", "br"])
+def test_a_compressed_body_gets_415(api: Api, coding: str) -> None:
+    assert api.post("/events", data=b"\x1f\x8b", headers={"Content-Encoding": coding}).status_code == 415
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", "", " ", "identity, identity", ","])
+def test_a_body_without_a_coding_is_taken_however_that_is_said(api: Api, coding: str) -> None:
+    """A list of header values may be empty (RFC 9110, sections 5.6.1 and 8.4)."""
+    assert api.post("/events", json=EVENT, headers={"Content-Encoding": coding}).status_code == 202
 
 
 def test_a_locked_database_gets_503_and_stores_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
