@@ -221,3 +221,26 @@ def test_discords_pause_makes_the_webhook_wait_and_uses_up_no_attempt(app: Flask
     assert webhook.throttled_until is not None
     assert timedelta(seconds=41) < webhook.throttled_until - before < timedelta(seconds=60)
     assert (delivery.status, webhook.consecutive_failures, webhook.breaker_opened_at) == ("pending", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "retry_after", "body", "reset_after", "waits"),
+    [
+        ("webhooks/1/x", 6_457, 6_457, None, 7),  # as the documentation of version 6 shows it
+        ("v6/webhooks/1/x", 400, 400, None, 1),
+        ("v7/webhooks/1/x", 400, 400, "2.75", 3),
+        ("webhooks/1/x", 5, 4.2, "4.2", 5),  # if a URL without a version once means a new one
+        ("v8/webhooks/1/x", 65, 64.57, "64.57", 65),
+        ("v10/webhooks/1/x", 65, 64.57, None, 65),
+        ("webhooks/1/x", 65, None, None, 65),  # of a proxy before it, which counts seconds
+        ("webhooks/1/x", 1_000, 1_000, "inf", 1),
+        ("webhooks/1/x", 1_000, 1_000, "soon", 1),
+    ],
+)
+def test_discord_counts_milliseconds_unless_the_url_has_a_new_version(
+    path: str, retry_after: int, body: float | None, reset_after: str | None, waits: int
+) -> None:
+    result = Result(Outcome.BAD_STATUS, datetime.now(UTC), 1, response_code=429, retry_after_seconds=retry_after)
+    result.response_body = b"error code: 1015" if body is None else json.dumps({"retry_after": body}).encode()
+    result.response_headers = [("X-RateLimit-Reset-After", reset_after)] if reset_after else []
+    assert understand(f"https://discord.com/api/{path}", "discord", result).retry_after_seconds == waits

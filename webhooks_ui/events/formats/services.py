@@ -1,5 +1,6 @@
 """The services that webhooks post to, recognized by the host of the URL."""
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -30,6 +31,9 @@ SERVICES = (
 )
 
 
+_OLD_DISCORD = re.compile(r"/api/(v[3-7]/)?webhooks/")
+
+
 @lru_cache(maxsize=1_024)  # each delivery asks
 def service_of(url: str) -> Service | None:
     """Return the service that a URL leads to, or ``None`` if it is none of ``SERVICES``, or if it is no URL."""
@@ -38,6 +42,18 @@ def service_of(url: str) -> Service | None:
     except ValueError:
         return None
     return next((service for service in SERVICES if any(_is(host, known) for known in service.hosts)), None)
+
+
+def counts_milliseconds(url: str) -> bool:
+    """Return True if the service at a URL tells in milliseconds how long to wait.
+
+    Discord did so before version 8 of its API. The URLs to copy have no version, which stands for version 6.
+
+    Sources: docs.discord.com, "API Versioning"; discord/discord-api-docs, issue 2360 and pull request 2823.
+    """
+    service = service_of(url)
+    is_discord = service is not None and service.format == WebhookFormat.DISCORD
+    return is_discord and _OLD_DISCORD.match(urlsplit(url.strip()).path) is not None
 
 
 def suggested_format(url: str) -> WebhookFormat:
