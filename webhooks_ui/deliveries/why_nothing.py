@@ -100,7 +100,7 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         failed = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait."
         yield Check(Verdict.PROBLEM, "Its deliveries wait, because it fails", (failed, *_probe(webhook)), "deliveries")
     elif webhook.is_throttled and webhook.throttled_until:
-        wait = ("The endpoint asked for fewer requests. They go on ", webhook.throttled_until, ".")
+        wait = ("The endpoint asked for fewer requests. Its deliveries go on ", webhook.throttled_until, ".")
         yield Check(Verdict.NOTE, "Its deliveries wait, because the endpoint asked for it", wait, "deliveries")
     elif waiting and webhook.in_order and webhook.failing_since:
         found = "It keeps the order: while one delivery is retried, all later ones wait."
@@ -110,7 +110,8 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
         yield Check(Verdict.NOTE, "Its deliveries wait for the rate limit", found, "deliveries")
     if waiting:
         count = f"{waiting:,}" if waiting < WAITING_MAX else f"{WAITING_MAX:,} or more"
-        yield Check(Verdict.NOTE, "Deliveries are waiting", (f"{count}, the oldest since ", oldest, "."), "deliveries")
+        found = "1 delivery, created " if waiting == 1 else f"{count} deliveries. The oldest was created "
+        yield Check(Verdict.NOTE, "Deliveries are waiting", (found, oldest, "."), "deliveries")
     else:
         has_some = db.session.scalar(select(Delivery.id).where(Delivery.webhook_id == webhook.id).limit(1))
         found = "All of its deliveries were sent or given up." if has_some else "The log has no delivery of it."

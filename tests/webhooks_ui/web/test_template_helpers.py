@@ -1,8 +1,11 @@
 """What templates call: the parts of a URL, the order of event types, and the height of rows."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
+from config import ROOT
 from webhooks_ui.web.template_helpers import in_catalogue_order, url_parts
 
 
@@ -36,3 +39,14 @@ def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:
     assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
     admin.post("/density", data={"density": "vast"})
     assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
+
+
+def test_no_sentence_says_since_an_hour_ago_or_until_in_an_hour() -> None:
+    """A recent time is shown relative to now. After such a word only an exact time makes sense."""
+    relative = re.compile(r"\b(?:since|until|from|by) \{\{ ui\.time\((?![^}]*exact=true)[^}]*\}\}")
+    found = {
+        str(path.relative_to(ROOT)): hits
+        for path in (ROOT / "templates").rglob("*.html")
+        if (hits := relative.findall(path.read_text()))
+    }
+    assert found == {}

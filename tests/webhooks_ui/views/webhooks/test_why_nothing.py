@@ -171,7 +171,10 @@ def test_what_waits_is_counted(admin: FlaskClient) -> None:
     make_delivery(webhook)
     text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
     assert "because the endpoint asked for it" in text
-    assert "1, the oldest since <time" in text
+    assert "1 delivery, created <time" in text
+    make_delivery(webhook)
+    text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
+    assert "2 deliveries. The oldest was created <time" in text
 
 
 def test_times_are_shown_as_on_other_pages(admin: FlaskClient) -> None:
@@ -179,7 +182,7 @@ def test_times_are_shown_as_on_other_pages(admin: FlaskClient) -> None:
     until = utcnow() + timedelta(minutes=5, seconds=30)
     failing = make_webhook(breaker_opened_at=utcnow(), consecutive_failures=10, probe_at=until).id
     throttled = make_webhook(throttled_until=until).id
-    for id, begin in ((failing, "The next probe goes out "), (throttled, "They go on ")):
+    for id, begin in ((failing, "The next probe goes out "), (throttled, "Its deliveries go on ")):
         text = admin.get(f"/admin/webhooks/{id}/why-nothing").text
         assert re.search(rf"{begin}<time [^>]*data-local[^>]*>in 5 minutes</time>\.", text)
 
