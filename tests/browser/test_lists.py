@@ -1,6 +1,7 @@
 """The lists in Chromium: how much fits on a screen, what stays selected, and what lies over what."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -8,6 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Watch, open_context, sign_in
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.database import db
+from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.models.stats import hour_of
 
 ROWS_IN_SIGHT = """() => [...document.querySelectorAll("main tbody tr")].filter(
     (row) => row.getBoundingClientRect().bottom <= innerHeight).length"""
@@ -60,6 +64,45 @@ def test_a_wide_screen_is_used(page: Page) -> None:
     assert table
     assert table["width"] > 1_400
     expect(page.get_by_role("columnheader", name="URL")).to_be_visible()
+
+
+def test_the_columns_of_the_log_stay_apart(page: Page) -> None:
+    """A long status leaves the ids of events little room."""
+    for number in range(3):
+        name = f"Integration of customer portal {number}"
+        add_delivery(make_webhook(name=name, throttled_until=utcnow() + timedelta(hours=1)))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/webhook-deliveries")
+    ids = page.locator(".event-id")
+    expect(ids).to_have_count(3)
+    for number in range(3):
+        assert ids.nth(number).evaluate(
+            """id => {
+                const cell = id.closest("td"), end = cell.getBoundingClientRect().right
+                return id.getBoundingClientRect().right <= end - parseFloat(getComputedStyle(cell).paddingRight) + 0.5
+            }"""
+        )
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 1920])
+def test_the_rate_stands_beside_a_health_of_one_word(page: Page, width: int) -> None:
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    later, failing = utcnow() + timedelta(hours=1), {"breaker_opened_at": utcnow(), "consecutive_failures": 10}
+    for fields in ({}, {"throttled_until": later}, failing):
+        webhook = make_webhook(attempted_hour=hour_of(hour), succeeded_hour=hour_of(hour), **fields)
+        key = {"webhook_id": webhook.id, "hour": hour, "succeeded": fields is not failing, "duration_bucket_ms": 100}
+        db.session.add(Stats(**key, count=5))
+        db.session.commit()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    boxes = page.locator(".webhook-health")
+    expect(boxes).to_have_count(3)
+    for number in range(3):
+        badge = boxes.nth(number).locator(".badge").bounding_box()
+        rate = boxes.nth(number).locator(".health").bounding_box()
+        assert badge
+        assert rate
+        assert abs((badge["y"] + badge["height"] / 2) - (rate["y"] + rate["height"] / 2)) < 5
 
 
 def test_what_is_selected_stays_selected_while_the_list_shows_others(page: Page) -> None:
