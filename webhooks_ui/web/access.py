@@ -114,7 +114,8 @@ def _to_login(again: int | None = None) -> Response:
     if not again and (signed := resume.sign()):
         return _keep(signed)
     if TOKEN in session and not again and "_flashes" not in session:
-        flash("Your session has ended. Sign in again to go on.")
+        changed = "" if request.method == "GET" else " Nothing was changed."
+        flash(f"Your session has ended.{changed} Sign in again to go on.")
     if "HX-Request" in request.headers:  # a boosted form, too, whose answer would land in the middle of its page
         return make_response(
             "", 401, {"HX-Redirect": url_for("session.new", next=safe_next(_seen_page()), again=again)}

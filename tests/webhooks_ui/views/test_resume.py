@@ -140,6 +140,11 @@ def test_a_switch_without_a_session_leads_to_a_page_that_says_why(ended: FlaskCl
     for _ in range(2):
         answer = ended.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"}, headers=headers)
     page = ended.get(answer.headers.get("HX-Redirect") or answer.headers["Location"]).text
+    assert page.count("Your session has ended. Nothing was changed. Sign in again to go on.") == 1
+
+
+def test_a_page_without_a_session_leads_to_a_page_that_says_why(ended: FlaskClient) -> None:
+    page = ended.get("/admin/webhooks", follow_redirects=True).text
     assert page.count("Your session has ended. Sign in again to go on.") == 1
 
 
