@@ -7,6 +7,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from webhooks_ui.database import db
+from webhooks_ui.deliveries import display
 from webhooks_ui.deliveries.following import Seen
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.models import AuditEntry, Delivery, get_settings
@@ -49,8 +50,9 @@ def show(webhook_id: int) -> Response:
 
 
 def recent(webhook_id: int) -> dict[str, Any]:
-    """Return the last deliveries of a webhook, and what a live page says about them when it polls."""
+    """Return the last deliveries of a webhook with what their rows need, and what a live page says when it polls."""
     newest = highest_id(Delivery)  # asked for before the rows, so that none is missed
     query = select(Delivery).filter_by(webhook_id=webhook_id).order_by(Delivery.id.desc()).limit(RECENT_DELIVERIES)
     deliveries = db.session.scalars(query).all()
-    return {"deliveries": deliveries, "seen": Seen.of(deliveries, newest)}
+    shown = {"display": display, "settings": get_settings()}
+    return {"deliveries": deliveries, "seen": Seen.of(deliveries, newest), **shown}

@@ -26,6 +26,23 @@ def test_the_page_says_why_a_webhook_does_not_deliver(admin: FlaskClient) -> Non
     assert "The endpoint answered 410 Gone." in admin.get(f"/admin/webhooks/{disabled.id}").text
 
 
+def test_each_recent_delivery_that_waits_says_what_for(admin: FlaskClient) -> None:
+    failing = make_webhook(breaker_opened_at=utcnow(), failing_since=utcnow(), consecutive_failures=12)
+    throttled = make_webhook(throttled_until=utcnow() + timedelta(minutes=5, seconds=30))
+    retrying = make_webhook()
+    for webhook in (failing, throttled):
+        make_delivery(webhook)
+    later = utcnow() + timedelta(minutes=5, seconds=30)
+    make_delivery(retrying, attempts_count=2, due_at=later, last_attempt_at=utcnow(), outcome="timeout")
+    for webhook, words in (
+        (failing, "waits for the next probe"),
+        (throttled, "goes on <time"),
+        (retrying, "2 of 5 attempts"),
+    ):
+        rows = admin.get(f"/admin/webhooks/{webhook.id}").text.partition('id="recent-rows"')[2].partition("</table>")[0]
+        assert words in rows
+
+
 def test_the_page_says_since_when_a_webhook_is_disabled(admin: FlaskClient) -> None:
     since = utcnow() - timedelta(days=3)
     webhook = make_webhook(active=False, disabled_at=since, disabled_reason="The endpoint answered 410 Gone.")
