@@ -47,7 +47,7 @@ def test_it_shows_how_all_webhooks_do_and_which_fails_most(admin: FlaskClient) -
     attempts(bad, 6, 2)
     text = words(admin.get(OVERVIEW).text)
     assert "Succeeded 75 %" in text
-    assert "Bad production 2 of 8 attempts failed (25 %)" in text
+    assert "Bad Production 2 of 8 attempts failed (25 %)" in text
     assert "license.activated 0 0 0 2" in text  # events are counted when they are a minute old
     assert "Waiting now 2" in text
 
@@ -65,6 +65,13 @@ def test_the_backlog_tells_what_waits_from_what_is_due(admin: FlaskClient) -> No
     db.session.commit()
     text = words(admin.get(OVERVIEW).text)
     assert "Oldest due 3 min" in text
+    assert "Next due" not in text
+
+
+def test_what_is_due_at_this_moment_is_due(admin: FlaskClient) -> None:
+    add_delivery(make_webhook(), due_at=utcnow())
+    text = words(admin.get(OVERVIEW).text)
+    assert "Oldest due under 1 s" in text
     assert "Next due" not in text
 
 
@@ -94,7 +101,7 @@ def test_what_needs_attention_comes_with_its_reason(admin: FlaskClient) -> None:
     make_webhook(name="Dead", active=False, disabled_at=utcnow(), disabled_reason="The endpoint answered 410 Gone.")
     make_unreadable_webhook(name="Lost", unreadable_at=utcnow())
     text = words(admin.get(OVERVIEW).text)
-    assert "All 3 notices" in text
+    assert "View all 3 notices" in text
     assert "503 Service Unavailable , 34 ×" in text
     assert "on fire" in text
     assert "The endpoint answered 410 Gone." in text
