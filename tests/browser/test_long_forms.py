@@ -167,3 +167,11 @@ def test_a_payload_opens_beside_the_form_and_closes_by_keyboard(page: Page) -> N
     expect(button).to_be_focused()
     expect(page.get_by_label("Name")).to_have_value("Billing")
     expect(page.get_by_role("checkbox", name=re.compile("contract.created"))).not_to_be_checked()
+
+
+def test_the_fields_of_a_form_fill_its_rows(page: Page) -> None:
+    """Only the form of a webhook has narrow fields, because its preview stands beside it."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"/admin/webhooks/{make_webhook().id}/signature")
+    ends = [page.locator(id).evaluate("field => field.getBoundingClientRect().right") for id in ("#computed", "#body")]
+    assert ends[0] == pytest.approx(ends[1], abs=1)
