@@ -104,3 +104,7 @@ def test_the_answer_can_be_reloaded(client: FlaskClient) -> None:
 def test_wrong_passkeys_are_counted(client: FlaskClient, phone: SoftwarePasskey) -> None:
     answers = [client.post("/login/passkey", data={"answer": "{}"}).status_code for _ in range(11)]
     assert answers == [422] * 10 + [429]
+
+
+def test_without_javascript_no_empty_part_for_passkeys_is_left(client: FlaskClient) -> None:
+    assert '<div class="others" data-needs-script>' in client.get("/login").text
