@@ -68,3 +68,13 @@ def test_without_javascript_the_answer_is_set_and_requests_are_there_after_a_rel
     page.get_by_role("button", name="Delete inspector").click()
     expect(page.get_by_text("Mine was deleted")).to_be_visible()
     assert requests.put(url, timeout=20).status_code == 404
+
+
+def test_what_is_said_about_the_url_keeps_its_distance_from_the_button(page: Page) -> None:
+    page.goto("/admin/inspector")
+    page.locator("#create-inspector").press("Enter")
+    button = page.get_by_role("link", name="Create a webhook for it").bounding_box()
+    words = page.get_by_text("Whoever knows this URL can send to it.").bounding_box()
+    assert button
+    assert words
+    assert words["y"] - (button["y"] + button["height"]) >= 6
