@@ -3,13 +3,14 @@
 import re
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
 from tests.support.factories import make_webhook, older_secret
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
-from webhooks_ui.models import set_settings, utcnow
+from webhooks_ui.models import Stats, set_settings, utcnow
 
 
 def test_the_switch_changes_the_page_in_place_and_keeps_the_focus(page: Page) -> None:
@@ -151,3 +152,19 @@ def test_long_texts_push_nothing_out_of_sight(page: Page) -> None:
     secret = page.get_by_label("Secret", exact=True)
     assert secret.evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
     assert secret.evaluate("({ scrollHeight, clientHeight }) => scrollHeight <= clientHeight + 2")
+
+
+def test_the_switch_stands_beside_its_label_in_every_width(page: Page) -> None:
+    """Between phone and desktop the overview has two columns, whose cells differ in height."""
+    id = make_webhook(breaker_opened_at=utcnow(), failing_since=utcnow(), consecutive_failures=10).id
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    db.session.add(Stats(webhook_id=id, hour=hour, succeeded=False, duration_bucket_ms=100, count=5))
+    db.session.commit()
+    page.goto(f"/admin/webhooks/{id}")
+    for width in (320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        tops = [
+            page.locator(place).evaluate("box => box.getBoundingClientRect().y")
+            for place in ("#overview dt >> nth=0", f"#webhook-{id}-active")
+        ]
+        assert tops[0] == pytest.approx(tops[1], abs=6)
