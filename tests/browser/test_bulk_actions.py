@@ -91,3 +91,14 @@ def test_a_notice_leads_from_the_bell_to_what_failed(page: Page, app: Flask) -> 
     page.get_by_role("link", name="Notices: 1 webhook needs attention").click()
     expect(page.get_by_text("No problems")).to_be_visible()
     expect(page.get_by_role("link", name="Notices: none")).to_be_visible()
+
+
+def test_a_long_name_leaves_a_notice_room_to_say_what_happened(page: Page) -> None:
+    make_webhook(name="X" * 100, breaker_opened_at=utcnow(), failing_since=utcnow(), consecutive_failures=10)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/notices")
+    widths = [
+        page.locator(cell).evaluate("cell => cell.getBoundingClientRect().width")
+        for cell in ("tbody th", "tbody td[data-label='What happened']")
+    ]
+    assert widths[1] > 1.5 * widths[0]
