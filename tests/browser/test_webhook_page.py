@@ -145,6 +145,8 @@ def test_long_texts_push_nothing_out_of_sight(page: Page) -> None:
     page.goto(f"/admin/webhooks/{webhook.id}")
     expect(page.get_by_role("link", name="Edit", exact=True)).to_be_in_viewport(ratio=1)
     expect(page.locator("#webhook-url")).to_have_text(webhook.url)
+    for label in ("Description", "URL"):  # a line shows where a text ends that scrolls
+        expect(page.get_by_role("region", name=label)).to_have_css("border-left-style", "solid")
     page.get_by_role("link", name="Delete", exact=True).click()
     expect(page.get_by_role("button", name="Delete webhook")).to_be_in_viewport(ratio=1)
     page.set_viewport_size({"width": 320, "height": 740})
