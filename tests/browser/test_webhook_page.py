@@ -170,3 +170,17 @@ def test_the_switch_stands_beside_its_label_in_every_width(page: Page) -> None:
             for place in ("#overview dt >> nth=0", f"#webhook-{id}-active")
         ]
         assert tops[0] == pytest.approx(tops[1], abs=6)
+
+
+def test_each_older_secret_has_its_button_beside_it(page: Page) -> None:
+    webhook = make_webhook(older_secrets=[older_secret(timedelta(hours=3)), older_secret(timedelta(hours=2))])
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"/admin/webhooks/{webhook.id}/secret")
+    tops = [
+        page.locator(".older-secrets > li").nth(number).locator(part).evaluate("part => part.getBoundingClientRect().y")
+        for number in range(2)
+        for part in ("span >> nth=0", "button")
+    ]
+    assert tops[0] == pytest.approx(tops[1], abs=16)
+    assert tops[2] == pytest.approx(tops[3], abs=16)
+    assert tops[3] - tops[1] >= 36  # the height of a button, and room
