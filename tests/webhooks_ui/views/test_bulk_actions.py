@@ -14,7 +14,7 @@ from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import AuditEntry, BulkAction, Delivery, utcnow
+from webhooks_ui.models import AuditEntry, BulkAction, Delivery, Webhook, utcnow
 
 SignIn = Callable[[str], FlaskClient]
 
@@ -283,6 +283,22 @@ def test_failed_deliveries_of_one_webhook_are_recovered_since_a_time(admin: Flas
     assert [status_of(delivery) for delivery in (old, failed, other)] == ["failed", "pending", "failed"]
     assert retrying.due_at is not None
     assert retrying.due_at <= utcnow()
+
+
+def test_the_question_of_a_recovery_leads_back_to_its_form(admin: FlaskClient) -> None:
+    address = f"/admin/webhooks/{make_webhook().id}/recoveries"
+    nothing = admin.post(address, data={"since": "24h"}).text
+    assert "are not included" not in nothing  # what is retrying would be
+    settle(add_delivery(db.session.get(Webhook, 1)), 500)
+    something = admin.post(address, data={"since": "24h"}).text
+    for page, button in ((nothing, "Back"), (something, "Cancel")):
+        assert f'<a class="back" href="{address}">' in page
+        assert f'<a class="button" href="{address}">{button}</a>' in page
+
+
+def test_the_pages_of_a_recovery_belong_to_webhooks(admin: FlaskClient) -> None:
+    page = admin.get(f"/admin/webhooks/{make_webhook().id}/recoveries").text
+    assert '<a class="nav-item" href="/admin/webhooks" aria-current="true">' in page
 
 
 def test_missed_events_are_counted_and_then_sent(admin: FlaskClient) -> None:

@@ -78,10 +78,13 @@ def carry_on(action_id: int) -> BaseResponse:
     return go(url_for(".show", action_id=action_id))
 
 
-def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResponse | str:
+def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters, back: str = "") -> BaseResponse | str:
     """Show how many deliveries would change. If the request confirms that, begin the action and show its progress.
 
     Filters that aren't understood are refused, because the action would change more than they say.
+
+    Args:
+        back: the address that the question leads back to. Empty: the log with the same filters.
     """
     if refused := refusal(filters):
         return refused
@@ -96,4 +99,5 @@ def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters) -> BaseResp
         counts=counts,
         complete=complete,
         webhook=webhook_of(filters),
+        back=back,
     )

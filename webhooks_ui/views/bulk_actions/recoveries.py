@@ -34,7 +34,7 @@ def create(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
     if not given.since or "until" in given.wrong:
         return _form(webhook, "recover", WRONG_TIME), 422
     filters = DeliveryFilters(webhook=str(webhook.id), status=WITH_FAILURES, since=given.since, until=given.until)
-    return confirm_or_begin(BulkActionKind.RETRY, filters)
+    return confirm_or_begin(BulkActionKind.RETRY, filters, url_for("recoveries.new", webhook_id=webhook.id))
 
 
 @blueprint.post("/missed")
