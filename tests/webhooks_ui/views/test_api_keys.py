@@ -99,6 +99,9 @@ def test_an_unknown_key_is_a_404(admin: FlaskClient) -> None:
 
 def test_no_keys_yet_says_how_to_begin(admin: FlaskClient) -> None:
     assert "No API keys yet" in admin.get(KEYS).text
+    make_api_key()
+    admin.post("/environment", data={"environment": "staging"})
+    assert "No API keys in staging yet" in admin.get(KEYS).text
 
 
 def reloaded(key: ApiKey) -> ApiKey:
