@@ -79,6 +79,17 @@ def test_of_lists_it_says_what_came_and_what_went(admin: FlaskClient) -> None:
     assert "Retry schedule same as in Settings → changed to long" in text
 
 
+def test_roles_and_environments_are_written_as_on_other_pages(admin: FlaskClient) -> None:
+    audit.record("user.role_changed", "user", 1, "Eva", {"role": "viewer"}, {"role": "super_admin"})
+    roles = "second_factor_roles"
+    audit.record("team.updated", "team", None, "", {roles: ["admin"]}, {roles: ["admin", "super_admin"]})
+    audit.record("webhook.updated", "webhook", 1, "Orders", {"environment": "staging"}, {"environment": "production"})
+    db.session.commit()
+    assert "Role Viewer → changed to Super admin" in row(admin, 1)[0]
+    assert "Roles that need a second factor Added Super admin" in row(admin, 2)[0]
+    assert "Environment Staging → changed to Production" in row(admin, 3)[0]
+
+
 def test_of_a_list_in_another_order_it_says_both(admin: FlaskClient) -> None:
     audit.record("settings.updated", "settings", None, "", {"addresses": ["a", "b"]}, {"addresses": ["b", "a"]})
     db.session.commit()

@@ -14,6 +14,7 @@ from webhooks_ui.masking import mask_url
 from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.views.audit_log.filter_words import filters_in_words
+from webhooks_ui.web.template_helpers import words
 
 OBJECTS = {
     "webhook": "Webhook",
@@ -118,6 +119,7 @@ UNSET = {  # what an empty field means
     "expires_at": "never",
     "timeout_seconds": "the usual one",
 }
+IN_WORDS = ("role", "second_factor_roles", "environment")  # fields whose values other pages show in words
 PAGES = {
     "webhook": lambda id: url_for("webhooks.show", webhook_id=id),
     "delivery": lambda id: url_for("deliveries.show", delivery_id=id),
@@ -198,8 +200,8 @@ def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     old, new = before.get(name), after.get(name)
     if isinstance(old, list) and isinstance(new, list):
-        added = tuple(str(value) for value in new if value not in old)
-        removed = tuple(str(value) for value in old if value not in new)
+        added = tuple(_part(name, value) for value in new if value not in old)
+        removed = tuple(_part(name, value) for value in old if value not in new)
         if added or removed:
             return Change(label, added=added, removed=removed)
     return Change(label, _text(name, old) if name in before else None, _text(name, new) if name in after else None)
@@ -215,5 +217,9 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+        return ", ".join(_part(name, part) for part in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else _part(name, value)
+
+
+def _part(name: str, value: Any) -> str:
+    return words(value) if name in IN_WORDS and isinstance(value, str) else str(value)
