@@ -168,3 +168,13 @@ def test_a_filter_is_only_a_view_and_creating_begins_with_what_it_shows(page: Pa
     expect(other.get_by_role("link", name="Alpha", exact=True)).to_be_visible()
     page.get_by_role("link", name="Create Webhook").first.click()
     expect(page.get_by_label("Environment", exact=True)).to_have_value("development")
+
+
+def test_names_stand_out_for_operators_too(browser: Browser, base_url: str, watch: Watch) -> None:
+    """They may not open a webhook, so its name is no link."""
+    make_list(1)
+    with open_context(browser, base_url) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page, "operator")
+        expect(page.get_by_text("Hook 00", exact=True)).to_have_css("font-weight", "550")
