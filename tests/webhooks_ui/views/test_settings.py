@@ -1,6 +1,9 @@
 """The settings."""
 
+import json
+import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -147,3 +150,41 @@ def test_the_form_of_a_webhook_shows_the_outgoing_addresses(admin: FlaskClient) 
     set_settings({"outgoing_addresses": ["203.0.113.7"]})
     db.session.commit()
     assert "Deliveries come from this address. Allow it in your firewall." in admin.get(pages[0]).text
+
+
+def shown(page: str) -> dict[str, str]:
+    """Return the fields of the form as the page shows them."""
+    seen = re.search(r'name="seen" value="([^"]*)"', page)
+    assert seen
+    return {"seen": unescape(seen[1]), **json.loads(unescape(seen[1]))}
+
+
+def test_two_who_change_different_settings_both_succeed(super_admin: FlaskClient) -> None:
+    set_settings({"outgoing_addresses": ["203.0.113.7", "2001:db8::/32"]})
+    db.session.commit()
+    one, other = (shown(super_admin.get(SETTINGS).text) for _ in range(2))
+    for form in (one, other):
+        form["outgoing_addresses"] = form["outgoing_addresses"].replace("\n", "\r\n")  # as browsers do
+    assert super_admin.post(SETTINGS, data=one | {"alert_threshold": "11"}).status_code == 303
+    assert super_admin.post(SETTINGS, data=other | {"retention_days": "7"}).status_code == 303
+    saved = get_settings()
+    assert (saved["alert_threshold"], saved["retention_days"]) == (11, 7)
+    assert saved["outgoing_addresses"] == ["203.0.113.7", "2001:db8::/32"]
+
+
+def test_who_changes_what_another_has_just_changed_is_asked(super_admin: FlaskClient) -> None:
+    one, other = (shown(super_admin.get(SETTINGS).text) for _ in range(2))
+    super_admin.post(SETTINGS, data=one | {"alert_threshold": "11"})
+    answer = super_admin.post(SETTINGS, data=other | {"alert_threshold": "12"})
+    assert answer.status_code == 409
+    assert "Somebody else changed this to 11 while you were editing." in answer.text
+    assert 'value="12"' in answer.text
+    assert get_settings()["alert_threshold"] == 11
+    again = shown(answer.text) | {"alert_threshold": "12"}
+    assert super_admin.post(SETTINGS, data=again).status_code == 303
+    assert get_settings()["alert_threshold"] == 12
+
+
+@pytest.mark.parametrize("seen", ["", "nonsense", "[1]", '{"alert_threshold": null}'])
+def test_nonsense_about_what_was_shown_does_no_harm(super_admin: FlaskClient, seen: str) -> None:
+    assert super_admin.post(SETTINGS, data={"seen": seen, "alert_threshold": "10"}).status_code in (303, 409)
