@@ -1,8 +1,10 @@
 """The form that adds an event type to the catalogue, and edits it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
@@ -25,6 +27,16 @@ def _stripped(value: str | None) -> str:
 def _without_mark(value: str | None) -> str:
     """Return the text without a byte order mark before it, which files of Windows have."""
     return (value or "").removeprefix("\N{BYTE ORDER MARK}").strip()
+
+
+def texts_of(type: OwnEventType) -> dict[str, str]:
+    """Return the stored values as the fields of the form hold them, but for the name, which stays."""
+    return {
+        "description": type.description,
+        "example": strict_json.render(type.example),
+        "schema": type.schema or "",
+        "check": type.check,
+    }
 
 
 class EventTypeForm(Form):
@@ -51,17 +63,9 @@ class EventTypeForm(Form):
         self.stored = stored
 
     @classmethod
-    def of(cls, type: OwnEventType) -> "EventTypeForm":
-        """Make the form for ``type``. Fields of the request replace the stored values, but for the name."""
-        form = cls(
-            stored=type,
-            data={
-                "description": type.description,
-                "example": strict_json.render(type.example),
-                "schema": type.schema or "",
-                "check": type.check,
-            },
-        )
+    def of(cls, type: OwnEventType, given: Mapping[str, str] | None = None) -> "EventTypeForm":
+        """Make the form for ``type``. The fields that are ``given`` replace the stored values, but for the name."""
+        form = cls(MultiDict(given) if given else None, stored=type, data=texts_of(type))
         form.name.data = type.name
         return form
 

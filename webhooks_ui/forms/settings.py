@@ -22,27 +22,6 @@ def texts_of(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: "\n".join(value) if isinstance(value, list) else str(value) for name, value in settings.items()}
 
 
-def changed_meanwhile(
-    saved: Mapping[str, str], seen: Mapping[str, str], given: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Compare what somebody sends with what is saved, if somebody else has saved since the form was shown.
-
-    Args:
-        seen: the settings that the form showed.
-
-    Returns:
-        the saved values of fields that were left as they were shown, and those of fields that both people changed.
-    """
-    others = {name: text for name, text in saved.items() if name in given and not _same(seen.get(name, text), text)}
-    kept = {name: text for name, text in others.items() if _same(given[name], seen[name])}
-    clashing = {name: text for name, text in others.items() if name not in kept and not _same(given[name], text)}
-    return kept, clashing
-
-
-def _same(one: str, other: str) -> bool:
-    return one.split() == other.split()  # browsers send lines with other ends
-
-
 class SettingsForm(Form):
     retention_days = RadioField(
         "Keep deliveries for",

@@ -9,7 +9,8 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import CATEGORY
 from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
 from webhooks_ui.events.types import FIELDS
-from webhooks_ui.forms.event_type import EventTypeForm
+from webhooks_ui.forms import meanwhile
+from webhooks_ui.forms.event_type import EventTypeForm, texts_of
 from webhooks_ui.models import OwnEventType
 from webhooks_ui.web.answers import go
 from webhooks_ui.webhooks import own_event_types
@@ -49,9 +50,13 @@ def edit(name: str) -> Response:
 
 @blueprint.post("/<name>/edit")
 def update(name: str) -> BaseResponse:
-    form = EventTypeForm.of(type := own_event_types.get(name))
-    if not form.validate():
-        return _page(form, type, 422)
+    type, given = own_event_types.get(name), request.form.to_dict()
+    kept, clashing = meanwhile.changed_meanwhile(texts_of(type), given)
+    form = EventTypeForm.of(type, given | kept)
+    is_valid = form.validate()
+    meanwhile.tell(form, clashing)
+    if not is_valid or clashing:
+        return _page(form, type, 422 if not is_valid else 409)
     with writing():
         own_event_types.edit(own_event_types.get(name), form.columns)
     return _done(name, "was saved")
@@ -78,4 +83,5 @@ def _done(name: str, what: str) -> BaseResponse:
 
 
 def _page(form: EventTypeForm, type: OwnEventType | None = None, status: int = 200) -> Response:
-    return make_response(render_template("event_types/form.html", form=form, type=type), status)
+    seen = meanwhile.seen_of(texts_of(type)) if type else ""
+    return make_response(render_template("event_types/form.html", form=form, type=type, seen=seen), status)

@@ -1,9 +1,5 @@
 """The settings. Every admin may see them, but only a super admin may save."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Blueprint, Response, current_app, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,11 +8,10 @@ from jobs.chores.purge import count
 from webhooks_ui import audit
 from webhooks_ui.database import writing
 from webhooks_ui.deliveries.schedules import describe
-from webhooks_ui.forms.settings import RETENTION_DAYS, SettingsForm, changed_meanwhile, texts_of
+from webhooks_ui.forms import meanwhile
+from webhooks_ui.forms.settings import RETENTION_DAYS, SettingsForm, texts_of
 from webhooks_ui.models import get_settings, set_settings
 from webhooks_ui.web.answers import go, render
-
-CHANGED = "Somebody else changed this to {} while you were editing. To replace that, save again."
 
 blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings/webhooks")
 
@@ -30,11 +25,10 @@ def edit() -> Response:
 def update() -> BaseResponse:
     with writing():
         before, given = get_settings(), request.form.to_dict()
-        kept, clashing = changed_meanwhile(texts_of(before), _seen(given.pop("seen", "")), given)
+        kept, clashing = meanwhile.changed_meanwhile(texts_of(before), given)
         form = SettingsForm.fill(before, given | kept)
         is_valid = form.validate()
-        for name, text in clashing.items():
-            form[name].errors = [*form[name].errors, CHANGED.format(", ".join(text.split()) or "nothing")]
+        meanwhile.tell(form, clashing)
         if is_valid and not clashing:
             set_settings(form.values)
             audit.record("settings.updated", "settings", None, "Webhooks", before=before, after=before | form.values)
@@ -53,18 +47,9 @@ def purge() -> Response:
     return render("settings/purge.html", "settings/_purge.html", days=days, purged=count(days), choices=RETENTION_DAYS)
 
 
-def _seen(text: str) -> Mapping[str, str]:
-    """Return the settings that the form showed. Return nothing if that was not sent, or is no such text."""
-    try:
-        seen: Any = json.loads(text)
-    except ValueError:
-        return {}
-    return {name: str(value) for name, value in seen.items()} if isinstance(seen, dict) else {}
-
-
 def _page(form: SettingsForm, status: int = 200) -> Response:
     smtp = current_app.config["SMTP"]
     mail = {"host": smtp.host, "admins": len(admin_addresses())} if smtp else None
-    seen = json.dumps(texts_of(get_settings()))
+    seen = meanwhile.seen_of(texts_of(get_settings()))
     context = {"form": form, "describe": describe, "mail": mail, "seen": seen}
     return make_response(render_template("settings/edit.html", **context), status)

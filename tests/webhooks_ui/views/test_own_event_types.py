@@ -211,6 +211,23 @@ def test_everything_but_the_name_can_be_edited(super_admin: FlaskClient) -> None
     assert recorded_actions() == ["event_type.created", "event_type.updated"]
 
 
+def test_two_who_edit_a_type_at_once_undo_nothing(super_admin: FlaskClient) -> None:
+    add(super_admin)
+    address = f"{PAGE}/invoice.paid/edit"
+    shown = re.search(r'name="seen" value="([^"]*)"', super_admin.get(address).text)
+    assert shown
+    seen = {"seen": html.unescape(shown[1])} | json.loads(html.unescape(shown[1]))
+    super_admin.post(address, data=seen | {"description": "Of the first"})
+    other = seen | {"example": '{"number": "B-2"}'}
+    assert super_admin.post(address, data=other).status_code == 303
+    db.session.rollback()
+    type = db.session.scalars(db.select(OwnEventType)).one()
+    assert (type.description, type.example) == ("Of the first", {"number": "B-2"})
+    answer = super_admin.post(address, data=seen | {"description": "Of the second"})
+    assert answer.status_code == 409
+    assert "Somebody else changed this to Of the first while you were editing." in html.unescape(answer.text)
+
+
 def test_deleting_ends_the_subscriptions_and_keeps_the_log(super_admin: FlaskClient, api: Api) -> None:
     add(super_admin)
     both = make_webhook(name="Both", event_types=["invoice.paid", "license.activated"])
