@@ -70,6 +70,30 @@ def test_a_delivery_that_is_gone_may_have_been_purged(admin: FlaskClient) -> Non
         assert links(page.text) == ["/admin/webhook-deliveries"]
 
 
+def test_an_event_that_is_gone_may_have_been_purged(admin: FlaskClient) -> None:
+    page = admin.get("/admin/events/7")
+    assert page.status_code == 404
+    assert "There is no event 7" in page.text
+    assert "events are kept for 30 days" in page.text
+    assert links(page.text) == ["/admin/webhook-deliveries"]
+
+
+@pytest.mark.parametrize(
+    ("section", "title"),
+    [
+        ("/admin/inspector", "There is no inspector 7"),
+        ("/admin/api-keys", "There is no API key 7"),
+        ("/admin/team", "There is no person 7"),
+        ("/admin/bulk-actions", "There is no bulk action 7"),
+    ],
+)
+def test_what_is_gone_leads_to_its_section(admin: FlaskClient, section: str, title: str) -> None:
+    page = admin.get(f"{section}/7")
+    assert page.status_code == 404
+    assert title in page.text
+    assert links(page.text) == [section]
+
+
 def test_a_webhook_that_is_gone_leads_to_the_list_and_its_log(admin: FlaskClient) -> None:
     page = admin.get("/admin/webhooks/7/edit")
     assert page.status_code == 404

@@ -44,6 +44,18 @@ EXPIRED = (
     "Go back and copy what you typed, then open the page again.",
 )
 
+TYPO = "The address may have a typo."
+LISTED = {  # by the argument of the address: what it names, why there may be none, and the section that lists all
+    "inspector_id": (
+        "inspector",
+        "It may have been deleted or have ended. Only the person who made an inspector can open it.",
+        *("Inspector", "inspectors.index"),
+    ),
+    "key_id": ("API key", f"{TYPO} Keys that were revoked stay in the list.", "API Keys", "api_keys.index"),
+    "user_id": ("person", f"{TYPO} People who were deactivated stay in the list.", "Team", "team.index"),
+    "action_id": ("bulk action", TYPO, "Bulk actions", "bulk_actions.index"),
+}
+
 
 @dataclass(frozen=True)
 class Help:
@@ -109,6 +121,17 @@ def _not_found() -> Help | None:
         log = url_for("deliveries.index")
         title = f"There is no delivery {wanted['delivery_id']}{' of this webhook' if 'webhook_id' in wanted else ''}"
         return Help(title, advice, (("Go to Webhook Deliveries", log),))
+    if "event_id" in wanted:
+        days = get_settings()["retention_days"]
+        advice = f"It may have been purged: events are kept for {days} days, as their deliveries are."
+        return Help(
+            f"There is no event {wanted['event_id']}",
+            advice,
+            (("Go to Webhook Deliveries", url_for("deliveries.index")),),
+        )
+    for name, (what, advice, section, endpoint) in LISTED.items():
+        if name in wanted:
+            return Help(f"There is no {what} {wanted[name]}", advice, ((f"Go to {section}", url_for(endpoint)),))
     if "webhook_id" in wanted:
         advice = "It may have been deleted. Its deliveries stay in the log until they are purged."
         links = [*_home()]
