@@ -1,6 +1,7 @@
 """Send: signed requests go out, and their results come back. Requests to targets are sent here only."""
 
 import email.utils
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from webhooks_ui.webhooks.destination import TargetError, destination
 from webhooks_ui.webhooks.targets import Network
 
 HEADERS_MAX_CHARACTERS = 16 * 1024
+
+_SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(slots=True)
@@ -105,14 +108,16 @@ class Sender:
 def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
     """Return the seconds that ``Retry-After`` asks for: a number, or a date (RFC 9110, 10.2.3), or ``None``.
 
+    Some services write a fraction, such as ``2.0``. It is rounded up.
+
     Args:
         date: the answer's own ``Date``. A date is read against it, for the endpoint's clock may be wrong.
     """
     if not value:
         return None
     value = value.strip()
-    if value.isascii() and value.isdigit():
-        return int(value.lstrip("0")[:9] or "0")
+    if found := _SECONDS.fullmatch(value):
+        return int(found[1].lstrip("0")[:9] or "0") + bool((found[2] or "").strip("0"))
     at = _http_date(value)
     if at is None:
         return None
@@ -149,8 +154,9 @@ def _result(exchange: Exchange) -> Result:
     result.response_body = body[:BODY_KEPT_BYTES]
     result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
     if outcome is Outcome.BAD_STATUS:
-        retry_after, date = _values(fields, "retry-after"), _values(fields, "date")
-        result.retry_after_seconds = retry_after_seconds(next(retry_after, None), next(date, None))
+        date = next(_values(fields, "date"), None)
+        waits = (retry_after_seconds(value, date) for value in _values(fields, "retry-after"))
+        result.retry_after_seconds = max((wait for wait in waits if wait is not None), default=None)
     return result
 
 

@@ -130,6 +130,27 @@ def test_retry_after_in_seconds(value: str | None, seconds: int | None) -> None:
     assert retry_after_seconds(value) == seconds
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("2.0", 2), ("0.65", 1), ("1.000001", 2), ("0.000", 0), ("99999999999999999999.5", 1_000_000_000)]
+    + [(value, None) for value in (".5", "5.", "-1.5", "1.5.2", "1,5", "1e3", "\u0661.\u0665")],
+)
+def test_a_fraction_in_retry_after_is_rounded_up(value: str, seconds: int | None) -> None:
+    assert retry_after_seconds(value) == seconds
+
+
+@pytest.mark.parametrize(("first", "second"), [("2", "30"), ("30", "2"), ("soon", "30")])
+def test_of_several_retry_after_headers_the_longest_counts(send: Send, first: str, second: str) -> None:
+    def handle(peer: socket.socket) -> None:
+        read_request(peer)
+        fields = f"Retry-After: {first}\r\nretry-after: {second}\r\n"
+        peer.sendall(f"HTTP/1.1 429 Too Many Requests\r\n{fields}Content-Length: 0\r\n\r\n".encode())
+        peer.close()
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).retry_after_seconds == 30
+
+
 def test_retry_after_as_a_date() -> None:
     at = datetime.now(UTC) + timedelta(seconds=90)
     wait = retry_after_seconds(format_datetime(at, usegmt=True))
