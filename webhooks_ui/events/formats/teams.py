@@ -1,9 +1,12 @@
 """Microsoft Teams: a message with an adaptive card, for the workflow that posts to a channel what it receives.
 
-All texts are text runs, which have no markup. Only text blocks and facts have it.
-Source: learn.microsoft.com, "Create incoming webhooks with Workflows", "Adaptive cards" 1.2, "Format cards in Teams".
+All texts are text runs, which have no markup. Only text blocks and facts have it. But renderers replace the functions
+``{{DATE(…)}}`` and ``{{TIME(…)}}`` in text runs, too.
+Source: learn.microsoft.com, "Create incoming webhooks with Workflows", "Adaptive cards" 1.2, "Format cards in Teams",
+"Text features"; github.com/microsoft/AdaptiveCards, pull request 2905.
 """
 
+import re
 from typing import Any
 
 from webhooks_ui.events import strict_json
@@ -16,6 +19,9 @@ VALUE_MAX_CHARACTERS = 1_000
 ALL_MAX_CHARACTERS = 4_000  # at most 12 KB, and with the card around it far below the 28 KB of a message
 
 STYLES = {Tone.GOOD: "good", Tone.BAD: "attention", Tone.WARNING: "warning", Tone.NEUTRAL: "accent"}
+
+# Between the braces that begin such a function. It is none if its braces are in two runs.
+_FUNCTION = re.compile(r"(?<=\{)(?=\{(?:DATE|TIME)\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
 
 Element = dict[str, Any]
 
@@ -61,4 +67,5 @@ def _row(label: str, value: str) -> Element:
 
 
 def _text(text: str, **style: Any) -> Element:
-    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}
+    runs = [{"type": "TextRun", "text": part, **style} for part in _FUNCTION.split(text)]
+    return {"type": "RichTextBlock", "inlines": runs}

@@ -1,4 +1,5 @@
 import json
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -28,7 +29,7 @@ def card(event_type: str, data: Any = None, **fields: Any) -> Any:
 def words(element: Any) -> list[str]:
     """Return the texts of a card in the order of reading."""
     if isinstance(element, dict):
-        own = [element["text"]] if element.get("type") == "TextRun" else []
+        own = ["".join(run["text"] for run in element["inlines"])] if element.get("type") == "RichTextBlock" else []
         return own + [text for item in element.values() for text in words(item)]
     return [text for item in element for text in words(item)] if isinstance(element, list) else []
 
@@ -62,6 +63,15 @@ def test_names_are_text_runs_which_have_no_markup() -> None:
     assert "msteams" not in shown
 
 
+@pytest.mark.parametrize("call", ["DATE(2026-11-23T10:00:00Z)", "DATE(2026-11-23T10:00:00-07:00, LONG)"])
+@pytest.mark.parametrize("before", ["", "{", "TIME(2026-11-23T10:00:00Z)}} {{"])
+def test_no_run_holds_a_function_that_shows_another_time(call: str, before: str) -> None:
+    name = f"{before}{{{{{call}}}}} {{{{{call.replace('DATE', 'TIME')}}}}}"
+    shown = card("license.activated", {"license_key": name})
+    assert name in words(shown["body"])
+    assert not re.search(r"\{\{(DATE|TIME)\(\d", json.dumps(shown))
+
+
 def test_a_long_value_is_cut_and_the_card_says_so() -> None:
     shown = card("license.activated", {"license_key": "x" * 5_000})
     assert words(shown["body"])[-1] == SHORTENED
@@ -87,7 +97,7 @@ def test_whatever_is_in_it_a_card_fits_the_schema_and_its_size(event: Outgoing) 
     assert list(CARD.iter_errors(json.loads(body)["attachments"][0]["content"])) == []
 
 
-@pytest.mark.parametrize("text", ["\ufffd", '"', "\\", "😀", "<"])
+@pytest.mark.parametrize("text", ["\ufffd", '"', "\\", "😀", "<", "{{DATE(2026-11-23T10:00:00Z)}}"])
 def test_a_card_of_the_longest_texts_stays_far_below_its_size(text: str) -> None:
     event = outgoing(
         "own.type", {f"{number}" * 90: text * 4_000 for number in range(20)}, link="https://x.example/" + "a" * 2_000
