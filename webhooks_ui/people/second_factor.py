@@ -26,8 +26,10 @@ class Factor(StrEnum):
 
 
 def enable_authenticator(user: User, code: str) -> bool:
-    """Enable the app that is being set up. Return False if ``code`` is wrong."""
-    if is_paused(user) or not totp.enable(user, "".join(code.split())):
+    """Enable the app that is being set up. Return False if ``code`` is wrong, or no code is accepted at present."""
+    if is_paused(user):
+        return False
+    if not totp.enable(user, "".join(code.split())):
         note_wrong(user)
         return False
     user.wrong_codes = 0
@@ -94,7 +96,10 @@ def accept(user: User, code: str) -> Factor | None:
 
 
 def note_wrong(user: User) -> None:
-    """Count a wrong code, or a wrong password of somebody who has signed in already."""
+    """Count a wrong code, or a wrong password of somebody who has signed in already.
+
+    Don't call it while ``is_paused``, because the count would begin anew and end the pause.
+    """
     user.wrong_codes = 1 if user.wrong_codes >= WRONG_CODES_MAX else user.wrong_codes + 1
     user.wrong_code_at = utcnow()
 

@@ -12,7 +12,8 @@ from tests.support.factories import make_user
 from tests.support.people import actions, again, code_of, copy_of, is_signed_in, start_session, with_app
 from webhooks_ui.database import db
 from webhooks_ui.models import RecoveryCode, User, UserSession, set_settings, utcnow
-from webhooks_ui.people import recovery_codes, totp
+from webhooks_ui.people import recovery_codes, second_factor, totp
+from webhooks_ui.people.second_factor import WRONG_CODES_MAX
 
 APP = "/account/authenticator"
 
@@ -65,6 +66,15 @@ def test_a_wrong_code_enables_nothing_and_keeps_the_secret(
     assert answer.status_code == 422
     assert sentence in answer.text
     assert secret in answer.text
+    assert not again(user).has_totp
+
+
+def test_a_code_ends_no_pause(admin: FlaskClient, user: User) -> None:
+    for _ in range(WRONG_CODES_MAX):
+        admin.post(APP, data={"code": "000000"})
+    for code in ("000000", "000000", code_of(user)):
+        assert "Too many codes were wrong." in admin.post(APP, data={"code": code}).text
+        assert second_factor.is_paused(again(user))
     assert not again(user).has_totp
 
 
