@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from flask import Response, make_response, redirect, render_template, request, url_for
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 PRINTED_MAX = 1_000
@@ -43,7 +44,7 @@ def go(address: str, *, leave: bool = False) -> BaseResponse:
         leave: a boosted form leaves its page, too. Else it would show parts of the other page at its own address.
     """
     if wants_fragment() or (leave and "HX-Request" in request.headers):
-        return make_response("", 200, {"HX-Redirect": address})
+        return make_response("", 200, {"HX-Redirect": iri_to_uri(address)})  # a header has no room for other letters
     return redirect(address, 303)
 
 

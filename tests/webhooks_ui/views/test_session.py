@@ -207,6 +207,21 @@ def test_an_expired_session_sends_htmx_to_the_login(client: FlaskClient) -> None
     assert answer.headers["HX-Redirect"] == "/login?next=/admin/webhooks?q%3Da"
 
 
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("/admin/webhooks?q=☃", "/admin/webhooks?q=%E2%98%83"),
+        ("/admin/webhooks?q=a b%20c", "/admin/webhooks?q=a%20b%20c"),
+        ("/\x7f", "/%7F"),
+    ],
+)
+def test_htmx_is_sent_to_an_address_in_ascii(client: FlaskClient, target: str, address: str) -> None:
+    make_user("admin@example.com")
+    data = {"email": "admin@example.com", "password": PASSWORD}
+    answer = client.post("/login", query_string={"next": target}, data=data, headers=HTMX)
+    assert answer.headers["HX-Redirect"] == address
+
+
 def test_who_is_signed_in_needs_no_login_page(admin: FlaskClient) -> None:
     assert admin.get("/login?next=/admin/webhooks/new").headers["Location"] == "/admin/webhooks/new"
 
