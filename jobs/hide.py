@@ -14,7 +14,7 @@ SECRET_MIN_CHARACTERS = 6  # a shorter value, such as 1, is too likely to stand 
 
 def hide(result: Result, headers: Iterable[OwnHeader]) -> Result:
     """Return the result with ``MASK`` wherever the endpoint repeats the value of one of ``headers``."""
-    secrets = sorted(set(_secrets(headers)), key=len, reverse=True)
+    secrets = secrets_of(headers)
     if not secrets:
         return result
     body = result.response_body
@@ -22,8 +22,20 @@ def hide(result: Result, headers: Iterable[OwnHeader]) -> Result:
         body = body.replace(secret.encode(), MASK.encode()) if body else body
     if body and result.response_truncated:
         body = _without_beginning(body, secrets)
-    answered = [(name, _hidden(value, secrets)) for name, value in result.response_headers]
-    return replace(result, response_body=body, response_headers=answered, detail=_hidden(result.detail, secrets))
+    answered = [(name, hidden(value, secrets)) for name, value in result.response_headers]
+    return replace(result, response_body=body, response_headers=answered, detail=hidden(result.detail, secrets))
+
+
+def secrets_of(headers: Iterable[OwnHeader]) -> list[str]:
+    """Return the values of ``headers`` in all the ways in which an answer may hold them, the longest first."""
+    return sorted(set(_secrets(headers)), key=len, reverse=True)
+
+
+def hidden(text: str, secrets: Iterable[str]) -> str:
+    """Return ``text`` with ``MASK`` in place of each of ``secrets``. Cut it afterwards, or a part could be left."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return text
 
 
 def _without_beginning(body: bytes, secrets: Iterable[str]) -> bytes:
@@ -52,9 +64,3 @@ def _password(credentials: str) -> str:
         return base64.b64decode(credentials).decode().partition(":")[2]
     except ValueError:
         return ""
-
-
-def _hidden(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text

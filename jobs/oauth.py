@@ -6,15 +6,16 @@ The functions are pure. ``jobs.drain.tokens`` fetches tokens, keeps them and sha
 import base64
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
-from jobs.hide import SECRET_MIN_CHARACTERS
+from jobs.hide import hidden, secrets_of
 from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.webhooks.oauth import ClientAuthentication, OAuthClient
-from webhooks_ui.webhooks.own_headers import MASK
+from webhooks_ui.webhooks.own_headers import OwnHeader
 
 DEFAULT_SECONDS = 300  # how long a token is kept if the answer doesn't say how long it lives
 KEPT_MAX_SECONDS = 24 * 3_600
@@ -72,24 +73,25 @@ def token_request(client: OAuthClient) -> TokenRequest:
     if grant.method == ClientAuthentication.BODY:
         fields |= {"client_id": client.id, "client_secret": client.secret}
     else:
-        credentials = f"{quote_plus(client.id)}:{quote_plus(client.secret)}".encode()
-        headers.append(("Authorization", f"Basic {base64.b64encode(credentials).decode()}"))
+        headers.append(("Authorization", _basic(client)))
     return TokenRequest(headers, urlencode(fields).encode())
+
+
+def _basic(client: OAuthClient) -> str:
+    credentials = f"{quote_plus(client.id)}:{quote_plus(client.secret)}".encode()
+    return f"Basic {base64.b64encode(credentials).decode()}"
 
 
 def read_token(result: Result, client: OAuthClient) -> Token:
     """Return the token in the answer of a token endpoint (RFC 6749, 5.1).
 
     Raises:
-        NoToken: there is none, and why.
+        NoToken: there is none, and why. The message holds no secret that the endpoint repeats.
     """
-    try:
-        return _read(result)
-    except NoToken as error:
-        raise NoToken(error.outcome, _hidden(str(error), client)) from None
+    return _read(result, secrets_of([OwnHeader("Authorization", _basic(client)), OwnHeader("secret", client.secret)]))
 
 
-def _read(result: Result) -> Token:
+def _read(result: Result, secrets: Sequence[str]) -> Token:
     if result.outcome == Outcome.CERTIFICATE_UNUSABLE:
         raise NoToken(result.outcome, f"({result.detail})")
     if result.outcome == Outcome.RESPONSE_BROKEN:
@@ -100,7 +102,7 @@ def _read(result: Result) -> Token:
         )
     said = _object(result.response_body or b"")
     if result.outcome != Outcome.DELIVERED or (said and "error" in said):
-        raise NoToken(Outcome.TOKEN_REFUSED, _refusal(result, said or {}))
+        raise NoToken(Outcome.TOKEN_REFUSED, _refusal(result, said or {}, secrets))
     if said is None:
         what = "is longer than 10 KiB" if result.response_truncated else "is not a JSON object"
         raise NoToken(Outcome.TOKEN_BROKEN, _with(f"Its answer {what}.", result.detail))
@@ -108,7 +110,7 @@ def _read(result: Result) -> Token:
     if not isinstance(text, str) or not text:
         raise NoToken(Outcome.TOKEN_BROKEN, "Its answer has no access_token.")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise NoToken(Outcome.TOKEN_UNUSABLE, f"The type of its token is {_words(kind)}.")
+        raise NoToken(Outcome.TOKEN_UNUSABLE, f"The type of its token is {_words(kind, secrets)}.")
     if len(text) > TOKEN_MAX_CHARACTERS or not _TOKEN.fullmatch(text):
         raise NoToken(
             Outcome.TOKEN_UNUSABLE, f"Its token isn't printable ASCII of up to {TOKEN_MAX_CHARACTERS:,} characters."
@@ -125,9 +127,9 @@ def _kept_seconds(expires_in: Any) -> float:
     return max(0.0, seconds - min(EARLY_SECONDS, seconds / 10)) if seconds == seconds else DEFAULT_SECONDS
 
 
-def _refusal(result: Result, said: dict[str, Any]) -> str:
+def _refusal(result: Result, said: dict[str, Any], secrets: Sequence[str]) -> str:
     code = result.response_code
-    words = ": ".join(_words(said[name]) for name in ("error", "error_description") if said.get(name))
+    words = ": ".join(_words(said[name], secrets) for name in ("error", "error_description") if said.get(name))
     if code is not None and 300 <= code < 400:
         return f"It answered {code}, and redirects are not followed. Put the final address into the token URL."
     return f"It answered {code}, {words}." if words else f"It answered {code}."
@@ -141,19 +143,12 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _words(value: Any) -> str:
-    """Return a value from an answer, as short and printable text."""
-    text = value if isinstance(value, str) else json.dumps(value)
+def _words(value: Any, secrets: Sequence[str]) -> str:
+    """Return a value from an answer, as short and printable text without ``secrets``."""
+    text = hidden(value if isinstance(value, str) else json.dumps(value), secrets)
     shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return shown[:WORDS_MAX_CHARACTERS].rstrip(".")
 
 
 def _with(sentence: str, detail: str) -> str:
     return f"{sentence} ({detail})" if detail else sentence
-
-
-def _hidden(text: str, client: OAuthClient) -> str:
-    if len(client.secret) >= SECRET_MIN_CHARACTERS:
-        for secret in (client.secret, quote_plus(client.secret)):
-            text = text.replace(secret, MASK)
-    return text

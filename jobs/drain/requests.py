@@ -161,7 +161,8 @@ class Requests:
             result = replace(result, started_at=out.started_at, duration_ms=ended)
         secrets = options.with_token(out.token).own_headers if out.token else options.own_headers
         try:
-            understood = hide(understand(delivery.target.url, options.format, result), secrets)
+            # Hidden first, because what is understood may be a part of the answer, which ends within a secret.
+            understood = understand(delivery.target.url, options.format, hide(result, secrets))
         except Exception as error:  # the thread would end, and with it all that is in flight
             understood = _failed(delivery, error)
         self._finished.append((delivery, out.request, understood))

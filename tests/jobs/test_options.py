@@ -21,6 +21,7 @@ from tests.support.receivers import OK, Received, Receiver, raw_receiving, read_
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.display import request_headers
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.events.formats.answers import QUOTED_MAX_CHARACTERS
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 from webhooks_ui.webhooks import changes
@@ -87,6 +88,19 @@ def test_an_endpoint_that_repeats_what_it_got_brings_no_secret_into_the_log(app:
     assert ["X-Echo", MASK] in [list(header) for header in attempt.response_headers]
     answered = json.loads(attempt.response_body or b"")
     assert (answered["x-tenant"], answered["x-quoted"], answered["authorization"]) == (MASK, MASK, MASK)
+
+
+def test_words_of_a_chat_service_that_are_cut_within_a_secret_hold_no_part_of_it(
+    app: Flask, receiver: Receiver
+) -> None:
+    message = "x" * (QUOTED_MAX_CHARACTERS - 9)
+    receiver.answers = [(400, {}, json.dumps({"code": 1, "message": message + HEADER.value}).encode())]
+    webhook = make_webhook(url=receiver.url, format="discord")
+    set_options(webhook, headers=[HEADER])
+    make_event()
+    deliver()
+    (attempt,) = attempts()
+    assert attempt.detail == f"Discord says: {message}{MASK}"
 
 
 def answer_with(body: bytes, *, cut: bool = False) -> Result:

@@ -235,6 +235,11 @@ FAILURES: dict[str, tuple[Any, Outcome, str]] = {
         Outcome.TOKEN_REFUSED,
         f"It answered 400, {MASK} is wrong.",
     ),
+    "repeats the secret where its words are cut": (
+        answer(400, error="invalid_client", error_description="x" * 150 + CLIENT_SECRET),
+        Outcome.TOKEN_REFUSED,
+        f"It answered 400, invalid_client: {'x' * 150}{MASK}.",
+    ),
     "has control characters": (
         answer(400, error="a\r\nb\x00\u202ec" + "x" * 5_000),
         Outcome.TOKEN_REFUSED,
@@ -283,6 +288,15 @@ def test_each_way_to_fail_has_its_outcome_and_a_sentence(
     tokens.receiver.respond = tokens.give
     sending.add(deliveries(receiver.url, 1, oauth_options(tokens.url)))
     assert finished(sending)[0][2].outcome == Outcome.DELIVERED, "the next attempt fetches again"
+
+
+def test_a_token_endpoint_that_repeats_what_it_was_sent_brings_no_credentials_into_the_log(
+    sending: Sending, receiver: Receiver, tokens: TokenEndpoint
+) -> None:
+    tokens.receiver.respond = lambda request: answer(401, error=f"What is {request.headers['authorization']}?")
+    sending.add(deliveries(receiver.url, 1, oauth_options(tokens.url)))
+    ((_, _, result),) = finished(sending)
+    assert result.detail == f"It answered 401, What is {MASK}?."
 
 
 def test_a_token_endpoint_that_asks_to_slow_down_is_heard_and_uses_up_an_attempt(
