@@ -82,7 +82,9 @@ class Client:
         Args:
             seconds: how long to wait at most.
         """
-        for socket, events in self._sockets.wait(0.0 if self._ended else self._patience(seconds)):
+        happened = self._sockets.wait(0.0 if self._ended else self._patience(seconds))
+        self._settings.share.begin_turn()
+        for socket, events in happened:
             self._multi.socket_action(socket, events)
         for lookup in self._resolver.settle():
             self._go_on(lookup)

@@ -9,6 +9,7 @@ from typing import Any
 import pycurl
 
 from jobs.transport.exchange import Exchange
+from jobs.transport.share import Share
 from jobs.transport.sockets import open_socket
 from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.webhooks.destination import Address
@@ -27,6 +28,7 @@ SWITCHING_PROTOCOLS = 101
 
 _HAPPY_EYEBALLS_TIMEOUT_MS, _SUPPRESS_CONNECT_HEADERS = 271, 265  # pycurl has no names for these options
 _STOP, _REFUSED = 0, -1  # what callbacks return to end a transfer, and to open no socket
+_GO_ON, _ABORT = 0, 1  # what the callback for progress returns
 _STATUS = re.compile(rb"HTTP/[0-9.]+ ([1-9][0-9]{2})(?![0-9])")
 _CODED = re.compile(rb"^(content|transfer)-encoding:", re.IGNORECASE | re.MULTILINE)
 _LINE_ENDS = (b"\r\n", b"\n")
@@ -53,6 +55,7 @@ class Settings:
         self.authorities = authorities
         self.proxy = proxy
         self.note_opened = note_opened
+        self.share = Share()
 
 
 class Handle:
@@ -95,6 +98,7 @@ class Handle:
             (pycurl.OPENSOCKETFUNCTION, self._open_socket),
             (pycurl.DEBUGFUNCTION, self._listen),
             (pycurl.PREREQFUNCTION, self._may_send),
+            (pycurl.XFERINFOFUNCTION, self._may_go_on),
         ):
             curl.setopt(option, value)
 
@@ -114,7 +118,9 @@ class Handle:
         curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(request.body) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
-        curl.setopt(pycurl.VERBOSE, target.scheme == "https")  # tells us about the certificate and the cipher
+        is_secure = target.scheme == "https"
+        curl.setopt(pycurl.VERBOSE, is_secure)  # tells us about the certificate and the cipher
+        curl.setopt(pycurl.NOPROGRESS, not is_secure)  # HTTP/2 is spoken over TLS only
         self._pin(exchange)
         self._show(exchange)
 
@@ -263,6 +269,13 @@ class Handle:
             self.exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
+
+    def _may_go_on(self, *_: object) -> int:
+        """End a transfer that lets the thread do nothing else. libcurl asks again and again."""
+        if not self._settings.share.is_used_up(self):
+            return _GO_ON
+        self.exchange.complaint = self.exchange.complaint or "it sends without an end"
+        return _ABORT
 
 
 def _line(header: tuple[str, str]) -> str:
