@@ -111,14 +111,15 @@ _TEAMS = {
 _TEAMS_GONE = {
     "WorkflowNotFound": "The workflow was deleted.",
 }
-_CONNECTOR_GONE = re.compile(r"connector\b.*\b(retired|deprecated|removed|deleted|not found|no longer)", re.I | re.S)
+_CONNECTOR = re.compile(r"connector\b", re.I)
+_GONE = re.compile(r"\b(retired|deprecated|removed|deleted|not found|no longer)", re.I)
 _NOT_POSTED = "webhook message delivery failed"
 
 
 def _teams(code: int, text: str) -> Said:
     if 200 <= code < 300:
         return _posted(text)
-    if code == 410 or _CONNECTOR_GONE.search(text):
+    if code == 410 or _is_connector_gone(text):
         return Said("The connector was removed or retired. Make a workflow in Teams, and use its URL.", is_gone=True)
     error = _object(text).get("error")
     name, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
@@ -127,6 +128,15 @@ def _teams(code: int, text: str) -> Said:
     if name in _TEAMS_GONE:
         return Said(_TEAMS_GONE[name], is_gone=True)
     return Said(_TEAMS.get(name, _quoted("Microsoft Teams", message)))
+
+
+def _is_connector_gone(text: str) -> bool:
+    """Return True if the text names a connector, and then says that there is none any more.
+
+    It takes two searches. One expression for both would begin again at each "connector" and read all that follows.
+    """
+    connector = _CONNECTOR.search(text)
+    return connector is not None and _GONE.search(text, connector.end()) is not None
 
 
 def _posted(text: str) -> Said:

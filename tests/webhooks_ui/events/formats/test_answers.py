@@ -1,11 +1,13 @@
 """What is read of an answer's body. Requests that get such answers are in tests/jobs/test_understand.py."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.transport.handle import BODY_KEPT_BYTES
 from tests.webhooks_ui.events.formats.events import MANY
 from webhooks_ui.events.formats.answers import NOTHING, QUOTED_MAX_CHARACTERS, said
 from webhooks_ui.models import WebhookFormat
@@ -39,3 +41,14 @@ def test_a_success_says_nothing_more(service: WebhookFormat) -> None:
 def test_a_long_message_is_quoted_in_part() -> None:
     body = json.dumps({"code": 1, "message": "x" * 5_000}).encode()
     assert said(WebhookFormat.DISCORD, 400, body).sentence == "Discord says: " + "x" * QUOTED_MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("service", WebhookFormat)
+@pytest.mark.parametrize("words", [b"connector ", b'{"code":', b"no_service ", b"["])
+def test_an_answer_that_repeats_itself_costs_next_to_nothing(service: WebhookFormat, words: bytes) -> None:
+    """The thread that reads it makes all requests of a worker."""
+    body = (words * BODY_KEPT_BYTES)[:BODY_KEPT_BYTES]
+    began = time.thread_time()
+    for _ in range(10):
+        said(service, 404, body)
+    assert time.thread_time() - began < 0.2
