@@ -247,4 +247,5 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         is_probe=claimed.target.is_probe,
         gone=result.gone,
         is_test=claimed.is_test,
+        says_slow_down=result.says_slow_down,
     )

@@ -35,6 +35,7 @@ class Attempted:
     is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
     is_test: bool = False  # perhaps of a type that the webhook doesn't want
+    says_slow_down: bool = False  # its answer asks us to slow down in its body, and not by its status
 
     @property
     def is_gone(self) -> bool:
@@ -44,7 +45,7 @@ class Attempted:
     @property
     def slows_down(self) -> bool:
         """Whether the endpoint asks us to slow down, which is no failure."""
-        return is_back_pressure(self.response_code, self.retry_after_seconds)
+        return self.says_slow_down or is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,12 @@ class Result:
     tls: str | None = None
     retry_after_seconds: int | None = None
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
+    says_slow_down: bool = False  # the endpoint asks us to slow down in its body, and not by its status
 
     @property
     def slows_down(self) -> bool:
         """Whether the endpoint asks us to slow down."""
-        return is_back_pressure(self.response_code, self.retry_after_seconds)
+        return self.says_slow_down or is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
 class Sender:

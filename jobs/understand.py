@@ -39,6 +39,7 @@ def understand(url: str, format: str, result: Result) -> Result:
         detail=f"{sentence} {INACTIVE}" if answer.is_gone else sentence or result.detail,
         retry_after_seconds=max((seconds for seconds in waits if seconds is not None), default=None),
         gone=sentence if answer.is_gone else "",
+        says_slow_down=answer.slows_down,
     )
 
 

@@ -244,3 +244,17 @@ def test_discord_counts_milliseconds_unless_the_url_has_a_new_version(
     result.response_body = b"error code: 1015" if body is None else json.dumps({"retry_after": body}).encode()
     result.response_headers = [("X-RateLimit-Reset-After", reset_after)] if reset_after else []
     assert understand(f"https://discord.com/api/{path}", "discord", result).retry_after_seconds == waits
+
+
+def test_a_connector_that_has_enough_makes_the_webhook_wait_although_it_answers_200(
+    app: Flask, receiver: Receiver
+) -> None:
+    """learn.microsoft.com, "Rate limiting for connectors": the body must be read, because connectors send no 429."""
+    said = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429 with x"
+    receiver.answers = [(200, {}, said)]
+    make_webhook(url=receiver.url, format="teams")
+    publish_one()
+    deliver()
+    webhook, delivery = webhook_and_delivery()
+    assert (webhook.is_throttled, webhook.consecutive_failures) == (True, 0)
+    assert (delivery.status, delivery.attempts_count, delivery.throttled_count) == ("pending", 1, 1)

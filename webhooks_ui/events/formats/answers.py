@@ -1,7 +1,8 @@
 """What the chat services say in their answers, in our words.
 
 Sources: docs.slack.dev, "Sending messages using incoming webhooks"; docs.discord.com, "JSON Error Codes" and "Rate
-Limits"; learn.microsoft.com, "Create incoming webhooks" and "Handle errors in Azure Logic Apps".
+Limits"; learn.microsoft.com, "Create incoming webhooks", "Rate limiting for connectors" and "Handle errors in Azure
+Logic Apps".
 """
 
 import json
@@ -26,6 +27,7 @@ class Said:
     is_gone: bool = False  # the service will never take a message at this URL again
     has_failed: bool = False  # there is no message, although the status says success
     retry_after_seconds: int | None = None  # how long to wait, if the body says it
+    slows_down: bool = False  # the service asks for fewer messages, although the status doesn't
 
 
 NOTHING = Said()
@@ -114,6 +116,7 @@ _TEAMS_GONE = {
 _CONNECTOR = re.compile(r"connector\b", re.I)
 _GONE = re.compile(r"\b(retired|deprecated|removed|deleted|not found|no longer)", re.I)
 _NOT_POSTED = "webhook message delivery failed"
+_TOO_MANY = "returned http error 429"
 
 
 def _teams(code: int, text: str) -> Said:
@@ -141,8 +144,10 @@ def _is_connector_gone(text: str) -> bool:
 
 def _posted(text: str) -> Said:
     """Return whether a connector posted the message: it answers 200 to everything, and says the truth in the body."""
-    is_posted = not text.lower().startswith(_NOT_POSTED)
-    return NOTHING if is_posted else Said(_quoted("Microsoft Teams", text), has_failed=True)
+    told = text.lower()
+    if not told.startswith(_NOT_POSTED):
+        return NOTHING
+    return Said(_quoted("Microsoft Teams", text), has_failed=True, slows_down=_TOO_MANY in told)
 
 
 _READERS: dict[str, Callable[[int, str], Said]] = {
