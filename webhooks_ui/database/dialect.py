@@ -73,6 +73,9 @@ class Dialect(Protocol):
     def insert(self, table: Table) -> Any:
         """Return an INSERT that supports ``on_conflict_do_nothing``."""
 
+    def connect(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """Return a new connection of the driver, or ``None`` if SQLAlchemy is to make it."""
+
     def prepare(self, connection: Any) -> None:
         """Configure a new connection of the driver."""
 

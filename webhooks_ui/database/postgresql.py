@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from webhooks_ui.database import postgresql_copies
 from webhooks_ui.database.facts import Fact, Question
 from webhooks_ui.database.family import Born, Children, Family
+from webhooks_ui.database.postgresql_patience import PatientConnection
 from webhooks_ui.database.statements import run
 
 Row = TypeVar("Row")
@@ -65,6 +66,10 @@ make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies
 
 def insert(table: Table) -> Any:
     return postgresql.insert(table)
+
+
+def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    return PatientConnection.connect(*arguments, **keywords)
 
 
 def prepare(connection: Any) -> None:

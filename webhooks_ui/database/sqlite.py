@@ -62,6 +62,10 @@ def insert(table: Table) -> Any:
     return sqlite.insert(table)
 
 
+def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """Do nothing, and let SQLAlchemy connect."""
+
+
 def prepare(connection: Any) -> None:
     """Let readers work beside a writer (WAL), wait for locks, and write each commit to the disk."""
     connection.isolation_level = None  # ``begin`` sends BEGIN itself

@@ -31,6 +31,7 @@ class Database(SQLAlchemy):
         options["hide_parameters"] = True  # an error of a statement is logged, and its values may be secrets
         options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
+        event.listen(engine, "do_connect", lambda _dialect, _record, values, named: own.connect(values, named))
         event.listen(engine, "connect", lambda connection, _record: own.prepare(connection))
         event.listen(engine, "checkout", lambda connection, _record, _proxy: own.check_alive(connection))
         event.listen(engine, "begin", _begin)

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
-from webhooks_ui.database import db, dialect, outage, reason
+from webhooks_ui.database import db, dialect, outage, postgresql_patience, reason
 from webhooks_ui.database.dialect import dialect as dialect_of
 from webhooks_ui.database.postgresql import insert_many
 from webhooks_ui.models import Attempt
@@ -133,6 +133,21 @@ class TestPostgreSql:
             with pytest.raises(SQLAlchemyError) as caught:
                 write_briefly(app)
         assert "locked" in (outage(caught.value) or "")
+
+    def test_a_request_does_not_wait_for_a_server_that_hangs(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.3)
+        with app.test_request_context(), db.engine.connect() as connection:
+            with pytest.raises(DBAPIError) as caught:
+                connection.execute(text("SELECT pg_sleep(30)"))
+            assert connection.invalidated
+        assert outage(caught.value) == "The database server doesn't answer."
+        with app.test_request_context(), db.engine.connect() as connection:
+            assert connection.scalar(text("SELECT 7")) == 7
+
+    def test_only_a_request_has_so_little_patience(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.1)
+        with db.engine.connect() as connection:
+            assert connection.scalar(text("SELECT 7 FROM pg_sleep(0.3)")) == 7
 
     def test_the_clock_of_the_server_is_asked(self, app: Flask) -> None:
         with db.engine.connect() as connection:
