@@ -1,9 +1,13 @@
 """Single sign-on: to the provider, and back."""
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, current_app, redirect, request, session, url_for
+from flask.blueprints import BlueprintSetupState
 from werkzeug.wrappers import Response
 
 from config import OidcProvider
@@ -23,9 +27,17 @@ else:
     oidc = Lazy("webhooks_ui.web.oidc")  # its packages take 4 MiB, and only single sign-on needs them
 
 BACK = "sso_next"
+PLACES = "provider_places"
 
 blueprint = Blueprint("sso", __name__, url_prefix="/login/sso")
 logger = logging.getLogger(__name__)
+
+
+@blueprint.record_once
+def prepare(state: BlueprintSetupState) -> None:
+    """Let half of the threads wait for the provider at most. It may hang, and anybody can begin to sign in."""
+    places = max(1, state.app.config["WEB_THREADS"] // 2)
+    state.app.extensions[PLACES] = threading.BoundedSemaphore(places)
 
 
 @blueprint.get("")
@@ -34,7 +46,8 @@ def start() -> Response:
     session[BACK] = request.args.get("next")
     parameters = {"prompt": "login"} if "again" in request.args else {}
     try:
-        return oidc.redirect_to(_provider(), _callback_url(), **parameters)
+        with _place():
+            return oidc.redirect_to(_provider(), _callback_url(), **parameters)
     except oidc.Failed as error:
         return _failed(error)
 
@@ -44,7 +57,8 @@ def callback() -> Response:
     """Take in what the provider says, and sign the person in."""
     provider = _provider()
     try:
-        claims = oidc.claims_of_answer(provider)
+        with _place():
+            claims = oidc.claims_of_answer(provider)
     except oidc.Failed as error:
         return _failed(error)
     audit.act_as(audit.PROVIDER)
@@ -61,6 +75,22 @@ def callback() -> Response:
     return sign_in(user, SignInMethod.SSO, factor, back)
 
 
+@contextmanager
+def _place() -> Iterator[None]:
+    """Hold one of the places of those who wait for the provider.
+
+    Raises:
+        oidc.Busy: There is none.
+    """
+    places: threading.BoundedSemaphore = current_app.extensions[PLACES]
+    if not places.acquire(blocking=False):
+        raise oidc.Busy
+    try:
+        yield
+    finally:
+        places.release()
+
+
 def _provider() -> OidcProvider:
     """Return the provider. Answer with 404 if none is set."""
     provider: OidcProvider | None = current_app.config["OIDC"]
@@ -73,5 +103,6 @@ def _callback_url() -> str:
 
 
 def _failed(error: "oidc.Failed") -> Response:
-    logger.warning("Single sign-on failed: %s Cause: %s", error, " ".join(str(error.__cause__).split()))
+    cause = " ".join(str(error.__cause__ or "none").split())
+    logger.warning("Single sign-on failed: %s Cause: %s", error, cause)
     return page(LoginForm(formdata=None), error.status, str(error))

@@ -34,6 +34,15 @@ class Unusable(Failed):
         super().__init__("The provider can't be used right now. Try again in a minute, or use another way to sign in.")
 
 
+class Busy(Failed):
+    """Too many people wait for the provider already."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Too many people are waiting for the provider. Try again in a few seconds.")
+
+
 def redirect_to(provider: OidcProvider, callback: str, **parameters: str) -> Response:
     """Send the browser to the provider, which sends it back to ``callback``.
 

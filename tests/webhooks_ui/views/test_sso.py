@@ -1,7 +1,9 @@
 """Single sign-on through a real provider."""
 
+import threading
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,9 +23,11 @@ from tests.support.people import (
     with_app,
 )
 from tests.support.provider import Provider, providing
+from webhooks_ui import create_app
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import User, UserSession, set_settings
 from webhooks_ui.people import accounts
+from webhooks_ui.web import oidc
 
 CALLBACK = "/login/sso/callback"
 
@@ -212,3 +216,30 @@ def test_many_sign_ins_that_were_begun_fit_into_the_cookie(client: FlaskClient, 
     cookie = client.get_cookie("session")
     assert cookie
     assert len(cookie.value) < 3_500
+
+
+def test_a_provider_that_hangs_holds_half_of_the_threads_and_no_more(
+    settings: dict[str, object], running: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(settings | {"WEB_THREADS": 4, "OIDC": running.settings()})
+    waiting, answers = threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object, **__: object) -> NoReturn:
+        waiting.release()
+        answers.wait(10)
+        raise oidc.Unusable
+
+    monkeypatch.setattr(oidc, "redirect_to", hang)
+    monkeypatch.setattr(oidc, "claims_of_answer", hang)
+    addresses = ["/login/sso", CALLBACK]
+    with ThreadPoolExecutor(len(addresses)) as pool:
+        begun = [pool.submit(app.test_client().get, address) for address in addresses]
+        for _ in addresses:
+            assert waiting.acquire(timeout=10)
+        for address in addresses:
+            refused = app.test_client().get(address)
+            assert refused.status_code == 503
+            assert "Too many people are waiting for the provider." in refused.text
+        answers.set()
+        assert [each.result().status_code for each in begun] == [503, 503]
+    assert "can&#39;t be used right now" in app.test_client().get("/login/sso").text, "the places are free again"
