@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from webhooks_ui.events.formats.sentences import DEVICE, KEY
-from webhooks_ui.events.formats.values import Data, at, changes, label, moment_words, told, words
+from webhooks_ui.events.formats.values import Data, at, changes, enough, label, moment_words, told, words
 from webhooks_ui.events.operational import outcome_words
 
 
@@ -18,7 +18,7 @@ def fields_of(event_type: str, data: Data) -> Iterator[Field]:
     main = _MAIN.get(event_type.partition(".")[0], {})
     found = [Field(label, value) for label, tell in main.items() if (value := tell(data))]
     yield from found
-    if changed := "; ".join(f"{label}: {before} → {after}" for label, (before, after) in changes(data).items()):
+    if changed := "; ".join(enough(changes(data))):
         yield Field("Changed", changed)
     if not found:
         others = ((name, told(value)) for name, value in data.items() if name != "previous")

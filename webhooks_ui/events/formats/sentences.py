@@ -1,7 +1,7 @@
 """What happened, in one sentence: ``License ABCD was activated on build-server-7``."""
 
 from webhooks_ui.events.formats.text import Writer
-from webhooks_ui.events.formats.values import Data, at, changes, first_text, told, words
+from webhooks_ui.events.formats.values import Data, at, changed, first_text, told, words
 
 NAME_MAX_CHARACTERS = 150  # of a name inside a sentence
 NAMES_MAX_CHARACTERS = 4_000  # of all of them, which is never reached
@@ -67,7 +67,7 @@ def sentence_of(event_type: str, data: Data, names: Writer) -> str:
         to=name(first_text(data, "customer.name"), " to "),
         name=name(own_name),
         because=name(reason.rstrip("."), ": "),
-        changes=name(", ".join(changes(data)).lower(), ": "),
+        changes=name(", ".join(changed(data)).lower(), ": "),
         flags=name(told(data.get("flags"), words).lower(), ": "),
         webhook=name(first_text(data, "webhook.name")),
         event=name(first_text(data, "event.type"), " of "),

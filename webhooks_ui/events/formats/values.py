@@ -1,8 +1,9 @@
 """Values of an event's data in words. The data may be any JSON."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from webhooks_ui.events import strict_json
@@ -45,11 +46,25 @@ def told(value: Any, words: Callable[[str], str] = str, depth: int = 2) -> str:
     if depth == 0 or not value:
         return "…" if value else ""
     if isinstance(value, list):
-        texts = [told(item, words, depth - 1) for item in value[:ITEMS_MAX]]
+        texts = enough(told(item, words, depth - 1) for item in value[:ITEMS_MAX])
     else:
-        names = list(value)[:ITEMS_MAX]
-        texts = [f"{beginning(name)}: {told(value[name], words, depth - 1) or 'none'}" for name in names]
+        names = islice(value, ITEMS_MAX)
+        texts = enough(f"{beginning(name)}: {told(value[name], words, depth - 1) or 'none'}" for name in names)
     return ", ".join(filter(None, [*texts, "…" if len(value) > ITEMS_MAX else ""]))
+
+
+def enough(texts: Iterable[str]) -> list[str]:
+    """Return the first of ``texts``: all, or as many as have more characters than any service takes.
+
+    The others aren't made, because the thread that makes them makes all requests of a worker.
+    """
+    kept, length = [], 0
+    for text in texts:
+        kept.append(text)
+        length += len(text)
+        if length > TEXT_MAX_CHARACTERS:
+            break
+    return kept
 
 
 def beginning(text: str) -> str:
@@ -88,8 +103,8 @@ def moment_words(value: Any) -> str:
     return time_words(moment) if moment else told(value)
 
 
-def changes(data: Data) -> dict[str, tuple[str, str]]:
-    """Return the labels of the fields that changed, with their values before and after.
+def changed(data: Data) -> dict[str, str]:
+    """Return the labels of the fields that changed, each with its name.
 
     That an object has another time of its last change says nothing new.
     """
@@ -97,6 +112,11 @@ def changes(data: Data) -> dict[str, tuple[str, str]]:
     if not isinstance(previous, dict):
         return {}
     names = [name for name in previous if name != "updated_at"][:ITEMS_MAX]
-    return {
-        label(name): (moment_words(previous[name]) or "none", moment_words(data.get(name)) or "none") for name in names
-    }
+    return {label(name): name for name in names}
+
+
+def changes(data: Data) -> Iterator[str]:
+    """Yield what changed: the label of each field, with its values before and after."""
+    for label, name in changed(data).items():
+        before, after = (moment_words(values.get(name)) or "none" for values in (data["previous"], data))
+        yield f"{label}: {before} → {after}"

@@ -21,10 +21,10 @@ from tests.webhooks_ui.events.formats.events import (
     texts,
 )
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.formats import FORMATS
+from webhooks_ui.events.formats import FORMATS, values
 from webhooks_ui.events.formats.message import FIELDS_MAX, SHORTENED, message_of
 from webhooks_ui.events.formats.outgoing import Outgoing
-from webhooks_ui.events.formats.text import JOINERS
+from webhooks_ui.events.formats.text import JOINERS, one_line
 from webhooks_ui.models import WebhookFormat
 
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -152,3 +152,21 @@ def test_names_from_customers_are_in_the_message(format: str, name: str, text: s
     message = json.dumps(rendered(format, outgoing("license.activated", {name: text})), ensure_ascii=False)
     letters = "".join(part for part in message if part.isascii() and part.isalnum())
     assert sent in letters or "amp" in letters or "lt" in letters or "gt" in letters
+
+
+@pytest.mark.parametrize("format", ["slack", "discord", "teams"])
+def test_of_a_large_change_no_more_is_read_than_a_message_can_hold(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that writes it makes all requests of a worker."""
+    read: list[int] = []
+
+    def note(text: str) -> str:
+        read.append(len(text))
+        return one_line(text)
+
+    monkeypatch.setattr(values, "one_line", note)
+    names = [f"field{number}" for number in range(20)]
+    after = {name: ["y" * 4_000, "z" * 4_000] for name in names}
+    rendered(format, outgoing("license.updated", {**after, "previous": dict.fromkeys(names, "x" * 4_000)}))
+    assert 0 < sum(read) < 2 * (FIELDS_MAX + 2) * values.TEXT_MAX_CHARACTERS
