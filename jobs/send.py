@@ -1,7 +1,5 @@
 """Send: signed requests go out, and their results come back. Requests to targets are sent here only."""
 
-import email.utils
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jobs.asked_wait import asked_seconds
 from jobs.retry import is_back_pressure
 from jobs.transport.client import Client
 from jobs.transport.decode import Undecodable, decode
@@ -20,8 +19,6 @@ from webhooks_ui.webhooks.destination import TargetError, destination
 from webhooks_ui.webhooks.targets import Network
 
 HEADERS_MAX_CHARACTERS = 16 * 1024
-
-_SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(slots=True)
@@ -106,34 +103,6 @@ class Sender:
         self._client.close()
 
 
-def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
-    """Return the seconds that ``Retry-After`` asks for: a number, or a date (RFC 9110, 10.2.3), or ``None``.
-
-    Some services write a fraction, such as ``2.0``. It is rounded up.
-
-    Args:
-        date: the answer's own ``Date``. A date is read against it, for the endpoint's clock may be wrong.
-    """
-    if not value:
-        return None
-    value = value.strip()
-    if found := _SECONDS.fullmatch(value):
-        return int(found[1].lstrip("0")[:9] or "0") + bool((found[2] or "").strip("0"))
-    at = _http_date(value)
-    if at is None:
-        return None
-    answered_at = _http_date(date or "") or datetime.now(UTC)
-    return max(0, round((at - answered_at).total_seconds()))
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        at = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
 _destination = lru_cache(maxsize=4_096)(destination)
 
 
@@ -155,9 +124,7 @@ def _result(exchange: Exchange) -> Result:
     result.response_body = body[:BODY_KEPT_BYTES]
     result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
     if outcome is Outcome.BAD_STATUS:
-        date = next(_values(fields, "date"), None)
-        waits = (retry_after_seconds(value, date) for value in _values(fields, "retry-after"))
-        result.retry_after_seconds = max((wait for wait in waits if wait is not None), default=None)
+        result.retry_after_seconds = asked_seconds(exchange.status, fields)
     return result
 
 

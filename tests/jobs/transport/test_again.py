@@ -4,13 +4,10 @@ import socket
 import ssl
 import threading
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
-from jobs.send import retry_after_seconds
 from tests.jobs.sending import Send, answering, sending
 from tests.support.certificates import make_certificate
 from tests.support.receivers import Receiver, raw_receiving, read_request
@@ -122,23 +119,6 @@ def test_an_answer_that_is_longer_than_what_is_kept_ends_its_connection(send: Se
     assert receiver.connections == 2
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [(None, None), ("", None), ("120", 120), ("-5", None), ("soon", None), ("99999999999999999999", 999_999_999)],
-)
-def test_retry_after_in_seconds(value: str | None, seconds: int | None) -> None:
-    assert retry_after_seconds(value) == seconds
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("2.0", 2), ("0.65", 1), ("1.000001", 2), ("0.000", 0), ("99999999999999999999.5", 1_000_000_000)]
-    + [(value, None) for value in (".5", "5.", "-1.5", "1.5.2", "1,5", "1e3", "\u0661.\u0665")],
-)
-def test_a_fraction_in_retry_after_is_rounded_up(value: str, seconds: int | None) -> None:
-    assert retry_after_seconds(value) == seconds
-
-
 @pytest.mark.parametrize(("first", "second"), [("2", "30"), ("30", "2"), ("soon", "30")])
 def test_of_several_retry_after_headers_the_longest_counts(send: Send, first: str, second: str) -> None:
     def handle(peer: socket.socket) -> None:
@@ -149,15 +129,6 @@ def test_of_several_retry_after_headers_the_longest_counts(send: Send, first: st
 
     with raw_receiving(handle) as receiver:
         assert send(receiver.url).retry_after_seconds == 30
-
-
-def test_retry_after_as_a_date() -> None:
-    at = datetime.now(UTC) + timedelta(seconds=90)
-    wait = retry_after_seconds(format_datetime(at, usegmt=True))
-    assert wait is not None
-    assert 85 <= wait <= 91
-    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
 
 
 @pytest.mark.parametrize("frame", [b"\0\0\4\3\0\0\0\0\1\0\0\0\7", b"\0\0\10\7" + b"\0" * 13], ids=["stream", "goaway"])
@@ -187,8 +158,3 @@ def test_an_endpoint_that_sheds_load_by_http_2_is_asked_twice(
     assert result.outcome != Outcome.DELIVERED
     assert result.detail == "it refused the request, and its repetition, too"
     assert len(asked) == 2
-
-
-@pytest.mark.parametrize("zeros", ["0", "00000000000", "000000000000000000120"])
-def test_zeros_before_a_number_change_nothing(zeros: str) -> None:
-    assert retry_after_seconds(zeros) == int(zeros)

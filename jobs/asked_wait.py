@@ -1,0 +1,86 @@
+"""How long an answer asks us to wait. Pure.
+
+Sources: RFC 9110, section 10.2.3 (Retry-After); draft-ietf-httpapi-ratelimit-headers, whose versions have ``RateLimit``
+with ``t`` or ``reset`` and ``RateLimit-Reset``. ``X-RateLimit-Reset`` has no standard: some services write seconds that
+are left, others a Unix time in seconds or milliseconds.
+"""
+
+import email.utils
+import math
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+TOO_MANY_REQUESTS = 429
+RESETS = ("ratelimit", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after")
+RESET_MAX_SECONDS = 3_600  # a larger one was understood wrongly, or is of another limit
+UNIX_TIME_FROM = 10**9  # a smaller number means seconds that are left
+MILLISECONDS_FROM = 10**12
+READ_MAX_CHARACTERS = 1_000
+
+_SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_RESET = re.compile(r"(?:.*[;,\s])?(?:t|reset)\s*=\s*([0-9]{1,15})(?![0-9.]).*|([0-9]{1,15}(?:\.[0-9]{1,9})?)")
+
+Fields = Iterable[tuple[str, str]]
+
+
+def asked_seconds(code: int, fields: Fields) -> int | None:
+    """Return the seconds that an answer with this status and these headers asks for, or ``None``.
+
+    Of several ``Retry-After`` the longest counts. Without one, an answer 429 may say when its limit ends.
+    """
+    headers = [(name.lower(), value) for name, value in fields]
+    date = next(_values(headers, "date"), None)
+    waits = _known(retry_after_seconds(value, date) for value in _values(headers, "retry-after"))
+    if not waits and code == TOO_MANY_REQUESTS:
+        waits = _known(_reset_seconds(value, date) for name in RESETS for value in _values(headers, name))
+    return max(waits, default=None)
+
+
+def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
+    """Return the seconds that ``Retry-After`` asks for: a number, or a date, or ``None``.
+
+    Some services write a fraction, such as ``2.0``. It is rounded up.
+
+    Args:
+        date: the answer's own ``Date``. A date is read against it, for the endpoint's clock may be wrong.
+    """
+    if not value:
+        return None
+    value = value.strip()
+    if found := _SECONDS.fullmatch(value):
+        return int(found[1].lstrip("0")[:9] or "0") + bool((found[2] or "").strip("0"))
+    at = _http_date(value)
+    if at is None:
+        return None
+    return max(0, round((at - _answered_at(date)).total_seconds()))
+
+
+def _reset_seconds(value: str, date: str | None) -> int | None:
+    found = _RESET.fullmatch(value[:READ_MAX_CHARACTERS].strip())
+    if not found:
+        return None
+    seconds = float(found[1] or found[2])
+    if seconds >= UNIX_TIME_FROM:
+        seconds = seconds / (1_000 if seconds >= MILLISECONDS_FROM else 1) - _answered_at(date).timestamp()
+    return max(0, math.ceil(seconds)) if seconds <= RESET_MAX_SECONDS else None
+
+
+def _answered_at(date: str | None) -> datetime:
+    return _http_date(date or "") or datetime.now(UTC)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        at = email.utils.parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _values(headers: Fields, wanted: str) -> Iterator[str]:
+    return (value for name, value in headers if name == wanted)
+
+
+def _known(waits: Iterable[int | None]) -> list[int]:
+    return [wait for wait in waits if wait is not None]
