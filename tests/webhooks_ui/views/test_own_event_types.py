@@ -63,6 +63,8 @@ def test_an_added_type_is_listed_with_example_and_schema(super_admin: FlaskClien
         'id="invoice.paid"',
         "An invoice was paid.",
         "what doesn&#39;t fit is refused",
+        'data-copy="schema-invoice.paid"',
+        'id="schema-invoice.paid"',
         "The event type invoice",
     ):
         assert text in html.unescape(page) or text in page, text
