@@ -150,7 +150,7 @@ def measure_publishing(size: Size, table: Table, nginx: str, bare: float) -> Non
         table.add(name, "≥ 100 % of bare", f"{delivered:,.0f}/s = {delivered / bare:.0%} of bare")
         arrays, singles = latency.ingest(database, size.arrays, size.singles)
         goal = "8,000 / 2,500 a second" if database == "sqlite" else "8,000 / 2,000 a second"
-        name = f"{database}: taken in arrays of 1,000 / one by one"
+        name = f"{database}: taken in arrays of 1,000 / one by one by {latency.MANY_CLIENTS} clients"
         table.add(name, goal, f"{arrays:,.0f} / {singles:,.0f}")
         many, one = latency.filters_cost(database, size.rounds, size.singles // 5)
         figure = f"{many:+.0%} in arrays, {one:+.0%} one by one"

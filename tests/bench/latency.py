@@ -92,13 +92,13 @@ def one_by_one(database: str, url: str, events: int) -> float:
 
 
 def ingest(database: str, arrays: int, singles: int) -> tuple[float, float]:
-    """Return the events a second that the API accepts in arrays of 1,000, and one by one.
+    """Return the events a second that the API accepts in arrays of 1,000, and one by one from many clients.
 
     There are no webhooks and no workers.
     """
     with product(database, [], workers=0) as (instance, key):
         many = together(instance, key, arrays, [EVENT] * 1_000)
-        one = together(instance, key, singles, EVENT)
+        one = together(instance, key, singles, EVENT, MANY_CLIENTS)
     return many * 1_000, one
 
 

@@ -9,6 +9,10 @@ from sqlalchemy.orm import DeclarativeBase
 
 from webhooks_ui.database.dialect import dialect, dialect_of_url
 
+# Of connections. There are no more than the threads need, two each at most. If there were fewer, threads that hold one
+# would wait for each other.
+NO_LIMIT = -1
+
 
 class Base(DeclarativeBase):
     metadata = MetaData(
@@ -29,6 +33,8 @@ class Database(SQLAlchemy):
         """Make an engine that prepares and checks its connections, and begins transactions, as its dialect says."""
         own = dialect_of_url(str(options["url"]))
         options["hide_parameters"] = True  # an error of a statement is logged, and its values may be secrets
+        if "poolclass" not in options:  # that of a database in memory has one connection
+            options["max_overflow"] = NO_LIMIT
         options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
         event.listen(engine, "do_connect", lambda _dialect, _record, values, named: own.connect(values, named))

@@ -1,7 +1,9 @@
 """What the driver runs directly behaves as what SQLAlchemy runs: values, rows, transactions and errors."""
 
+import contextlib
+
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.support.both_databases import database_url
@@ -82,3 +84,9 @@ def test_a_connection_that_breaks_is_replaced() -> None:
         assert error.value.connection_invalidated
         connection.rollback()
         assert run(connection, "SELECT 1", ()) == [(1,)]
+
+
+def test_threads_that_hold_a_connection_do_not_wait_for_each_other() -> None:
+    with contextlib.ExitStack() as held:
+        connections = [held.enter_context(db.engine.connect()) for _ in range(40)]
+        assert [connection.scalar(text("SELECT 1")) for connection in connections] == [1] * 40

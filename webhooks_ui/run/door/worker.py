@@ -34,6 +34,9 @@ LINGER_MAX_BYTES = (
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
 OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
+PUBLISHERS = (b"POST /api/v1/events ", b"POST /api/v1/events?")
+PUBLISHERS_THREADS = 16  # that answer small ones and nothing else. They wait for a commit, which they share
+PUBLISHERS_MAX_BYTES = 64 * 1024  # of a small one. Larger ones take time and memory, and wait with all others
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -109,7 +112,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
-        self._staying = Staying(self.cfg.threads)
+        self._publishers = ThreadPoolExecutor(PUBLISHERS_THREADS, "publishers")
+        self._staying = {False: Staying(self.cfg.threads), True: Staying(PUBLISHERS_THREADS)}  # of publishers: True
         super().init_process()
 
     # What gunicorn's loop calls, in the main thread
@@ -230,12 +234,14 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             conn.init()
             conn.parser.unreader = Held()
         conn.parser.unreader.unread(bytes(incoming.data))
+        publishes = _publishes(incoming)
         del incoming.data[BEGINNING_BYTES:]
         if incoming.data.startswith(OPERATORS):
             done = self._operators.submit(self.handle, conn)
         else:
-            self._staying.want()
-            done = self.tpool.submit(self._handle_series, conn)
+            self._staying[publishes].want()
+            threads = self._publishers if publishes else self.tpool
+            done = threads.submit(self._handle_series, conn, publishes)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     # Sending what a thread has written, and the client hasn't taken yet
@@ -374,29 +380,32 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._present.conn = conn
         return super().handle(conn)
 
-    def _handle_series(self, conn: Connection) -> Any:
-        """Answer a request, and those that follow it soon. Return whether the connection stays open."""
+    def _handle_series(self, conn: Connection, publishes: bool) -> Any:
+        """Answer a request, and those of its kind that follow it soon. Return whether the connection stays open."""
         try:
             stays_open = self.handle(conn)
-            while stays_open and self._next_is_whole(conn):
+            while stays_open and self._next_is_whole(conn, publishes):
                 stays_open = self.handle(conn)
             return stays_open
         finally:
-            self._staying.leave()
+            self._staying[publishes].leave()
 
-    def _next_is_whole(self, conn: Connection) -> bool:
-        """Wait for the next request of the connection. Return whether it has arrived whole. Else the loop goes on."""
+    def _next_is_whole(self, conn: Connection, publishes: bool) -> bool:
+        """Wait for the next request of the connection. Return whether it has arrived whole, and is of this kind.
+
+        Else the loop goes on.
+        """
         unread = conn.parser.unreader
         if not self.alive or unread.buf.getbuffer().nbytes or (conn.outgoing and conn.outgoing.rest):
             return False
         try:
-            data = self._staying.receive(conn.sock)
+            data = self._staying[publishes].receive(conn.sock)
         except OSError:
             return False
         unread.unread(data)
         incoming = Incoming(self.limits.body_max_bytes)
         incoming.add(data)
-        if not incoming.is_whole:
+        if not incoming.is_whole or _publishes(incoming) != publishes:
             return False
         conn.incoming = incoming
         return True
@@ -435,6 +444,11 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         with contextlib.suppress(OSError):
             client.settimeout(self.limits.answer_seconds)
             client.sendall(refusal(status, begun))
+
+
+def _publishes(incoming: Incoming) -> bool:
+    """Return True for a small publication."""
+    return incoming.data.startswith(PUBLISHERS) and len(incoming.data) <= PUBLISHERS_MAX_BYTES
 
 
 def _read_chunks(body: Any) -> io.BytesIO:

@@ -23,6 +23,7 @@ from tests.support.rig import ROOT, Rig
 from tests.support.stalled import stalled_clients
 from tests.support.waiting import wait_for
 from webhooks_ui.run.door.incoming import CHUNKS_MAX
+from webhooks_ui.run.door.worker import PUBLISHERS_MAX_BYTES, PUBLISHERS_THREADS
 
 EVENT = json.dumps({"type": "license.activated", "data": {"id": "1"}}).encode()
 LIMIT = 8 * 1024 * 1024
@@ -92,6 +93,38 @@ def test_those_who_watch_get_an_answer_while_all_others_wait_for_the_database(se
         assert any(publisher.is_alive() for publisher in publishers)
     for publisher in publishers:
         publisher.join(30)
+
+
+def test_pages_are_answered_while_more_publishers_wait_than_there_are_threads(server: Rig, key: str) -> None:
+    request = head(key, f"Content-Length: {len(EVENT)}", "Connection: close") + EVENT
+    publishers = [threading.Thread(target=talk, args=(server, request)) for _ in range(4 * PUBLISHERS_THREADS)]
+    with locked(server.folder / "webhooks.db"):
+        for publisher in publishers:
+            publisher.start()
+        time.sleep(1)
+        started = time.monotonic()
+        for _ in range(5):
+            assert status(talk(server, b"GET /login HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200
+        assert time.monotonic() - started < 4
+        assert all(publisher.is_alive() for publisher in publishers)
+    for publisher in publishers:
+        publisher.join(30)
+
+
+def test_on_one_connection_small_and_large_publications_and_pages_follow_each_other(server: Rig, key: str) -> None:
+    small = head(key, f"Content-Length: {len(EVENT)}") + EVENT
+    padded = EVENT + b" " * PUBLISHERS_MAX_BYTES
+    large = head(key, f"Content-Length: {len(padded)}") + padded
+    page = b"GET /login HTTP/1.1\r\nHost: a\r\n\r\n"
+    series = [small, page, small, small, large, page, page, large, small]
+    expected = [200 if request == page else 202 for request in series]
+    with connect(server) as connection:
+        connection.settimeout(20)
+        answered = [answers_of(connection, request, 1) for request in series]
+        assert answered == [[code] for code in expected]
+    last = head(key, f"Content-Length: {len(EVENT)}", "Connection: close") + EVENT
+    at_once = talk(server, b"".join([*series, last]))
+    assert [int(code) for code in re.findall(rb"HTTP/1\.1 (\d+) ", at_once)] == [*expected, 202]
 
 
 def test_a_client_that_reads_slowly_gets_all_its_answers(server: Rig) -> None:
