@@ -1,8 +1,10 @@
 """The form that creates and edits an API key, and the choices of the form that rolls one."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
 from wtforms import DateField, Field, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
@@ -18,6 +20,34 @@ OVERLAPS_HOURS = {24: "For 24 hours", 168: "For 7 days", 720: "For 30 days", 1: 
 def _printable(form: Form, field: Field) -> None:
     if not (field.data or "").isprintable():
         raise ValidationError("The name can't contain control characters. Remove them.")
+
+
+def texts_of(key: ApiKey) -> dict[str, str]:
+    """Return the stored values as ``sent_texts`` returns the form's."""
+    end = key.expires_at
+    return {
+        "name": key.name,
+        "scopes": _told(key.scopes),
+        "last_day": end.date().isoformat() if end else "",
+        "rate_per_minute": str(key.rate_per_minute),
+    }
+
+
+def sent_texts(given: MultiDict[str, str]) -> dict[str, str]:
+    """Return what the form sends, each field as one text."""
+    return given.to_dict() | {"scopes": _told(given.getlist("scopes"))}
+
+
+def _told(scopes: Iterable[str]) -> str:
+    return " ".join(sorted(scopes))
+
+
+def with_texts(given: MultiDict[str, str], texts: Mapping[str, str]) -> MultiDict[str, str]:
+    """Return what the form sends, with other values for some fields."""
+    merged = given.copy()
+    for name, text in texts.items():
+        merged.setlist(name, text.split() if name == "scopes" else [text])
+    return merged
 
 
 class ApiKeyForm(Form):
@@ -49,10 +79,10 @@ class ApiKeyForm(Form):
     kept_end: datetime | None = None  # the end of the key that is edited
 
     @classmethod
-    def of(cls, key: ApiKey) -> "ApiKeyForm":
-        """Make the form for ``key``, whose environment can't change. Fields of the request replace stored values."""
+    def of(cls, key: ApiKey, given: MultiDict[str, str] | None = None) -> "ApiKeyForm":
+        """Make the form for ``key``, whose environment can't change. What is ``given`` replaces stored values."""
         values = {name: getattr(key, name) for name in ("name", "scopes", "rate_per_minute")}
-        form = cls(data=values | {"last_day": key.expires_at and key.expires_at.date()})
+        form = cls(given, data=values | {"last_day": key.expires_at and key.expires_at.date()})
         form.kept_end = key.expires_at
         del form.environment
         return form

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -306,3 +307,41 @@ def test_a_page_of_one_key_never_shows_another(admin: FlaskClient) -> None:
     other, _ = make_api_key()
     handle = address.rpartition("/")[2]
     assert not WHOLE_KEY.search(admin.get(f"{KEYS}/{other.id}/created/{handle}", follow_redirects=True).text)
+
+
+def shown(page: str) -> dict[str, Any]:
+    """Return what the form that a page shows would send."""
+    inputs = (dict(re.findall(r'([a-z-]+)="([^"]*)"', tag)) for tag in re.findall(r"<input [^>]+>", page))
+    values = {found["name"]: unescape(found.get("value", "")) for found in inputs if "name" in found}
+    fields = {name: values[name] for name in ("seen", "name", "last_day", "rate_per_minute")}
+    return fields | {"scopes": re.findall(r'name="scopes" value="([^"]+)" checked', page)}
+
+
+def test_two_people_change_different_things_of_a_key(admin: FlaskClient) -> None:
+    key, _ = make_api_key(scopes=["events:write", "webhooks:read"])
+    edit = f"{KEYS}/{key.id}/edit"
+    one, other, third = (shown(admin.get(edit).text) for _ in range(3))
+    assert admin.post(edit, data=one | {"name": "Portal", "last_day": "2027-01-31"}).status_code == 303
+    assert admin.post(edit, data=other | {"scopes": ["events:write"]}).status_code == 303
+    assert admin.post(edit, data=third | {"rate_per_minute": "7"}).status_code == 303
+    db.session.expire_all()
+    assert (key.name, key.scopes, key.rate_per_minute) == ("Portal", ["events:write"], 7)
+    assert key.expires_at
+    assert f"{key.expires_at:%Y-%m-%d}" == "2027-01-31"
+
+
+def test_who_changes_what_another_has_just_changed_of_a_key_is_asked(admin: FlaskClient) -> None:
+    key, _ = make_api_key(scopes=["events:write", "webhooks:read"])
+    edit = f"{KEYS}/{key.id}/edit"
+    one, other = (shown(admin.get(edit).text) for _ in range(2))
+    admin.post(edit, data=one | {"scopes": ["events:write"]})
+    answer = admin.post(edit, data=other | {"scopes": ["deliveries:read", "webhooks:read"], "name": "Portal"})
+    assert answer.status_code == 409
+    assert "Somebody else changed this to events:write while you were editing." in answer.text
+    again = shown(answer.text)
+    assert (again["name"], again["scopes"]) == ("Portal", ["webhooks:read", "deliveries:read"])
+    db.session.expire_all()
+    assert key.scopes == ["events:write"]
+    assert admin.post(edit, data=again).status_code == 303
+    db.session.expire_all()
+    assert (key.name, key.scopes) == ("Portal", ["webhooks:read", "deliveries:read"])

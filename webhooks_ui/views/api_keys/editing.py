@@ -6,7 +6,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui import api_keys
 from webhooks_ui.database import writing
-from webhooks_ui.forms.api_key import ApiKeyForm
+from webhooks_ui.forms import meanwhile
+from webhooks_ui.forms.api_key import ApiKeyForm, sent_texts, texts_of, with_texts
 from webhooks_ui.models import ApiKey, ApiKeyStatus, Environment, utcnow
 from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
 from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, ready_choice
@@ -54,9 +55,13 @@ def edit(key_id: int) -> BaseResponse:
 
 @blueprint.post("/<int:key_id>/edit")
 def update(key_id: int) -> BaseResponse:
-    form = ApiKeyForm.of(load(key_id))
-    if not form.validate():
-        return _page(form, load(key_id), 422)
+    key = load(key_id)
+    kept, clashing = meanwhile.changed_meanwhile(texts_of(key), sent_texts(request.form))
+    form = ApiKeyForm.of(key, with_texts(request.form, kept))
+    is_valid = form.validate()
+    meanwhile.tell(form, clashing)
+    if not is_valid or clashing:
+        return _page(form, key, 422 if not is_valid else 409)
     with writing():
         key = load(key_id, lock=True)
         if key.status is ApiKeyStatus.REVOKED:
@@ -73,7 +78,15 @@ def _refuse(key: ApiKey) -> BaseResponse:
 
 def _page(form: ApiKeyForm, key: ApiKey | None = None, status: int = 200) -> Response:
     template = "api_keys/_scopes.html" if wants_fragment() else "api_keys/form.html"
-    context = {"form": form, "key": key, "meanings": MEANINGS, "ready_choices": READY_CHOICES, "today": utcnow().date()}
+    seen = meanwhile.seen_of(texts_of(key)) if key else ""
+    context = {
+        "form": form,
+        "key": key,
+        "seen": seen,
+        "meanings": MEANINGS,
+        "ready_choices": READY_CHOICES,
+        "today": utcnow().date(),
+    }
     response = make_response(render_template(template, chosen=ready_choice(form.scopes.data or []), **context), status)
     response.vary.update(["HX-Request", "HX-History-Restore-Request"])
     return response
