@@ -1,4 +1,4 @@
-"""How long an answer asks us to wait. Pure.
+"""How long an answer asks us to wait. Pure; imports nothing of ours but ``jobs.retry``.
 
 Sources: RFC 9110, section 10.2.3 (Retry-After); draft-ietf-httpapi-ratelimit-headers, whose versions have ``RateLimit``
 with ``t`` or ``reset`` and ``RateLimit-Reset``. ``X-RateLimit-Reset`` has no standard: some services write seconds that
@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-TOO_MANY_REQUESTS = 429
+from jobs.retry import TOO_MANY_REQUESTS
+
 RESETS = ("ratelimit", "ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after")
 RESET_MAX_SECONDS = 3_600  # a larger one was understood wrongly, or is of another limit
 UNIX_TIME_FROM = 10**9  # a smaller number means seconds that are left
@@ -29,11 +30,10 @@ def asked_seconds(code: int, fields: Fields) -> int | None:
 
     Of several ``Retry-After`` the longest counts. Without one, an answer 429 may say when its limit ends.
     """
-    headers = [(name.lower(), value) for name, value in fields]
-    date = next(_values(headers, "date"), None)
-    waits = _known(retry_after_seconds(value, date) for value in _values(headers, "retry-after"))
+    date = next(values_of(fields, "date"), None)
+    waits = _known(retry_after_seconds(value, date) for value in values_of(fields, "retry-after"))
     if not waits and code == TOO_MANY_REQUESTS:
-        waits = _known(_reset_seconds(value, date) for name in RESETS for value in _values(headers, name))
+        waits = _known(_reset_seconds(value, date) for name in RESETS for value in values_of(fields, name))
     return max(waits, default=None)
 
 
@@ -78,8 +78,9 @@ def _http_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _values(headers: Fields, wanted: str) -> Iterator[str]:
-    return (value for name, value in headers if name == wanted)
+def values_of(fields: Fields, wanted: str) -> Iterator[str]:
+    """Return the values of the header with the lower-case name ``wanted``, in their order."""
+    return (value for name, value in fields if name.lower() == wanted)
 
 
 def _known(waits: Iterable[int | None]) -> list[int]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jobs.asked_wait import asked_seconds
+from jobs.asked_wait import asked_seconds, values_of
 from jobs.retry import is_back_pressure
 from jobs.transport.client import Client
 from jobs.transport.decode import Undecodable, decode
@@ -134,11 +134,7 @@ def _field(line: bytes) -> tuple[str, str]:
 
 
 def _codings(fields: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
-    return (coding.strip().lower() for value in _values(fields, name) for coding in value.split(","))
-
-
-def _values(fields: Iterable[tuple[str, str]], wanted: str) -> Iterator[str]:
-    return (value for name, value in fields if name.lower() == wanted)
+    return (coding.strip().lower() for value in values_of(fields, name) for coding in value.split(","))
 
 
 def _cut_headers(items: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from jobs.asked_wait import values_of
 from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.events.formats.answers import said
@@ -45,7 +46,7 @@ def understand(url: str, format: str, result: Result) -> Result:
 
 def _reset_after(headers: Iterable[tuple[str, str]]) -> int | None:
     """Return the seconds that Discord's header names, rounded up, or ``None`` if it isn't there or is no number."""
-    text = next((value for name, value in headers if name.lower() == RESET_AFTER), "")
+    text = next(values_of(headers, RESET_AFTER), "")
     try:
         return math.ceil(float(text))
     except (ValueError, OverflowError):
