@@ -19,6 +19,7 @@ from webhooks_ui.models import SignInMethod
 from webhooks_ui.people import single_sign_on
 from webhooks_ui.people.accounts import Refused
 from webhooks_ui.views.session import page
+from webhooks_ui.web.places import place_in
 from webhooks_ui.web.sign_in import begin_half, refuse, sign_in
 
 if TYPE_CHECKING:
@@ -83,12 +84,10 @@ def _place() -> Iterator[None]:
         oidc.Busy: There is none.
     """
     places: threading.BoundedSemaphore = current_app.extensions[PLACES]
-    if not places.acquire(blocking=False):
-        raise oidc.Busy
-    try:
+    with place_in(places) as has_place:
+        if not has_place:
+            raise oidc.Busy
         yield
-    finally:
-        places.release()
 
 
 def _provider() -> OidcProvider:

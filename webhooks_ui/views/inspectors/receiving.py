@@ -5,8 +5,7 @@ Nothing that was received is ever sent back. There is no session, no cookie and 
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
@@ -16,6 +15,7 @@ from webhooks_ui.database import release, write_transaction
 from webhooks_ui.database.windows import Windows
 from webhooks_ui.models import Inspector
 from webhooks_ui.web.extensions import csrf
+from webhooks_ui.web.places import place_in
 from webhooks_ui.webhooks import inspectors
 from webhooks_ui.webhooks.inspected import Answer, head_of, keep
 
@@ -77,19 +77,9 @@ def _busy(delay_seconds: int) -> Answer:
     return Answer(503, 0, delay_seconds, text, was_busy=True)
 
 
-@contextmanager
-def _place(delay_seconds: int) -> Iterator[bool]:
+def _place(delay_seconds: int) -> AbstractContextManager[bool]:
     """Yield True if the answer may wait. It has a place among those that wait until the end of the block."""
-    slow: threading.BoundedSemaphore = current_app.extensions["slow_answers"]
-    if not delay_seconds:
-        yield True
-    elif slow.acquire(blocking=False):
-        try:
-            yield True
-        finally:
-            slow.release()
-    else:
-        yield False
+    return place_in(current_app.extensions["slow_answers"]) if delay_seconds else nullcontext(True)
 
 
 def _is_too_fast(inspector_id: int) -> bool:
