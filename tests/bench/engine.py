@@ -194,7 +194,7 @@ def _fill(instance: Rig, size: int) -> None:
                 ),
                 values,
             )
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with db.engine.connect().execution_options(without_begin=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("VACUUM (ANALYZE) deliveries")
                 connection.exec_driver_sql("CHECKPOINT")

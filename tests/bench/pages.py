@@ -164,5 +164,5 @@ def fill(webhooks: int, deliveries: int) -> None:
                 f" {status}, false, 1, {code}, 'delivered', 40, {made}, {made} FROM NUMBERS",
                 deliveries,
             )
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # as autovacuum does
+    with db.engine.connect().execution_options(without_begin=True) as connection:  # as autovacuum does
         connection.exec_driver_sql("VACUUM (ANALYZE)" if postgresql else "ANALYZE")

@@ -25,14 +25,11 @@ class Dialect(Protocol):
     CONNECT_ARGUMENTS: dict[str, Any]
     """Arguments for the driver's ``connect``."""
 
-    SINGLE_QUERY_OPTIONS: dict[str, Any]
-    """Execution options for a connection that runs a single query."""
-
     PUBLISHING: int
     """How many transactions of one process may store events at a time."""
 
-    ONE_STATEMENT_OPTIONS: dict[str, Any]
-    """Execution options for a connection that inserts one family, and changes nothing else."""
+    FAMILY_IS_ONE_STATEMENT: bool
+    """``insert_family`` needs no transaction around it."""
 
     HAS_ROUND_TRIPS: bool
     """Each query is sent to a server, so that it is worth while to remember what it returned."""
@@ -98,7 +95,7 @@ class Dialect(Protocol):
         """
 
     def begin(self, connection: Connection, writes: bool) -> None:
-        """Begin a transaction. If it ``writes``, take the write lock at once."""
+        """Begin a transaction. If it ``writes``, take the write lock at once, where there is one."""
 
     def check_alive(self, connection: Any) -> None:
         """Check a pooled connection of the driver without a round trip.

@@ -33,8 +33,7 @@ CONNECT_ARGUMENTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-ONE_STATEMENT_OPTIONS: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # saves the round trips of BEGIN and COMMIT
-SINGLE_QUERY_OPTIONS = ONE_STATEMENT_OPTIONS | {"without_begin": True}
+FAMILY_IS_ONE_STATEMENT = True
 PUBLISHING = 2  # one prepares while another waits for the disk
 HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
@@ -69,7 +68,12 @@ def insert(table: Table) -> Any:
 
 
 def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-    return PatientConnection.connect(*arguments, **keywords)
+    """Return a connection on which each statement is a transaction by itself, unless ``begin`` was called.
+
+    In READ COMMITTED, each statement sees what is committed when it begins. So a transaction around reading statements
+    would add two round trips, and change nothing.
+    """
+    return PatientConnection.connect(*arguments, **keywords, autocommit=True)
 
 
 def prepare(connection: Any) -> None:
@@ -102,7 +106,13 @@ def prefer_indexes(connection: Any) -> None:
 
 
 def begin(connection: Connection, writes: bool) -> None:
-    """Do nothing. The driver begins the transaction, and any transaction may write."""
+    """Begin a transaction if it ``writes``. See ``connect``."""
+    if writes:
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            driver.execute("BEGIN")
+        except psycopg.Error as error:  # SQLAlchemy wraps only the errors of its own calls
+            connection._handle_dbapi_exception(error, "BEGIN", None, None, None)
 
 
 def check_alive(connection: Any) -> None:
@@ -141,7 +151,7 @@ def outage(error: BaseException) -> str | None:
 @contextmanager
 def brief_write(engine: Engine, seconds: float) -> Iterator[Connection]:
     milliseconds = round(seconds * 1_000)
-    with engine.begin() as connection:
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
         connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
         connection.execute(text(f"SET LOCAL statement_timeout = {2 * milliseconds}"))
         yield connection

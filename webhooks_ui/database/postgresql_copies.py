@@ -51,7 +51,7 @@ def put_back(engine: Engine, path: Path, before: Path | None, tables: Collection
 
 def _drop(engine: Engine, tables: Collection[str]) -> None:
     try:
-        with engine.begin() as connection:
+        with engine.connect().execution_options(writes=True) as connection, connection.begin():
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             for name in tables:
                 connection.exec_driver_sql(f'DROP TABLE IF EXISTS "{name}" CASCADE')

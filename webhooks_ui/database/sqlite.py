@@ -35,8 +35,7 @@ STATEMENT_ROWS = 50  # more rows in one statement gain nothing
 WORKER_CACHE_KIB = 4_096  # small: a worker reads each row once, and the system's cache serves all workers
 
 CONNECT_ARGUMENTS: dict[str, Any] = {"factory": QueueingConnection}
-SINGLE_QUERY_OPTIONS: dict[str, Any] = {"without_begin": True}
-ONE_STATEMENT_OPTIONS: dict[str, Any] = {"writes": True}  # a family takes two statements
+FAMILY_IS_ONE_STATEMENT = False
 PUBLISHING = 1  # there is one writer
 HAS_ROUND_TRIPS = False
 JSON_IDS = "(SELECT value FROM json_each(:ids))"

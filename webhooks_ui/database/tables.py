@@ -35,6 +35,7 @@ class Database(SQLAlchemy):
         options["hide_parameters"] = True  # an error of a statement is logged, and its values may be secrets
         if "poolclass" not in options:  # that of a database in memory has one connection
             options["max_overflow"] = NO_LIMIT
+            options["pool_use_lifo"] = True  # the one used last is warm, here and in the server
         options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
         event.listen(engine, "do_connect", lambda _dialect, _record, values, named: own.connect(values, named))

@@ -49,7 +49,7 @@ def release() -> None:
 def single_query() -> Iterator[Connection]:
     """Yield a connection for a single query."""
     with db.engine.connect() as connection:
-        yield connection.execution_options(**dialect(connection).SINGLE_QUERY_OPTIONS)
+        yield connection.execution_options(without_begin=True)
 
 
 @contextmanager
@@ -63,8 +63,8 @@ def write_transaction(*, one_statement: bool = False) -> Iterator[Connection]:
             commits by itself, which saves round trips. What the block does afterwards rolls nothing back then.
     """
     with db.engine.connect() as connection:
-        options = dialect(connection).ONE_STATEMENT_OPTIONS if one_statement else {"writes": True}
-        connection = connection.execution_options(**options)
+        if not (one_statement and dialect(connection).FAMILY_IS_ONE_STATEMENT):
+            connection = connection.execution_options(writes=True)
         try:
             with connection.begin():
                 yield connection

@@ -128,7 +128,7 @@ class TestPostgreSql:
             insert_many(connection, Attempt.__table__, ["delivery_id", "detail"], [(1, "a\0b")])
 
     def test_a_locked_table_is_told_soon(self, app: Flask) -> None:
-        with db.engine.begin() as other:
+        with db.engine.connect().execution_options(writes=True) as other, other.begin():
             other.execute(text("LOCK TABLE settings IN ACCESS EXCLUSIVE MODE"))
             with pytest.raises(SQLAlchemyError) as caught:
                 write_briefly(app)

@@ -77,7 +77,7 @@ def test_a_connection_that_breaks_is_replaced() -> None:
     with db.engine.connect() as connection:
         run(connection, "SELECT 1", ())
         own = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+        with db.engine.connect() as other:
             run(other, f"SELECT pg_terminate_backend({own})", ())
         with pytest.raises(DBAPIError) as error:
             run(connection, "SELECT 1", ())
