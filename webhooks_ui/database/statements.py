@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, text
+from sqlalchemy import CompoundSelect, Connection, Float, Select, text
 from sqlalchemy.engine import Dialect
 
+Statement = Select[Any] | CompoundSelect[Any]
 statement_of = lru_cache(maxsize=256)(text)
 
 
@@ -36,7 +37,7 @@ class Query:
     Its values and rows are converted as SQLAlchemy would. Parameters that expand to a list don't work.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._compiled: dict[type[Dialect], _Compiled] = {}
 
@@ -52,7 +53,7 @@ class Query:
 class _Compiled:
     """A statement for one kind of database."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
         self._order: list[str] | None = compiled.positiontup

@@ -6,11 +6,13 @@ from flask import g, has_request_context
 from sqlalchemy import select
 
 from webhooks_ui.database import single_query
+from webhooks_ui.database.statements import Query
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
 from webhooks_ui.models import OwnEventType
 
-_OWN = select(OwnEventType.__table__).order_by(OwnEventType.name)
+_own = OwnEventType.__table__.c
+_OWN = Query(select(_own.name, _own.description, _own.example, _own.schema, _own.check).order_by(_own.name))
 BUILT_IN: Mapping[str, EventType] = EVENT_TYPES | OPERATIONAL
 
 
@@ -94,10 +96,8 @@ def forget() -> None:
 
 def _read() -> dict[str, EventType]:
     with single_query() as connection:  # on its own connection, so that the session holds no transaction for it
-        rows = connection.execute(_OWN).all()
+        rows = _OWN.rows(connection, {})
     return {
-        row.name: EventType(
-            row.name, row.name.partition(".")[0], row.description, row.example, row.schema, row.check, is_own=True
-        )
-        for row in rows
+        name: EventType(name, name.partition(".")[0], description, example, schema, check, is_own=True)
+        for name, description, example, schema, check in rows
     }

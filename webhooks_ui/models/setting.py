@@ -6,6 +6,7 @@ from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhooks_ui.database import db
+from webhooks_ui.database.statements import Query
 
 DEFAULTS: dict[str, Any] = {
     "retention_days": 30,
@@ -23,9 +24,12 @@ class Setting(db.Model):  # type: ignore[name-defined,misc]
     value: Mapped[Any] = mapped_column(JSON)
 
 
+_SAVED = Query(db.select(Setting.name, Setting.value))
+
+
 def get_settings() -> dict[str, Any]:
     """Return all settings. Settings that were never saved have their defaults."""
-    saved = db.session.execute(db.select(Setting.name, Setting.value)).all()
+    saved = _SAVED.rows(db.session.connection(), {})
     return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
 
 
@@ -39,3 +43,4 @@ def set_settings(values: dict[str, Any]) -> None:
         if name not in DEFAULTS:
             raise KeyError(name)
         db.session.merge(Setting(name=name, value=value))
+    db.session.flush()  # so that ``get_settings`` returns them

@@ -4,12 +4,13 @@ The callers own the transactions.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Select, bindparam, func, or_, select
 
 from webhooks_ui import audit
 from webhooks_ui.database import db
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import FilteredList, Role, SavedFilter, User
 from webhooks_ui.models.saved_filter import NAME_MAX_CHARACTERS
 
@@ -28,10 +29,36 @@ class Taken(Exception):
         self.is_shared = is_shared
 
 
-def of(user: User, list: FilteredList) -> Sequence[SavedFilter]:
+class Seen(NamedTuple):
+    """A filter that somebody sees beside a list."""
+
+    id: int
+    list: str
+    name: str
+    query: dict[str, str]
+    is_shared: bool
+    user_id: int
+    owner: str  # the name of that person, or the address
+
+
+_OF = Query(
+    select(
+        *(getattr(SavedFilter, name) for name in Seen._fields if name != "owner"),
+        func.coalesce(func.nullif(User.name, ""), User.email),
+    )
+    .join(SavedFilter.owner)
+    .where(
+        SavedFilter.list == bindparam("list", type_=SavedFilter.list.type),
+        or_(SavedFilter.user_id == bindparam("user_id", type_=SavedFilter.user_id.type), SavedFilter.is_shared),
+    )
+    .order_by(func.lower(SavedFilter.name), SavedFilter.id)
+)
+
+
+def of(user: User, list: FilteredList) -> Sequence[Seen]:
     """Return the filters of a list that somebody sees, by name."""
-    query = _seen_by(user).options(joinedload(SavedFilter.owner)).where(SavedFilter.list == list)
-    return db.session.scalars(query).all()
+    rows = _OF.rows(db.session.connection(), {"list": list.value, "user_id": user.id})
+    return [Seen(*row) for row in rows]
 
 
 def named(user: User, part: str, most: int) -> Sequence[SavedFilter]:
@@ -81,7 +108,7 @@ def save(
     return saved
 
 
-def may_delete(saved: SavedFilter, user: User) -> bool:
+def may_delete(saved: SavedFilter | Seen, user: User) -> bool:
     """Return True if it is that person's own, or a shared one and they may change what others left behind."""
     return saved.user_id == user.id or (saved.is_shared and user.role == Role.SUPER_ADMIN)
 

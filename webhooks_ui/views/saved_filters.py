@@ -32,7 +32,7 @@ blueprint = Blueprint("saved_filters", __name__, url_prefix="/admin/saved-filter
 class Shown(NamedTuple):
     """A saved filter, as a list shows it."""
 
-    saved: SavedFilter
+    saved: saved_filters.Seen
     address: str
     is_open: bool
     may_delete: bool
@@ -123,9 +123,9 @@ def _deletable(filter_id: int) -> SavedFilter:
     return saved
 
 
-def _shown(saved: SavedFilter, kept: dict[str, str]) -> Shown:
+def _shown(saved: saved_filters.Seen, kept: dict[str, str]) -> Shown:
     own = saved.user_id == current_user.id
-    shared_by = "" if own else saved.owner.name or saved.owner.email
+    shared_by = "" if own else saved.owner
     deletable = saved_filters.may_delete(saved, current_user)
     return Shown(saved, address_of(saved.list, saved.query), saved.query == kept, deletable, shared_by)
 

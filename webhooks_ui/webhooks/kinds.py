@@ -4,21 +4,39 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, bindparam, func, literal, select, union_all
+from sqlalchemy import bindparam, func, literal, select, union_all
 
 from webhooks_ui.database import db
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Environment, Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import first_hour, health_of
-from webhooks_ui.models.webhook import HEALTH_COLUMNS
 from webhooks_ui.models.webhook_state import IS_LIVE, MAY_AIL
 from webhooks_ui.webhooks.kept import kept
 
-COLUMNS = (Webhook.environment, *(getattr(Webhook, name) for name in HEALTH_COLUMNS))
 KEPT_SECONDS = 5.0
-WELL = dict.fromkeys(("disabled_at", "unreadable_at", "breaker_opened_at", "throttled_until"))
+
+
+class State(NamedTuple):
+    """The columns of a webhook that its kind follows from."""
+
+    environment: str
+    active: bool
+    disabled_at: datetime | None
+    unreadable_at: datetime | None
+    breaker_opened_at: datetime | None
+    throttled_until: datetime | None
+    succeeded_hour: datetime
+    attempted_hour: datetime
+
+    def when_well(self) -> "State":
+        """Return the state as it would be if nothing ailed the webhook."""
+        return self._replace(disabled_at=None, unreadable_at=None, breaker_opened_at=None, throttled_until=None)
+
+
+COLUMNS = tuple(getattr(Webhook, name) for name in State._fields)
+_AILING = Query(select(*COLUMNS).where(IS_LIVE, MAY_AIL).with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite"))
 
 
 class Kind(NamedTuple):
@@ -50,22 +68,22 @@ def count_kinds() -> Counter[Kind]:
     """
     now = utcnow()
     totals = Counter(kept(_count_well, KEPT_SECONDS, first_hour(now)))
-    ailing = select(*COLUMNS).where(IS_LIVE, MAY_AIL).with_hint(Webhook, "INDEXED BY ix_webhooks_ailing", "sqlite")
-    for row in db.session.execute(ailing):
-        totals[kind_of(SimpleNamespace(**{**row._mapping, **WELL}), now)] -= 1
-        totals[kind_of(row, now)] += 1
+    for values in _AILING.rows(db.session.connection(), {}):
+        state = State(*values)
+        totals[kind_of(state.when_well(), now)] -= 1
+        totals[kind_of(state, now)] += 1
     return totals
 
 
 def _count_well(start: int) -> Mapping[Kind, int]:
     """Return the counts as they would be without what ``MAY_AIL`` finds. Each kind is a range of an index."""
     kinds, counts = _well_counted()
-    return {kinds[place]: count for place, count in db.session.execute(counts, {"start": start})}
+    return {kinds[place]: count for place, count in counts.rows(db.session.connection(), {"start": start})}
 
 
 @cache
-def _well_counted() -> tuple[list[Kind], CompoundSelect[Any]]:
-    """Return the kinds, and the statement that counts each of them. It takes longer to build than to run."""
+def _well_counted() -> tuple[list[Kind], Query]:
+    """Return the kinds, and the statement that counts each of them."""
     start = bindparam("start", type_=Webhook.succeeded_hour.type)
     conditions: dict[tuple[str, str], tuple[Any, ...]] = {
         (WebhookStatus.INACTIVE, ""): (~Webhook.active,),
@@ -88,4 +106,4 @@ def _well_counted() -> tuple[list[Kind], CompoundSelect[Any]]:
         .with_hint(Webhook, "INDEXED BY ix_webhooks_counted", "sqlite")
         for place, kind in enumerate(kinds)
     )
-    return kinds, union_all(*counts)
+    return kinds, Query(union_all(*counts))
