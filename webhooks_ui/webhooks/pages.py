@@ -1,10 +1,11 @@
 """Pages of the webhook list."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, select
+from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, select
 from sqlalchemy.orm import load_only, selectinload
 
 from webhooks_ui.database import db, dialect
@@ -13,8 +14,8 @@ from webhooks_ui.models import Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_is
 from webhooks_ui.models.webhook import HEALTH_COLUMNS, searchable
 from webhooks_ui.models.webhook_state import IS_LIVE
-from webhooks_ui.webhooks import kinds
 from webhooks_ui.webhooks.filters import WebhookFilters
+from webhooks_ui.webhooks.kinds import COLUMNS as STATE_COLUMNS
 from webhooks_ui.webhooks.kinds import Kind, count_kinds, kind_of
 from webhooks_ui.webhooks.search import text_matches
 
@@ -81,11 +82,15 @@ def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     """Return the page of a text search. One query of the index serves both the page and the totals."""
     has_text = text_matches(filters.q)
     found = _matches(replace(filters, environment="", status="", health=""), has_text, whole_urls)
-    totals = Counter(kind for _, kind in found) if len(found) <= FOUND_MAX else None
     wanted = filters.environment, filters.status, filters.health
-    if totals is None and any(wanted):
-        found = _matches(filters, has_text, whole_urls)
-    ids = [id for id, kind in found if kind.fits(*wanted)]
+    if len(found) > FOUND_MAX:
+        totals = None
+        ids = [row.id for row in (_matches(filters, has_text, whole_urls) if any(wanted) else found)]
+    else:
+        now = utcnow()
+        kinds = [kind_of(row, now) for row in found]
+        totals = Counter(kinds)
+        ids = [row.id for row, kind in zip(found, kinds, strict=True) if kind.fits(*wanted)]
     is_cut, ids = len(ids) > FOUND_MAX, ids[:FOUND_MAX]
     number, pages = _place(filters, len(ids))
     shown = ids[(number - 1) * filters.size : number * filters.size]
@@ -106,16 +111,15 @@ def _ids(filters: WebhookFilters, *columns: Any) -> Select[Any]:
     return select(Webhook.id, *columns).where(*_conditions(filters)).order_by(*ORDERS[filters.sort])
 
 
-def _matches(filters: WebhookFilters, has_text: ColumnElement[bool], whole_urls: bool) -> list[tuple[int, Kind]]:
-    """Return the ids and kinds of the webhooks that ``filters`` and ``has_text`` match, in order.
+def _matches(filters: WebhookFilters, has_text: ColumnElement[bool], whole_urls: bool) -> Sequence[Row[Any]]:
+    """Return the ids and states of the webhooks that ``filters`` and ``has_text`` match, in order.
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
-    now = utcnow()
-    query = _ids(filters, *kinds.COLUMNS).where(has_text).limit(FOUND_MAX + 1)
+    query = _ids(filters, *STATE_COLUMNS).where(has_text).limit(FOUND_MAX + 1)
     if not whole_urls:
         query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters, has_text)))
-    return [(row.id, kind_of(row, now)) for row in db.session.execute(query)]
+    return db.session.execute(query).all()
 
 
 def _shown_masked(filters: WebhookFilters, has_text: ColumnElement[bool]) -> list[int]:
