@@ -32,6 +32,7 @@ WALLS = (
     ("webhooks_ui.database",),
     ("webhooks_ui.logs", "webhooks_ui.tracing"),
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui"),
+    ("webhooks_ui.configuration",),
     ("webhooks_ui.instance_folder",),
     ("webhooks_ui.private_files", "webhooks_ui.config_error"),
 )

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 import certifi
 import pytest
 
-from config import ROLES, ConfigError, OidcProvider, SmtpServer, load, smtp_server
+from config import ConfigError, load
+from webhooks_ui.configuration.mail import SmtpServer, smtp_server
+from webhooks_ui.configuration.sign_in import ROLES, OidcProvider
 from webhooks_ui.models import Role
 
 

@@ -56,7 +56,8 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 def settings_that_are_read() -> set[str]:
     """Return the environment variables that config.py reads, with those that libraries read and the README names."""
-    named = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', (ROOT / "config.py").read_text()))
+    files = [ROOT / "config.py", *(ROOT / "webhooks_ui" / "configuration").glob("*.py")]
+    named = {name for file in files for name in re.findall(r'"([A-Z][A-Z0-9_]{3,})"', file.read_text())}
     return named | set(re.findall(r"`([A-Z][A-Z0-9_]{3,})`", (ROOT / "README.md").read_text())) | {"HOST", "PORT"}
 
 

@@ -12,8 +12,8 @@ from email.message import EmailMessage
 from email.utils import localtime, make_msgid
 from typing import Any
 
-from config import SmtpServer
 from jobs.transport.authorities import tls_context
+from webhooks_ui.configuration.mail import SmtpServer
 
 MAIL_TIMEOUT_SECONDS = 10
 

@@ -8,12 +8,13 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser
 
-from config import oidc_provider, smtp_server
 from tests.browser.axe import looks, violations
 from tests.browser.conftest import Watch
 from tests.browser.page_rows import make_rows
 from tests.browser.pages import HOOKS, LOG, PEOPLE, PLACES, SETTINGS, walk
 from tests.browser.targets import doubled_ids, small_targets
+from webhooks_ui.configuration.mail import smtp_server
+from webhooks_ui.configuration.sign_in import oidc_provider
 
 SCANNED = ("light, 320 px", "dark, 1280 px")
 PARTS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from config import SmtpServer
+from webhooks_ui.configuration.mail import SmtpServer
 
 LOGIN = LoginPassword(b"portal", b"s3cr:t/@")
 

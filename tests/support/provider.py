@@ -11,9 +11,9 @@ import requests
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from config import OidcProvider
 from tests.support.rig import free_port
 from tests.support.waiting import wait_for
+from webhooks_ui.configuration.sign_in import OidcProvider
 
 CLIENT_ID, CLIENT_SECRET = "portal", "the secret of the portal"
 

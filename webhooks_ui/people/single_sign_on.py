@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from config import OidcProvider
 from webhooks_ui import audit
+from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import db
 from webhooks_ui.models import User
 from webhooks_ui.models.user import ISSUER_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RANK, Role

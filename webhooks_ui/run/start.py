@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from config import ROOT, ConfigError, http_address, load
+from config import ROOT, ConfigError, load
 from webhooks_ui import private_files
+from webhooks_ui.configuration.addresses import http_address
 from webhooks_ui.instance_folder import make_folder
 from webhooks_ui.run import redis_server
 from webhooks_ui.run.addresses import check_port

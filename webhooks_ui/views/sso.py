@@ -10,8 +10,8 @@ from flask import Blueprint, abort, current_app, redirect, request, session, url
 from flask.blueprints import BlueprintSetupState
 from werkzeug.wrappers import Response
 
-from config import OidcProvider
 from webhooks_ui import audit
+from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import writing
 from webhooks_ui.forms import LoginForm
 from webhooks_ui.lazy import Lazy

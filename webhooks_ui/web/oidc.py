@@ -10,7 +10,7 @@ from flask import current_app, session
 from joserfc.errors import JoseError
 from werkzeug.wrappers import Response
 
-from config import OidcProvider
+from webhooks_ui.configuration.sign_in import OidcProvider
 
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
 TIMEOUT_SECONDS = 10

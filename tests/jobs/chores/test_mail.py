@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config import SmtpServer
 from jobs.chores import mail
 from jobs.chores.mail import Unanswered, send_mail, try_server
 from tests.support.certificates import make_certificate
 from tests.support.mailbox import LOGIN, Mailbox, receiving_mail
 from tests.support.receivers import Receiver, raw_receiving
+from webhooks_ui.configuration.mail import SmtpServer
 
 TIMEOUT_SECONDS = 0.6
 FAR_BEYOND_SECONDS = 8.0

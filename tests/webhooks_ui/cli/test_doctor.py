@@ -9,12 +9,12 @@ from flask import Flask
 from flask_migrate import stamp
 from redis import Redis
 
-from config import SmtpServer
 from tests.support.factories import make_event, make_process, make_webhook
 from tests.support.mailbox import receiving_mail
 from tests.support.rig import free_port
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.checks import setup
+from webhooks_ui.configuration.mail import SmtpServer
 from webhooks_ui.database import db
 from webhooks_ui.models import Event, utcnow
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from config import OidcProvider
 from tests.support.factories import make_user
 from tests.support.people import actions, again, last_entry, session_count
 from tests.webhooks_ui.people.test_sessions import start
+from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import writing
 from webhooks_ui.models import User, utcnow
 from webhooks_ui.people import accounts, single_sign_on

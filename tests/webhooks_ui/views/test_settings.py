@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from config import SmtpServer
 from tests.support.factories import make_user, make_webhook
 from tests.support.http import HTMX
 from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.configuration.mail import SmtpServer
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, get_settings, set_settings, utcnow
 

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from config import OidcProvider
 from tests.support.factories import make_user
 from tests.support.people import again, last_entry, session_count, start_session, with_app
+from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import db
 from webhooks_ui.models import User, get_settings, utcnow
 

@@ -1,0 +1,1 @@
+"""What ``config.load`` reads from the environment, one kind of settings a file."""
