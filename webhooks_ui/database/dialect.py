@@ -76,8 +76,8 @@ class Dialect(Protocol):
     def prepare(self, connection: Any) -> None:
         """Configure a new connection of the driver."""
 
-    def begin_migration(self, connection: Connection) -> None:
-        """Wait until no other machine migrates, and keep others waiting until the transaction ends."""
+    def migrating(self, connection: Connection) -> AbstractContextManager[None]:
+        """Wait until nobody else migrates, and keep others waiting during the block."""
 
     def after_migration(self, engine: Engine) -> None:
         """Do what a migration can't do in its transaction."""

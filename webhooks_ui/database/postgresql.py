@@ -80,9 +80,14 @@ def prepare(connection: Any) -> None:
     """Do nothing. The settings of the server apply."""
 
 
-def begin_migration(connection: Connection) -> None:
-    """Take a lock. Without it, two machines that begin at the same time both make the same table, and one fails."""
+@contextmanager
+def migrating(connection: Connection) -> Iterator[None]:
+    """Hold a lock until the transaction ends.
+
+    Without it, two machines that begin at the same time both make the same table, and one fails.
+    """
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    yield
 
 
 def after_migration(engine: Engine) -> None:

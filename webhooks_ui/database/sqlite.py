@@ -5,7 +5,9 @@ sending threads it waits long to get the lock back. Meanwhile SQLite's write loc
 functions write many rows in one statement, and read many rows as one JSON value.
 """
 
+import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,8 +94,19 @@ def _begin_to_give_space_back(connection: Any) -> bool:
     return True
 
 
-def begin_migration(connection: Connection) -> None:
-    """Do nothing: the file is of one machine, where ``make run`` and the service manager migrate once."""
+@contextmanager
+def migrating(connection: Connection) -> Iterator[None]:
+    """Hold a lock (flock) on the folder of the database. Each revision has a transaction of its own."""
+    file = data_file(connection.engine)
+    if file is None:
+        yield
+        return
+    folder = os.open(file.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def after_migration(engine: Engine) -> None:

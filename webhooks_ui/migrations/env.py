@@ -17,8 +17,7 @@ with db.engine.connect().execution_options(writes=True) as connection:
         compare_type=True,
         user_module_prefix="types.",
     )
-    with context.begin_transaction():
-        dialect(db.engine).begin_migration(connection)
+    with context.begin_transaction(), dialect(db.engine).migrating(connection):
         context.run_migrations()
 
 dialect(db.engine).after_migration(db.engine)

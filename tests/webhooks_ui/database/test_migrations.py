@@ -87,15 +87,14 @@ def test_a_migration_that_alembic_writes_works_both_ways_with_rows_in_the_tables
     assert done.stdout.endswith("1 delivery\n"), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("empty", ["postgresql"], indirect=True)
-def test_two_machines_can_migrate_at_the_same_time(empty: Flask, tmp_path: Path) -> None:
+def test_several_can_migrate_at_the_same_time(empty: Flask, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": str(empty.config["SQLALCHEMY_DATABASE_URI"]), "INSTANCE_PATH": str(tmp_path)}
     command = [sys.executable, "-m", "flask", "db", "upgrade"]
-    both = [
+    started = [
         subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
+        for _ in range(4)
     ]
-    assert [(process.communicate(timeout=60)[1], process.returncode) for process in both] == [("", 0), ("", 0)]
+    assert [(process.communicate(timeout=60)[1], process.returncode) for process in started] == [("", 0)] * 4
     check()
 
 
