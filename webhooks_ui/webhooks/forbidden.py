@@ -23,7 +23,8 @@ METADATA_ADDRESSES = {
     "169.254.0.23": "Tencent Cloud: www.tencentcloud.com/document/product/213/4934",
 }
 _METADATA = frozenset(map(ipaddress.ip_address, METADATA_ADDRESSES))
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48")))  # NAT64: RFC 6052 and RFC 8215
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_TRANSLATED = (_NAT64, ipaddress.IPv6Network("64:ff9b:1::/48"))  # NAT64 for local use: RFC 8215
 
 # Networks that don't belong to the public internet, although some versions of Python call them global.
 SPECIAL_NETWORKS = tuple(
@@ -33,7 +34,6 @@ SPECIAL_NETWORKS = tuple(
             "100.64.0.0/10",  # shared by the customers of a carrier: RFC 6598
             "192.0.0.0/24",  # IETF protocol assignments: RFC 6890
             "192.88.99.0/24",  # relays of 6to4: RFC 7526
-            "64:ff9b::/96",  # NAT64: RFC 6052
             "64:ff9b:1::/48",  # NAT64 for local use: RFC 8215
             "2001:20::/28",  # ORCHIDv2: RFC 7343
             "2002::/16",  # 6to4: RFC 3056
@@ -79,7 +79,19 @@ def is_metadata(address: Address) -> bool:
     """Return True if a cloud's metadata service answers at ``address``, also if it is written as an IPv6 address."""
     if isinstance(address, ipaddress.IPv6Address):
         if any(address in network for network in _TRANSLATED):
-            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) in _METADATA
+            return _last_32_bits(address) in _METADATA
         inner = address.ipv4_mapped or address.sixtofour
         return address in _METADATA or inner in _METADATA
     return address in _METADATA
+
+
+def behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the address that NAT64 translates ``address`` to (RFC 6052, section 2.1), or ``None``.
+
+    Where machines reach IPv4 through NAT64, name servers give such addresses for all hosts that have no IPv6 address.
+    """
+    return _last_32_bits(address) if address in _NAT64 else None
+
+
+def _last_32_bits(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
-from webhooks_ui.webhooks.forbidden import SPECIAL_NETWORKS, is_bad_port, is_metadata
+from webhooks_ui.webhooks.forbidden import SPECIAL_NETWORKS, behind_nat64, is_bad_port, is_metadata
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -43,7 +43,8 @@ def look_up_within(host: str, seconds: float) -> tuple[Address, ...]:
 def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> bool:
     """Return True if ``address`` may be connected to: it is public and the scheme is https, or it is in ``allowed``.
 
-    The metadata services of clouds are never allowed.
+    An address of NAT64 is as public as the IPv4 address that it stands for. The metadata services of clouds are never
+    allowed.
     """
     if is_metadata(address):
         return False
@@ -51,6 +52,8 @@ def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> boo
         address = address.ipv4_mapped or address
     if any(address in network for network in allowed):
         return True
+    if isinstance(address, ipaddress.IPv6Address):
+        address = behind_nat64(address) or address
     if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST:
         return False  # the rest holds embedded IPv4 addresses and site-local addresses
     return (

@@ -61,6 +61,14 @@ def test_a_name_that_leads_to_a_private_address_is_blocked(
     assert tried == []
 
 
+def test_a_public_host_is_tried_where_name_servers_add_an_address_of_nat64(
+    send: Send, names: dict[str, list[str]], tried: list[object]
+) -> None:
+    names["public.example.com"] = ["64:ff9b::5db8:d822", "93.184.216.34"]
+    assert send("https://public.example.com/").outcome != Outcome.BLOCKED_ADDRESS
+    assert tried[0] == ("64:ff9b::5db8:d822", 443, 0, 0)
+
+
 @pytest.mark.parametrize("host", ["[::ffff:10.0.0.1]", "0x0a000001", "167772161", "012.0.0.1", "10.1"])
 def test_a_private_address_is_blocked_in_any_notation(send: Send, tried: list[object], host: str) -> None:
     assert send(f"https://{host}/").outcome in (Outcome.BLOCKED_ADDRESS, Outcome.DNS_FAILED)

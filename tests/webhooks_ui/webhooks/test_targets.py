@@ -86,3 +86,17 @@ def test_targets_in_allowed_networks_are_accepted_by_plain_http_too(url: str) ->
 def test_a_mapped_address_counts_as_the_address_that_it_maps() -> None:
     assert is_allowed(ipaddress.ip_address("::ffff:127.0.0.1"), "http", LOOPBACK)
     assert not is_allowed(ipaddress.ip_address("::ffff:10.0.0.1"), "https", LOOPBACK)
+
+
+@pytest.mark.parametrize("last", ["127.0.0.1", "10.0.0.1", "169.254.1.1", "192.168.0.1", "100.64.0.1", "0.0.0.0"])
+def test_an_address_of_nat64_is_as_private_as_the_address_that_it_stands_for(last: str) -> None:
+    address = ipaddress.ip_address(int(ipaddress.ip_address("64:ff9b::")) + int(ipaddress.ip_address(last)))
+    assert not is_allowed(address, "https", LOOPBACK)
+    assert not is_allowed(address, "http", LOOPBACK)
+
+
+def test_a_public_host_behind_nat64_is_a_target_by_https_alone() -> None:
+    public = ipaddress.ip_address("64:ff9b::5db8:d822")  # 93.184.216.34
+    assert is_allowed(public, "https", ())
+    assert not is_allowed(public, "http", ())
+    assert not is_allowed(ipaddress.ip_address("64:ff9b:1::5db8:d822"), "https", ())  # for local use: RFC 8215
