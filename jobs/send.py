@@ -10,7 +10,7 @@ from typing import Any
 from jobs.asked_wait import asked_seconds, values_of
 from jobs.retry import is_back_pressure
 from jobs.transport.client import Client
-from jobs.transport.decode import Undecodable, decode
+from jobs.transport.decode import Undecodable, as_utf8, decode
 from jobs.transport.exchange import ClientCertificate, Exchange, Request
 from jobs.transport.failure import classify
 from jobs.transport.handle import BODY_KEPT_BYTES
@@ -121,6 +121,7 @@ def _result(exchange: Exchange) -> Result:
             body = decode(body, [*_codings(fields, "content-encoding"), *_codings(fields, "transfer-encoding")])
         except Undecodable as error:
             result.detail = detail or f"its body can't be decoded: {error}"
+    body = as_utf8(body, next(values_of(fields, "content-type"), ""))
     result.response_body = body[:BODY_KEPT_BYTES]
     result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
     if outcome is Outcome.BAD_STATUS:
@@ -129,8 +130,15 @@ def _result(exchange: Exchange) -> Result:
 
 
 def _field(line: bytes) -> tuple[str, str]:
-    name, _, value = line.decode("latin-1").partition(":")
+    name, _, value = _text(line).partition(":")
     return name, value.strip()
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")  # whatever it is, nothing is lost
 
 
 def _codings(fields: Iterable[tuple[str, str]], name: str) -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""Decode: the first bytes of a body in chunks, or of a compressed one, which comes although none was asked for.
+"""Decode: the first bytes of a body in chunks, of a compressed one, or of one that isn't UTF-8.
 
 Nothing more is decoded than is kept, so that a small body which stands for a huge one costs no memory.
 """
 
+import codecs
 import re
 import zlib
 from collections.abc import Sequence
@@ -13,6 +14,13 @@ PARTS_MAX = 100
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[^\n]*\n")
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # of zlib's window bits
 _ZLIB_CODINGS = ("gzip", "x-gzip", "deflate")
+_CHARSET = re.compile(
+    r"""\bcharset\s*=\s*["']?(
+    iso-8859-(?:1[013456]|[1-9]) | latin1 | windows-125[0-8] | koi8-[ru] | utf-16(?:le|be)?
+    | shift[_-]jis | euc-(?:jp|kr) | iso-2022-jp | gb(?:2312|k|18030) | big5
+    )(?![a-z0-9_-])""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class Undecodable(Exception):
@@ -38,6 +46,16 @@ def decode(body: bytes, codings: Sequence[str]) -> bytes:
         elif coding != "identity":
             return body
     return body[: BODY_KEPT_BYTES + 1]
+
+
+def as_utf8(body: bytes, content_type: str) -> bytes:
+    """Return ``body`` in UTF-8. Its charset is the one in ``content_type``, or UTF-8 if that names none that we know.
+
+    An endpoint may name anything, so Python isn't asked for other names. It knows codecs that are no charsets, and
+    remembers each name that it doesn't know. A character that was cut at the end is dropped.
+    """
+    charset = _CHARSET.search(content_type)
+    return codecs.getincrementaldecoder(charset[1])("replace").decode(body).encode() if charset else body
 
 
 def _joined(body: bytes) -> bytes:

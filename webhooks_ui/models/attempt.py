@@ -31,7 +31,7 @@ class Attempt(db.Model):  # type: ignore[name-defined,misc]
     request_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the event's body as it was published
     response_code: Mapped[int | None] = mapped_column()
     response_headers: Mapped[list[Any]] = mapped_column(JSON)  # [name, value] pairs, because a name may repeat
-    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 10 KiB, decoded
+    response_body: Mapped[bytes | None] = mapped_column(LargeBinary)  # the first 10 KiB, decoded, in UTF-8
     response_truncated: Mapped[bool] = mapped_column(default=False)
 
     delivery: Mapped[Delivery] = relationship(backref="attempts")

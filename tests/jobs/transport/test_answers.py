@@ -141,6 +141,23 @@ def test_an_answer_that_ends_after_its_status_line_is_a_success(send: Send, answ
         assert receiver.connections == 1
 
 
+def test_words_in_other_charsets_can_be_read(send: Send) -> None:
+    body = "Der Schlüssel ist ungültig".encode("latin-1")
+    head = b"HTTP/1.1 500 X\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Length: %d\r\n" % len(body)
+    with raw_receiving(answering(head + "X-Utf-8: ü\r\n".encode() + b"X-Latin: \xfc\r\n\r\n" + body)) as receiver:
+        result = send(receiver.url)
+    assert result.response_body == "Der Schlüssel ist ungültig".encode()
+    assert result.response_headers[2:] == [("X-Utf-8", "ü"), ("X-Latin", "ü")]
+
+
+def test_of_a_body_that_grows_in_utf_8_ten_kibibytes_are_kept(send: Send) -> None:
+    head = b"HTTP/1.1 500 X\r\nContent-Type: text/plain; charset=koi8-r\r\nContent-Length: 10000\r\n\r\n"
+    with raw_receiving(answering(head + "Ы".encode("koi8-r") * 10_000)) as receiver:
+        result = send(receiver.url)
+    assert result.response_body == "Ы".encode() * 5_120
+    assert result.response_truncated
+
+
 def test_a_negative_chunk_size_costs_no_memory(send: Send) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n"
     with raw_receiving(forever(head, b"z" * 65_536)) as receiver:

@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from jobs.transport.decode import Undecodable, decode
+from jobs.transport.decode import Undecodable, as_utf8, decode
 
 TEXT = b"The quick brown fox. " * 20
 
@@ -50,3 +50,38 @@ def test_countless_empty_parts_cost_little() -> None:
 def test_what_is_not_compressed_can_not_be_decoded() -> None:
     with pytest.raises(Undecodable, match="header"):
         decode(b"plain", ["gzip"])
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("iso-8859-1", "Schlüssel ungültig"),
+        ("ISO-8859-15", "5 €"),
+        ('"windows-1252"', "“5 €”"),
+        ("Shift_JIS", "エラーが発生しました"),
+        ("EUC-JP", "エラー"),
+        ("iso-2022-jp", "エラー"),
+        ("gb2312", "错误"),
+        ("gb18030", "错误"),
+        ("big5", "錯誤"),
+        ("euc-kr", "오류"),
+        ("koi8-r", "Ошибка"),
+        ("windows-1251", "Ошибка"),
+        ("utf-16", "Error ü"),
+        ("utf-16le", "Error ü"),
+        ("utf-8", "Error ü"),
+        ("utf8", "Error ü"),
+    ],
+)
+def test_a_text_in_another_charset_becomes_utf_8(charset: str, text: str) -> None:
+    body = text.encode(charset.strip('"'))
+    assert as_utf8(body, f"text/html; Charset={charset}; x=y").decode() == text
+
+
+@pytest.mark.parametrize("charset", ["", "none", "rot13", "hex", "punycode", "utf-7", "iso-8859-17", "latin1x", "\0"])
+def test_what_is_no_charset_that_we_know_changes_nothing(charset: str) -> None:
+    assert as_utf8(b"+AHM- \xff", f"text/plain; charset={charset}") == b"+AHM- \xff"
+
+
+def test_half_a_character_at_the_end_is_dropped() -> None:
+    assert as_utf8("ああ".encode("shift_jis")[:-1], "text/plain; charset=shift_jis").decode() == "あ"
