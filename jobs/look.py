@@ -147,7 +147,7 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
 
 
 def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int, Target]:
-    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted.
+    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted or is none.
 
     An older secret that can't be decrypted is left out.
     """
@@ -155,9 +155,10 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
     keys = tuple(current_app.config["ENCRYPTION_KEYS"])
     try:
         target = _target_of(row._replace(paced_seconds=None), older, is_probe, keys)
-    except secret_box.Undecryptable:
+    except (secret_box.Undecryptable, ValueError) as error:  # whatever it is, the other webhooks go on
         if row.secret_encrypted not in _reported:
-            logger.error("The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS", row.id)
+            what = f"used: {error}" if isinstance(error, ValueError) else "decrypted: its key is not in ENCRYPTION_KEYS"
+            logger.error("The secret of webhook %d can't be %s", row.id, what)
             _reported.add(row.secret_encrypted)
         return {}
     if row.paced_seconds is not None:

@@ -297,6 +297,7 @@ def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
 
 def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app: Flask, receiver: Receiver) -> None:
     make_webhook(url=receiver.url, secret_encrypted="not a token")
+    make_webhook(url=receiver.url, secret_encrypted=secret_box.encrypt("no secret"))
     make_webhook(url=receiver.url)
     make_event()
     deliver()

@@ -108,8 +108,9 @@ def read_rotation(body: Any) -> tuple[str, int]:
     secret = body.get("secret", "")
     if not isinstance(secret, str):
         wrong["secret"] = f"This field is {STRING}."
-    elif secret:
-        wrong |= _check_with_form({"secret": secret})[1]
+    else:
+        values, messages = _check_with_form({"secret": secret})
+        secret, wrong = values["secret"], wrong | messages
     if wrong:
         raise Problem(422, "Nothing was changed: see errors.", [field_error(*error) for error in wrong.items()])
     return secret, hours

@@ -25,12 +25,22 @@ def generate() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(NEW_SECRET_BYTES)).decode()
 
 
+def cleaned(secret: str) -> str:
+    """Return a secret with the same key as any library decodes it: without spaces around it, and in the usual base64.
+
+    Raises:
+        ValueError: as ``key_bytes``.
+    """
+    return PREFIX + base64.b64encode(key_bytes(secret)).decode()
+
+
 def key_bytes(secret: str) -> bytes:
     """Return the HMAC key in a secret: the bytes of the base64 after ``whsec_``.
 
     Raises:
         ValueError: The secret doesn't start with ``whsec_``, isn't base64, or doesn't have 24 to 64 bytes.
     """
+    secret = secret.strip()
     if not secret.startswith(PREFIX):
         raise ValueError(f"A secret starts with {PREFIX}")
     try:

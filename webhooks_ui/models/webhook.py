@@ -295,7 +295,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @secret.setter
     def secret(self, value: str) -> None:
-        self.secret_encrypted = secret_box.encrypt(value)
+        self.secret_encrypted = secret_box.encrypt(secret_box.cleaned(value))
 
     @property
     def is_readable(self) -> bool:

@@ -157,6 +157,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
     Raises:
         TooManySecrets: three older ones are in their grace periods already.
     """
+    secret = secret_box.cleaned(secret)
     has_readable_secret = secret_box.is_readable(webhook.secret_encrypted)
     if has_readable_secret and secret == webhook.secret:
         return False

@@ -227,6 +227,24 @@ def test_a_rotation_that_is_sent_again_changes_nothing(api: Api) -> None:
     assert len(answers[0].get_json()["older_secrets"]) == 1
 
 
+@pytest.mark.parametrize("written", [" {}", "{}\n", "{}=", "\t{}==\r\n"])
+def test_a_secret_is_stored_as_any_library_reads_it(api: Api, written: str) -> None:
+    """A line end comes from a file, and Python takes more padding than others do."""
+    webhook, secret = make_webhook(), f"whsec_{'MfKQ9r8G' * 4}"
+    body = {"secret": written.format(secret), "grace_hours": 24}
+    answers = [api.post(f"/webhooks/{webhook.id}/secret", json=body).get_json() for _ in range(2)]
+    assert [answer["secret"] for answer in answers] == [secret, secret]
+    assert len(answers[1]["older_secrets"]) == 1
+    assert api.post("/webhooks", json=NEW | {"secret": body["secret"]}).get_json()["secret"] == secret
+    api.patch(f"/webhooks/{webhook.id}", json={"secret": secret_box.generate()})
+    api.patch(f"/webhooks/{webhook.id}", json={"secret": body["secret"]})
+    assert api.get(f"/webhooks/{webhook.id}/secret").get_json()["secret"] == secret
+
+
+def test_a_blank_secret_is_no_secret(api: Api) -> None:
+    assert api.post(f"/webhooks/{make_webhook().id}/secret", json={"secret": " "}).get_json()["secret"] != " "
+
+
 @pytest.mark.parametrize("grace_hours", [0, 24])
 def test_an_older_secret_that_becomes_the_present_one_again_signs_once(api: Api, grace_hours: int) -> None:
     webhook, second = make_webhook(), secret_box.generate()
