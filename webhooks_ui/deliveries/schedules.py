@@ -76,7 +76,7 @@ def check_delays(delays: Sequence[int]) -> list[int]:
         raise WrongDelays(f"Give 1 to {OWN_DELAYS_MAX} delays, not {len(delays)}.")
     for seconds in delays:
         if not 1 <= seconds <= OWN_DELAY_MAX_SECONDS:
-            raise WrongDelays(f"Each delay must be 1 second to 7 days. {_delay(seconds)} is not.")
+            raise WrongDelays(f"Each delay must be 1 second to 7 days, not {_delay(seconds)}.")
     return list(delays)
 
 
