@@ -11,6 +11,7 @@ from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Webhook, WebhookFormat
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
+from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.options import wrong_filter
 
 STRING, BOOLEAN, STRINGS, NUMBER = "a string", "true or false", "an array of strings", "a whole number or null"
@@ -139,6 +140,8 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
     except WrongOptions as error:
         messages |= error.errors
     messages |= _wrong_schedule(values, stored)
+    if stored and not messages and (elsewhere := wrong_host(values, stored_of(stored))):
+        messages["url"] = elsewhere
     if stored and "filter" not in body and set(types) != set(stored.event_types):
         messages |= _wrong_filter(stored, types)
     if wrong := wrong | messages:

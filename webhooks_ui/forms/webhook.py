@@ -27,6 +27,7 @@ from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_del
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.destination import TargetError
+from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.targets import check_url
 
 SWITCH_WORDS = {"true": True, "on": True, "1": True, "y": True, "yes": True, "false": False, "off": False, "0": False}
@@ -183,6 +184,7 @@ class WebhookForm(OptionFields):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._stored = stored_of(kwargs["stored"]) if kwargs.get("stored") else None
         basic = [name for name in self._fields if name in vars(WebhookForm)]  # they come first on the page
         self._fields: dict[str, Field] = {name: self._fields[name] for name in [*basic, *self._fields]}
 
@@ -206,6 +208,10 @@ class WebhookForm(OptionFields):
             field.data = check_url(field.data, current_app.config["ALLOWED_TARGETS"])
         except TargetError as error:
             raise ValidationError(str(error)) from None
+        if self._stored:
+            sent = {"url": field.data, "headers": self.headers.data, "auth": self.auth}
+            if wrong := wrong_host(sent, self._stored):
+                raise ValidationError(wrong)
 
     def validate_environment(self, field: Field) -> None:
         if field.data not in tuple(Environment):

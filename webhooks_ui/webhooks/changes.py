@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import func, select, update
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Conflict, NotFound
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
@@ -20,6 +20,7 @@ from webhooks_ui.models.delivery import GIVEN_UP, is_free
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.client_certificates import seal_pair
+from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
 
@@ -81,7 +82,13 @@ def fields_of(webhook: Webhook) -> dict[str, Any]:
 
 
 def sealed(fields: dict[str, Any], stored: Webhook | None) -> dict[str, Any]:
-    """Return ``fields`` with encrypted headers, authentication and client certificate."""
+    """Return ``fields`` with encrypted headers, authentication and client certificate.
+
+    Raises:
+        werkzeug.exceptions.Conflict: a value that is to be kept is no longer there, or must not go to another host.
+    """
+    if stored and (wrong := wrong_host(fields, stored_of(stored))):
+        raise Conflict(wrong)
     ready = dict(fields)
     if "headers" in fields:
         ready["headers"] = seal_headers(fields["headers"], stored.headers if stored else ())

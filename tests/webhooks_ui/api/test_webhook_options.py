@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from werkzeug.exceptions import Conflict
 
 from tests.support.factories import make_event
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.api.test_garbage import VALUES
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.events.selection import selected
 from webhooks_ui.models import AuditEntry, Delivery, Webhook
+from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.own_headers import MASK, open_headers
 
 NEW = {
@@ -333,3 +335,48 @@ def test_any_options_never_get_a_500(api: Api) -> None:
         )
 
     send()
+
+
+ELSEWHERE = "https://93.184.215.15/hook"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"url": ELSEWHERE}, "X-Tenant, the password, token or client secret"),
+        ({"url": "https://93.184.215.14:8443/"}, "X-Tenant, the password, token or client secret"),
+        ({"url": ELSEWHERE, "headers": [{"name": "X-Tenant", "value": MASK}], "auth": None}, "X-Tenant"),
+        ({"url": ELSEWHERE, "headers": []}, "the password, token or client secret"),
+        ({"url": ELSEWHERE, "headers": [], "auth": BASIC | {"password": MASK}}, "the password, token or client secret"),
+    ],
+)
+def test_stored_values_are_not_sent_to_another_host(api: Api, change: dict[str, object], named: str) -> None:
+    """Who may change a webhook may not read its credentials, and must not find them at an endpoint of their own."""
+    id = create(api, headers=HEADERS, auth=BASIC)["id"]
+    answer = api.patch(f"/webhooks/{id}", json=change)
+    (error,) = answer.get_json()["errors"]
+    sentence = f"Type these again, or remove them: {named}. What is stored is sent to 93.184.215.14 only."
+    assert (answer.status_code, error["field"], error["message"]) == (422, "url", sentence)
+    assert the_webhook().url == NEW["url"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": "https://93.184.215.14/elsewhere?on=it"},
+        {"url": ELSEWHERE, "headers": HEADERS, "auth": BASIC},
+        {"url": ELSEWHERE, "headers": [], "auth": None},
+        {"url": ELSEWHERE, "headers": [], "auth": BEARER},
+    ],
+)
+def test_a_url_changes_with_values_that_are_sent_again_or_on_the_same_host(api: Api, change: dict[str, object]) -> None:
+    id = create(api, headers=HEADERS, auth=BASIC)["id"]
+    answer = api.patch(f"/webhooks/{id}", json=change)
+    assert answer.status_code == 200, answer.text
+    assert the_webhook().url == change["url"]
+
+
+def test_no_way_around_the_api_sends_stored_values_to_another_host(api: Api) -> None:
+    create(api, headers=HEADERS)
+    with pytest.raises(Conflict, match="X-Tenant"), writing():
+        changes.edit(the_webhook(), {"url": ELSEWHERE})

@@ -242,6 +242,23 @@ def test_a_copy_keeps_the_secrets(admin: FlaskClient) -> None:
     assert copy.secret != webhook.secret
 
 
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_another_host_needs_the_secrets_again(admin: FlaskClient, is_copy: bool) -> None:
+    webhook = make_with_options()
+    address = "/admin/webhooks/new" if is_copy else f"/admin/webhooks/{webhook.id}/edit"
+    page = GOOD | {"version": webhook.version, "copied_from": str(webhook.id), "url": "https://93.184.215.15/"}
+    kept = {"headers": f"X-Tenant: {MASK}", "auth_kind": "basic", "auth_username": "ada", "auth_secret": ""}
+    answer = admin.post(address, data=page | kept)
+    assert answer.status_code == 422
+    assert errors(answer.text) == {
+        "url": "Type these again, or remove them: X-Tenant, the password, token or client secret. "
+        "What is stored is sent to 93.184.215.14 only."
+    }
+    answer = admin.post(address, data=page | kept | {"headers": "X-Tenant: new", "auth_secret": "new"})
+    assert answer.status_code == 303, errors(answer.text)
+    assert sent_headers(stored()[-1])["X-Tenant"] == "new"
+
+
 def test_another_user_name_needs_the_password_again(admin: FlaskClient) -> None:
     webhook = make_with_options()
     fields = GOOD | {"auth_kind": "basic", "auth_username": "bob", "auth_secret": "", "version": webhook.version}
