@@ -65,7 +65,7 @@ class Auth:
     def header(self) -> OwnHeader:
         """The header ``Authorization`` of Basic and Bearer (RFC 7617, section 2, and RFC 6750, section 2.1)."""
         if self.kind is AuthKind.BEARER:
-            return OwnHeader("Authorization", f"Bearer {self.secret}")
+            return OwnHeader("Authorization", f"Bearer {self.secret.strip()}")  # spaces come from pasting
         credentials = base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
         return OwnHeader("Authorization", f"Basic {credentials}")
 

@@ -337,6 +337,11 @@ def test_any_options_never_get_a_500(api: Api) -> None:
     send()
 
 
+def test_a_token_is_sent_without_the_spaces_that_were_pasted_with_it(api: Api) -> None:
+    create(api, auth={"type": "bearer", "token": "  token-secret "})
+    assert sent_headers() == {"Authorization": "Bearer token-secret"}
+
+
 ELSEWHERE = "https://93.184.215.15/hook"
 
 
