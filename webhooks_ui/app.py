@@ -52,7 +52,7 @@ def _create(settings: Mapping[str, Any] | None, web: bool) -> Flask:
         "webhooks_ui",
         instance_path=str(values["INSTANCE_PATH"].resolve()),
         template_folder=str(config.ROOT / "templates"),
-        static_folder=str(config.ROOT / "static"),
+        static_folder=None,  # web/assets serves what is in static/
     )
     app.config.from_mapping(values)
     db.init_app(app)

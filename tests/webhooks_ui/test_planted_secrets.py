@@ -118,7 +118,7 @@ class Portal:
             if number > 1 and not rule.arguments:
                 continue
             built = rule.build(dict.fromkeys(rule.arguments, number))
-            if built is None or "GET" not in (rule.methods or ()) or rule.endpoint in ("static", "asset"):
+            if built is None or "GET" not in (rule.methods or ()) or rule.endpoint == "asset":
                 continue
             path = built[1]
             if path in (f"/admin/webhooks/{number}/secret", ""):

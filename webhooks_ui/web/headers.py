@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
 
 
 def set_headers(response: Response) -> Response:
-    """Add the headers that the answer doesn't have yet. Only static files may be cached."""
+    """Add the headers that the answer doesn't have yet. Only assets may be cached."""
     has = {name.lower() for name, _ in response.headers}
     for name, value in _wanted():
         if name.lower() not in has:
@@ -43,7 +43,7 @@ def set_headers(response: Response) -> Response:
 
 def _wanted() -> Iterator[tuple[str, str]]:
     yield from HEADERS.items()
-    if request.endpoint not in ("static", "asset"):
+    if request.endpoint != "asset":
         yield "Cache-Control", "no-store"
     if request.is_secure:
         yield "Strict-Transport-Security", "max-age=31536000"

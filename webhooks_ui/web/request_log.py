@@ -16,7 +16,7 @@ from webhooks_ui import audit, counting, logs
 HEADER = "X-Request-Id"
 GIVEN_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,64}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # others are counted together
-QUIET = ("static", "asset", "ops.healthz", "ops.readyz", "ops.metrics")  # endpoints that are asked all the time
+QUIET = ("asset", "ops.healthz", "ops.readyz", "ops.metrics")  # endpoints that are asked all the time
 NO_ROUTE = "(none)"
 FIRST_SEGMENT = re.compile(r"/[^/]{0,40}")
 

@@ -45,6 +45,12 @@ def test_an_unknown_asset_is_a_404(client: FlaskClient) -> None:
     assert client.get("/assets/passwd").status_code == 404
 
 
+def test_the_files_that_assets_are_made_of_have_no_address_of_their_own(client: FlaskClient) -> None:
+    """The web server's sockets don't block, so that it can't send open files as Flask's own route for them does."""
+    for name in ("js/app.js", "css/base.css", "icons.svg"):
+        assert client.get(f"/static/{name}").status_code == 404
+
+
 def test_an_unknown_page_helps(admin: FlaskClient) -> None:
     answer = admin.get("/admin/nothing-here")
     assert answer.status_code == 404

@@ -53,7 +53,7 @@ PAGES = st.sampled_from(
         ("GET", "/admin/webhook-deliveries"),
         ("GET", "/admin/webhook-deliveries/99"),
         ("GET", "/admin/notices"),
-        ("GET", "/static/nothing.css"),
+        ("GET", "/assets/nothing.css"),
         ("GET", "/metrics"),
         ("POST", "/api/v1/events"),
         ("GET", "/api/v1/webhooks"),

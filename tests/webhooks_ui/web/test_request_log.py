@@ -76,7 +76,7 @@ def test_an_id_that_could_confuse_the_log_is_replaced(client: FlaskClient, given
 
 def test_what_is_asked_all_the_time_is_not_told(client: FlaskClient, lines: Lines) -> None:
     client.get("/healthz")
-    client.get("/static/favicon.svg").close()
+    client.get("/assets/favicon.svg")
     assert lines.all == []
 
 
