@@ -82,24 +82,36 @@ CERTIFICATE_DETAILS = or_null(
     closed({"subject": STRING, "issuer": STRING, "starts_at": TIME, "ends_at": TIME}),
     description="What the client certificate says.",
 )
-CONDITION = closed(
-    {
-        "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
-        "operator": {"type": "string", "enum": list(Operator)},
-        "value": STRING | {"description": "For one_of, commas separate the values."},
-    },
-    ["field", "operator"],
-)
-FILTER = or_null(
-    closed(
+_TYPED = STRING | {"description": "For one_of, commas separate the values."}
+_SENT: Schema = {"type": ["string", "number", "boolean", "null"]}
+_VALUE: Schema = {
+    "anyOf": [_SENT, array(_SENT)],
+    "description": "Numbers, true, false and null are kept as texts. For one_of: an array, or a string with commas.",
+}
+
+
+def _filter(value: Schema) -> Schema:
+    """Return the schema of a filter whose conditions have values like this."""
+    condition = closed(
         {
-            "match": {"type": "string", "enum": list(Match)},
-            "conditions": array(CONDITION, maxItems=CONDITIONS_MAX),
+            "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
+            "operator": {"type": "string", "enum": list(Operator)},
+            "value": value,
         },
-        ["conditions"],
-    ),
-    description="Only events whose data meets the conditions are sent.",
-)
+        ["field", "operator"],
+    )
+    return or_null(
+        closed(
+            {
+                "match": {"type": "string", "enum": list(Match)},
+                "conditions": array(condition, maxItems=CONDITIONS_MAX),
+            },
+            ["conditions"],
+        ),
+        description="Only events whose data meets the conditions are sent.",
+    )
+
+
 SELECTION = or_null(
     closed(
         {
@@ -122,6 +134,7 @@ OPTIONS: Schema = {
     "headers": HEADERS,
     "auth": AUTH,
     "client_certificate": CLIENT_CERTIFICATE,
-    "filter": FILTER,
+    "filter": _filter(_TYPED),
     "fields": SELECTION,
 }
+OPTIONS_TO_SET: Schema = OPTIONS | {"filter": _filter(_VALUE)}

@@ -1,7 +1,7 @@
 """The schemas of requests and answers in the API's description."""
 
 from webhooks_ui.api.events import EVENTS_MAX
-from webhooks_ui.api.option_schemas import CERTIFICATE_DETAILS, OPTIONS
+from webhooks_ui.api.option_schemas import CERTIFICATE_DETAILS, OPTIONS, OPTIONS_TO_SET
 from webhooks_ui.api.schema_parts import (
     BOOLEAN,
     EVENT_TYPE,
@@ -62,7 +62,7 @@ _SETTABLE: Schema = {
     "events": EVENTS | {"minItems": 1},
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
-    **OPTIONS,
+    **OPTIONS_TO_SET,
     "secret": STRING
     | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
     "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},

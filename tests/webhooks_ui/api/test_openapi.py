@@ -1,18 +1,21 @@
 """The API does what its description (OpenAPI) says."""
 
+import json
 import re
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
 import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
 from schemathesis.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from config import ROOT
 from tests.support.factories import make_api_key, make_delivery, make_webhook
 from webhooks_ui.api.openapi import PATHS
 
@@ -53,6 +56,39 @@ def test_the_api_keeps_to_its_description(
 
     with patch.object(socket, "getaddrinfo", side_effect=socket.gaierror):  # generated hosts must not be looked up
         check()
+
+
+COMMAND = re.compile(r"""curl (?:-X (\w+) )?\$API(/\S+) [^'\n]*(?:\n  )?-d '([^']+)'""")
+BODIES = [
+    (method or "POST", path.replace("/1", "/{webhook_id}"), json.loads(body))
+    for method, path, body in COMMAND.findall((ROOT / "docs/api.md").read_text())
+    if "license.stolen" not in body  # which shows an error
+]
+
+
+def test_the_bodies_in_the_document_are_as_described(app: Flask) -> None:
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+    for method, path, body in BODIES:
+        assert wrong(document, method, path, body) == [], (path, body)
+    assert len(BODIES) == 6
+
+
+@pytest.mark.parametrize("value", [1.10, True, None, "a, b", ["a", "b"], [1, None, False]])
+def test_a_condition_may_have_each_value_that_is_described(app: Flask, value: object) -> None:
+    condition = {"field": "license_key", "operator": "one_of", "value": value}
+    body: dict[str, Any] = {"name": "Some", "url": "http://127.0.0.1:9999/", "events": ["license.activated"]}
+    body["filter"] = {"conditions": [condition]}
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+    assert wrong(document, "POST", "/webhooks", body) == []
+    headers = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    assert app.test_client().post("/api/v1/webhooks", json=body, headers=headers).status_code == 201
+
+
+def wrong(document: dict[str, Any], method: str, path: str, body: object) -> list[str]:
+    """Return what the description says is wrong with a body."""
+    schema = document["paths"][f"/api/v1{path}"][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator(schema | {"components": document["components"]})
+    return [error.message for error in validator.iter_errors(body)]
 
 
 def test_every_address_of_the_api_is_described(app: Flask) -> None:
