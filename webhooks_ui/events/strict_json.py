@@ -154,8 +154,12 @@ def unsendable_value(value: Any) -> tuple[str, str] | None:
 
 
 def shortened(text: str, characters: int = 200) -> str:
-    """Return ``text``, cut to a length that fits into an error message."""
-    return text if len(text) <= characters else text[:characters] + "…"
+    """Return ``text``, cut to a length that fits into an error message.
+
+    Half of a surrogate pair is written as ``\\ud800``. In the JSON of an answer, strict parsers would refuse it.
+    """
+    shown = text if len(text) <= characters else text[:characters] + "…"
+    return shown if _is_text(shown) else shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _decode(body: bytes) -> str:

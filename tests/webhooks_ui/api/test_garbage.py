@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.factories import make_delivery, make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.api.webhook_body import FIELDS
 from webhooks_ui.database import db
@@ -96,6 +98,26 @@ def test_webhooks_with_any_values_never_get_a_500(api: Api) -> None:
             assert response.status_code in (400, 404, 422)
 
     send()
+
+
+HALVES = ("\ud800", "\udfff", "a\ud83d" + "x" * 300)
+
+
+@pytest.mark.parametrize("half", HALVES, ids=range(len(HALVES)))
+def test_an_answer_holds_no_half_of_a_character(api: Api, half: str) -> None:
+    delivery = make_delivery(make_webhook())
+    path, wrong = (
+        f"/webhooks/{delivery.webhook_id}",
+        {half: half, "type": half, "data": {half: half}, "name": half, "filter": half},
+    )
+    answers = [
+        *(api.post(address, json=wrong) for address in ("/events", "/webhooks", f"{path}/secret", f"{path}/test")),
+        *(api.post("/events", json={"type": "license.created", "data": {"a": {half: 1}}}), api.patch(path, json=wrong)),
+        api.post(f"/deliveries/{delivery.id}/retries", json=wrong),
+    ]
+    for answer in answers:
+        assert answer.status_code == 422, answer.text
+        json.dumps(answer.get_json(), ensure_ascii=False).encode()  # raises UnicodeEncodeError for a half
 
 
 def test_any_query_strings_never_get_a_500(api: Api) -> None:
