@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, current_app, redirect, request, session, url_for
 from flask.blueprints import BlueprintSetupState
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
 from webhooks_ui import audit
@@ -28,6 +29,7 @@ else:
     oidc = Lazy("webhooks_ui.web.oidc")  # its packages take 4 MiB, and only single sign-on needs them
 
 BACK = "sso_next"
+BACK_MAX_CHARACTERS = 1_000  # a cookie has 4,096 bytes, and some sign-ins that were begun must fit beside it
 PLACES = "provider_places"
 
 blueprint = Blueprint("sso", __name__, url_prefix="/login/sso")
@@ -44,7 +46,8 @@ def prepare(state: BlueprintSetupState) -> None:
 @blueprint.get("")
 def start() -> Response:
     """Send the browser to the provider. ``again`` makes it ask who is there, although it may know."""
-    session[BACK] = request.args.get("next")
+    back = iri_to_uri(request.args.get("next", ""))
+    session[BACK] = back if len(back) <= BACK_MAX_CHARACTERS else None
     parameters = {"prompt": "login"} if "again" in request.args else {}
     try:
         with _place():

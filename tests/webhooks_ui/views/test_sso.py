@@ -1,5 +1,6 @@
 """Single sign-on through a real provider."""
 
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.urls import iri_to_uri
 
 from tests.support.factories import make_user
 from tests.support.people import (
@@ -85,6 +87,20 @@ def test_an_account_with_the_verified_address_is_signed_in(client: FlaskClient, 
     assert actions() == ["user.sso_linked", "user.signed_in"]
     assert last_entry("user.signed_in").after == {"by": "single sign-on"}
     assert f"Linked to {provider.issuer}" in client.get("/account").text
+
+
+@pytest.mark.parametrize("letters", ["aZ09", "äöü日本"])
+@pytest.mark.parametrize(("length", "is_kept"), [(100, True), (7_000, False)])
+def test_the_cookie_stays_small_also_if_the_way_back_is_long(
+    client: FlaskClient, provider: Provider, letters: str, length: int, is_kept: bool
+) -> None:
+    make_user("eva@example.com", "admin")
+    path = "/admin/webhooks?q=" + "".join(random.choices(letters, k=length))
+    for _ in range(4):
+        away = client.get("/login/sso", query_string={"next": path})
+        assert len(away.headers["Set-Cookie"]) < 4_096
+    back = provider.sign_in(client, "eva", next=path).headers["Location"]
+    assert back == (iri_to_uri(path) if is_kept else "/admin/webhooks")
 
 
 def test_the_table_of_roles_lets_new_people_in(app: Flask, client: FlaskClient, provider: Provider) -> None:
