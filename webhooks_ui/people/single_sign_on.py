@@ -9,7 +9,7 @@ from sqlalchemy import select
 from webhooks_ui import audit
 from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import db
-from webhooks_ui.models import User
+from webhooks_ui.models import User, utcnow
 from webhooks_ui.models.user import ISSUER_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RANK, Role
 from webhooks_ui.people import accounts
 from webhooks_ui.people.accounts import Refused
@@ -52,6 +52,15 @@ def second_factor_of(claims: Mapping[str, Any]) -> Factor | None:
     """Return ``PROVIDER`` if the provider says that it asked for a second factor (``amr`` has ``mfa``, RFC 8176)."""
     methods = claims.get("amr")
     return Factor.PROVIDER if isinstance(methods, list) and "mfa" in methods else None
+
+
+def asked_at_of(claims: Mapping[str, Any]) -> float | None:
+    """Return when the provider asked the person to sign in, in Unix seconds (``auth_time``). ``None``: it doesn't say.
+
+    Source: OpenID Connect Core 1.0, 2.
+    """
+    at = claims.get("auth_time")
+    return float(at) if isinstance(at, int | float) and 0 < at <= utcnow().timestamp() else None
 
 
 def _verified_email(provider: OidcProvider, claims: Mapping[str, Any]) -> str:

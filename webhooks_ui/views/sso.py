@@ -20,6 +20,7 @@ from webhooks_ui.models import SignInMethod
 from webhooks_ui.people import single_sign_on
 from webhooks_ui.people.accounts import Refused
 from webhooks_ui.views.session import page
+from webhooks_ui.web.access import ASKED_AT
 from webhooks_ui.web.places import place_in
 from webhooks_ui.web.sign_in import begin_half, refuse, sign_in
 
@@ -76,7 +77,10 @@ def callback() -> Response:
     if factor is None and user.has_second_factor:
         begin_half(user, SignInMethod.SSO)
         return redirect(url_for("second_factor.new", next=back))
-    return sign_in(user, SignInMethod.SSO, factor, back)
+    answer = sign_in(user, SignInMethod.SSO, factor, back)
+    if asked_at := single_sign_on.asked_at_of(claims):
+        session[ASKED_AT] = asked_at
+    return answer
 
 
 @contextmanager

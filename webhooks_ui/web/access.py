@@ -29,6 +29,7 @@ from webhooks_ui.web.extensions import login
 from webhooks_ui.web.permissions import FRESH_FOR, may, needs_fresh, sets_up_second_factor
 
 TOKEN = "token"  # noqa: S105 (the name of the session's token in the browser's cookie)
+ASKED_AT = "asked_at"  # when the provider of single sign-on asked the person to sign in there, in Unix seconds
 POLLED = frozenset(  # open pages ask for these by themselves, which keeps no session alive
     {
         "deliveries.follow",
@@ -101,8 +102,13 @@ def check_access() -> Response | None:
 
 
 def is_fresh() -> bool:
-    """Return True if the person signed in a short time ago."""
-    return utcnow() - current_session().created_at < FRESH_FOR
+    """Return True if the person signed in a short time ago.
+
+    A provider that still knows the person begins a session without asking. That shows nobody anew.
+    """
+    began = current_session().created_at.timestamp()
+    asked_at: float = session.get(ASKED_AT, began)
+    return utcnow().timestamp() - min(began, asked_at) < FRESH_FOR.total_seconds()
 
 
 def lacks_second_factor() -> bool:

@@ -27,7 +27,7 @@ from tests.support.people import (
 from tests.support.provider import Provider, providing
 from webhooks_ui import create_app
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import User, UserSession, set_settings
+from webhooks_ui.models import User, UserSession, set_settings, utcnow
 from webhooks_ui.people import accounts
 from webhooks_ui.web import oidc
 
@@ -87,6 +87,29 @@ def test_an_account_with_the_verified_address_is_signed_in(client: FlaskClient, 
     assert actions() == ["user.sso_linked", "user.signed_in"]
     assert last_entry("user.signed_in").after == {"by": "single sign-on"}
     assert f"Linked to {provider.issuer}" in client.get("/account").text
+
+
+def test_a_silent_sign_in_at_the_provider_is_not_a_fresh_one(client: FlaskClient, provider: Provider) -> None:
+    make_user("ines@example.com", "super_admin")
+    ines = {"email": "ines@example.com", "email_verified": True}
+    change = "/account/passkeys/new"
+    provider.describe("ines", **ines, auth_time=int(utcnow().timestamp()) - 3_700)
+    provider.sign_in(client, "ines")
+    assert client.get("/admin/team").status_code == 200
+    page = client.get(client.get(change).headers["Location"])
+    assert "Please sign in again before you change this." in page.text
+    assert "prompt=login" in client.get("/login/sso?again=1").headers["Location"]
+    provider.describe("ines", **ines, auth_time=int(utcnow().timestamp()) - 60)
+    assert provider.sign_in(client, "ines", next=change, again="1").headers["Location"] == change
+    assert client.get(change).status_code == 200
+
+
+@pytest.mark.parametrize("odd", [None, 0, -1, True, "x", [1], 10**20])
+def test_an_odd_time_of_the_provider_counts_for_nothing(client: FlaskClient, provider: Provider, odd: object) -> None:
+    make_user("odd@example.com", "admin")
+    provider.describe("odd", email="odd@example.com", email_verified=True, auth_time=odd)
+    answer = provider.sign_in(client, "odd")
+    assert (answer.status_code, is_signed_in(client)) in [(303, True), (503, False)]
 
 
 @pytest.mark.parametrize("letters", ["aZ09", "äöü日本"])
