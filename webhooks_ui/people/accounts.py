@@ -15,6 +15,8 @@ from webhooks_ui.models import IS_MEMBER, Role, TokenPurpose, User, UserSession,
 from webhooks_ui.models.user import EMAIL_MAX_CHARACTERS, NAME_MAX_CHARACTERS
 from webhooks_ui.people import recovery_codes, sessions, tokens, totp
 
+_NOT_IN_EMAIL = frozenset(' "(),:;<>@[\\]')  # RFC 5322, 3.2.3: the specials but the dot
+
 
 class Refused(Exception):
     """A change that may not happen. The message is for people, and says why."""
@@ -58,11 +60,13 @@ def normal_email(text: str) -> str:
 
 
 def is_email(email: str) -> bool:
-    """Return True if ``email``, in its normal form, can be an email address."""
-    name, at, host = email.rpartition("@")
-    return (
-        bool(name and at and host) and len(email) <= EMAIL_MAX_CHARACTERS and email.isprintable() and " " not in email
-    )
+    """Return True if ``email``, in its normal form, can be an email address.
+
+    Two addresses with a comma between them are none. Mail to them would go to the first one alone.
+    """
+    name, _, host = email.partition("@")
+    is_possible = bool(name and host) and len(email) <= EMAIL_MAX_CHARACTERS and email.isprintable()
+    return is_possible and not _NOT_IN_EMAIL.intersection(name + host)
 
 
 def normal_name(text: str) -> str:
