@@ -1,4 +1,8 @@
-"""The services that webhooks post to, recognized by the host of the URL."""
+"""The services that webhooks post to, recognized by the host of the URL.
+
+Source of the hosts of workflows, in all clouds of Microsoft: learn.microsoft.com, "IP address configuration for Power
+Automate", 'Allow users on your network to use "When an HTTP request is received" trigger'.
+"""
 
 import re
 from functools import lru_cache
@@ -26,7 +30,13 @@ SERVICES = (
     Service(
         "Microsoft Teams",
         WebhookFormat.TEAMS,
-        (".webhook.office.com", ".logic.azure.com", ".api.powerplatform.com"),
+        (
+            ".webhook.office.com",
+            *(".logic.azure.com", ".api.powerplatform.com"),
+            *(".logic.azure.us", ".api.gov.powerplatform.microsoft.us", ".api.high.powerplatform.microsoft.us"),
+            ".api.appsplatform.us",
+            *(".logic.azure.cn", ".api.powerplatform.partner.microsoftonline.cn"),
+        ),
     ),
 )
 
