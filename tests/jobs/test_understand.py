@@ -58,7 +58,7 @@ GONE = [
     ("slack", 403, b"action_prohibited", "The workspace doesn't let this webhook post."),
     ("slack", 403, b"invalid_token", "Slack doesn't know the URL's token."),
     ("discord", 404, discord(10015, "Unknown Webhook"), "The webhook was deleted in Discord."),
-    ("discord", 404, discord(10003, "Unknown Channel"), "The channel was deleted."),
+    ("discord", 404, discord(10003, "Unknown Channel"), "The channel, or the thread that the URL names, was deleted."),
     ("discord", 401, discord(50027, "Invalid Webhook Token"), "Discord doesn't know the URL's token."),
     ("teams", 404, teams("WorkflowNotFound"), "The workflow was deleted."),
     ("teams", 410, b"", "The connector was removed or retired."),

@@ -86,7 +86,7 @@ _DISCORD = {
     220001: "The channel is a forum. Add ?thread_id= and the id of a thread to the URL.",
 }
 _DISCORD_GONE = {
-    10003: "The channel was deleted.",
+    10003: "The channel, or the thread that the URL names, was deleted.",
     10015: "The webhook was deleted in Discord.",
     50027: "Discord doesn't know the URL's token. Copy the URL from Discord again.",
 }
