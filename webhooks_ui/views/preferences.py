@@ -1,6 +1,6 @@
 """The choices that a browser remembers: the environment, the theme, the height of rows, and whether lists are live."""
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, current_app, redirect, request
 from werkzeug.wrappers import Response
 
 from webhooks_ui.web.answers import came_from, safe_next
@@ -31,7 +31,8 @@ def _remember(name: str, values: tuple[str, ...], back: str = "") -> Response:
     response = redirect(back or safe_next(request.form.get("next")), 303)
     value = request.form.get(name, "")
     if value in values:
-        response.set_cookie(name, value, max_age=YEAR_SECONDS, samesite="Lax", httponly=True)
+        secure = current_app.config["SESSION_COOKIE_SECURE"]
+        response.set_cookie(name, value, max_age=YEAR_SECONDS, secure=secure, samesite="Lax", httponly=True)
     return response
 
 
