@@ -176,9 +176,11 @@ def activate(user: User) -> None:
 
 
 def set_password(user: User, password: str, *, keep: str | None = None) -> None:
-    """Give somebody a new password, which ends all sessions but the one with the token ``keep``."""
+    """Give somebody a new password, which ends all sessions but the one with the token ``keep``.
+
+    Wrong codes still count, because a link for a new password shows nothing of the second factor.
+    """
     user.set_password(password)
-    user.wrong_codes = 0
     sessions.end_all(user, but=keep)
     tokens.revoke(user, TokenPurpose.NEW_PASSWORD)
     _record("password_changed", user)

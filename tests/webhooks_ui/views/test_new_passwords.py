@@ -16,6 +16,7 @@ from tests.support.mailbox import Mailbox, receiving_mail
 from tests.support.people import (
     PASSWORD,
     again,
+    code_of,
     is_signed_in,
     last_entry,
     session_count,
@@ -26,6 +27,7 @@ from tests.support.people import (
 from webhooks_ui.database import writing
 from webhooks_ui.models import utcnow
 from webhooks_ui.people import accounts
+from webhooks_ui.people.second_factor import WRONG_CODES_MAX
 from webhooks_ui.wake import CHORES
 
 NEW = "quokka lantern 9 fjord"
@@ -72,6 +74,18 @@ def test_a_new_password_ends_all_sessions(app: Flask, client: FlaskClient, box: 
     client.post(asked_link(app, client, box), data=FORM)
     assert not is_signed_in(thief)
     assert session_count(user) == 0
+
+
+def test_a_new_password_gives_no_further_tries_for_the_code(app: Flask, client: FlaskClient, box: Mailbox) -> None:
+    user = with_app(make_user())
+    sign_in(client)
+    for _ in range(WRONG_CODES_MAX):
+        client.post("/login/second-factor", data={"code": "000000"})
+    client.post(asked_link(app, client, box), data=FORM)
+    sign_in(client, password=NEW)
+    answer = client.post("/login/second-factor", data={"code": code_of(user)})
+    assert "Wait 15 minutes" in answer.text
+    assert not is_signed_in(client)
 
 
 def test_the_second_factor_stays(app: Flask, client: FlaskClient, box: Mailbox) -> None:

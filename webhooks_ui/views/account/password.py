@@ -68,6 +68,7 @@ def _problem_of(user: User, form: NewPasswordForm) -> str | None:
     if second_factor.is_paused(user):
         return PAUSED
     if user.has_password(form.present.data or ""):
+        user.wrong_codes = 0
         return None
     second_factor.note_wrong(user)
     return WRONG
