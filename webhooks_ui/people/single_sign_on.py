@@ -30,7 +30,7 @@ def admit(provider: OidcProvider, claims: Mapping[str, Any]) -> User:
         Refused: This person may not sign in. The message says why.
     """
     email, role = _verified_email(provider, claims), _role(provider, claims)
-    issuer, subject = str(claims["iss"]), str(claims["sub"])
+    issuer, subject = str(claims["iss"]), _subject(claims)
     found = db.session.scalar(select(User).filter_by(oidc_issuer=issuer, oidc_subject=subject)) or accounts.find(email)
     user = accounts.lock_among_super_admins(found.id) if found else None
     if user is None:
@@ -46,6 +46,16 @@ def admit(provider: OidcProvider, claims: Mapping[str, Any]) -> User:
     if role is not None:
         _follow(user, role)
     return user
+
+
+def with_more(claims: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims of the ID token, and those of the userinfo endpoint that the ID token lacks.
+
+    What the endpoint says of another address than that of the ID token counts for nothing.
+    """
+    if "email" in claims and _address(more.get("email", claims["email"])) != _address(claims["email"]):
+        more = {name: value for name, value in more.items() if name != "email_verified"}
+    return {**more, **claims}
 
 
 def second_factor_of(claims: Mapping[str, Any]) -> Factor | None:
@@ -64,8 +74,7 @@ def asked_at_of(claims: Mapping[str, Any]) -> float | None:
 
 
 def _verified_email(provider: OidcProvider, claims: Mapping[str, Any]) -> str:
-    given = claims.get("email")
-    email = accounts.normal_email(given if isinstance(given, str) else "")
+    email = _address(claims.get("email"))
     if not accounts.is_email(email):
         raise Refused("The provider didn't tell your email address. Ask its administrators to send it.")
     if claims.get("email_verified") is not True:
@@ -74,6 +83,10 @@ def _verified_email(provider: OidcProvider, claims: Mapping[str, Any]) -> str:
     if provider.allowed_domains and domain not in provider.allowed_domains:
         raise Refused(f"Addresses of {domain} may not sign in here. Use your address at work.")
     return email
+
+
+def _address(given: Any) -> str:
+    return accounts.normal_email(given if isinstance(given, str) else "")
 
 
 def _role(provider: OidcProvider, claims: Mapping[str, Any]) -> str | None:
@@ -91,6 +104,18 @@ def _role(provider: OidcProvider, claims: Mapping[str, Any]) -> str | None:
     if not roles:
         raise Refused("Your account at the provider gives you no role here. Ask its administrators for one.")
     return max(roles, key=lambda role: RANK[role])
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    """Return the provider's id for the person.
+
+    Raises:
+        Refused: It is none. An empty one would be the same for several people.
+    """
+    subject = str(claims["sub"])
+    if not subject or not subject.isprintable():
+        raise Refused("The provider's id for your account can't be used. Ask its administrators for another one.")
+    return subject
 
 
 def _link(user: User, issuer: str, subject: str) -> None:

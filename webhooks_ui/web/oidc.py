@@ -11,6 +11,7 @@ from joserfc.errors import JoseError
 from werkzeug.wrappers import Response
 
 from webhooks_ui.configuration.sign_in import OidcProvider
+from webhooks_ui.people.single_sign_on import with_more
 
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
 TIMEOUT_SECONDS = 10
@@ -75,7 +76,7 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
             more = client.userinfo(token=token)
             if more.get("sub") != claims["sub"]:  # OpenID Connect Core 1.0, 5.3.2
                 raise ValueError("The userinfo endpoint describes somebody else.")
-            claims = dict(more) | claims
+            claims = with_more(claims, more)
     except MismatchingStateError as error:
         raise Failed("Signing in took too long, or was begun in another tab. Please start again.") from error
     except OAuthError as error:

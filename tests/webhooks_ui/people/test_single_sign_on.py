@@ -46,6 +46,37 @@ def test_an_address_that_is_not_verified_opens_nothing(app: Flask, verified: obj
     assert not again(user).is_linked
 
 
+@pytest.mark.parametrize(
+    ("token", "more", "expected"),
+    [
+        ({"email": "eva@a.example"}, {"email": "EVA@a.example ", "email_verified": True}, True),
+        ({"email": "eva@a.example"}, {"email_verified": True}, True),
+        ({"email": "eva@a.example"}, {"email": "eva@b.example", "email_verified": True}, None),
+        ({"email": "eva@a.example"}, {"email": ["eva@a.example"], "email_verified": True}, None),
+        (
+            {"email": "eva@a.example", "email_verified": False},
+            {"email": "eva@b.example", "email_verified": True},
+            False,
+        ),
+        ({}, {"email": "eva@b.example", "email_verified": True}, True),
+    ],
+)
+def test_that_an_address_is_verified_is_said_of_that_address_alone(
+    token: dict[str, Any], more: dict[str, Any], expected: bool | None
+) -> None:
+    claims = single_sign_on.with_more({"sub": "1"} | token, {"sub": "1", "groups": ["a"]} | more)
+    assert claims.get("email_verified") is expected
+    assert (claims["email"], claims["groups"]) == (token.get("email", "eva@b.example"), ["a"])
+
+
+@pytest.mark.parametrize("subject", ["", "a\0b", "a\n"])
+def test_an_id_that_is_none_links_nobody(app: Flask, subject: str) -> None:
+    user = make_user("eva@example.com")
+    with pytest.raises(Refused, match="can't be used"):
+        admit(sub=subject)
+    assert not again(user).is_linked
+
+
 @pytest.mark.parametrize("email", ["", None, "eva", "eva@", "eva @example.com", ["eva@example.com"]])
 def test_without_an_address_nobody_gets_in(app: Flask, email: object) -> None:
     make_user("eva@example.com")
