@@ -1,6 +1,7 @@
 """What chat services say in their answers, through real requests: our sentence, a pause, or the end of the webhook."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -169,13 +170,16 @@ def test_a_refusal_of_the_wrong_format_names_the_right_one(url: str, format: str
 
 
 def test_a_service_that_takes_what_it_cant_read_is_no_silent_success() -> None:
-    """Microsoft Teams' Workflows answer 202 to anything, and post nothing."""
+    """Workflows of Microsoft Teams and Slack answer 202 or 200 to anything, and post nothing."""
     taken = Result(Outcome.DELIVERED, utcnow(), 5, response_code=202)
     assert understand(TEAMS_URL, "teams", taken).detail == ""
     found = understand(TEAMS_URL, "json", taken)
     assert found.outcome == Outcome.DELIVERED
     assert found.detail.startswith("Microsoft Teams doesn't read the format JSON.")
     assert explain(found.outcome, 202, found.detail).endswith(found.detail)
+    workflow = understand("https://hooks.slack.com/triggers/T1/2/3", "slack", replace(taken, response_code=200))
+    assert (workflow.outcome, workflow.gone) == (Outcome.DELIVERED, "")
+    assert workflow.detail.startswith("This URL starts a workflow of Slack")
 
 
 def publish_one() -> None:

@@ -41,6 +41,11 @@ SERVICES = (
 )
 
 
+SLACK_WORKFLOW = (
+    "This URL starts a workflow of Slack, which reads only its own variables and no messages, also if it answers ok. "
+    "Use the URL of an incoming webhook. It begins with https://hooks.slack.com/services/."
+)
+_SLACK_WORKFLOW = re.compile(r"/(triggers|workflows)/")  # slack.com/help, "Build a workflow: Start from a webhook"
 _OLD_DISCORD = re.compile(r"/api/(v[3-7]/)?webhooks/")
 
 
@@ -75,8 +80,10 @@ def suggested_format(url: str) -> WebhookFormat:
 
 
 def misread(url: str, format: str) -> str:
-    """Return a sentence for an admin if the service at a URL can't read ``format``, or else an empty text."""
+    """Return a sentence for an admin if what is at a URL can't read ``format``, or else an empty text."""
     service, wanted = service_of(url), suggested_format(url)
+    if service and service.format == WebhookFormat.SLACK and _SLACK_WORKFLOW.match(urlsplit(url.strip()).path):
+        return SLACK_WORKFLOW
     if service is None or wanted in (format, WebhookFormat.JSON):
         return ""
     name = WebhookFormat(format).label if format in tuple(WebhookFormat) else format[:16]

@@ -225,6 +225,14 @@ def test_a_format_that_somebody_chose_is_kept_and_a_warning_says_what_the_servic
     assert "application/cloudevents+json" in again
 
 
+@pytest.mark.parametrize("path", ["triggers/T1/2/3", "workflows/T1/A1/2/3"])
+def test_a_workflow_of_slack_is_told_apart_from_a_channel(admin: FlaskClient, path: str) -> None:
+    for format in ("slack", "json"):
+        page = preview(admin, trigger="url", url=f"https://hooks.slack.com/{path}", format=format)
+        assert "This URL starts a workflow of Slack, which reads" in page
+    assert "This URL starts" not in preview(admin, trigger="url", url="https://hooks.slack.com/services/triggers/x")
+
+
 def test_another_url_brings_the_suggested_format_back_to_json(admin: FlaskClient) -> None:
     page = preview(admin, trigger="url", url="https://example.com/in", format="slack", suggested_format="slack")
     assert selected(page, "format") == "json"
