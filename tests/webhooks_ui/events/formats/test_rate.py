@@ -10,7 +10,7 @@ NONE: Rate = (None, "second")
     [
         ("json", "slack", NONE, (1, "second")),
         ("json", "discord", NONE, (2, "second")),
-        ("json", "teams", NONE, (4, "second")),
+        ("json", "teams", NONE, (1, "second")),
         ("json", "cloudevents", NONE, NONE),
         ("slack", "discord", (1, "second"), (2, "second")),
         ("slack", "json", (1, "second"), NONE),
