@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import EmailField, IntegerField, PasswordField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation
 
@@ -14,6 +16,13 @@ class Form(FlaskForm):  # type: ignore[misc]
 
     class Meta:
         csrf = False
+
+        def wrap_formdata(self, form: object, formdata: object) -> object:
+            """Return what the form reads: ``formdata``, or else the fields of the request.
+
+            Flask-WTF would also take files and JSON, which have other things than texts in them.
+            """
+            return formdata if formdata is None or isinstance(formdata, MultiDict) else request.form or None
 
     @property
     def first_wrong(self) -> str | None:

@@ -1,5 +1,8 @@
 """Random input gives a page or a 404, never an error of the server."""
 
+import io
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
@@ -12,6 +15,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.changes import retry
 
+SignIn = Callable[[str], FlaskClient]
 ODD = [
     "",
     "0",
@@ -146,3 +150,30 @@ def test_any_form_of_an_api_key_gives_an_answer(log: FlaskClient, path: str, for
 def test_resending_any_ids_changes_no_more_than_there_are(log: FlaskClient, ids: list[int]) -> None:
     with writing():
         assert set(retry(ids)) <= {1, 2, 3}
+
+
+FORMS = {
+    "/login": "email password",
+    "/account/name": "name",
+    "/account/password": "present password repeated",
+    "/account/passkeys": "name answer",
+    "/admin/team": "email role name",
+    "/admin/team/rules": "roles",
+    "/admin/team/1/role": "role",
+    "/admin/event-types/new": "name description example schema check",
+    "/admin/settings/webhooks": "retention_days alert_threshold outgoing_addresses retry_schedule",
+    "/admin/api-keys": "name environment scopes last_day rate_per_minute",
+    "/admin/inspector": "environment webhook",
+    "/admin/webhooks/new": "name url environment description active events secret format rate_limit rate_period",
+    "/admin/webhooks/new/preview": "name url events format filter_field fields_paths retry_delays header_name",
+}
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_file_or_json_in_the_place_of_a_text_counts_as_missing(sign_in: SignIn, path: str) -> None:
+    client = sign_in("super_admin")
+    names = FORMS[path].split()
+    files = {name: (io.BytesIO(b"text"), "name.txt") for name in names}
+    answers = [client.post(path, data=files)]
+    answers += [client.post(path, json=body) for body in ({name: [7, None] for name in names}, [1], "text")]
+    assert all(answer.status_code in (200, 303, 400, 422) for answer in answers), answers
