@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
@@ -13,6 +13,7 @@ from webhooks_ui.models.delivery import UNSETTLED
 
 COUNTED_TO = "types_counted_to"  # the setting with the highest id of an event that the chore count_types has counted
 LATE = timedelta(minutes=5)  # the chore counts each minute what is older than a minute
+UNCOUNTED_MAX = 5_000  # events that are counted one by one, because the chore hasn't counted them yet
 UNSETTLED_MAX = 20_000  # deliveries of a status that are counted, so that the page stays fast
 
 
@@ -46,7 +47,8 @@ class Types:
 def count_types(environment: str, since: datetime) -> Types:
     """Count the events since a full hour, and which of their deliveries failed or wait.
 
-    Events are as of the last run of the chore ``count_types``, failed and pending deliveries as of now.
+    The chore ``count_types`` has counted most of them. The first ``UNCOUNTED_MAX`` after its last run are counted here,
+    unless the chore is late.
 
     Args:
         environment: Empty: all.
@@ -56,8 +58,14 @@ def count_types(environment: str, since: datetime) -> Types:
     query = select(TypeTotal.type, *counted).where(TypeTotal.hour >= since).group_by(TypeTotal.type)
     if environment:
         query = query.where(TypeTotal.environment == environment)
-    for type, events, deliveries in db.session.execute(query):
-        found[type] = TypeCounts(type, int(events), int(deliveries))
+    totals = db.session.execute(query).all()  # before the place, so that no event is counted twice
+    place = db.session.scalar(select(Setting.value).where(Setting.name == COUNTED_TO)) or 0
+    counted_until = _counted_until(place)
+    rest = [] if counted_until else db.session.execute(_uncounted(place, environment, since)).all()
+    for type, events, deliveries in (*totals, *rest):
+        of_type = found.setdefault(type, TypeCounts(type))
+        of_type.events += int(events)
+        of_type.deliveries += int(deliveries)
     is_cut = False
     for status in (DeliveryStatus.FAILED, DeliveryStatus.PENDING):
         counts, was_cut = _unsettled(status, environment, since)
@@ -65,7 +73,16 @@ def count_types(environment: str, since: datetime) -> Types:
         for type, count in counts.items():
             found.setdefault(type, TypeCounts(type)).statuses[status] = count
     ordered = sorted(found.values(), key=lambda counts: (-counts.events, counts.type))
-    return Types(ordered, _counted_until(), is_cut)
+    return Types(ordered, counted_until, is_cut)
+
+
+def _uncounted(place: int, environment: str, since: datetime) -> Select[str, int, int]:
+    """Return the query for the events of each type that the chore hasn't counted yet, and their deliveries."""
+    columns = Event.type, Event.deliveries_count, Event.environment, Event.created_at
+    newest = select(*columns).where(Event.id > place).order_by(Event.id).limit(UNCOUNTED_MAX)
+    event = newest.subquery().c
+    query = select(event.type, func.count(), func.sum(event.deliveries_count)).where(event.created_at >= since)
+    return (query.where(event.environment == environment) if environment else query).group_by(event.type)
 
 
 def _unsettled(status: str, environment: str, since: datetime) -> tuple[dict[str, int], bool]:
@@ -84,8 +101,7 @@ def _unsettled(status: str, environment: str, since: datetime) -> tuple[dict[str
     return counts, cut_at is not None
 
 
-def _counted_until() -> datetime | None:
-    place = db.session.scalar(select(Setting.value).where(Setting.name == COUNTED_TO)) or 0
+def _counted_until(place: int) -> datetime | None:
     first = select(Event.created_at).where(Event.id > place).order_by(Event.id).limit(1)
     created_at = db.session.scalar(first)
     return created_at if created_at and created_at < utcnow() - LATE else None

@@ -87,6 +87,24 @@ def test_the_overview_has_the_sums_of_its_range() -> None:
     assert [(counts.type, counts.events) for counts in staging.counts] == [("product.created", 3)]
 
 
+def test_the_overview_also_has_the_events_after_the_last_run() -> None:
+    make_webhook()
+    publish(timedelta(hours=1), "license.activated")
+    count_types()
+    publish(timedelta(0), "license.activated", "product.created")
+    publish(timedelta(0), "license.activated", environment="staging")
+    since = RANGES["24h"].start(utcnow())
+    for _ in range(2):  # before the chore has counted them, and after that
+        found = by_type.count_types("production", since).counts
+        assert [(c.type, c.events, c.deliveries, c.pending) for c in found] == [
+            ("license.activated", 2, 2, 2),
+            ("product.created", 1, 0, 0),
+        ]
+        assert sum(counts.events for counts in by_type.count_types("", since).counts) == 4
+        with time_machine.travel(utcnow() + MINUTES):
+            count_types()
+
+
 def test_what_was_just_published_waits_for_transactions_with_lower_ids() -> None:
     publish(timedelta(0), "license.activated")
     count_types()
