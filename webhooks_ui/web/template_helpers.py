@@ -80,6 +80,7 @@ def register(app: Flask) -> None:
     )
     app.jinja_env.filters.update(
         number=number,
+        percent=percent,
         relative=relative,
         utc=utc,
         iso=iso,
@@ -149,6 +150,11 @@ def deliveries_wait() -> bool:
 def number(value: int) -> str:
     """Return for example ``12,345``."""
     return f"{value:,}"
+
+
+def percent(value: float) -> str:
+    """Return for example ``28.6 %``. A little is never shown as nothing."""
+    return "under 0.1 %" if 0 < value < 0.05 else f"{round(value, 1):g} %"
 
 
 def iso(value: datetime) -> str:

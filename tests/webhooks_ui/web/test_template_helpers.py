@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import ROOT
-from webhooks_ui.web.template_helpers import in_catalogue_order, url_parts
+from webhooks_ui.web.template_helpers import in_catalogue_order, percent, url_parts
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ def test_event_types_are_listed_as_in_the_catalogue_and_gone_ones_last() -> None
     names = ["contract.created", "gone.type", "license.updated", "license.created", "activation.failed"]
     ordered = ["license.created", "license.updated", "activation.failed", "contract.created", "gone.type"]
     assert in_catalogue_order(names) == ordered
+
+
+def test_a_share_has_one_decimal() -> None:
+    shown = [percent(share) for share in (100, 99.9, 28.57, 0.35, 0.02, 0)]
+    assert shown == ["100 %", "99.9 %", "28.6 %", "0.3 %", "under 0.1 %", "0 %"]
 
 
 def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:
