@@ -84,14 +84,41 @@ def test_the_columns_of_the_log_stay_apart(page: Page) -> None:
         )
 
 
-@pytest.mark.parametrize("width", [1280, 1440, 1920])
+@pytest.mark.parametrize("width", [768, 1024, 1280])
+def test_the_status_of_what_waits_has_one_line_and_the_choices_are_whole(page: Page, width: int) -> None:
+    for state in ({"throttled_until": utcnow() + timedelta(hours=1)}, {"breaker_opened_at": utcnow()}):
+        add_delivery(make_webhook(name="Integration of a customer portal", **state))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhook-deliveries")
+    badges = page.locator(".delivery-table .badge")
+    expect(badges).to_have_count(2)
+    for number in range(2):
+        assert badges.nth(number).evaluate("badge => badge.offsetHeight") < 30
+    for path in ("/admin/webhook-deliveries", "/admin/webhooks"):
+        page.goto(path)
+        assert (
+            page.locator(".filters > .select > select").evaluate_all(
+                """fields => fields.filter((field) => {
+                const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d")
+                pen.font = style.font
+                const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+                return pen.measureText(field.selectedOptions[0].text).width > room + 1
+            }).map((field) => field.name)"""
+            )
+            == []
+        )
+
+
+@pytest.mark.parametrize("width", [768, 1024, 1280, 1440, 1920])
 def test_the_rate_stands_beside_a_health_of_one_word(page: Page, width: int) -> None:
     hour = utcnow().replace(minute=0, second=0, microsecond=0)
     later, failing = utcnow() + timedelta(hours=1), {"breaker_opened_at": utcnow(), "consecutive_failures": 10}
     for fields in ({}, {"throttled_until": later}, failing):
         webhook = make_webhook(attempted_hour=hour_of(hour), succeeded_hour=hour_of(hour), **fields)
-        key = {"webhook_id": webhook.id, "hour": hour, "succeeded": fields is not failing, "duration_bucket_ms": 100}
-        db.session.add(Stats(**key, count=5))
+        key = {"webhook_id": webhook.id, "hour": hour, "duration_bucket_ms": 100}
+        few = 51 if fields is failing else 1  # rates such as 94.9 % and 99.9 % are the widest
+        db.session.add(Stats(**key, succeeded=True, count=1_000 - few))
+        db.session.add(Stats(**key, succeeded=False, count=few))
         db.session.commit()
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/admin/webhooks")

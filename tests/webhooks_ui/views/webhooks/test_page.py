@@ -36,7 +36,7 @@ def test_each_recent_delivery_that_waits_says_what_for(admin: FlaskClient) -> No
     make_delivery(retrying, attempts_count=2, due_at=later, last_attempt_at=utcnow(), outcome="timeout")
     for webhook, words in (
         (failing, "waits for the next probe"),
-        (throttled, "goes on <time"),
+        (throttled, "throttled, goes on <time"),
         (retrying, "2 of 5 attempts"),
     ):
         rows = admin.get(f"/admin/webhooks/{webhook.id}").text.partition('id="recent-rows"')[2].partition("</table>")[0]
