@@ -59,9 +59,12 @@ def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
     Args:
         conditions: Conditions that a delivery must still meet.
     """
+    had_arrived = select(Delivery.id).where(Delivery.id.in_(ids), Delivery.status == DeliveryStatus.DELIVERED)
+    resent = set(db.session.scalars(had_arrived))
     changed = make_due(db.session.connection(), ids, utcnow(), *conditions)
     for delivery in db.session.scalars(select(Delivery).where(Delivery.id.in_(changed)).order_by(Delivery.id)):
-        audit.record("delivery.retried", "delivery", delivery.id, delivery.event_type)
+        action = "delivery.resent" if delivery.id in resent else "delivery.retried"
+        audit.record(action, "delivery", delivery.id, delivery.event_type)
     if changed:
         after_commit(wake)
     return changed

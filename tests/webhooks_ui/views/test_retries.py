@@ -99,6 +99,15 @@ def test_a_retry_is_in_the_audit_log(admin: FlaskClient) -> None:
     assert (entry.actor, entry.object_id) == ("admin@example.com", delivery.id)
 
 
+def test_the_audit_log_calls_it_resent_if_it_had_arrived(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery())
+    retry(admin, delivery)
+    assert db.session.scalars(db.select(AuditEntry.action).filter_by(object_type="delivery")).all() == [
+        "delivery.resent"
+    ]
+    assert "Resent" in admin.get("/admin/audit-log?action=delivery.resent").text.partition("<tbody>")[2]
+
+
 def test_a_retry_wakes_a_worker(admin: FlaskClient, app: Flask) -> None:
     delivery = settle(add_delivery(), 500)
     app.extensions["redis"].flushall()

@@ -43,6 +43,7 @@ ACTIONS = {
     "webhook.tested": "Test event sent",
     "webhook.deleted": "Deleted",
     "delivery.retried": "Retried",
+    "delivery.resent": "Resent",
     "delivery.exported": "Exported",
     "delivery.purged": "Purged",
     "delivery.replayed": "Sent to another webhook",
