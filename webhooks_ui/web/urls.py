@@ -16,7 +16,9 @@ _SLASHES = re.compile("/{2,}")
 
 
 class RowIdConverter(IntegerConverter):
-    """``<int:…>`` for the id of a row. A number that is too large for an id is a 404 and no overflow."""
+    """``<int:…>`` for the id of a row, in one way of writing. One that is too large is a 404 and no overflow."""
+
+    regex = "[1-9][0-9]*"
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{"max": ID_MAX} | options)

@@ -33,6 +33,16 @@ def test_nothing_has_a_name_with_a_control_character(app: Flask, sign_in: SignIn
     assert tried > 30
 
 
+@pytest.mark.parametrize("number", ["0", "01", "001", "+1", "%D9%A1", "1_0"])
+def test_an_id_has_one_address(admin: FlaskClient, number: str) -> None:
+    assert make_webhook().id == 1
+    assert admin.get("/admin/webhooks/1").status_code == 200
+    assert admin.get(f"/admin/webhooks/{number}").status_code == 404
+    key = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    assert admin.get("/api/v1/webhooks/1", headers=key).status_code == 200
+    assert admin.get(f"/api/v1/webhooks/{number}", headers=key).status_code == 404
+
+
 @pytest.mark.parametrize(
     "path", ["//api/v1/events", "/api//v1/events", "/api/v1//events", "///api/v1/events", "/%2Fapi/v1/events"]
 )
