@@ -39,8 +39,9 @@ def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Ite
         found = f"{target.host} leads to an address or port where no delivery may go{leads}. Use a public https URL."
         yield Check(Verdict.PROBLEM, "No delivery may go there", found, "edit")
         return
-    shown = ", ".join(map(str, addresses[:ADDRESSES_SHOWN]))
-    yield Check(Verdict.FINE, "Its host name resolves", f"{target.host} is {shown}.")
+    if not target.address:
+        shown = ", ".join(map(str, addresses[:ADDRESSES_SHOWN]))
+        yield Check(Verdict.FINE, "Its host name resolves", f"{target.host} is {shown}.")
     connection, found = _connect(target, addresses)
     if connection is None:
         yield Check(Verdict.PROBLEM, "It takes no connections", found, "edit")
