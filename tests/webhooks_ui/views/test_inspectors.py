@@ -249,7 +249,9 @@ def test_a_chosen_request_is_shown_and_marked(inspector: Inspector, admin: Flask
 
 
 def test_ids_do_not_come_again_after_the_requests_were_deleted(inspector: Inspector, admin: FlaskClient) -> None:
+    assert "Clear requests" not in admin.get(page_of(inspector)).text
     admin.post(address(inspector))
+    assert "Clear requests" in admin.get(f"{page_of(inspector)}/newer?than=0", headers=HTMX).text
     admin.post(f"{page_of(inspector)}/clear")
     assert "Waiting for the first request" in admin.get(page_of(inspector)).text
     admin.post(address(inspector))
