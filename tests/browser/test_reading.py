@@ -84,6 +84,18 @@ def test_paper_has_no_controls(page: Page, failed: Delivery, address: str) -> No
         expect(page.locator("main").locator(control).locator("visible=true")).to_have_count(0)
 
 
+def test_paper_has_no_heading_without_code(page: Page, failed: Delivery) -> None:
+    page.goto("/admin/webhooks/1")
+    headings = page.locator("#verification h3").locator("visible=true")
+    expect(headings.filter(has_text="Frameworks")).to_have_count(1)
+    page.emulate_media(media="print")
+    expect(headings).to_have_text("Languages")
+    page.emulate_media(media="screen")
+    page.locator("#code-flask > summary").click()
+    page.emulate_media(media="print")
+    expect(headings).to_have_text("Frameworks")
+
+
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
 @pytest.mark.parametrize("address", ["#contract.updated", "?type=contract.updated"])
 def test_a_link_opens_an_event_type(request: pytest.FixtureRequest, app: Flask, kind: str, address: str) -> None:
