@@ -19,6 +19,7 @@ from webhooks_ui.parsing import ID_MAX
 PAGE_ROWS = 25
 SORTED_ROWS = 1_500  # the size of the window within which rows are sorted by anything but time
 NEWER_MAX = 99
+BY_TIME = ("time", "-time")
 STEPS_MAX = 10  # of a search for all rows
 
 _CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
@@ -46,10 +47,16 @@ class Cursor:
     offset: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> "Cursor | None":
-        """Return the cursor in ``text``. Return ``None``, for the first page, if it isn't a cursor."""
+    def parse(cls, text: str, sort: str = "") -> "Cursor | None":
+        """Return the cursor in ``text``. Return ``None``, for the first page, if it is none.
+
+        Args:
+            sort: the order that it must be of. Empty: any.
+        """
         match = _CURSOR.fullmatch(text) if text.isascii() else None
         if match is None or int(match["id"]) > ID_MAX:
+            return None
+        if sort and (match["kind"] == "window") == (sort in BY_TIME):
             return None
         return cls(match["kind"], int(match["id"]), int(match["offset"] or 0))
 
@@ -75,9 +82,9 @@ def find_all(filters: DeliveryFilters, most: int) -> Page:
 def find_page(filters: DeliveryFilters, cursor_text: str = "", rows: int = PAGE_ROWS) -> Page:
     """Return the page of matching deliveries at the place that ``cursor_text`` names, with at most ``rows``."""
     found = search(filters)
-    cursor = Cursor.parse(cursor_text)
-    if filters.sort not in ("time", "-time"):
-        return _sorted_page(found, filters.sort, cursor if cursor and cursor.kind == "window" else None, rows)
+    cursor = Cursor.parse(cursor_text, filters.sort)
+    if filters.sort not in BY_TIME:
+        return _sorted_page(found, filters.sort, cursor, rows)
     newest_first = filters.sort == "-time"
     if cursor and cursor.kind == "before":
         page = _page_before(found, cursor.id, newest_first, rows)

@@ -107,6 +107,17 @@ def test_pages_of_a_sorted_log_follow_each_other(admin: FlaskClient) -> None:
     assert cursor == ""
 
 
+@pytest.mark.parametrize(("sort", "cursor"), [("status", "after-1"), ("-time", "window-1-25"), ("time", "x")])
+def test_a_page_that_this_order_does_not_have_is_the_first_one_and_says_so(
+    admin: FlaskClient, sort: str, cursor: str
+) -> None:
+    newest = [add_delivery().id for _ in range(2)][-1]
+    page = admin.get(LOG, query_string={"sort": sort, "cursor": cursor}).text
+    assert f'id="delivery-{newest}"' in page
+    assert "This is the first page." in page
+    assert "This is the first page." not in admin.get(LOG, query_string={"sort": sort}).text
+
+
 def test_a_row_without_a_response_code_says_why(admin: FlaskClient) -> None:
     settle(add_delivery(), 500, response_code=None, outcome="refused", status="failed")
     assert '<span class="number">Refused</span>' in admin.get(LOG).text

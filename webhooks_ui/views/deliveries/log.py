@@ -14,7 +14,7 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.following import FOLLOW_SECONDS, Seen
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.keyed import searchable_since
-from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, count_newer, find_all, find_page
+from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, Cursor, count_newer, find_all, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
@@ -51,10 +51,13 @@ def index() -> Response:
         context = {"filters": filters, "found": found, "webhook": webhook_of(filters)}
         return make_response(render_template("deliveries/print.html", **context))
     cursor = request.args.get("cursor", "")
+    if is_lost := bool(cursor) and Cursor.parse(cursor, filters.sort) is None:
+        cursor = ""
     response = render(
         "deliveries/index.html",
         "deliveries/_list.html",
         **list_context(filters, cursor),
+        is_lost=is_lost,
         webhooks=[] if wants_fragment() else webhook_choices(filters.environment),
     )
     return shorten_address(response, "delivery-filters", address(filters, cursor=cursor))
