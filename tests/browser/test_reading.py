@@ -96,6 +96,18 @@ def test_paper_has_no_heading_without_code(page: Page, failed: Delivery) -> None
     expect(headings).to_have_text("Frameworks")
 
 
+def test_the_id_of_an_event_stands_beside_its_label(page: Page, failed: Delivery) -> None:
+    page.goto(f"/admin/events/{failed.event_id}")
+    middle = """element => {
+        const range = document.createRange()
+        range.selectNodeContents(element)
+        const box = range.getBoundingClientRect()
+        return (box.top + box.bottom) / 2
+    }"""
+    label = page.get_by_text("Event ID", exact=True).evaluate(middle)
+    assert abs(label - page.locator("#event-id").evaluate(middle)) < 3
+
+
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
 @pytest.mark.parametrize("address", ["#contract.updated", "?type=contract.updated"])
 def test_a_link_opens_an_event_type(request: pytest.FixtureRequest, app: Flask, kind: str, address: str) -> None:
