@@ -17,7 +17,7 @@ PROVIDER = "single sign-on"
 
 
 def act_as(actor: str) -> None:
-    """Set the actor of the current request: an e-mail address, or ``key km_…``."""
+    """Set the actor of the current request: an email address, or ``key km_…``."""
     g.actor = actor
 
 

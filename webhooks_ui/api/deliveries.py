@@ -21,7 +21,7 @@ from webhooks_ui.web.problem import Problem
 
 TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
 FILTERS = {
-    "q": "any text: an event's or a delivery's id, a license key, an e-mail address or an id in the event's data, a "
+    "q": "any text: an event's or a delivery's id, a license key, an email address or an id in the event's data, a "
     "group of event types such as license.*, or a part of an event type, of a webhook's name or of its URL",
     "category": "a group of event types, such as license",
     "status": f"one of {', '.join(STATUS_FILTERS)}",

@@ -175,7 +175,7 @@ def _checked_email(text: str) -> str:
     email = accounts.normal_email(text)
     if not accounts.is_email(email):
         raise click.BadParameter(
-            f"{text!r} is not a valid e-mail address. Write it like name@example.com.", param_hint="EMAIL"
+            f"{text!r} is not a valid email address. Write it like name@example.com.", param_hint="EMAIL"
         )
     return email
 

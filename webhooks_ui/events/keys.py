@@ -22,7 +22,7 @@ _COLUMNS = ("value", "event_id")
 
 
 def keys_of(data: Mapping[str, Any]) -> set[str]:
-    """Return the keys in the data of an event: license keys, e-mail addresses, identifiers and ids, in small letters.
+    """Return the keys in the data of an event: license keys, email addresses, identifiers and ids, in small letters.
 
     Only texts count, and only the first ``KEYS_MAX``, those that stand further out before others. A longer text is cut,
     so that its beginning finds it.

@@ -15,7 +15,7 @@ class AuditEntry(db.Model):  # type: ignore[name-defined,misc]
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
-    actor: Mapped[str] = mapped_column(String(254))  # an e-mail address, "system", or "key km_…"
+    actor: Mapped[str] = mapped_column(String(254))  # an email address, "system", or "key km_…"
     address: Mapped[str | None] = mapped_column(String(64))  # the IP address of the client
     action: Mapped[str] = mapped_column(String(64))  # such as webhook.updated or api_key.revoked
     object_type: Mapped[str] = mapped_column(String(32))

@@ -55,3 +55,10 @@ def test_no_sentence_says_since_an_hour_ago_or_until_in_an_hour() -> None:
         if (hits := relative.findall(path.read_text()))
     }
     assert found == {}
+
+
+def test_pages_commands_and_the_api_write_email_alike() -> None:
+    folders = ("templates", "webhooks_ui", "jobs", "docs/api.md", "README.md")
+    files = [path for name in folders for path in ((ROOT / name).rglob("*.*") if "." not in name else (ROOT / name,))]
+    texts = {path: path.read_text() for path in files if path.suffix in (".html", ".py", ".md")}
+    assert [str(path) for path, text in texts.items() if "e-mail" in text.lower()] == []
