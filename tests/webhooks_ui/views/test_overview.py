@@ -124,6 +124,15 @@ def test_a_range_changes_the_fragment(admin: FlaskClient, range: str) -> None:
     assert "75 %" in answer.text
 
 
+def test_a_range_that_somebody_chose_is_announced_and_one_that_renews_itself_is_not(admin: FlaskClient) -> None:
+    page = f"/admin/webhooks/{make_webhook().id}"
+    for address in (OVERVIEW, page):
+        chosen = admin.get(f"{address}?range=7d", headers=HTMX | {"HX-Trigger": "range-7d", "HX-Target": "health"}).text
+        assert "7 days shown." in chosen.partition('id="status" hx-swap-oob="innerHTML"')[2]
+    assert "hx-swap-oob" not in admin.get(f"{OVERVIEW}?range=7d", headers=HTMX | {"HX-Trigger": "overview"}).text
+    assert "7 days shown." not in admin.get(f"{page}?range=7d").text
+
+
 def test_events_are_counted_by_type_for_the_whole_range(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     webhook = make_webhook()
     with time_machine.travel(utcnow() - timedelta(hours=2)):
