@@ -3,6 +3,11 @@
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
 
+const openDialog = (id) => {
+  byId(id)?.showModal();
+  byId(id)?.querySelector("input[type=search]")?.select(); // what was typed before is replaced by typing
+};
+
 const say = (region, text) => {
   const toast = byId(`${region}-toast`).content.cloneNode(true);
   toast.querySelector("p").textContent = text;
@@ -12,7 +17,7 @@ const say = (region, text) => {
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
   const opener = target.closest("[data-opens]");
-  if (opener) byId(opener.dataset.opens).showModal();
+  if (opener) openDialog(opener.dataset.opens);
   if (target.matches("dialog")) target.close(); // a click on the backdrop
   const copy = target.closest("[data-copy]");
   if (!copy) return;
@@ -157,8 +162,8 @@ document.addEventListener("htmx:afterSettle", () => unfolded.splice(0).forEach((
 // The keyboard: shortcuts, and arrow keys for the rows of a table and the results of the palette.
 const follow = (selector) => document.querySelector(selector)?.click();
 const shortcuts = {
-  "/": () => (document.querySelector("main input[type=search]") ?? { focus: () => byId("palette")?.showModal() }).focus(),
-  "?": () => byId("keys").showModal(),
+  "/": () => (document.querySelector("main input[type=search]") ?? { focus: () => openDialog("palette") }).focus(),
+  "?": () => openDialog("keys"),
   c: () => follow("#create-webhook, #palette a[data-create]"),
   "g w": () => follow('.sidebar a[href^="/admin/webhooks"]'),
   "g d": () => follow('.sidebar a[href^="/admin/webhook-deliveries"]'),
@@ -179,14 +184,17 @@ document.addEventListener("keydown", (event) => {
   const typing = target.closest("input:not([type=checkbox]), select, textarea");
   if ((event.ctrlKey || event.metaKey) && key === "k") {
     event.preventDefault();
-    byId("palette")?.showModal();
+    openDialog("palette");
   } else if (key === "Enter" && target.matches("#palette-input, [data-event-filter]")) {
     event.preventDefault();
     if (target.id === "palette-input") follow("#palette-results a");
   } else if ((key === "ArrowDown" || key === "ArrowUp") && (!typing || typing.type === "search")) {
     if (step(target, key === "ArrowDown" ? 1 : -1)) event.preventDefault();
   }
-  if (key === "Escape" && target.type === "search") target.blur();
+  if (key === "Escape" && target.type === "search") {
+    target.blur();
+    target.closest("dialog")?.close();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";

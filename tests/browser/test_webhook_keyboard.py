@@ -38,6 +38,25 @@ def test_escape_closes_the_palette(page: Page) -> None:
     expect(page.locator("#palette")).to_be_hidden()
 
 
+def test_escape_closes_the_palette_in_the_middle_of_a_word_and_the_focus_goes_back(page: Page) -> None:
+    page.goto("/admin/webhooks")
+    page.locator("#create-webhook").focus()
+    for move in ("", "ArrowDown"):  # in the box, and among the results
+        page.keyboard.press("Control+k")
+        expect(page.locator("#palette-input")).to_be_focused()
+        page.keyboard.type("audit")
+        expect(page.locator("#palette-input")).to_have_value("audit")
+        expect(page.locator("#palette").get_by_role("link")).to_have_count(1)
+        if move:
+            page.keyboard.press(move)
+        page.keyboard.press("Escape")
+        expect(page.locator("#palette")).to_be_hidden()
+        expect(page.locator("#create-webhook")).to_be_focused()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("team")
+    expect(page.locator("#palette-input")).to_have_value("team")
+
+
 def test_single_keys_search_create_and_go(page: Page) -> None:
     page.goto("/admin/webhooks")
     page.keyboard.press("/")
