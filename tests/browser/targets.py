@@ -1,4 +1,4 @@
-"""What axe-core doesn't look at: how large the targets of a page are, and whether an id is there twice."""
+"""What axe-core doesn't look at: small targets, what a card cuts off, and ids that are there twice."""
 
 from playwright.sync_api import Page
 
@@ -48,6 +48,23 @@ SMALL = """least => {
   return found;
 }"""
 
+# A card clips what is wider. Parts of it that scroll, or shorten their text, may hold something wider.
+CUT_OFF = """() => {
+  const holds = (part) => getComputedStyle(part).overflowX !== "visible" && !part.matches(".card");
+  const found = [];
+  for (const part of document.querySelectorAll(".card *")) {
+    const card = part.closest(".card"), box = part.getBoundingClientRect();
+    if (!box.width || box.right <= card.getBoundingClientRect().right + 1) continue;
+    const isHidden = !part.checkVisibility({ visibilityProperty: true });
+    if (isHidden || part.closest(".visually-hidden, svg, [popover]")) continue;
+    let around = part.parentElement;
+    while (around !== card && !holds(around)) around = around.parentElement;
+    const name = `${part.tagName.toLowerCase()}.${part.className} "${part.textContent.trim().slice(0, 40)}"`;
+    if (around === card) found.push(name);
+  }
+  return found;
+}"""
+
 DOUBLED = """() => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   return ids.filter((id, place) => ids.indexOf(id) !== place);
@@ -57,6 +74,12 @@ DOUBLED = """() => {
 def small_targets(page: Page) -> list[str]:
     """Return the controls that are smaller than a finger or a mouse needs at this width."""
     found: list[str] = page.evaluate(SMALL, LEAST_PX[page.evaluate("innerWidth")])
+    return found
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return what is wider than its card, so that a part of it can't be seen."""
+    found: list[str] = page.evaluate(CUT_OFF)
     return found
 
 
