@@ -65,7 +65,7 @@ def server_times(database: str, webhooks: int, deliveries: int, times: int) -> d
                 "deliveries, 5xx in staging": lambda n: get(client, f"{log}?code=5xx&environment=staging"),
                 "deliveries, search": lambda n: get(client, f"{log}?q=customer {n}"),
                 "deliveries, license key": lambda n: get(client, f"{log}?q=lic-{_any(n)}"),
-                "deliveries, beginning of an e-mail": lambda n: get(client, f"{log}?q=person{_any(n)}@"),
+                "deliveries, beginning of an email": lambda n: get(client, f"{log}?q=person{_any(n)}@"),
                 "deliveries, product of each 20th event": lambda n: get(client, f"{log}?q=product-{n % 20}"),
                 "palette, license key": lambda n: get(client, f"/admin/palette?q=lic-{_any(n)}"),
                 "delivery": lambda n: get(client, f"{log}/{last - n}"),
