@@ -24,12 +24,16 @@ class Setting(db.Model):  # type: ignore[name-defined,misc]
     value: Mapped[Any] = mapped_column(JSON)
 
 
-_SAVED = Query(db.select(Setting.name, Setting.value))
+_STORED = db.select(Setting.name, Setting.value)
+_SAVED, _LOCKED = Query(_STORED), Query(_STORED.order_by(Setting.name).with_for_update())
 
 
-def get_settings() -> dict[str, Any]:
-    """Return all settings. Settings that were never saved have their defaults."""
-    saved = _SAVED.rows(db.session.connection(), {})
+def get_settings(*, lock: bool = False) -> dict[str, Any]:
+    """Return all settings. Settings that were never saved have their defaults.
+
+    With ``lock``, nobody else changes those that were saved until the transaction ends.
+    """
+    saved = (_LOCKED if lock else _SAVED).rows(db.session.connection(), {})
     return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
 
 

@@ -45,20 +45,19 @@ def create() -> BaseResponse:
 @blueprint.get("/<name>/edit")
 def edit(name: str) -> Response:
     type = own_event_types.get(name)
-    return _page(EventTypeForm.of(type), type)
+    return _page(EventTypeForm.of(type), type, meanwhile.seen_of(texts_of(type)))
 
 
 @blueprint.post("/<name>/edit")
 def update(name: str) -> BaseResponse:
-    type, given = own_event_types.get(name), request.form.to_dict()
-    kept, clashing = meanwhile.changed_meanwhile(texts_of(type), given)
-    form = EventTypeForm.of(type, given | kept)
-    is_valid = form.validate()
-    meanwhile.tell(form, clashing)
-    if not is_valid or clashing:
-        return _page(form, type, 422 if not is_valid else 409)
+    given = request.form.to_dict()
     with writing():
-        own_event_types.edit(own_event_types.get(name), form.columns)
+        type = own_event_types.get(name, lock=True)
+        form, status, seen = meanwhile.merge(texts_of(type), given, lambda kept: EventTypeForm.of(type, given | kept))
+        if status == 200:
+            own_event_types.edit(type, form.columns)
+    if status != 200:
+        return _page(form, type, seen, status)
     return _done(name, "was saved")
 
 
@@ -82,6 +81,5 @@ def _done(name: str, what: str) -> BaseResponse:
     return go(url_for(".index", type=name, _anchor=name) if exists else url_for(".index"))
 
 
-def _page(form: EventTypeForm, type: OwnEventType | None = None, status: int = 200) -> Response:
-    seen = meanwhile.seen_of(texts_of(type)) if type else ""
+def _page(form: EventTypeForm, type: OwnEventType | None = None, seen: str = "", status: int = 200) -> Response:
     return make_response(render_template("event_types/form.html", form=form, type=type, seen=seen), status)

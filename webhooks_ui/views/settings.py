@@ -18,22 +18,22 @@ blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings/webhooks
 
 @blueprint.get("")
 def edit() -> Response:
-    return _page(SettingsForm.fill(get_settings()))
+    saved = get_settings()
+    return _page(SettingsForm.fill(saved), meanwhile.seen_of(texts_of(saved)))
 
 
 @blueprint.post("")
 def update() -> BaseResponse:
     with writing():
-        before, given = get_settings(), request.form.to_dict()
-        kept, clashing = meanwhile.changed_meanwhile(texts_of(before), given)
-        form = SettingsForm.fill(before, given | kept)
-        is_valid = form.validate()
-        meanwhile.tell(form, clashing)
-        if is_valid and not clashing:
+        before, given = get_settings(lock=True), request.form.to_dict()
+        form, status, seen = meanwhile.merge(
+            texts_of(before), given, lambda kept: SettingsForm.fill(before, given | kept)
+        )
+        if status == 200:
             set_settings(form.values)
             audit.record("settings.updated", "settings", None, "Webhooks", before=before, after=before | form.values)
-    if not is_valid or clashing:
-        return _page(form, 422 if not is_valid else 409)
+    if status != 200:
+        return _page(form, seen, status)
     flash("The settings were saved.")
     return go(url_for(".edit"))
 
@@ -47,9 +47,8 @@ def purge() -> Response:
     return render("settings/purge.html", "settings/_purge.html", days=days, purged=count(days), choices=RETENTION_DAYS)
 
 
-def _page(form: SettingsForm, status: int = 200) -> Response:
+def _page(form: SettingsForm, seen: str, status: int = 200) -> Response:
     smtp = current_app.config["SMTP"]
     mail = {"host": smtp.host, "admins": len(admin_addresses())} if smtp else None
-    seen = meanwhile.seen_of(texts_of(get_settings()))
     context = {"form": form, "describe": describe, "mail": mail, "seen": seen}
     return make_response(render_template("settings/edit.html", **context), status)

@@ -20,13 +20,14 @@ from webhooks_ui.models.webhook_state import IS_LIVE
 FIELDS = ("description", "example", "schema", "check")
 
 
-def get(name: str) -> OwnEventType:
-    """Return the own type with this name.
+def get(name: str, *, lock: bool = False) -> OwnEventType:
+    """Return the own type with this name. With ``lock``, lock its row until the transaction ends.
 
     Raises:
         werkzeug.exceptions.NotFound: There is none, or the type is built in.
     """
-    found: OwnEventType | None = db.session.scalar(select(OwnEventType).where(OwnEventType.name == name))
+    query = select(OwnEventType).where(OwnEventType.name == name)
+    found: OwnEventType | None = db.session.scalar(query.with_for_update() if lock else query)
     if found is None:
         raise NotFound
     return found

@@ -50,23 +50,22 @@ def edit(key_id: int) -> BaseResponse:
     form = ApiKeyForm.of(key)
     if ready := READY_CHOICES.get(request.args.get("ready", "")):
         form.scopes.data = list(ready)
-    return _page(form, key)
+    return _page(form, key, meanwhile.seen_of(texts_of(key)))
 
 
 @blueprint.post("/<int:key_id>/edit")
 def update(key_id: int) -> BaseResponse:
-    key = load(key_id)
-    kept, clashing = meanwhile.changed_meanwhile(texts_of(key), sent_texts(request.form))
-    form = ApiKeyForm.of(key, with_texts(request.form, kept))
-    is_valid = form.validate()
-    meanwhile.tell(form, clashing)
-    if not is_valid or clashing:
-        return _page(form, key, 422 if not is_valid else 409)
     with writing():
         key = load(key_id, lock=True)
         if key.status is ApiKeyStatus.REVOKED:
             return _refuse(key)
-        api_keys.edit(key, form.fields)
+        form, status, seen = meanwhile.merge(
+            texts_of(key), sent_texts(request.form), lambda kept: ApiKeyForm.of(key, with_texts(request.form, kept))
+        )
+        if status == 200:
+            api_keys.edit(key, form.fields)
+    if status != 200:
+        return _page(form, key, seen, status)
     flash(f"{key.name} was saved.")
     return go(url_for(".show", key_id=key_id))
 
@@ -76,9 +75,8 @@ def _refuse(key: ApiKey) -> BaseResponse:
     return go(url_for(".show", key_id=key.id))
 
 
-def _page(form: ApiKeyForm, key: ApiKey | None = None, status: int = 200) -> Response:
+def _page(form: ApiKeyForm, key: ApiKey | None = None, seen: str = "", status: int = 200) -> Response:
     template = "api_keys/_scopes.html" if wants_fragment() else "api_keys/form.html"
-    seen = meanwhile.seen_of(texts_of(key)) if key else ""
     context = {
         "form": form,
         "key": key,

@@ -1,0 +1,90 @@
+"""Two people who save the same form within the same milliseconds: settings, an event type, an API key."""
+
+import html
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Update, insert, update
+
+from tests.support.factories import make_api_key
+from tests.support.waiting import wait_for
+from webhooks_ui.database import db, write_transaction
+from webhooks_ui.models import ApiKey, OwnEventType, Setting, get_settings, set_settings
+
+SignIn = Callable[[str], FlaskClient]
+Form = tuple[str, dict[str, Any], Update, Callable[[], object]]
+
+
+def settings() -> Form:
+    set_settings({"retention_days": 30, "alert_threshold": 10})
+    db.session.commit()
+    theirs = update(Setting).where(Setting.name == "retention_days").values(value=7)
+    return "/admin/settings/webhooks", {"alert_threshold": "11"}, theirs, lambda: list(get_settings().values())[:3]
+
+
+def event_type() -> Form:
+    fields = {"name": "invoice.paid", "description": "Old", "example": {"number": 1}, "check": "off"}
+    db.session.execute(insert(OwnEventType).values(fields))
+    db.session.commit()
+    theirs = update(OwnEventType).values(description="Theirs")
+    found = db.select(OwnEventType.description, OwnEventType.example)
+    mine = {"example": '{"number": 2}'}
+    return "/admin/event-types/invoice.paid/edit", mine, theirs, lambda: [*db.session.execute(found).one()]
+
+
+def api_key() -> Form:
+    key, _ = make_api_key(scopes=["events:write"])
+    theirs = update(ApiKey).where(ApiKey.id == key.id).values(name="Theirs")
+    found = db.select(ApiKey.name, ApiKey.rate_per_minute).where(ApiKey.id == key.id)
+    mine = {"rate_per_minute": "7"}
+    return f"/admin/api-keys/{key.id}/edit", mine, theirs, lambda: [*db.session.execute(found).one()]
+
+
+def waits_to_write(thread: threading.Thread) -> bool:
+    """Return True if a view named ``update`` waits for the write lock of SQLite."""
+    frame, names = sys._current_frames().get(thread.ident or 0), set()
+    while frame:
+        names.add(frame.f_code.co_name)
+        frame = frame.f_back
+    return {"update", "_enter"} <= names
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (settings, [7, "default", 11]),
+        (event_type, ["Theirs", {"number": 2}]),
+        (api_key, ["Theirs", 7]),
+    ],
+)
+def test_who_saves_while_another_saves_undoes_nothing(
+    app: Flask, sign_in: SignIn, form: Callable[[], Form], expected: object
+) -> None:
+    address, mine, theirs, saved = form()
+    client = sign_in("super_admin")
+    page = client.get(address).text
+    shown = re.search(r'name="seen" value="([^"]*)"', page)
+    assert shown
+    seen = html.unescape(shown[1])
+    fields = json.loads(seen)
+    answers: list[int] = []
+
+    def send() -> None:
+        answers.append(client.post(address, data={"seen": seen} | fields | mine).status_code)
+
+    thread = threading.Thread(target=send)
+    with write_transaction() as connection:
+        thread.start()
+        wait_for(lambda: waits_to_write(thread), what="the view waits for the write lock")
+        connection.execute(theirs)
+    thread.join()
+    assert answers == [303]
+    db.session.rollback()
+    assert saved() == expected
