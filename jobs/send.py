@@ -1,22 +1,18 @@
 """Send: signed requests go out, and their results come back. Requests to targets are sent here only."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from jobs.asked_wait import asked_seconds, values_of
 from jobs.retry import is_back_pressure
 from jobs.transport.client import Client
 from jobs.transport.decode import Undecodable, as_utf8, decode
-from jobs.transport.exchange import ClientCertificate, Exchange, Request
+from jobs.transport.exchange import Exchange
 from jobs.transport.failure import classify
 from jobs.transport.handle import BODY_KEPT_BYTES
 from webhooks_ui.deliveries.outcomes import Outcome
-from webhooks_ui.webhooks.destination import TargetError, destination
-from webhooks_ui.webhooks.targets import Network
 
 HEADERS_MAX_CHARACTERS = 16 * 1024
 
@@ -45,65 +41,16 @@ class Result:
         return self.says_slow_down or is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
-class Sender:
-    """Sends any number of requests at a time, in the one thread that calls it. Keeps connections open between them.
+class Sender(Client):
+    """Sends any number of requests at a time, in the one thread that calls it. Keeps connections open between them."""
 
-    Args:
-        allowed: networks that may be targets even if they are private, and by plain http.
-        requests: how many there are at a time, at most.
-        authorities: the file of certificate authorities that are trusted.
-        proxy: the URL of a proxy that all requests go through. Empty: none.
-    """
-
-    def __init__(self, allowed: Sequence[Network], requests: int, authorities: Path, proxy: str = "") -> None:
-        self._client = Client(allowed, requests, authorities, proxy)
-        self._unsent: list[tuple[Any, Result]] = []
-
-    def start(
-        self,
-        key: Any,
-        url: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
-        seconds: float,
-        client_certificate: ClientCertificate | None = None,
-    ) -> None:
-        """Begin to POST ``body``. A later ``turn`` returns ``key`` with the result.
-
-        Args:
-            seconds: for the whole request, from the resolution of the name to the end of the answer.
-        """
-        try:
-            target = _destination(url)
-        except TargetError as error:  # a URL that was saved before such URLs were refused
-            self._unsent.append((key, Result(Outcome.DNS_FAILED, datetime.now(UTC), 0, str(error))))
-            self._client.wake()
-        else:
-            self._client.start(key, Request(target, headers, body, seconds, client_certificate))
-
-    def push(self) -> None:
-        """Let what was started go out at once, and not in the next ``turn``."""
-        self._client.push()
-
-    def turn(self, seconds: float) -> list[tuple[Any, Result]]:
+    def results(self, seconds: float) -> list[tuple[Any, Result]]:
         """Go on with all requests. Return the keys and results of those that are over, whatever their endpoints did.
 
         Args:
             seconds: how long to wait at most if none is over.
         """
-        ended = [(exchange.key, _result(exchange)) for exchange in self._client.turn(seconds)]
-        unsent, self._unsent = self._unsent, []
-        return unsent + ended
-
-    def wake(self) -> None:
-        """End the present ``turn``, from any thread."""
-        self._client.wake()
-
-    def close(self) -> None:
-        self._client.close()
-
-
-_destination = lru_cache(maxsize=4_096)(destination)
+        return [(exchange.key, _result(exchange)) for exchange in self.turn(seconds)]
 
 
 def _result(exchange: Exchange) -> Result:

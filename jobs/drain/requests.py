@@ -84,17 +84,13 @@ class Requests:
             except Exception as error:
                 self._fail(out, error)
 
-    def push(self) -> None:
-        """Let what was started go out at once, and not in the next ``turn``."""
-        self._sender.push()
-
     def turn(self, seconds: float) -> list[Finished]:
         """Go on with all requests. Return the deliveries that are over.
 
         Args:
             seconds: how long to wait at most if none is over.
         """
-        for key, result in self._sender.turn(0.0 if self._finished else seconds):
+        for key, result in self._sender.results(0.0 if self._finished else seconds):
             if isinstance(key, Fetch):
                 self._take_token(self._tokens.answer(key, result), result)
             else:

@@ -137,7 +137,7 @@ class Sending:
             if may_send:
                 self._requests.go_on()
             if starting:
-                self._requests.push()
+                self._sender.push()  # at once, and not in the next turn
             self.tell()  # not before, because the drain would take the interpreter from the requests
             started = len(starting)
 

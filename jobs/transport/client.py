@@ -5,15 +5,17 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pycurl
 
-from jobs.transport.exchange import Connection, Exchange, Request
+from jobs.transport.exchange import ClientCertificate, Connection, Exchange
 from jobs.transport.handle import Handle, Settings, bracketed
 from jobs.transport.resolve import Lookup, Resolver
 from jobs.transport.sockets import Sockets
+from webhooks_ui.webhooks.destination import Destination, TargetError, destination
 from webhooks_ui.webhooks.forbidden import is_bad_port
 from webhooks_ui.webhooks.targets import Network, is_allowed
 
@@ -53,10 +55,30 @@ class Client:
         """End the present ``turn``, from any thread."""
         self._sockets.wake()
 
-    def start(self, key: Any, request: Request) -> None:
-        """Begin a request. A later ``turn`` returns the exchange."""
-        exchange = Exchange(key, request)
-        target = request.target
+    def start(
+        self,
+        key: Any,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        seconds: float,
+        client_certificate: ClientCertificate | None = None,
+    ) -> None:
+        """Begin to POST ``body``. A later ``turn`` returns the exchange.
+
+        Args:
+            key: tells the caller which exchange it is.
+            seconds: for the whole request, from the resolution of the name to the end of the answer.
+        """
+        try:
+            target, wrong = _destination(url), ""
+        except TargetError as error:  # a URL that was saved before such URLs were refused
+            target, wrong = Destination(url, "", "", 0, None), str(error)
+        exchange = Exchange(key, target, headers, body, seconds, client_certificate)
+        if wrong:
+            exchange.error, exchange.message = pycurl.E_COULDNT_RESOLVE_HOST, wrong
+            self._end(exchange)
+            return
         if is_bad_port(target.port):
             exchange.blocked = f"Port {target.port} belongs to another protocol"
             self._end(exchange)
@@ -117,7 +139,7 @@ class Client:
 
         A public name that also leads inside is an attack, or a mistake.
         """
-        scheme = exchange.request.target.scheme
+        scheme = exchange.target.scheme
         forbidden = next((a for a in exchange.addresses if not is_allowed(a, scheme, self._allowed)), None)
         if forbidden:
             exchange.block(forbidden)
@@ -176,7 +198,7 @@ class Client:
         self._free.append(handle)
         exchange = handle.unload()
         if exchange.is_held_by_proxy:
-            self._resolver.note_failure(exchange.request.target.host, exchange.addresses[0])
+            self._resolver.note_failure(exchange.target.host, exchange.addresses[0])
             if exchange.may_go_elsewhere:
                 exchange.go_elsewhere()
                 self._send(exchange)
@@ -186,7 +208,7 @@ class Client:
     def _note_connection(self, handle: Handle) -> None:
         """Find out which connection was used. Of a new one, remember it for the exchanges that follow."""
         exchange, number, address = handle.exchange, handle.curl.getinfo(pycurl.CONN_ID), handle.peer
-        target = exchange.request.target
+        target = exchange.target
         if address is None:
             exchange.connection = self._connections.get(number) or self._shared(handle)
             if number in self._connections:
@@ -210,8 +232,11 @@ class Client:
             return None
         address = ipaddress.ip_address(handle.curl.getinfo(pycurl.PRIMARY_IP))
         peer = exchange.addresses[0] if self._settings.proxy else address
-        return Connection(f"{bracketed(peer)}:{exchange.request.target.port}", None)
+        return Connection(f"{bracketed(peer)}:{exchange.target.port}", None)
 
     def _end(self, exchange: Exchange) -> None:
         exchange.end()
         self._ended.append(exchange)
+
+
+_destination = lru_cache(maxsize=4_096)(destination)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -17,21 +18,6 @@ class ClientCertificate(NamedTuple):
     key: bytes
 
 
-class Request(NamedTuple):
-    """What goes out, and how.
-
-    Args:
-        headers: names and values. A name may repeat.
-        seconds: for all of it, from the resolution of the name to the end of the answer.
-    """
-
-    target: Destination
-    headers: Sequence[tuple[str, str]]
-    body: bytes
-    seconds: float
-    client_certificate: ClientCertificate | None = None
-
-
 class Connection(NamedTuple):
     """What the log keeps of a connection."""
 
@@ -39,73 +25,49 @@ class Connection(NamedTuple):
     tls: str | None  # protocol and cipher. None over plain HTTP
 
 
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request and its answer, as far as it came.
 
     Args:
         key: tells its owner which one it is.
+        headers: names and values. A name may repeat.
+        seconds: for all of it, from the resolution of the name to the end of the answer.
     """
 
-    __slots__ = (
-        "addresses",
-        "alert",
-        "blocked",
-        "body",
-        "complaint",
-        "connection",
-        "deadline",
-        "duration_ms",
-        "error",
-        "failure",
-        "head",
-        "is_coded",
-        "is_cut",
-        "is_ended",
-        "is_proxied",
-        "is_unnamed",
-        "key",
-        "message",
-        "os_error",
-        "proxy_status",
-        "request",
-        "started",
-        "started_at",
-        "status",
-        "tried",
-        "wants_certificate",
-    )
-
-    def __init__(self, key: Any, request: Request) -> None:
-        self.key = key
-        self.request = request
-        self.started_at = datetime.now(UTC)
-        self.started = time.monotonic()
-        self.deadline = self.started + request.seconds
-        self.duration_ms = 0
-        self.is_ended = False
-        self.addresses: Sequence[Address] = ()  # those that may be connected to, the best one first
-        self.tried: list[Address] = []
-        self.connection: Connection | None = None
-        self.status: int | None = None  # of the final answer
-        self.head: list[bytes] = []  # its lines
-        self.body = bytearray()  # its first bytes, as they came
-        self.is_coded = False  # the body is in chunks or compressed
-        self.is_cut = False  # we ended it, because no more is wanted of the body
-        self.is_proxied = False
-        self.is_unnamed = False  # the endpoint's certificate doesn't name its host
-        self.wants_certificate = False  # the endpoint asked for a client certificate on a new connection
-        self.alert: int | None = None  # of TLS, with which the endpoint ended it
-        self.blocked = ""  # why no delivery may go there
-        self.complaint = ""  # why we ended it
-        self.error: int | None = None  # of libcurl
-        self.message = ""  # likewise
-        self.os_error = 0  # the error number of the system, for a connection that failed
-        self.proxy_status = 0  # of the egress proxy's answer
-        self.failure: Exception | None = None  # what isn't libcurl's
+    key: Any
+    target: Destination
+    headers: Sequence[tuple[str, str]]
+    sent: bytes  # the body of the request
+    seconds: float
+    client_certificate: ClientCertificate | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    duration_ms: int = 0
+    is_ended: bool = False
+    addresses: Sequence[Address] = ()  # those that may be connected to, the best one first
+    tried: list[Address] = field(default_factory=list)
+    connection: Connection | None = None
+    status: int | None = None  # of the final answer
+    head: list[bytes] = field(default_factory=list)  # its lines
+    body: bytearray = field(default_factory=bytearray)  # its first bytes, as they came
+    is_coded: bool = False  # the body is in chunks or compressed
+    is_cut: bool = False  # we ended it, because no more is wanted of the body
+    is_proxied: bool = False
+    is_unnamed: bool = False  # the endpoint's certificate doesn't name its host
+    wants_certificate: bool = False  # the endpoint asked for a client certificate on a new connection
+    alert: int | None = None  # of TLS, with which the endpoint ended it
+    blocked: str = ""  # why no delivery may go there
+    complaint: str = ""  # why we ended it
+    error: int | None = None  # of libcurl
+    message: str = ""  # likewise
+    os_error: int = 0  # the error number of the system, for a connection that failed
+    proxy_status: int = 0  # of the egress proxy's answer
+    failure: Exception | None = None  # what isn't libcurl's
 
     def block(self, address: Address) -> None:
         """Take note that the host leads to ``address``, where no delivery may go."""
-        self.blocked = f"{self.request.target.host} leads to {address}"
+        self.blocked = f"{self.target.host} leads to {address}"
 
     def end(self) -> None:
         self.is_ended = True
@@ -127,6 +89,10 @@ class Exchange:
         self.addresses = self.addresses[1:]
         self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
         self.is_proxied = False
+
+    @property
+    def deadline(self) -> float:
+        return self.started + self.seconds
 
     @property
     def seconds_left(self) -> float:

@@ -64,7 +64,7 @@ def classify(exchange: Exchange) -> tuple[Outcome, str]:
 
 
 def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
-    host, error = exchange.request.target.host, exchange.error
+    host, error = exchange.target.host, exchange.error
     if found := _refusal(exchange):
         return found
     if exchange.status is not None:
@@ -80,7 +80,7 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
         return Outcome.DNS_FAILED, exchange.message
     if exchange.is_unnamed or _OTHER_NAME.search(exchange.message):
         return Outcome.TLS_FAILED, f"the certificate is not valid for {host}"
-    if exchange.request.client_certificate and error in _NO_PAIR:
+    if exchange.client_certificate and error in _NO_PAIR:
         return Outcome.CERTIFICATE_UNUSABLE, _words(exchange)
     if error in _TLS_FAILED:
         return Outcome.TLS_FAILED, _words(exchange)
@@ -95,7 +95,7 @@ def _refusal(exchange: Exchange) -> tuple[Outcome, str] | None:
     With TLS 1.3 the connection is made before the endpoint has seen the certificate (RFC 8446, 2). Its alert may then
     be lost, if it closes the connection while our request arrives.
     """
-    pair = exchange.request.client_certificate
+    pair = exchange.client_certificate
     if exchange.status is not None:
         if exchange.status not in _REFUSING_CODES or not _REFUSING_WORDS.search(exchange.body):
             return None

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ _ASKED = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS handshake, Request CERT ")
 _ALERT = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS alert, [^(]+ \((\d+)\)")
 
 
+@dataclass(frozen=True)
 class Settings:
     """What all handles of a sender share.
 
@@ -48,14 +50,11 @@ class Settings:
         note_opened: is called with each socket that is opened.
     """
 
-    def __init__(
-        self, allowed: Sequence[Network], authorities: Path, proxy: str, note_opened: Callable[[int], None]
-    ) -> None:
-        self.allowed = allowed
-        self.authorities = authorities
-        self.proxy = proxy
-        self.note_opened = note_opened
-        self.share = Share()
+    allowed: Sequence[Network]
+    authorities: Path
+    proxy: str
+    note_opened: Callable[[int], None]
+    share: Share = field(default_factory=Share)
 
 
 class Handle:
@@ -111,12 +110,11 @@ class Handle:
         self._head_is_over = self._is_in_head = self._is_named = False
         self._sendings = 0
         self.tls = None
-        request, curl = exchange.request, self.curl
-        target = request.target
+        target, curl = exchange.target, self.curl
         curl.setopt(pycurl.URL, target.url)
-        curl.setopt(pycurl.HTTPHEADER, [*map(_line, request.headers), "Expect:"])
-        curl.setopt(pycurl.POSTFIELDS, request.body)
-        curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(request.body) > LARGE_BYTES else SENT_BYTES)
+        curl.setopt(pycurl.HTTPHEADER, [*map(_line, exchange.headers), "Expect:"])
+        curl.setopt(pycurl.POSTFIELDS, exchange.sent)
+        curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(exchange.sent) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         is_secure = target.scheme == "https"
         curl.setopt(pycurl.VERBOSE, is_secure)  # tells us about the certificate and the cipher
@@ -131,7 +129,7 @@ class Handle:
         if exchange.error is not None:
             exchange.os_error = self.curl.getinfo(pycurl.OS_ERRNO)
             exchange.proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) if self._settings.proxy else 0
-        if len(exchange.request.body) > LARGE_BYTES:
+        if len(exchange.sent) > LARGE_BYTES:
             self.curl.setopt(pycurl.POSTFIELDS, b"")  # a handle that waits would keep it in memory
         return exchange
 
@@ -150,7 +148,7 @@ class Handle:
         libcurl begins with an IPv6 address and alternates between both kinds. If an IPv4 address should come first, the
         first IPv6 address is given twice, because it is refused the first time.
         """
-        target, addresses = exchange.request.target, exchange.addresses
+        target, addresses = exchange.target, exchange.addresses
         if self._pinned:
             self.curl.unsetopt(pycurl.RESOLVE)
             self.curl.unsetopt(pycurl.CONNECT_TO)
@@ -164,7 +162,7 @@ class Handle:
 
     def _show(self, exchange: Exchange) -> None:
         """Show the client certificate of the request, if it has one."""
-        certificate = exchange.request.client_certificate
+        certificate = exchange.client_certificate
         if self._has_certificate or certificate:
             self.curl.setopt(pycurl.SSLCERT_BLOB, certificate.certificate if certificate else None)
             self.curl.setopt(pycurl.SSLKEY_BLOB, certificate.key if certificate else None)
@@ -187,7 +185,7 @@ class Handle:
         return self.socket
 
     def _may_try(self, exchange: Exchange, address: Address) -> bool:
-        if not is_allowed(address, exchange.request.target.scheme, self._settings.allowed):
+        if not is_allowed(address, exchange.target.scheme, self._settings.allowed):
             exchange.block(address)
             return False
         if not exchange.tried and address.version == 6 and exchange.addresses[0].version == 4:
@@ -265,7 +263,7 @@ class Handle:
             self.exchange.complaint = "it refused the request, and its repetition, too"
             return int(pycurl.PREREQFUNC_ABORT)
         is_new = self.socket != -1
-        if is_new and not self._is_named and self.exchange.request.target.scheme == "https":
+        if is_new and not self._is_named and self.exchange.target.scheme == "https":
             self.exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)

@@ -61,7 +61,7 @@ class Send:
 
     def _work(self) -> None:
         while not self._ends:
-            for answer, result in self._sender.turn(1.0):
+            for answer, result in self._sender.results(1.0):
                 answer.put(result)
             while not self._asked.empty():
                 self._sender.start(*self._asked.get())
