@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from jobs import sign
+from jobs.sign import sign
 from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.request_headers import Sent, headers_of
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.models import WebhookFormat
@@ -79,30 +80,26 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
     if format is None:
         raise Uncomposable(f"There is no format {options.format[:16]!r}. Choose another one for the webhook.")
     body = format.render(event)
-    if not format.is_signed:
-        return Request(_with_own(sign.unsigned_headers(event.id, body, format.content_type), options), body)
-    headers = sign.headers(
+    signature = sign(event.id, attempt.timestamp, body, attempt.keys) if format.is_signed else ""
+    sent = Sent(
         event.id,
         event.type,
         event.environment,
-        body,
-        timestamp=attempt.timestamp,
-        attempt=attempt.number,
-        keys=attempt.keys,
-        is_test=event.is_test,
+        len(body),
+        attempt.number,
+        attempt.timestamp,
+        signature,
+        event.is_test,
+        attempt.traceparent,
         is_replay=event.is_replay,
-        content_type=format.content_type,
-        traceparent=attempt.traceparent,
     )
-    return Request(_with_own(headers, options), body)
-
-
-def _with_own(headers: dict[str, str], options: Options) -> dict[str, str]:
-    """Return the headers with those of the webhook, which replace ours of the same name, such as Accept."""
-    if not options.own_headers:
-        return headers
-    own = {header.name.lower() for header in options.own_headers}
-    return {name: value for name, value in headers.items() if name.lower() not in own} | dict(options.own_headers)
+    headers = headers_of(sent, format.content_type)
+    if options.own_headers:  # they replace ours of the same name, such as Accept
+        own = {header.name.lower() for header in options.own_headers}
+        headers = {name: value for name, value in headers.items() if name.lower() not in own} | dict(
+            options.own_headers
+        )
+    return Request(headers, body)
 
 
 def link_of(delivery_id: int, portal: str | None) -> str | None:

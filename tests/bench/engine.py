@@ -18,10 +18,10 @@ from rq import Queue
 from sqlalchemy import func, select, text, update
 
 from jobs.publish import publish
-from jobs.sign import headers
 from tests.bench.numbers import numbers
 from tests.support.factories import make_webhook
 from tests.support.rig import Rig, rig
+from tests.support.signed import headers
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from jobs.sign import headers, sign
+from jobs.sign import sign
+from tests.support.signed import headers
 
 KEY = bytes(range(32))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from jobs.sign import headers
+from tests.support.signed import headers
 from tests.support.waiting import wait_for
 from webhooks_ui.cli.receiver import CannotListen, Receiver, pretty
 from webhooks_ui.models import secret_box

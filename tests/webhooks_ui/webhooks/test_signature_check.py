@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import sign
+from tests.support import signed
 from webhooks_ui.models import secret_box
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.signature_check import Known, check
@@ -22,7 +22,7 @@ BODY = b'{"id":"evt_1","data":{"name":"J\xc3\xbcrgen","count":1.50}}'
 
 def given(body: bytes = BODY, computed: str = "", changed: dict[str, str] | None = None) -> Given:
     at = int(NOW.timestamp())
-    headers = sign.headers("evt_1", "license.activated", "production", BODY, timestamp=at, attempt=1, keys=[KEY])
+    headers = signed.headers("evt_1", "license.activated", "production", BODY, timestamp=at, attempt=1, keys=[KEY])
     return Given({name.lower(): value for name, value in headers.items()} | (changed or {}), body, computed)
 
 
@@ -89,7 +89,7 @@ def test_a_changed_body_is_recognized(body: bytes, words: str) -> None:
 def test_json_that_was_written_again_is_recognized() -> None:
     compact = b'{"id":"evt_1","data":{"count":1}}'
     at = int(NOW.timestamp())
-    headers = sign.headers("evt_1", "license.activated", "production", compact, timestamp=at, attempt=1, keys=[KEY])
+    headers = signed.headers("evt_1", "license.activated", "production", compact, timestamp=at, attempt=1, keys=[KEY])
     parsed = json.dumps(json.loads(compact), indent=2).encode()
     steps = check(Given({name.lower(): value for name, value in headers.items()}, parsed), SECRET, NOW)
     assert "parsed and written again" in wrong(steps)[DOES_NOT_FIT]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.sign import headers, sign
+from jobs.sign import sign
 from tests.support.factories import make_delivery, make_event, make_unreadable_webhook, make_webhook, older_secret
+from tests.support.signed import headers
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.display import header_lines
 from webhooks_ui.models import Attempt, Delivery, Webhook, secret_box, utcnow
