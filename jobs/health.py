@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache, reduce
 from itertools import groupby
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, text, update
 
@@ -23,30 +23,18 @@ from webhooks_ui.webhooks import causes
 from webhooks_ui.webhooks.causes import Failure
 
 
-class Counted(NamedTuple):
-    """What health and statistics need to know about an attempt."""
-
-    webhook_id: int
-    attempted: Attempted
-    started_at: datetime
-    duration_ms: int
-    outcome: str = ""
-    text: str = ""  # why it failed (see webhooks.causes)
-    delivery_id: int = 0
-
-
-def count(connection: Connection, counted: Sequence[Counted]) -> None:
+def count(connection: Connection, attempts: Sequence[Attempted]) -> None:
     """Add the attempts to the hourly statistics, but for those that were only asked to slow down."""
     database = dialect(connection)
     counts: Counter[tuple[int, datetime, bool, int]] = Counter(
         (
             made.webhook_id,
             made.started_at.replace(minute=0, second=0, microsecond=0),
-            made.attempted.succeeded,
+            made.succeeded,
             duration_bucket_ms(made.duration_ms),
         )
-        for made in counted
-        if not made.attempted.slows_down
+        for made in attempts
+        if not made.slows_down
     )
     rows = [
         (id, database.time_value(hour), succeeded, bucket, count)
@@ -101,7 +89,7 @@ def _ailing(ids: str) -> Query:
     )
 
 
-def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold: int) -> list[News]:
+def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], threshold: int) -> list[News]:
     """Update the health of the webhooks. A healthy webhook that succeeds again in the same hour costs no write.
 
     Return the changes that are to be announced.
@@ -109,29 +97,29 @@ def judge_webhooks(connection: Connection, counted: Sequence[Counted], threshold
     Args:
         threshold: how many failures in a row open a webhook's breaker.
     """
-    of_webhook: dict[int, list[Counted]] = defaultdict(list)
+    of_webhook: dict[int, list[Attempted]] = defaultdict(list)
     news: list[News] = []
-    for made in sorted(counted, key=lambda made: made.started_at):
+    for made in sorted(attempts, key=lambda made: made.started_at):
         of_webhook[made.webhook_id].append(made)
-    failing = {made.webhook_id for made in counted if not made.attempted.succeeded}
-    hour = max((hour_of(made.started_at) for made in counted if made.attempted.succeeded), default=0)
+    failing = {made.webhook_id for made in attempts if not made.succeeded}
+    hour = max((hour_of(made.started_at) for made in attempts if made.succeeded), default=0)
     values = {"ids": json.dumps([*of_webhook]), "failing": json.dumps([*failing]), "hour": hour}
     for found in _ailing(dialect(connection).JSON_IDS).rows(connection, values):
         row = SimpleNamespace(**dict(zip(_COLUMNS, found, strict=True)))
-        attempts = [made.attempted for made in of_webhook[row.id]]
+        own = of_webhook[row.id]
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
-        tried_since = _tried_since(connection, row, attempts[-1].at)
-        for attempt in attempts:
+        tried_since = _tried_since(connection, row, own[-1].at)
+        for attempt in own:
             health = judge(health, attempt, threshold, tried_since)
-        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), attempts)
+        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), own)
         changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         changed |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
-        changed["failures"] = _failures(row.failures, of_webhook[row.id])
-        changed |= _last_hours(row, of_webhook[row.id])
+        changed["failures"] = _failures(row.failures, own)
+        changed |= _last_hours(row, own)
         if health.disabled_reason and row.active:
-            changed |= _disable(connection, row, health.disabled_reason, attempts[-1].at)
+            changed |= _disable(connection, row, health.disabled_reason, own[-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(changed))
-        news += _changes(row, health, throttle, of_webhook[row.id][-1])
+        news += _changes(row, health, throttle, own[-1])
     return news
 
 
@@ -160,7 +148,7 @@ def _tried_since(connection: Connection, row: Any, at: datetime) -> datetime | N
     return since
 
 
-def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> Iterator[News]:
+def _changes(before: Any, health: Health, throttle: Throttle, last: Attempted) -> Iterator[News]:
     """Yield what has changed for a webhook.
 
     Args:
@@ -171,7 +159,7 @@ def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> 
     if health.disabled_reason and before.active:
         yield disabled(about, health.disabled_reason)
     elif health.breaker_opened_at and not before.breaker_opened_at:
-        code = last.attempted.response_code
+        code = last.response_code
         yield failing(about, health.failing_since, health.consecutive_failures, last.outcome, code)
     elif before.breaker_opened_at and not health.breaker_opened_at:
         yield recovered(about, before.failing_since)
@@ -179,21 +167,21 @@ def _changes(before: Any, health: Health, throttle: Throttle, last: Counted) -> 
         yield throttled(about, throttle.until)
 
 
-def _failures(stored: Sequence[Mapping[str, Any]], attempts: Sequence[Counted]) -> list[dict[str, Any]]:
+def _failures(stored: Sequence[Mapping[str, Any]], attempts: Sequence[Attempted]) -> list[dict[str, Any]]:
     """Return why the webhook fails after ``attempts``. A success ends what was before."""
-    last_success = max((place for place, made in enumerate(attempts) if made.attempted.succeeded), default=-1)
+    last_success = max((place for place, made in enumerate(attempts) if made.succeeded), default=-1)
     failed = [
-        Failure(made.outcome, made.attempted.response_code, made.text, made.started_at, made.delivery_id)
+        Failure(made.outcome, made.response_code, made.text, made.started_at, made.delivery_id)
         for made in attempts[last_success + 1 :]
-        if not made.attempted.slows_down
+        if not made.slows_down
     ]
     return causes.add(stored if last_success < 0 else (), failed)
 
 
-def _last_hours(row: Any, attempts: Sequence[Counted]) -> dict[str, int]:
+def _last_hours(row: Any, attempts: Sequence[Attempted]) -> dict[str, int]:
     """Return the last hours of the webhook's statistics after ``attempts``."""
-    made = [hour_of(one.started_at) for one in attempts if not one.attempted.slows_down]
-    succeeded = [hour_of(one.started_at) for one in attempts if one.attempted.succeeded]
+    made = [hour_of(one.started_at) for one in attempts if not one.slows_down]
+    succeeded = [hour_of(one.started_at) for one in attempts if one.succeeded]
     return {
         "attempted_hour": max([row.attempted_hour, *made]),
         "succeeded_hour": max([row.succeeded_hour, *succeeded]),

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from jobs.announce import announce, is_announced
 from jobs.claim import Claimed
 from jobs.compose import Request
-from jobs.health import Counted, count, judge_webhooks
+from jobs.health import count, judge_webhooks
 from jobs.retry import NEVER, Attempted, Decision, decide
 from jobs.send import Result
 from webhooks_ui.database import dialect, write_transaction
@@ -36,7 +36,7 @@ class Recorded(NamedTuple):
     claimed: Claimed
     result: Result
     decision: Decision
-    counted: Counted
+    attempted: Attempted
 
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def record(
     database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
     if asked := list(_first_asked(recorded, schedule, time)):
         database.update_many(connection, Delivery.__table__, ("give_up_at",), asked)
-    news = judge_webhooks(connection, [item.counted for item in recorded], settings["alert_threshold"])
+    news = judge_webhooks(connection, [item.attempted for item in recorded], settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
 
@@ -83,7 +83,7 @@ def count_recorded(connection: Connection, recorded: Sequence[Recorded]) -> None
 
     Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
     """
-    count(connection, [item.counted for item in recorded])
+    count(connection, [item.attempted for item in recorded])
 
 
 def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
@@ -196,9 +196,7 @@ def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[
     delays = _delays(claimed, schedule)
     attempted = _attempted(claimed, result)
     decision = decide(attempted, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed))
-    text = "" if attempted.succeeded else text_of(mask_urls(result.detail), result.response_body)
-    made = result.started_at, result.duration_ms, result.outcome
-    return Recorded(claimed, result, decision, Counted(claimed.target.id, attempted, *made, text, claimed.id))
+    return Recorded(claimed, result, decision, attempted)
 
 
 def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
@@ -233,12 +231,13 @@ def _first_asked(recorded: Sequence[Recorded], schedule: str, time: Time) -> Ite
     for item in recorded:
         claimed = item.claimed
         if item.result.slows_down and not claimed.is_test and claimed.give_up_at is None:
-            yield time(gives_up_at(item.counted.attempted.at, _delays(claimed, schedule))), claimed.id
+            yield time(gives_up_at(item.attempted.at, _delays(claimed, schedule))), claimed.id
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:
+    succeeded = result.outcome == Outcome.DELIVERED
     return Attempted(
-        succeeded=result.outcome == Outcome.DELIVERED,
+        succeeded=succeeded,
         number=claimed.attempt - claimed.throttled_count,
         at=result.started_at + timedelta(milliseconds=result.duration_ms),
         response_code=result.response_code,
@@ -247,5 +246,10 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         is_probe=claimed.target.is_probe,
         gone=result.gone,
         is_test=claimed.is_test,
-        says_slow_down=result.says_slow_down,
+        slows_down=result.slows_down,
+        webhook_id=claimed.target.id,
+        delivery_id=claimed.id,
+        duration_ms=result.duration_ms,
+        outcome=result.outcome,
+        text="" if succeeded else text_of(mask_urls(result.detail), result.response_body),
     )

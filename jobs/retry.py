@@ -22,7 +22,7 @@ def is_back_pressure(response_code: int | None, retry_after_seconds: int | None)
     return asks or response_code == TOO_MANY_REQUESTS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attempted:
     """An attempt that is over."""
 
@@ -35,17 +35,17 @@ class Attempted:
     is_probe: bool = False  # sent to check whether an endpoint with an open breaker is back
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
     is_test: bool = False  # perhaps of a type that the webhook doesn't want
-    says_slow_down: bool = False  # its answer asks us to slow down in its body, and not by its status
+    slows_down: bool = False  # the endpoint asks us to slow down, which is no failure
+    webhook_id: int = 0
+    delivery_id: int = 0
+    duration_ms: int = 0
+    outcome: str = ""
+    text: str = ""  # why it failed (see webhooks.causes)
 
     @property
     def is_gone(self) -> bool:
         """Whether the endpoint says that it is gone for good."""
         return bool(self.gone) or self.response_code == GONE
-
-    @property
-    def slows_down(self) -> bool:
-        """Whether the endpoint asks us to slow down, which is no failure."""
-        return self.says_slow_down or is_back_pressure(self.response_code, self.retry_after_seconds)
 
 
 @dataclass(frozen=True)

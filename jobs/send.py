@@ -33,12 +33,7 @@ class Result:
     tls: str | None = None
     retry_after_seconds: int | None = None
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
-    says_slow_down: bool = False  # the endpoint asks us to slow down in its body, and not by its status
-
-    @property
-    def slows_down(self) -> bool:
-        """Whether the endpoint asks us to slow down."""
-        return self.says_slow_down or is_back_pressure(self.response_code, self.retry_after_seconds)
+    slows_down: bool = False  # the endpoint asks us to slow down
 
 
 class Sender(Client):
@@ -73,6 +68,7 @@ def _result(exchange: Exchange) -> Result:
     result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
     if outcome is Outcome.BAD_STATUS:
         result.retry_after_seconds = asked_seconds(exchange.status, fields)
+        result.slows_down = is_back_pressure(exchange.status, result.retry_after_seconds)
     return result
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from jobs.asked_wait import values_of
+from jobs.retry import is_back_pressure
 from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.events.formats.answers import said
@@ -34,13 +35,14 @@ def understand(url: str, format: str, result: Result) -> Result:
     takes_anything = result.outcome == Outcome.DELIVERED and not answer.has_failed  # also what it can't read
     if result.response_code == BAD_REQUEST or takes_anything:
         sentence = misread(url, format) or sentence
+    wait = max((seconds for seconds in waits if seconds is not None), default=None)
     return replace(
         result,
         outcome=Outcome.BAD_STATUS if answer.has_failed else result.outcome,
         detail=f"{sentence} {INACTIVE}" if answer.is_gone else sentence or result.detail,
-        retry_after_seconds=max((seconds for seconds in waits if seconds is not None), default=None),
+        retry_after_seconds=wait,
         gone=sentence if answer.is_gone else "",
-        says_slow_down=answer.slows_down,
+        slows_down=answer.slows_down or is_back_pressure(result.response_code, wait),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.retry import Attempted, Decision, Health, decide, judge
+from jobs.retry import Attempted, Decision, Health, decide, is_back_pressure, judge
 from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -27,6 +27,7 @@ def failed(
         response_code=response_code,
         retry_after_seconds=retry_after_seconds,
         is_probe=is_probe,
+        slows_down=is_back_pressure(response_code, retry_after_seconds),
     )
 
 

@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 def asked(seconds: int | None = 1, at: datetime = NOW, code: int = 429) -> Attempted:
     """Return an answer at ``at`` that asks to wait."""
     started_at = at - timedelta(milliseconds=20)
-    return Attempted(False, 1, at, response_code=code, retry_after_seconds=seconds, started_at=started_at)
+    return Attempted(False, 1, at, code, seconds, started_at, slows_down=True)
 
 
 def test_the_webhook_waits_as_long_as_the_endpoint_asks_and_then_sends_one_request_a_second() -> None:

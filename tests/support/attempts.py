@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from jobs.health import Counted, count, judge_webhooks
+from jobs.health import count, judge_webhooks
 from jobs.retry import Attempted
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import utcnow
@@ -14,11 +14,9 @@ def count_attempts(webhook_id: int, *, succeeded: bool, hours_ago: int = 0, coun
     """Count attempts that took 100 ms, in the hour that is so many ``hours_ago``."""
     at = utcnow().replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours_ago)
     code = 200 if succeeded else 500
-    made = [
-        Counted(
-            webhook_id, Attempted(succeeded, 1, at, code, started_at=at), at, 100, "" if succeeded else "bad_status"
-        )
-    ] * count_of
+    outcome = "" if succeeded else "bad_status"
+    attempt = Attempted(succeeded, 1, at, code, started_at=at, webhook_id=webhook_id, duration_ms=100, outcome=outcome)
+    made = [attempt] * count_of
     db.session.rollback()  # the next read of the session sees the change
     with write_transaction() as connection:
         judge_webhooks(connection, made, THRESHOLD)

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from jobs.health import Counted, judge_webhooks
+from jobs.health import judge_webhooks
 from jobs.retry import Attempted
 from tests.support.attempts import THRESHOLD, count_attempts
 from tests.support.both_databases import database_url
@@ -120,7 +120,7 @@ def test_both_look_back_at_the_same_hours() -> None:
 def test_a_success_is_noted_once_an_hour(app: Flask) -> None:
     webhook = make_webhook()
     at = utcnow()
-    made = Counted(webhook.id, Attempted(True, 1, at, 200, started_at=at), at, 5)
+    made = Attempted(True, 1, at, 200, started_at=at, webhook_id=webhook.id)
     written = []
     for _ in range(2):
         with write_transaction() as connection:
@@ -132,11 +132,10 @@ def test_a_success_is_noted_once_an_hour(app: Flask) -> None:
 def test_an_answer_that_asks_to_wait_is_no_delivery(app: Flask) -> None:
     webhook = make_webhook()
     at = utcnow()
-    asked = Attempted(False, 1, at, 429, retry_after_seconds=600, started_at=at)
-    made = Counted(webhook.id, asked, at, 5)
+    asked = Attempted(False, 1, at, 429, 600, at, slows_down=True, webhook_id=webhook.id)
     db.session.rollback()
     with write_transaction() as connection:
-        judge_webhooks(connection, [made], THRESHOLD)
+        judge_webhooks(connection, [asked], THRESHOLD)
     db.session.refresh(webhook)
     assert (webhook.attempted_hour, health_of(webhook, at)) == (0, "throttled")
     assert health_of(webhook, at + timedelta(minutes=11)) == "no_deliveries"
