@@ -17,6 +17,7 @@ from jobs.compose import Request
 from jobs.health import count, judge_webhooks
 from jobs.retry import NEVER, Attempted, Decision, decide
 from jobs.send import Result
+from jobs.store import table_of
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import SIGNATURE, Kept, Sent, kept_of
@@ -62,15 +63,15 @@ def record(
     time = database.time_value
     schedule = settings["retry_schedule"]
     decided = [_decided(claimed, result, schedule, jitter) for claimed, _, result in finished]
-    rows = [_delivery_row(item, time) for item in decided]
-    held = database.update_held(connection, Delivery.__table__, _DELIVERY, rows, token, _RELEASED)
+    columns, rows = table_of([_delivery_row(item, time) for item in decided])
+    held = database.update_held(connection, Delivery.__table__, columns[:-1], rows, token, _RELEASED)
     written = [item for item in finished if item[0].id in held]
     recorded = [item for item in decided if item.claimed.id in held]
     if len(written) < len(finished):
         logger.warning("%d results came after their lease had run out", len(finished) - len(written))
     if not written:
         return []
-    database.insert_many(connection, Attempt.__table__, _ATTEMPT, [_attempt_row(*item, time) for item in written])
+    database.insert_many(connection, Attempt.__table__, *table_of([_attempt_row(*item, time) for item in written]))
     if asked := list(_first_asked(recorded, schedule, time)):
         database.update_many(connection, Delivery.__table__, ("give_up_at",), asked)
     news = judge_webhooks(connection, [item.attempted for item in recorded], settings["alert_threshold"])
@@ -123,48 +124,28 @@ def _without_answer(item: Finished) -> Finished:
     return claimed, request, replace(result, detail=detail, response_headers=[], response_body=None)
 
 
-_ATTEMPT = (
-    "delivery_id",
-    "number",
-    "started_at",
-    "duration_ms",
-    "outcome",
-    "detail",
-    "url",
-    "address",
-    "tls",
-    "request_headers",
-    "signature",
-    "sent_by",
-    "request_body",
-    "response_code",
-    "response_headers",
-    "response_body",
-    "response_truncated",
-)
-
-
-def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time) -> tuple[Any, ...]:
+def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time) -> dict[str, Any]:
+    """Return the row of an attempt, in the types of the driver."""
     kept = _kept(claimed, request, result)
-    return (
-        claimed.id,
-        claimed.attempt,
-        time(result.started_at),
-        result.duration_ms,
-        str(result.outcome),
-        mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
-        claimed.target.url,
-        result.address,
-        result.tls,
-        json.dumps(kept.headers),
-        kept.signature,
-        kept.version,
-        None if request.body == claimed.body else request.body,
-        result.response_code,
-        json.dumps(mask_cookies(result.response_headers)),
-        result.response_body,
-        result.response_truncated,
-    )
+    return {
+        "delivery_id": claimed.id,
+        "number": claimed.attempt,
+        "started_at": time(result.started_at),
+        "duration_ms": result.duration_ms,
+        "outcome": str(result.outcome),
+        "detail": mask_urls(result.detail).replace("\0", ""),  # PostgreSQL can't store this character in a text
+        "url": claimed.target.url,
+        "address": result.address,
+        "tls": result.tls,
+        "request_headers": json.dumps(kept.headers),
+        "signature": kept.signature,
+        "sent_by": kept.version,
+        "request_body": None if request.body == claimed.body else request.body,
+        "response_code": result.response_code,
+        "response_headers": json.dumps(mask_cookies(result.response_headers)),
+        "response_body": result.response_body,
+        "response_truncated": result.response_truncated,
+    }
 
 
 def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
@@ -179,16 +160,6 @@ def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
     return kept_of(headers, Sent(*event, length, *attempt, claimed.is_test, traceparent, is_replay=claimed.is_replay))
 
 
-_DELIVERY = (
-    "status",
-    "due_at",
-    "attempts_count",
-    "response_code",
-    "outcome",
-    "duration_ms",
-    "last_attempt_at",
-    "throttled_count",
-)
 _RELEASED = "lease_token = NULL, forced = false"
 
 
@@ -199,19 +170,20 @@ def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[
     return Recorded(claimed, result, decision, attempted)
 
 
-def _delivery_row(item: Recorded, time: Time) -> tuple[Any, ...]:
+def _delivery_row(item: Recorded, time: Time) -> dict[str, Any]:
+    """Return the new values of a delivery, and last its id."""
     claimed, result, decision, _ = item
-    return (
-        decision.status,
-        time(decision.due_at),
-        claimed.attempt,
-        result.response_code,
-        str(result.outcome),
-        result.duration_ms,
-        time(result.started_at),
-        claimed.throttled_count + result.slows_down,
-        claimed.id,
-    )
+    return {
+        "status": decision.status,
+        "due_at": time(decision.due_at),
+        "attempts_count": claimed.attempt,
+        "response_code": result.response_code,
+        "outcome": str(result.outcome),
+        "duration_ms": result.duration_ms,
+        "last_attempt_at": time(result.started_at),
+        "throttled_count": claimed.throttled_count + result.slows_down,
+        "id": claimed.id,
+    }
 
 
 def _delays(claimed: Claimed, schedule: str) -> tuple[int, ...]:

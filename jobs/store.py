@@ -219,10 +219,10 @@ def _insert(
     is_leased = any(row["lease_token"] for row in deliveries)
     keys = [(place, key) for place, entry in enumerate(entries) for key in keys_of(entry.event.data)]
     children = (
-        Children(_DELIVERIES, *_table(deliveries), has_ids=is_leased),
+        Children(_DELIVERIES, *table_of(deliveries), has_ids=is_leased),
         Children(_KEYS, ("event_id", "value"), keys),
     )
-    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *_table(events), children), facts)
+    born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *table_of(events), children), facts)
     if born is None:
         return None
     parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
@@ -258,7 +258,7 @@ def _delivery_row(place: int, entry: _Entry, webhook: Subscriber, at: Any, lease
     )
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def table_of(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Return the names and the values of rows that have the same names."""
     return tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]
 
