@@ -80,100 +80,127 @@ class EventRow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Room:
-    """How much more may be leased."""
-
-    deliveries: int
-    large_bytes: int  # of bodies over SMALL_BODY_BYTES; the last one that is leased may exceed it
-
-    def take(self, claimed: list[Claimed]) -> list[Claimed]:
-        """Subtract ``claimed`` from the room, and return it."""
-        self.deliveries -= len(claimed)
-        sizes = (len(delivery.body) for delivery in claimed)
-        self.large_bytes -= sum(size for size in sizes if size > SMALL_BODY_BYTES)
-        return claimed
-
-
-def claim(
-    connection: Connection, now: datetime, token: str, targets: dict[int, Target], each: int, room: Room
-) -> list[Claimed]:
-    """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
-    if not targets or room.deliveries <= 0:
-        return []
-    picks = dialect(connection).first_of_each("webhooks", _DUE)
-    values = {"webhooks": json.dumps(list(targets)), "most_each": each}
-    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), targets, token, now))
-
-
-def claim_in_order(
-    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room
-) -> list[Claimed]:
-    """Lease the next delivery of each webhook in ``targets`` that keeps the order, unless one of its is in flight.
-
-    The next one is the first that was published, also while it waits for a retry. The rows of the webhooks are locked,
-    so that no two workers do this for the same webhook.
-    """
-    if not targets or room.deliveries <= 0:
-        return []
-    locked = select(Webhook.id).where(Webhook.id.in_(list(targets))).with_for_update(skip_locked=True, key_share=True)
-    free = {id: targets[id] for id in connection.scalars(locked)}
-    if not free:
-        return []
-    picks = dialect(connection).first_of_each("webhooks", _NEXT, skip_locked=False)
-    values = {"webhooks": json.dumps(list(free))}
-    return room.take(_claimed(connection, _lease(connection, now, token, picks, room, values), free, token, now))
-
-
-def claim_paced(
-    connection: Connection, now: datetime, token: str, target: Target, each: int, room: Room
-) -> tuple[list[Claimed], datetime]:
-    """Lease as many due deliveries of a webhook as its rate allows now. Return them and when the next may follow."""
-    interval = target.interval or 0.0
-    may = allowed(now, target.paced_until, interval, min(each, room.deliveries))
-    if not may.requests:
-        return [], may.until
-    unpaced = Webhook.paced_until.is_(None) | (Webhook.paced_until <= now)  # not if another worker was faster
-    taken = update(Webhook).where(Webhook.id == target.id, unpaced).values(paced_until=may.until)
-    if connection.execute(taken).rowcount == 0:
-        return [], now + timedelta(seconds=interval)
-    if target.in_order:
-        claimed = claim_in_order(connection, now, token, {target.id: target}, room)
-    else:
-        claimed = claim(connection, now, token, {target.id: target}, may.requests, room)
-    until = until_after(now, target.paced_until, interval, len(claimed))
-    if until != may.until:
-        connection.execute(update(Webhook).where(Webhook.id == target.id).values(paced_until=until))
-    return claimed, until
-
-
-def claim_probes(
-    connection: Connection, now: datetime, token: str, targets: dict[int, Target], room: Room, seconds: float
-) -> list[Claimed]:
-    """Lease one delivery of each webhook whose breaker is open, as a probe.
+class Claims:
+    """Leases deliveries in one transaction, as long as there is room for more.
 
     Args:
-        seconds: how long a request may last, unless its webhook says otherwise. No second probe goes out while the
-            first one may be in flight.
+        token: of the leases.
+        room: how many more deliveries may be leased.
+        large_bytes: of bodies over SMALL_BODY_BYTES that may be leased. The last one that is leased may exceed it.
     """
-    if not targets or room.deliveries <= 0:
-        return []
-    longest = max(seconds, *(target.timeout_seconds or 0 for target in targets.values()))
-    pause = {"probe_at": now + timedelta(seconds=longest + LEASE_SECONDS)}
-    still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= now))
-    taken = connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars().all()
-    probed = {id: targets[id] for id in taken}
-    in_order = {id: target for id, target in probed.items() if target.in_order}
-    claimed = claim(connection, now, token, {id: probed[id] for id in probed.keys() - in_order.keys()}, 1, room)
-    return claimed + claim_in_order(connection, now, token, in_order, room)
 
+    connection: Connection
+    now: datetime
+    token: str
+    room: int
+    large_bytes: int
 
-def claim_forced(connection: Connection, now: datetime, token: str, room: Room) -> list[Claimed]:
-    """Lease the deliveries that an admin wants sent now, whatever the state of their webhooks."""
-    if room.deliveries <= 0:
-        return []
-    leased = _lease(connection, now, token, dialect(connection).first_of_all(_FORCED), room, {})
-    targets = targets_of(connection, now, {row.webhook_id for row in leased}) if leased else {}
-    return room.take(_claimed(connection, leased, targets, token, now))
+    def take(self, targets: Mapping[int, Target], each: int) -> list[Claimed]:
+        """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
+        return self._take(targets, dialect(self.connection).first_of_each("webhooks", _DUE), most_each=each)
+
+    def take_in_order(self, targets: Mapping[int, Target]) -> list[Claimed]:
+        """Lease the next delivery of each webhook in ``targets`` that keeps the order, unless one of its is in flight.
+
+        The next one is the first that was published, also while it waits for a retry. The rows of the webhooks are
+        locked, so that no two workers do this for the same webhook.
+        """
+        if not targets or self.room <= 0:
+            return []
+        own = select(Webhook.id).where(Webhook.id.in_(list(targets)))
+        locked = self.connection.scalars(own.with_for_update(skip_locked=True, key_share=True))
+        free = {id: targets[id] for id in locked}
+        return self._take(free, dialect(self.connection).first_of_each("webhooks", _NEXT, skip_locked=False))
+
+    def take_paced(self, target: Target, each: int) -> tuple[list[Claimed], datetime]:
+        """Lease as many due deliveries of a webhook as its rate allows. Return them and when the next may follow."""
+        now, interval = self.now, target.interval or 0.0
+        may = allowed(now, target.paced_until, interval, min(each, self.room))
+        if not may.requests:
+            return [], may.until
+        unpaced = Webhook.paced_until.is_(None) | (Webhook.paced_until <= now)  # not if another worker was faster
+        taken = update(Webhook).where(Webhook.id == target.id, unpaced).values(paced_until=may.until)
+        if self.connection.execute(taken).rowcount == 0:
+            return [], now + timedelta(seconds=interval)
+        own = {target.id: target}
+        claimed = self.take_in_order(own) if target.in_order else self.take(own, may.requests)
+        until = until_after(now, target.paced_until, interval, len(claimed))
+        if until != may.until:
+            self.connection.execute(update(Webhook).where(Webhook.id == target.id).values(paced_until=until))
+        return claimed, until
+
+    def take_probes(self, targets: Mapping[int, Target], seconds: float) -> list[Claimed]:
+        """Lease one delivery of each webhook whose breaker is open, as a probe.
+
+        Args:
+            seconds: how long a request may last, unless its webhook says otherwise. No second probe goes out while the
+                first one may be in flight.
+        """
+        if not targets or self.room <= 0:
+            return []
+        longest = max(seconds, *(target.timeout_seconds or 0 for target in targets.values()))
+        pause = {"probe_at": self.now + timedelta(seconds=longest + LEASE_SECONDS)}
+        still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= self.now))
+        taken = self.connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars()
+        probed = {id: targets[id] for id in taken.all()}
+        in_order = {id: target for id, target in probed.items() if target.in_order}
+        claimed = self.take({id: target for id, target in probed.items() if not target.in_order}, 1)
+        return claimed + self.take_in_order(in_order)
+
+    def take_forced(self) -> list[Claimed]:
+        """Lease the deliveries that an admin wants sent now, whatever the state of their webhooks."""
+        if self.room <= 0:
+            return []
+        leased = self._lease(dialect(self.connection).first_of_all(_FORCED))
+        targets = targets_of(self.connection, self.now, {row.webhook_id for row in leased}) if leased else {}
+        return self._claimed(leased, targets)
+
+    def _take(self, targets: Mapping[int, Target], picks: str, **values: Any) -> list[Claimed]:
+        """Lease the deliveries of ``targets`` that the SELECT ``picks`` gives."""
+        if not targets or self.room <= 0:
+            return []
+        return self._claimed(self._lease(picks, webhooks=json.dumps(list(targets)), **values), targets)
+
+    def _lease(self, picks: str, **values: Any) -> list[Leased]:
+        """Lease the deliveries that the SELECT ``picks`` gives, as far as there is room for them."""
+        database = dialect(self.connection)
+        values |= {"most": self.room, "large_bytes": self.large_bytes, "small": SMALL_BODY_BYTES, "token": self.token}
+        values |= {"now": database.time_value(self.now), "end": database.time_value(lease_end(self.now))}
+        created, give_up = database.seconds_until("d.created_at"), database.seconds_until("d.give_up_at")
+        source = _SIZED.format(picks=picks, created=created, give_up=give_up)
+        lease, still = "lease_token = :token, due_at = :end", "deliveries.due_at <= :now"
+        return database.update_selected(
+            self.connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, still, values
+        )
+
+    def _claimed(self, leased: Sequence[Leased], targets: Mapping[int, Target]) -> list[Claimed]:
+        """Return the leased deliveries with their events, oldest first. There is less room then.
+
+        A delivery without a target is left out, because the secret of its webhook can't be decrypted. Its lease runs
+        out.
+        """
+        events = _events(self.connection, {row.event_id: row.bytes for row in leased})
+        found = sorted(row for row in leased if row.webhook_id in targets)
+        self.room -= len(found)
+        self.large_bytes -= sum(row.bytes for row in found if row.bytes > SMALL_BODY_BYTES)
+        return [
+            Claimed(
+                row.id,
+                targets[row.webhook_id],
+                *events[row.event_id][:4],
+                row.attempts_count + 1,
+                row.attempts_allowed,
+                self.token,
+                row.throttled_count,
+                self.now + timedelta(seconds=row.created_seconds),
+                None if row.give_up_seconds is None else self.now + timedelta(seconds=row.give_up_seconds),
+                row.trigger == DeliveryTrigger.TEST,
+                row.fields,
+                events[row.event_id][4],
+                row.trigger == DeliveryTrigger.REPLAY,
+            )
+            for row in found
+        ]
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
@@ -234,50 +261,6 @@ _SIZED = """
 """
 # The webhooks take turns with their large bodies, so that none of them takes all the room.
 _FITS = "(selected.large = 0 OR selected.large_before < :large_bytes)"
-
-
-def _lease(
-    connection: Connection, now: datetime, token: str, picks: str, room: Room, values: dict[str, Any]
-) -> list[Leased]:
-    """Lease the deliveries that the SELECT ``picks`` gives, as far as there is room for them."""
-    database = dialect(connection)
-    values |= {"most": room.deliveries, "large_bytes": room.large_bytes, "small": SMALL_BODY_BYTES}
-    values |= {"now": database.time_value(now), "end": database.time_value(lease_end(now)), "token": token}
-    created, give_up = database.seconds_until("d.created_at"), database.seconds_until("d.give_up_at")
-    source = _SIZED.format(picks=picks, created=created, give_up=give_up)
-    lease, still = "lease_token = :token, due_at = :end", "deliveries.due_at <= :now"
-    return database.update_selected(
-        connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, still, values
-    )
-
-
-def _claimed(
-    connection: Connection, leased: Sequence[Leased], targets: Mapping[int, Target], token: str, now: datetime
-) -> list[Claimed]:
-    """Return the leased deliveries with their events, oldest first.
-
-    A delivery without a target is left out, because the secret of its webhook can't be decrypted. Its lease runs out.
-    """
-    events = _events(connection, {row.event_id: row.bytes for row in leased})
-    return [
-        Claimed(
-            row.id,
-            targets[row.webhook_id],
-            *events[row.event_id][:4],
-            row.attempts_count + 1,
-            row.attempts_allowed,
-            token,
-            row.throttled_count,
-            now + timedelta(seconds=row.created_seconds),
-            None if row.give_up_seconds is None else now + timedelta(seconds=row.give_up_seconds),
-            row.trigger == DeliveryTrigger.TEST,
-            row.fields,
-            events[row.event_id][4],
-            row.trigger == DeliveryTrigger.REPLAY,
-        )
-        for row in sorted(leased)
-        if row.webhook_id in targets
-    ]
 
 
 def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes, Trace]]:

@@ -15,12 +15,12 @@ from flask import Flask, current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
-from jobs import claim
+from jobs.claim import Claimed, Claims
+from jobs.claim import release as release_leases
 from jobs.drain.arrivals import Arrivals
 from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
 from jobs.drain.sending import Arrived, sending_of
-from jobs.drain.throughput import Throughput
 from jobs.express import LANE
 from jobs.look import Target, look
 from jobs.record import Finished, Recorded, count_recorded, record, record_one_by_one
@@ -40,6 +40,7 @@ LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, 
 GROUP_MAX = 64  # results in one transaction
 GROUP_SECONDS = 0.02  # how long a result waits for others at most
 AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
+AVERAGED_SECONDS = 0.2  # of the speed
 AHEAD_MIN = 128  # deliveries to lease ahead, before it is known how fast they go
 PAUSE_SECONDS = 0.002  # between checks for results, if many are out
 FEW = 16  # deliveries that are out: then each result is taken when it arrives
@@ -77,7 +78,8 @@ class Drain:
         self._listener = Listener(app.extensions["redis"], self._sending.inbox, lane, arrivals.take)
         self._refused: list[int] = []  # deliveries of the express lane to give back
         self._finished: list[Finished] = []  # not yet written
-        self._throughput = Throughput()
+        self._per_second = 0.0  # deliveries that were finished lately
+        self._noted_at = time.monotonic()
         self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
@@ -163,7 +165,7 @@ class Drain:
     @property
     def _ahead(self) -> int:
         """How many deliveries to have queued."""
-        return max(int(self._throughput.per_second * AHEAD_SECONDS), min(AHEAD_MIN, self._slots.total))
+        return max(int(self._per_second * AHEAD_SECONDS), min(AHEAD_MIN, self._slots.total))
 
     def _beat(self) -> None:
         """Every few seconds, tell RQ that this worker is alive, and read the settings again."""
@@ -290,7 +292,7 @@ class Drain:
             logger.warning("Results and leases can't be written, trying again", exc_info=error)
 
     def _transact(self) -> None:
-        claimed: list[claim.Claimed] = []
+        claimed: list[Claimed] = []
         recorded: list[Recorded] = []
         self._wants_help = False
         with write_transaction() as connection:
@@ -298,13 +300,13 @@ class Drain:
             if self._finished:
                 recorded = record(connection, self._leases.token, self._finished, self._settings)
             if self._slowed_down:
-                self._leases.release_of(connection, now, self._slowed_down)
-            claim.release(connection, now, self._leases.token, self._refused)
+                self._leases.give_back(connection, now, self._slowed_down)
+            release_leases(connection, now, self._leases.token, self._refused)
             renews = self._leases.must_be_renewed
             if renews:
                 self._leases.renew(connection, began, now)
             if self._ending:
-                self._leases.release_queued(connection, now)
+                self._leases.give_back(connection, now)
             elif self._wants_more or renews:
                 leased = self._claim(connection, now)
                 # After a jump of the clock, some may be our own that we hold: sent, perhaps, but not written yet.
@@ -312,7 +314,7 @@ class Drain:
             count_recorded(connection, recorded)
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)
-        self._throughput.note(len(self._finished))
+        self._note_speed(len(self._finished))
         self._sending.note_recorded(len(self._finished))
         self._look = self._look or bool(self._refused)
         self._finished, self._refused = [], []
@@ -326,24 +328,31 @@ class Drain:
         if self._wants_help:
             call_help()
 
-    def _claim(self, connection: Connection, now: datetime) -> list[claim.Claimed]:
+    def _note_speed(self, finished: int) -> None:
+        """Add ``finished`` deliveries to the moving average."""
+        elapsed = max(time.monotonic() - self._noted_at, 1e-3)
+        self._per_second += min(1.0, elapsed / AVERAGED_SECONDS) * (finished / elapsed - self._per_second)
+        self._noted_at += elapsed
+
+    def _claim(self, connection: Connection, now: datetime) -> list[Claimed]:
         """Lease as much as the slots want, but of each webhook no more than its share of the room."""
         found = look(connection, now, self._cursor)
         self._cursor, self._called = found.cursor, False
         self._look_at = math.inf
         self._look_after(found.waits_seconds)
         with self._sending.lock:
-            room = claim.Room(self._ahead - self._slots.queued, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes)
+            room, large_bytes = self._ahead - self._slots.queued, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes
             wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
-        claimed = claim.claim_forced(connection, now, self._leases.token, room) if found.forced else []
-        claimed += claim.claim_probes(connection, now, self._leases.token, found.probes, room, self._request_seconds)
-        share = max(1, room.deliveries // max(1, len(wanted)))
+        claims = Claims(connection, now, self._leases.token, room, large_bytes)
+        claimed = claims.take_forced() if found.forced else []
+        claimed += claims.take_probes(found.probes, self._request_seconds)
+        share = max(1, claims.room // max(1, len(wanted)))
         alike: dict[int, dict[int, Target]] = {}
         in_order: dict[int, Target] = {}
         for id, each in wanted.items():
             target = found.open[id]
             if target.interval:
-                paced, next_at = claim.claim_paced(connection, now, self._leases.token, target, min(each, share), room)
+                paced, next_at = claims.take_paced(target, min(each, share))
                 claimed += paced
                 self._look_after((next_at - now).total_seconds())
             elif target.in_order:
@@ -351,12 +360,12 @@ class Drain:
             else:
                 alike.setdefault(min(each, share), {})[id] = target
         for each, targets in alike.items():
-            claimed += claim.claim(connection, now, self._leases.token, targets, each, room)
-        claimed += claim.claim_in_order(connection, now, self._leases.token, in_order, room)
+            claimed += claims.take(targets, each)
+        claimed += claims.take_in_order(in_order)
         self._look = bool(claimed or found.cursor)
         self._more_due = bool(found.open)
         self._look_below = (self._slots.queued + len(claimed) + 1) // 2
-        self._wants_help = bool(claimed) and (room.deliveries <= 0 or self._slots.taken >= self._slots.total)
+        self._wants_help = bool(claimed) and (claims.room <= 0 or self._slots.taken >= self._slots.total)
         return claimed
 
     def _look_after(self, seconds: float | None) -> None:

@@ -193,17 +193,8 @@ def _target_of(row: TargetRow, older: Sequence[str], is_probe: bool, _keys: Sequ
     )
 
 
-def _waiting(
-    webhook_id: int,
-    lease_seconds: float | None,
-    is_forced: bool,
-    is_open: bool,
-    is_probe_due: bool,
-    throttled_seconds: float | None,
-    *target: Any,
-) -> WaitingRow:
-    row = TargetRow(*target)
-    return WaitingRow(webhook_id, lease_seconds, is_forced, is_open, is_probe_due, throttled_seconds, row)
+def _waiting(*values: Any) -> WaitingRow:
+    return WaitingRow._make((*values[:6], TargetRow(*values[6:])))
 
 
 def _options(row: TargetRow) -> Options:
@@ -224,16 +215,14 @@ def _options(row: TargetRow) -> Options:
     return Options(row.format, own, client, shown)
 
 
+_JSON = {"older_secrets", "headers", "auth", "client_certificate", "retry_delays"}
+
+
 def _target(database: Dialect) -> str:
     """Return the columns of ``TargetRow``."""
-    return f"""
-        webhooks.id, webhooks.url, webhooks.retry_schedule, webhooks.secret_encrypted,
-        CAST(webhooks.older_secrets AS TEXT), webhooks.in_order, webhooks.rate_limit, webhooks.rate_period,
-        webhooks.throttle_rate, webhooks.format, CAST(webhooks.headers AS TEXT), CAST(webhooks.auth AS TEXT),
-        CAST(webhooks.client_certificate AS TEXT), CAST(webhooks.retry_delays AS TEXT), webhooks.timeout_seconds,
-        webhooks.name, webhooks.version,
-        {database.seconds_until("webhooks.paced_until")}
-    """
+    names = TargetRow._fields[:-1]
+    stored = (f"CAST(webhooks.{name} AS TEXT)" if name in _JSON else f"webhooks.{name}" for name in names)
+    return ", ".join([*stored, database.seconds_until("webhooks.paced_until")])
 
 
 # In a webhook that keeps the order, all others wait for the first delivery.

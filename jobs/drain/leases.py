@@ -59,15 +59,11 @@ class Leases:
         with self._sending.lock:
             queued = self._sending.slots.webhooks_queued()
         if unsendable := set(queued) - sendable(connection, now, queued):
-            self.release_of(connection, now, unsendable)
+            self.give_back(connection, now, unsendable)
 
-    def release_of(self, connection: Connection, now: datetime, webhook_ids: Collection[int]) -> None:
-        """Give back what is queued for some webhooks, unsent."""
+    def give_back(self, connection: Connection, now: datetime, webhook_ids: Collection[int] | None = None) -> None:
+        """Give back what is queued for some webhooks, or for all, unsent."""
         claim.release(connection, now, self.token, self.drop(webhook_ids))
-
-    def release_queued(self, connection: Connection, now: datetime) -> None:
-        """Give back all deliveries that are still queued."""
-        claim.release(connection, now, self.token, self.drop())
 
     def note_renewal(self, began: float, now: datetime) -> None:
         """Let the requests go on until shortly before the leases end that were just committed.

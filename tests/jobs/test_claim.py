@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection
 
-from jobs.claim import LEASE_SECONDS, PORTION_BYTES, Claimed, Room, claim, claim_forced, claim_probes, release, renew
+from jobs.claim import LEASE_SECONDS, PORTION_BYTES, Claimed, Claims, release, renew
 from jobs.look import look, sendable
 from jobs.publish import publish, send_test
 from tests.support.factories import make_event, make_webhook
@@ -25,7 +25,7 @@ def claim_all(token: str = "a", each: int = 100, deliveries: int = 1_000, large_
     db.session.rollback()
     now = utcnow()
     with write_transaction() as connection:
-        return claim(connection, now, token, look(connection, now).open, each, Room(deliveries, large_bytes))
+        return Claims(connection, now, token, deliveries, large_bytes).take(look(connection, now).open, each)
 
 
 def test_a_claim_has_all_that_sending_needs(app: Flask) -> None:
@@ -112,7 +112,7 @@ def test_what_may_not_go_out_is_not_open_but_can_be_forced(app: Flask, state: di
         found = look(connection, utcnow())
         assert (found.open, found.forced) == ({}, True)
         assert sendable(connection, utcnow(), [webhook.id]) == set()
-        assert len(claim_forced(connection, utcnow(), "a", Room(10, MUCH))) == 1
+        assert len(Claims(connection, utcnow(), "a", 10, MUCH).take_forced()) == 1
 
 
 def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app: Flask) -> None:
@@ -124,7 +124,7 @@ def test_one_probe_at_a_time_goes_to_an_endpoint_behind_an_open_breaker(app: Fla
         with write_transaction() as connection:
             found = look(connection, utcnow())
             assert list(found.probes) == [webhook.id][:expected]
-            probes = claim_probes(connection, utcnow(), "a", found.probes, Room(10, MUCH), 10)
+            probes = Claims(connection, utcnow(), "a", 10, MUCH).take_probes(found.probes, 10)
             assert [probe.target.is_probe for probe in probes] == [True][:expected]
 
 

@@ -14,8 +14,8 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy.exc import OperationalError
 
-from jobs import claim, deliver
-from jobs.claim import LEASE_SECONDS, SMALL_BODY_BYTES, Claimed
+from jobs import deliver
+from jobs.claim import LEASE_SECONDS, SMALL_BODY_BYTES, Claimed, Claims
 from jobs.drain import arrivals
 from jobs.express import DELIVERIES_MAX, LANE, Lanes, lanes_of
 from jobs.publish import publish
@@ -75,14 +75,14 @@ def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def claims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that collects how many deliveries were claimed the usual way."""
     counts: list[int] = []
-    genuine = claim.claim
+    genuine = Claims.take
 
     def counted(*arguments: Any) -> list[Claimed]:
         claimed = genuine(*arguments)
         counts.extend([1] * len(claimed))
         return claimed
 
-    monkeypatch.setattr(claim, "claim", counted)
+    monkeypatch.setattr(Claims, "take", counted)
     return counts
 
 
