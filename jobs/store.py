@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, count, groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -83,30 +83,18 @@ Outcome = Stored | OtherContent | FactChanged
 class _Entry:
     """An event on its way into the database."""
 
-    number: int  # of its publication
+    publication: Publication
     place: int  # in its publication
     id: str
     event: NewEvent
-    environment: str
-    traceparent: str | None
-    lane: str | None
     webhooks: list[Subscriber]
     body: bytes
+    lane: str | None = None  # that its deliveries may go to
+    parcel: Parcel | None = None  # those that were leased to the lane
 
     @property
     def key(self) -> Key:
-        return self.environment, self.id
-
-    def parcel(self) -> Parcel:
-        """Return an empty parcel of the event."""
-        return Parcel(self.id, self.event.type, self.environment, self.body.decode(), self.traceparent, [])
-
-
-class _Known(NamedTuple):
-    """An event that was published before."""
-
-    deliveries_count: int
-    body: bytes
+        return self.publication.environment, self.id
 
 
 def store(
@@ -121,19 +109,17 @@ def store(
     """
     now = utcnow()
     wanting, facts = _wanting(connection, publications, memory, now)
-    entries = _entries(publications, wanting, now)
+    groups = _entries(publications, wanting, now)
     first: dict[Key, _Entry] = {}  # of equal ids the first one counts
-    for entry in entries:
+    for entry in chain.from_iterable(groups):
         first.setdefault(entry.key, entry)
     facts += [publication.fact for publication in publications if publication.fact]
-    inserted = _insert(connection, list(first.values()), now, facts)
-    if inserted is None:
+    new = _insert(connection, list(first.values()), now, facts)
+    if new is None:
         return _store_the_rest(connection, publications, memory)
-    new, parcels = inserted
     known = _known(connection, first.keys() - new)
     became: list[Outcome] = []
-    for number, group in groupby(entries, lambda entry: entry.number):
-        own = list(group)
+    for own in groups:
         try:
             results = [
                 _result(entry, first[entry.key], None if entry.key in new else known[entry.key]) for entry in own
@@ -142,7 +128,7 @@ def store(
             became.append(error)
         else:
             ids = {entry.id for entry in own if entry.key in new and first[entry.key] is entry}
-            became.append(Stored(results, ids, now, parcels.get(number, [])))
+            became.append(Stored(results, ids, now, [entry.parcel for entry in own if entry.parcel]))
     return became
 
 
@@ -159,59 +145,69 @@ def _store_the_rest(
     return [FactChanged() if each.fact in changed else next(stored) for each in publications]
 
 
-def _entries(publications: Sequence[Publication], wanting: Wanting, now: datetime) -> list[_Entry]:
-    """Return the events with the webhooks that get them. Events without a time of their own get rising ones."""
-    entries: list[_Entry] = []
-    for number, publication in enumerate(publications):
-        environment, events = publication.environment, publication.events
+def _entries(publications: Sequence[Publication], wanting: Wanting, now: datetime) -> list[list[_Entry]]:
+    """Return the events of each publication with the webhooks that get them.
+
+    Events without a time of their own get rising ones.
+    """
+    groups: list[list[_Entry]] = []
+    rising = count()
+    for publication in publications:
         own: list[_Entry] = []
-        for place, event in enumerate(events):
-            at = now + timedelta(microseconds=len(entries) + place)
+        for place, event in enumerate(publication.events):
+            at = now + timedelta(microseconds=next(rising))
             but = publication.but[place] if publication.but else None
             webhooks = [
                 webhook
-                for webhook in wanting[environment][event.type]
+                for webhook in wanting[publication.environment][event.type]
                 if webhook.webhook_id != but and webhook.wants(event.data)
             ]
             id = event.id or new_event_id(at)
-            body = render_body(id, environment, event, at)
-            own.append(_Entry(number, place, id, event, environment, publication.traceparent, None, webhooks, body))
+            body = render_body(id, publication.environment, event, at)
+            own.append(_Entry(publication, place, id, event, webhooks, body))
         if sum(len(entry.webhooks) for entry in own) <= DELIVERIES_MAX:
             for entry in own:
                 entry.lane = publication.lane if len(entry.body) <= BODY_MAX_BYTES else None
-        entries += own
-    return entries
+        groups.append(own)
+    return groups
 
 
 def _wanting(
     connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None, now: datetime
 ) -> tuple[Wanting, list[Fact]]:
     """Return the active webhooks that want each type, and the facts that this rests on."""
-    types: dict[str, set[str]] = {}
+    types: dict[str, set[str]] = defaultdict(set)
     for publication in publications:
-        types.setdefault(publication.environment, set()).update(event.type for event in publication.events)
-    if memory is None:
-        return {environment: subscribers(connection, environment, wanted) for environment, wanted in types.items()}, []
+        types[publication.environment].update(event.type for event in publication.events)
     found: Wanting = {}
     facts: list[Fact] = []
     for environment, wanted in types.items():
-        found[environment], own = memory.of(connection, environment, wanted, now)
-        facts += own
+        if memory is None:
+            found[environment] = subscribers(connection, environment, wanted)
+        else:
+            found[environment], own = memory.of(connection, environment, wanted, now)
+            facts += own
     return found, facts
 
 
-def _insert(
-    connection: Connection, entries: Sequence[_Entry], now: datetime, facts: Sequence[Fact]
-) -> tuple[set[Key], dict[int, list[Parcel]]] | None:
+def _insert(connection: Connection, entries: Sequence[_Entry], now: datetime, facts: Sequence[Fact]) -> set[Key] | None:
     """Insert events with a delivery for each of their webhooks, but for events that exist already.
 
-    Return the keys of the new ones, and the deliveries that were leased to lanes, by publication. Return ``None``, and
-    insert nothing, if one of the ``facts`` doesn't hold any more.
+    Return the keys of the new ones. Deliveries that are leased to a lane are put into the parcels of their entries.
+    Return ``None``, and insert nothing, if one of the ``facts`` doesn't hold any more.
     """
     database = dialect(connection)
     at, end = database.time_value(now), database.time_value(lease_end(now))
     events = [
-        event_row(entry.id, entry.environment, entry.event, entry.body, at, len(entry.webhooks), entry.traceparent)
+        event_row(
+            entry.id,
+            entry.publication.environment,
+            entry.event,
+            entry.body,
+            at,
+            len(entry.webhooks),
+            entry.publication.traceparent,
+        )
         for entry in entries
     ]
     pairs = [(place, webhook) for place, entry in enumerate(entries) for webhook in entry.webhooks]
@@ -225,17 +221,15 @@ def _insert(
     born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *table_of(events), children), facts)
     if born is None:
         return None
-    parcels: dict[int, dict[str, Parcel]] = defaultdict(dict)
     inserted = (pair for pair in zip(pairs, deliveries, strict=True) if pair[0][0] in born.parents)
     for id, ((place, webhook), row) in zip(born.children[0], inserted, strict=False):
         entry = entries[place]
         if row["lease_token"]:
-            own = parcels[entry.number]
-            if entry.id not in own:
-                own[entry.id] = entry.parcel()
-            own[entry.id].items.append(Item(id, webhook.webhook_id, webhook.version, webhook.fields))
-    new = {entries[place].key for place in born.parents}
-    return new, {number: list(own.values()) for number, own in parcels.items()}
+            entry.parcel = entry.parcel or Parcel(
+                entry.id, entry.event.type, row["environment"], entry.body.decode(), entry.publication.traceparent, []
+            )
+            entry.parcel.items.append(Item(id, webhook.webhook_id, webhook.version, webhook.fields))
+    return {entries[place].key for place in born.parents}
 
 
 def _delivery_row(place: int, entry: _Entry, webhook: Subscriber, at: Any, lease_end: Any) -> dict[str, Any]:
@@ -249,7 +243,7 @@ def _delivery_row(place: int, entry: _Entry, webhook: Subscriber, at: Any, lease
         place,
         entry.event.type,
         webhook.webhook_id,
-        entry.environment,
+        entry.publication.environment,
         at,
         in_order=webhook.in_order,
         fields=webhook.fields,
@@ -285,31 +279,31 @@ def event_row(
     }
 
 
-def _known(connection: Connection, keys: Collection[Key]) -> dict[Key, _Known]:
-    """Return those of the events that are stored."""
-    found: dict[Key, _Known] = {}
+def _known(connection: Connection, keys: Collection[Key]) -> dict[Key, tuple[int, bytes]]:
+    """Return the number of deliveries and the body of those events that are stored."""
+    found: dict[Key, tuple[int, bytes]] = {}
     for environment, group in groupby(sorted(keys), lambda key: key[0]):
         ids = [id for _, id in group]
         for start in range(0, len(ids), LOOKUP_BATCH):
             query = select(Event.public_id, Event.deliveries_count, Event.body).where(
                 Event.environment == environment, Event.public_id.in_(ids[start : start + LOOKUP_BATCH])
             )
-            for public_id, count, body in connection.execute(query):
-                found[environment, public_id] = _Known(count, body)
+            for public_id, deliveries, body in connection.execute(query):
+                found[environment, public_id] = deliveries, body
     return found
 
 
-def _result(entry: _Entry, first: _Entry, known: _Known | None) -> Published:
+def _result(entry: _Entry, first: _Entry, known: tuple[int, bytes] | None) -> Published:
     """Return the answer for an event.
 
     Args:
         first: the first one of the same id.
-        known: the stored one, if the id was published before.
+        known: of the stored one, if the id was published before.
 
     Raises:
         OtherContent: the first one has other content.
     """
-    before = known.body if known else first.body
-    if (known or entry is not first) and not entry.event.is_told_by(before):
+    deliveries, body = known or (len(first.webhooks), first.body)
+    if (known or entry is not first) and not entry.event.is_told_by(body):
         raise OtherContent(entry.id, entry.place)
-    return Published(entry.id, known.deliveries_count if known else len(first.webhooks))
+    return Published(entry.id, deliveries)
