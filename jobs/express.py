@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Flask
 from redis import Redis, RedisError
@@ -96,12 +96,8 @@ class Lanes:
 def opened(message: bytes) -> tuple[datetime, list[Parcel]]:
     """Return when the leases began, and the parcels of a message."""
     at, *parcels = json.loads(message)
-    return datetime.fromisoformat(at), [_parcel(*parcel) for parcel in parcels]
-
-
-def _parcel(*values: Any) -> Parcel:
-    parcel = Parcel(*values)
-    return parcel._replace(items=[Item(*item) for item in parcel.items])
+    whole = [Parcel._make((*event, [Item(*item) for item in items])) for *event, items in parcels]
+    return datetime.fromisoformat(at), whole
 
 
 def lanes_of(app: Flask) -> Lanes:

@@ -120,8 +120,8 @@ def look(connection: Connection, now: datetime, after: int = 0) -> Look:
     open: dict[int, Target] = {}
     probes: dict[int, Target] = {}
     for row in ready:
-        if row.waits_seconds == 0:
-            (open if row.is_open else probes).update(target_of(row.webhook, now, is_probe=not row.is_open))
+        if row.waits_seconds == 0 and (target := target_of(row.webhook, now, is_probe=not row.is_open)):
+            (open if row.is_open else probes)[target.id] = target
     is_forced = any(row.is_forced for row in rows)
     return Look(open, probes, is_forced, min(waiting, default=None), last if len(rows) == LOOK_MAX_WEBHOOKS else 0)
 
@@ -140,14 +140,12 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
     database = dialect(connection)
     values = {"ids": json.dumps(list(webhooks)), "now": database.time_value(now)}
     source = f"webhooks WHERE webhooks.id IN {database.JSON_IDS}"
-    found: dict[int, Target] = {}
-    for row in database.select_rows(connection, TargetRow, _target(database), source, values):
-        found.update(target_of(row, now))
-    return found
+    rows = database.select_rows(connection, TargetRow, _target(database), source, values)
+    return {target.id: target for row in rows if (target := target_of(row, now))}
 
 
-def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int, Target]:
-    """Return the target under its webhook's id, or an empty dict if its secret can't be decrypted or is none.
+def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> Target | None:
+    """Return the target, or ``None`` if its secret can't be decrypted or is none.
 
     An older secret that can't be decrypted is left out.
     """
@@ -160,10 +158,10 @@ def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> dict[int
             what = f"used: {error}" if isinstance(error, ValueError) else "decrypted: its key is not in ENCRYPTION_KEYS"
             logger.error("The secret of webhook %d can't be %s", row.id, what)
             _reported.add(row.secret_encrypted)
-        return {}
+        return None
     if row.paced_seconds is not None:
         target = replace(target, paced_until=now + timedelta(seconds=row.paced_seconds))
-    return {row.id: target}
+    return target
 
 
 @lru_cache(maxsize=4_096)  # a webhook is looked at many times a second

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
+from jobs.compose import Request
 from jobs.hide import hidden, secrets_of
 from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -46,11 +47,6 @@ class Token(NamedTuple):
     seconds: float
 
 
-class TokenRequest(NamedTuple):
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
 class NoToken(Exception):
     """No token was got. The message is a sentence about the token endpoint."""
 
@@ -59,22 +55,22 @@ class NoToken(Exception):
         self.outcome = outcome
 
 
-def token_request(client: OAuthClient) -> TokenRequest:
+def token_request(client: OAuthClient) -> Request:
     """Return the request that fetches a token (RFC 6749, 2.3.1 and 4.4.2, and RFC 8707, 2)."""
     grant = client.grant
     fields = {"grant_type": "client_credentials"}
     fields |= {name: value for name in ("scope", "audience", "resource") if (value := getattr(grant, name))}
-    headers = [
-        ("Content-Type", "application/x-www-form-urlencoded"),
-        ("Accept", "application/json"),
-        ("Accept-Encoding", "identity"),
-        ("User-Agent", user_agent()),
-    ]
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": user_agent(),
+    }
     if grant.method == ClientAuthentication.BODY:
         fields |= {"client_id": client.id, "client_secret": client.secret}
     else:
-        headers.append(("Authorization", _basic(client)))
-    return TokenRequest(headers, urlencode(fields).encode())
+        headers["Authorization"] = _basic(client)
+    return Request(headers, urlencode(fields).encode())
 
 
 def _basic(client: OAuthClient) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from jobs.claim import Claimed
 from jobs.compose import Request, Try, Uncomposable, request_of
-from jobs.drain.tokens import Answered, Fetch, Tokens, fetch_of
+from jobs.drain.tokens import Fetch, Tokens, fetch_of
 from jobs.hide import hide
 from jobs.oauth import NoToken
 from jobs.record import Finished
@@ -92,7 +92,7 @@ class Requests:
         """
         for key, result in self._sender.results(0.0 if self._finished else seconds):
             if isinstance(key, Fetch):
-                self._take_token(self._tokens.answer(key, result), result)
+                self._take_token(*self._tokens.answer(key, result), result)
             else:
                 self._take(key, result)
         finished, self._finished = self._finished, []
@@ -110,9 +110,7 @@ class Requests:
         options = delivery.target.options
         carried = options.with_token(out.token) if out.token else options
         out.request = request_of(carried, delivery.outgoing(self._portal), self._try(out))
-        headers = list(out.request.headers.items())
-        certificate = options.client_certificate
-        self._sender.start(out, delivery.target.url, headers, out.request.body, left, certificate)
+        self._sender.start(out, delivery.target.url, *out.request, left, options.client_certificate)
 
     def _take(self, out: Out, result: Result) -> None:
         """Take the answer of an endpoint. If it refused the token, get another one and send again, once."""
@@ -135,12 +133,12 @@ class Requests:
         except Exception as error:
             self._fail(out, error)
 
-    def _take_token(self, answered: Answered, result: Result) -> None:
-        for out in answered.waiting:
-            if answered.failure:
-                self._end(out, _without_token(answered.failure, result))
+    def _take_token(self, waiting: list[Out], token: str | NoToken, result: Result) -> None:
+        for out in waiting:
+            if isinstance(token, NoToken):
+                self._end(out, _without_token(token, result))
             else:
-                out.token = answered.token
+                out.token = token
                 self._ready.append(out)
 
     def _fail(self, out: Out, error: Exception) -> None:

@@ -39,14 +39,6 @@ class Known:
     waiting: list[Any] = field(default_factory=list)
 
 
-class Answered(NamedTuple):
-    """The end of a fetch: who waited for it, and the token or why there is none."""
-
-    waiting: list[Any]
-    token: str = ""
-    failure: NoToken | None = None
-
-
 class Tokens:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -68,9 +60,8 @@ class Tokens:
         """
         known = self._known.setdefault(fetch, Known())
         if not known.is_fetched:
-            headers, body = token_request(fetch.client)
             url = fetch.client.grant.token_url
-            self._sender.start(fetch, url, headers, body, seconds, fetch.client_certificate)
+            self._sender.start(fetch, url, *token_request(fetch.client), seconds, fetch.client_certificate)
             known.is_fetched = True
         known.waiting.append(waiting)
 
@@ -80,8 +71,8 @@ class Tokens:
         if known and not known.is_fetched and known.text == token:
             known.ends = 0.0
 
-    def answer(self, fetch: Fetch, result: Result) -> Answered:
-        """Take the answer of a token endpoint."""
+    def answer(self, fetch: Fetch, result: Result) -> tuple[list[Any], str | NoToken]:
+        """Take the answer of a token endpoint. Return who waited for it, and the token or why there is none."""
         known = self._known[fetch]
         known.is_fetched = False
         waiting, known.waiting = known.waiting, []
@@ -89,11 +80,11 @@ class Tokens:
             token = read_token(result, fetch.client)
         except NoToken as failure:
             del self._known[fetch]
-            return Answered(waiting, failure=failure)
+            return waiting, failure
         known.text, known.ends = token.text, time.monotonic() + token.seconds
         self._known.move_to_end(fetch)
         self._forget_oldest()
-        return Answered(waiting, token.text)
+        return waiting, token.text
 
     def _forget_oldest(self) -> None:
         while len(self._known) > KEPT_MAX:

@@ -4,7 +4,7 @@ import heapq
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Client:
         self,
         key: Any,
         url: str,
-        headers: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
         body: bytes,
         seconds: float,
         client_certificate: ClientCertificate | None = None,

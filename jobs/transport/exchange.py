@@ -1,7 +1,7 @@
 """Exchange: one request to an endpoint, and what came back."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -31,13 +31,12 @@ class Exchange:
 
     Args:
         key: tells its owner which one it is.
-        headers: names and values. A name may repeat.
         seconds: for all of it, from the resolution of the name to the end of the answer.
     """
 
     key: Any
     target: Destination
-    headers: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
     sent: bytes  # the body of the request
     seconds: float
     client_certificate: ClientCertificate | None = None

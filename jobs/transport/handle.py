@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ class Handle:
         self.tls = None
         target, curl = exchange.target, self.curl
         curl.setopt(pycurl.URL, target.url)
-        curl.setopt(pycurl.HTTPHEADER, [*map(_line, exchange.headers), "Expect:"])
+        curl.setopt(pycurl.HTTPHEADER, [*starmap(_line, exchange.headers.items()), "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, exchange.sent)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(exchange.sent) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
@@ -276,9 +277,8 @@ class Handle:
         return _ABORT
 
 
-def _line(header: tuple[str, str]) -> str:
+def _line(name: str, value: str) -> str:
     """Return a header as libcurl wants it. It would leave one out that has nothing after its colon."""
-    name, value = header
     return f"{name}: {value}" if value.strip() else f"{name};"
 
 

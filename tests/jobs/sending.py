@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ BOTH_LOOPBACKS = (*LOOPBACK, ipaddress.ip_network("::1/128"))
 TIMEOUT_SECONDS = 0.6
 FAR_BEYOND_SECONDS = 8.0  # how long endpoints misbehave; a slow machine needs the distance to the timeout
 BODY = b'{"id":"evt_1"}'
-HEADERS = (("Content-Type", "application/json"),)
+HEADERS = {"Content-Type": "application/json"}
 
 
 class Send:
@@ -44,7 +44,7 @@ class Send:
         body: bytes = BODY,
         client_certificate: ClientCertificate | None = None,
         *,
-        headers: Sequence[tuple[str, str]] = HEADERS,
+        headers: Mapping[str, str] = HEADERS,
         seconds: float | None = None,
     ) -> Result:
         answer: queue.SimpleQueue[Result] = queue.SimpleQueue()

@@ -90,7 +90,7 @@ def test_many_webhooks_at_once_are_never_mixed_up(authority: Authority, tmp_path
     with asking(authority, tmp_path) as endpoint, sending(30) as send, ThreadPoolExecutor(16) as pool:
 
         def deliver(name: str) -> Outcome:
-            return send(endpoint.url, headers=[("X-Client", name)], client_certificate=pairs[name]).outcome
+            return send(endpoint.url, headers={"X-Client": name}, client_certificate=pairs[name]).outcome
 
         assert set(pool.map(deliver, names)) == {Outcome.DELIVERED}
     assert len(endpoint.seen) == len(names)

@@ -28,7 +28,7 @@ def test_the_proxy_sees_no_header_of_a_delivery_by_https(tmp_path: Path, monkeyp
     certificate = make_certificate(tmp_path, "127.0.0.1", 30)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
     with nginx(certificate) as url, proxying() as proxy, sending(proxy=proxy.url) as send:
-        assert send(url, headers=[("Authorization", "Bearer s3cret")]).outcome == Outcome.DELIVERED
+        assert send(url, headers={"Authorization": "Bearer s3cret"}).outcome == Outcome.DELIVERED
     (head,) = proxy.heads
     names = [line.partition(b":")[0] for line in head.splitlines()[1:-1]]
     assert head.startswith(b"CONNECT ")

@@ -142,7 +142,7 @@ def _token_request(form: WebhookForm) -> str:
     if auth is None or auth.grant is None:
         return ""
     made = token_request(OAuthClient(auth.username, MASK, auth.grant))
-    headers = {name: f"Basic {MASK}" if name == "Authorization" else value for name, value in made.headers}
+    headers = {name: f"Basic {MASK}" if name == "Authorization" else value for name, value in made.headers.items()}
     body = made.body.decode().replace(quote_plus(MASK), MASK)
     return f"POST {auth.grant.token_url or 'https://…'}\n{header_lines(headers)}\n\n{body}"
 
