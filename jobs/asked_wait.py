@@ -31,10 +31,10 @@ def asked_seconds(code: int, fields: Fields) -> int | None:
     Of several ``Retry-After`` the longest counts. Without one, an answer 429 may say when its limit ends.
     """
     date = next(values_of(fields, "date"), None)
-    waits = _known(retry_after_seconds(value, date) for value in values_of(fields, "retry-after"))
-    if not waits and code == TOO_MANY_REQUESTS:
-        waits = _known(_reset_seconds(value, date) for name in RESETS for value in values_of(fields, name))
-    return max(waits, default=None)
+    waits = [retry_after_seconds(value, date) for value in values_of(fields, "retry-after")]
+    if code == TOO_MANY_REQUESTS and all(wait is None for wait in waits):
+        waits = [_reset_seconds(value, date) for name in RESETS for value in values_of(fields, name)]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
@@ -81,7 +81,3 @@ def _http_date(text: str) -> datetime | None:
 def values_of(fields: Fields, wanted: str) -> Iterator[str]:
     """Return the values of the header with the lower-case name ``wanted``, in their order."""
     return (value for name, value in fields if name.lower() == wanted)
-
-
-def _known(waits: Iterable[int | None]) -> list[int]:
-    return [wait for wait in waits if wait is not None]

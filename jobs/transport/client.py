@@ -215,14 +215,14 @@ class Client:
                 self._connections.move_to_end(number)
             return
         is_good = exchange.status is not None
-        exchange.connection = Connection(f"{bracketed(address)}:{target.port}", handle.tls if is_good else None)
+        exchange.connection = Connection(f"{bracketed(address)}:{target.port}", exchange.tls if is_good else None)
         if not is_good:
             return
         self._connections[number] = exchange.connection
         if len(self._connections) > self._connections_max:
             self._connections.popitem(last=False)
         if handle.curl.getinfo(pycurl.INFO_HTTP_VERSION) == HTTP_2:
-            self._sockets.note_multiplexed(handle.socket)
+            self._sockets.note_multiplexed(exchange.socket)
         self._resolver.note_answer(target.host, address)
 
     def _shared(self, handle: Handle) -> Connection | None:

@@ -49,11 +49,18 @@ class Exchange:
     connection: Connection | None = None
     status: int | None = None  # of the final answer
     head: list[bytes] = field(default_factory=list)  # its lines
+    head_bytes: int = 0  # of all heads, interim ones and trailers included
+    is_in_head: bool = False  # a status line came, and not yet the empty line after it
+    head_is_over: bool = False
     body: bytearray = field(default_factory=bytearray)  # its first bytes, as they came
     is_coded: bool = False  # the body is in chunks or compressed
     is_cut: bool = False  # we ended it, because no more is wanted of the body
     is_proxied: bool = False
-    is_unnamed: bool = False  # the endpoint's certificate doesn't name its host
+    socket: int = -1  # that was opened for it
+    tls: str | None = None  # of its own connection
+    sendings: int = 0  # of the request, which libcurl repeats on a new connection
+    is_named: bool = False  # the endpoint's certificate names its host
+    is_unnamed: bool = False  # it doesn't, and that ended the exchange
     wants_certificate: bool = False  # the endpoint asked for a client certificate on a new connection
     alert: int | None = None  # of TLS, with which the endpoint ended it
     blocked: str = ""  # why no delivery may go there
@@ -87,7 +94,7 @@ class Exchange:
         """Begin again with the next address."""
         self.addresses = self.addresses[1:]
         self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
-        self.is_proxied = False
+        self.is_proxied, self.socket = False, -1
 
     @property
     def deadline(self) -> float:

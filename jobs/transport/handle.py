@@ -63,15 +63,7 @@ class Handle:
 
     def __init__(self, settings: Settings) -> None:
         self.exchange: Any = None  # an Exchange while it is in use
-        self.socket = -1  # that was opened for the present exchange
         self._settings = settings
-        self._received = 0
-        self._body_max = 0
-        self._head_is_over = False
-        self._is_in_head = False  # a status line came, and not yet the empty line after it
-        self._is_named = False
-        self._sendings = 0  # of the request, which libcurl repeats on a new connection
-        self.tls: str | None = None
         self._pinned = False  # names were set that the next exchange must not see
         self._has_certificate = False
         self.curl = curl = pycurl.Curl()
@@ -105,12 +97,6 @@ class Handle:
     def load(self, exchange: Exchange) -> None:
         """Prepare the transfer of ``exchange``."""
         self.exchange = exchange
-        self.socket = -1
-        self._received = 0
-        self._body_max = BODY_KEPT_BYTES
-        self._head_is_over = self._is_in_head = self._is_named = False
-        self._sendings = 0
-        self.tls = None
         target, curl = exchange.target, self.curl
         curl.setopt(pycurl.URL, target.url)
         curl.setopt(pycurl.HTTPHEADER, [*starmap(_line, exchange.headers.items()), "Expect:"])
@@ -178,12 +164,12 @@ class Handle:
                 exchange.is_proxied = True
             elif not self._may_try(exchange, ipaddress.ip_address(address.addr[0])):
                 return _REFUSED
-            self.socket = open_socket(address.family, address.socktype, address.protocol, address.addr)
+            exchange.socket = open_socket(address.family, address.socktype, address.protocol, address.addr)
         except Exception as error:  # pycurl would only print it
             exchange.failure = error
             return _REFUSED
-        self._settings.note_opened(self.socket)
-        return self.socket
+        self._settings.note_opened(exchange.socket)
+        return exchange.socket
 
     def _may_try(self, exchange: Exchange, address: Address) -> bool:
         if not is_allowed(address, exchange.target.scheme, self._settings.allowed):
@@ -196,28 +182,24 @@ class Handle:
 
     def _take_line(self, line: bytes) -> int | None:
         """Take a line of a head: of an interim answer, of the answer, or of its trailers."""
-        self._received += len(line)
-        if self._received > HEAD_MAX_BYTES:
-            self.exchange.complaint = f"its head has over {HEAD_MAX_BYTES:,} bytes"
+        exchange: Exchange = self.exchange
+        exchange.head_bytes += len(line)
+        if exchange.head_bytes > HEAD_MAX_BYTES:
+            exchange.complaint = f"its head has over {HEAD_MAX_BYTES:,} bytes"
             return _STOP
-        if self._head_is_over:
+        if exchange.head_is_over:
             return None
-        if not self._is_in_head and line.startswith(b"HTTP/"):
-            self._is_in_head = True
+        if not exchange.is_in_head and line.startswith(b"HTTP/"):
+            exchange.is_in_head = True
             return self._take_status(line)
         if line not in _LINE_ENDS:
-            self.exchange.head.append(line)
+            exchange.head.append(line)
             return None
-        self._is_in_head = False
-        if self.exchange.status is not None:
-            self._end_head(self.exchange)
+        exchange.is_in_head = False
+        if exchange.status is not None:
+            exchange.head_is_over = True
+            exchange.is_coded = bool(_CODED.search(b"".join(exchange.head)))
         return None
-
-    def _end_head(self, exchange: Exchange) -> None:
-        self._head_is_over = True
-        if _CODED.search(b"".join(exchange.head)):
-            exchange.is_coded = True
-            self._body_max = CODED_MAX_BYTES
 
     def _take_status(self, line: bytes) -> int | None:
         exchange: Exchange = self.exchange
@@ -235,7 +217,7 @@ class Handle:
     def _take_body(self, data: bytes) -> int | None:
         exchange: Exchange = self.exchange
         exchange.body += data
-        if len(exchange.body) <= self._body_max:
+        if len(exchange.body) <= (CODED_MAX_BYTES if exchange.is_coded else BODY_KEPT_BYTES):
             return None
         exchange.is_cut = True
         return _STOP
@@ -245,9 +227,9 @@ class Handle:
         if kind != pycurl.INFOTYPE_TEXT:
             return
         if found := _CIPHER.match(text):
-            self.tls = f"{found[1].decode()} {found[2].decode()}"
+            self.exchange.tls = f"{found[1].decode()} {found[2].decode()}"
         elif _NAMED.match(text):
-            self._is_named = True
+            self.exchange.is_named = True
         elif _ASKED.match(text):
             self.exchange.wants_certificate = True
         elif found := _ALERT.match(text):
@@ -259,13 +241,14 @@ class Handle:
         libcurl would be content with the common name, which RFC 9110, section 4.3.4, rules out. It would also repeat
         the request six times to an endpoint that sheds load by HTTP/2 (RFC 9113, section 8.7).
         """
-        self._sendings += 1
-        if self._sendings > SENDINGS_MAX:
-            self.exchange.complaint = "it refused the request, and its repetition, too"
+        exchange: Exchange = self.exchange
+        exchange.sendings += 1
+        if exchange.sendings > SENDINGS_MAX:
+            exchange.complaint = "it refused the request, and its repetition, too"
             return int(pycurl.PREREQFUNC_ABORT)
-        is_new = self.socket != -1
-        if is_new and not self._is_named and self.exchange.target.scheme == "https":
-            self.exchange.is_unnamed = True
+        is_new = exchange.socket != -1
+        if is_new and not exchange.is_named and exchange.target.scheme == "https":
+            exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)
         return int(pycurl.PREREQFUNC_OK)
 
