@@ -19,25 +19,28 @@ from config import ConfigError, load
 from webhooks_ui import create_app, logs, tracing
 from webhooks_ui.database import db, outage, reason
 from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
+from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import ProcessKind
+from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
 
 HEARTBEAT_TTL_SECONDS = 90
+SETTINGS = "Settings come from environment variables."
 
 logger = logging.getLogger(__name__)
 _outages = logs.Seldom(logger)
 
 
-def no_arguments(module: str, description: str) -> None:
-    """Print the help of a process that takes no arguments, if it is asked for. Refuse arguments."""
-    argparse.ArgumentParser(prog=f"python -m {module}", description=description).parse_args()
-
-
-def make_app(kind: ProcessKind) -> Flask:
+def make_app(kind: ProcessKind, description: str) -> Flask:
     """Return the app of a worker or scheduler, with its log and its heartbeats. End the process if a setting is wrong.
 
     Its ``extensions`` have ``pulse``, the heartbeats, which ``work`` starts.
+
+    Args:
+        description: for the help of the process, which takes no arguments.
     """
+    argparse.ArgumentParser(prog=f"python -m jobs.{kind}", description=f"{description} {SETTINGS}").parse_args()
+    die_with_parent()
     try:
         settings = load()
         tracing.configure(settings)
@@ -47,6 +50,7 @@ def make_app(kind: ProcessKind) -> Flask:
     app = create_app(settings, web=False)
     pulse = app.extensions["pulse"] = Pulse(app, kind)
     app.extensions["progress"] = pulse.progress
+    check_keys_or_exit(app)
     return app
 
 

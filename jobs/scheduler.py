@@ -24,13 +24,11 @@ from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
 from jobs.chores.summarize import SUMMARIZE_SECONDS, summarize
-from jobs.rq_worker import Worker, make_app, no_arguments, work
+from jobs.rq_worker import Worker, make_app, work
 from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import logs
 from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
-from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import ProcessKind
-from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import CHORES
 
 CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
@@ -94,15 +92,9 @@ def ask_for_chores(redis: Redis) -> None:
 
 def main() -> None:
     """Enqueue chores and do them until SIGTERM or SIGINT."""
-    no_arguments(
-        "jobs.scheduler",
-        "Plan retries, purges and other chores until SIGTERM or SIGINT. Settings come from environment variables.",
-    )
-    die_with_parent()
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()
-    app = make_app(ProcessKind.SCHEDULER)
-    check_keys_or_exit(app)
+    app = make_app(ProcessKind.SCHEDULER, "Plan retries, purges and other chores until SIGTERM or SIGINT.")
     redis = Redis.from_url(app.config["REDIS_URL"])
     threading.Thread(target=ask_for_chores, args=(redis,), name="cron", daemon=True).start()
     with app.app_context():

@@ -10,13 +10,11 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from jobs import deliver
-from jobs.rq_worker import Worker, make_app, no_arguments, work
+from jobs.rq_worker import Worker, make_app, work
 from webhooks_ui import tracing
 from webhooks_ui.database import db, dialect
-from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.memory import return_memory
 from webhooks_ui.models import ProcessKind
-from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.wake import QUEUE
 
 
@@ -30,12 +28,9 @@ class DeliveryWorker(Worker):
 
 def main() -> None:
     """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
-    no_arguments("jobs.worker", "Deliver events until SIGTERM or SIGINT. Settings come from environment variables.")
-    die_with_parent()
     _allow_open_files()
     return_memory()
-    app = make_app(ProcessKind.WORKER)
-    check_keys_or_exit(app)
+    app = make_app(ProcessKind.WORKER, "Deliver events until SIGTERM or SIGINT.")
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
         _prepare_connections(db.engine)
