@@ -46,25 +46,9 @@ def count(connection: Connection, attempts: Sequence[Attempted]) -> None:
 
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
-_THROTTLE = {  # by the names in jobs.throttle
-    "until": Webhook.throttled_until,
-    "at": Webhook.throttled_at,
-    "rate": Webhook.throttle_rate,
-    "step": Webhook.throttle_step,
-    "count": Webhook.throttle_count,
-}
-_COLUMNS = {
-    "id": Webhook.id,
-    "name": Webhook.name,
-    "url": Webhook.url,
-    "environment": Webhook.environment,
-    "active": Webhook.active,
-    "failures": Webhook.failures,
-    "attempted_hour": Webhook.attempted_hour,
-    "succeeded_hour": Webhook.succeeded_hour,
-    **{name: getattr(Webhook, name) for name in _HEALTH},
-    **{f"throttle_{name}": column for name, column in _THROTTLE.items()},
-}
+_THROTTLE = ("throttled_until", "throttled_at", "throttle_rate", "throttle_step", "throttle_count")  # as in Throttle
+_OTHERS = ("id", "name", "url", "environment", "active", "failures", "attempted_hour", "succeeded_hour")
+_COLUMNS = {name: getattr(Webhook, name) for name in (*_OTHERS, *_HEALTH, *_THROTTLE)}
 
 
 @cache
@@ -111,11 +95,10 @@ def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], thresh
         tried_since = _tried_since(connection, row, own[-1].at)
         for attempt in own:
             health = judge(health, attempt, threshold, tried_since)
-        throttle = _throttled(Throttle(*(getattr(row, f"throttle_{name}") for name in _THROTTLE)), own)
+        throttle = _throttled(Throttle(*(getattr(row, name) for name in _THROTTLE)), own)
         changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
-        changed |= {column.key: getattr(throttle, name) for name, column in _THROTTLE.items()}
-        changed["failures"] = _failures(row.failures, own)
-        changed |= _last_hours(row, own)
+        changed |= zip(_THROTTLE, vars(throttle).values(), strict=True)
+        changed |= _last_hours(row, own) | {"failures": _failures(row.failures, own)}
         if health.disabled_reason and row.active:
             changed |= _disable(connection, row, health.disabled_reason, own[-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(changed))
