@@ -44,11 +44,7 @@ logger = logging.getLogger(__name__)
 
 
 def record(
-    connection: Connection,
-    token: str,
-    finished: Sequence[Finished],
-    settings: Mapping[str, Any],
-    jitter: Callable[[], float] = random.random,
+    connection: Connection, token: str, finished: Sequence[Finished], settings: Mapping[str, Any]
 ) -> list[Recorded]:
     """Write the results of those deliveries in ``finished`` that ``token`` still holds. Return what was written.
 
@@ -57,12 +53,11 @@ def record(
 
     Args:
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
-        jitter: returns a number from 0 to 1 for each next attempt.
     """
     database = dialect(connection)
     time = database.time_value
     schedule = settings["retry_schedule"]
-    decided = [_decided(claimed, result, schedule, jitter) for claimed, _, result in finished]
+    decided = [_decided(claimed, result, schedule) for claimed, _, result in finished]
     columns, rows = table_of([_delivery_row(item, time) for item in decided])
     held = database.update_held(connection, Delivery.__table__, columns[:-1], rows, token, _RELEASED)
     written = [item for item in finished if item[0].id in held]
@@ -163,10 +158,10 @@ def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
 _RELEASED = "lease_token = NULL, forced = false"
 
 
-def _decided(claimed: Claimed, result: Result, schedule: str, jitter: Callable[[], float]) -> Recorded:
+def _decided(claimed: Claimed, result: Result, schedule: str) -> Recorded:
     delays = _delays(claimed, schedule)
     attempted = _attempted(claimed, result)
-    decision = decide(attempted, delays, claimed.attempts_allowed, jitter, _gives_up_at(claimed))
+    decision = decide(attempted, delays, claimed.attempts_allowed, random.random, _gives_up_at(claimed))
     return Recorded(claimed, result, decision, attempted)
 
 
