@@ -5,24 +5,21 @@ It runs as long as there is something to deliver. Other jobs have a queue and a 
 
 import contextlib
 import logging
-import math
 import queue
 import threading
 import time
-from datetime import datetime
 
 from flask import Flask, current_app
-from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
-from jobs.claim import Claimed, Claims
+from jobs.claim import Claimed
 from jobs.claim import release as release_leases
 from jobs.drain.arrivals import Arrivals
+from jobs.drain.demand import Demand
 from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
 from jobs.drain.sending import Arrived, sending_of
 from jobs.express import LANE
-from jobs.look import Target, look
 from jobs.record import Finished, Recorded, count_recorded, record, record_one_by_one
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
@@ -35,13 +32,8 @@ RUN_SECONDS = 3_600  # then the job ends as soon as nothing is in flight
 RUN_MAX_SECONDS = 23 * 3_600  # then the job stops leasing and ends, before RQ would kill it
 LINGER_SECONDS = 1.0  # how long an idle job waits for the next event before it ends
 WAIT_SECONDS = 5.0  # the same, while a webhook that must wait may send again within this time
-LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited
-LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory
 GROUP_MAX = 64  # results in one transaction
 GROUP_SECONDS = 0.02  # how long a result waits for others at most
-AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
-AVERAGED_SECONDS = 0.2  # of the speed
-AHEAD_MIN = 128  # deliveries to lease ahead, before it is known how fast they go
 PAUSE_SECONDS = 0.002  # between checks for results, if many are out
 FEW = 16  # deliveries that are out: then each result is taken when it arrives
 BEAT_SECONDS = 5.0  # between heartbeats
@@ -71,25 +63,16 @@ class Drain:
         self._progress = app.extensions.get("progress", lambda in_flight: None)
         self._counters = counting.of(app)
         self._trouble = logs.Seldom(logger)
-        self._request_seconds = app.config["REQUEST_TIMEOUT_SECONDS"]
         self._leases = Leases(self._sending)
+        self._demand = Demand(self._sending, self._leases.token, app.config["REQUEST_TIMEOUT_SECONDS"])
         arrivals = Arrivals(app, self._sending, self._leases.token)
         lane = LANE + self._leases.token
         self._listener = Listener(app.extensions["redis"], self._sending.inbox, lane, arrivals.take)
         self._refused: list[int] = []  # deliveries of the express lane to give back
         self._finished: list[Finished] = []  # not yet written
-        self._per_second = 0.0  # deliveries that were finished lately
-        self._noted_at = time.monotonic()
-        self._cursor = 0
         self._began = time.monotonic()
         self._beat_at = self._began + BEAT_SECONDS
-        self._look = True  # the next look may find something
-        self._called = True  # it may find what was published just now, of any webhook
-        self._look_at = math.inf  # when a webhook that must wait may send again, on the monotonic clock
         self._slowed_down: set[int] = set()  # webhooks whose endpoints just asked for fewer requests
-        self._more_due = False  # webhooks may have more due than they were allowed to lease
-        self._look_below = 0  # then look again when so few are still queued
-        self._wants_help = False  # as much is due as this worker may have queued
 
     def run(self) -> None:
         """Deliver until nothing is due, or the run must end."""
@@ -104,7 +87,7 @@ class Drain:
             self._leases.drop()  # something is queued only after an error, and its leases run out
             called = self._receive(0) or called
             self._sending.note_recorded(len(self._finished))  # likewise
-            if called or self._look:
+            if called or self._demand.may_find:
                 wake()  # another worker or the next job goes on
             self._progress(self._slots.in_flight)
 
@@ -128,22 +111,22 @@ class Drain:
 
     def _stop_listening(self) -> None:
         """Stop taking parcels and wake-ups. Those that came before are still answered."""
-        self._look = self._listener.stop() or self._look
+        self._demand.may_find = self._listener.stop() or self._demand.may_find
         self._sending.tell()
         self._receive(0)
 
     def _linger(self) -> bool:
         """Wait a little for a wake-up while there is nothing to do. Return True if there is something to do now."""
         began = time.monotonic()
-        patience = WAIT_SECONDS if self._look_at < began + WAIT_SECONDS else LINGER_SECONDS
+        patience = WAIT_SECONDS if self._demand.look_at < began + WAIT_SECONDS else LINGER_SECONDS
         while self._listener.listens and not self._ending and time.monotonic() < began + patience:
-            left = self._look_at - time.monotonic()
+            left = self._demand.look_at - time.monotonic()
             if left <= 0 or self._receive(max(0.0, min(LINGER_SECONDS / 10, left))) or self._is_busy:
                 break
         else:
-            self._look = False
+            self._demand.may_find = False
             self._stop_listening()
-            if (self._look or self._is_busy) and not self._ending:
+            if (self._demand.may_find or self._is_busy) and not self._ending:
                 self._listener.start()
         return self._wants_more or self._is_busy
 
@@ -153,19 +136,7 @@ class Drain:
 
     @property
     def _wants_more(self) -> bool:
-        looks = self._look or self._has_sent or time.monotonic() >= self._look_at
-        enough = self._ahead if self._called else self._ahead // 2  # looking rarely is cheaper
-        return looks and not self._ending and self._slots.queued < enough
-
-    @property
-    def _has_sent(self) -> bool:
-        """Whether half of what was queued after the last look has gone out, so that more may be leased."""
-        return self._more_due and self._slots.queued < self._look_below
-
-    @property
-    def _ahead(self) -> int:
-        """How many deliveries to have queued."""
-        return max(int(self._per_second * AHEAD_SECONDS), min(AHEAD_MIN, self._slots.total))
+        return self._demand.is_there and not self._ending
 
     def _beat(self) -> None:
         """Every few seconds, tell RQ that this worker is alive, and read the settings again."""
@@ -183,9 +154,8 @@ class Drain:
 
     def _collect(self) -> None:
         """Take results as they arrive, until a group is complete, more may be leased, or a wake-up arrives."""
-        may_lease = not self._ending and (self._look or self._has_sent or (self._more_due and self._slots.queued > 0))
-        patience = GROUP_SECONDS if may_lease else REFRESH_SECONDS / 2
-        until = min(time.monotonic() + patience, self._look_at)
+        patience = GROUP_SECONDS if self._demand.comes_soon and not self._ending else REFRESH_SECONDS / 2
+        until = min(time.monotonic() + patience, self._demand.look_at)
         most = min(GROUP_MAX, self._slots.most_unrecorded)  # more wouldn't come
         while self._may_get_more and len(self._finished) < most and (left := until - time.monotonic()) > 0:
             had_none, are_few = not self._finished, len(self._leases.held) < FEW
@@ -199,7 +169,8 @@ class Drain:
     @property
     def _may_get_more(self) -> bool:
         """Whether a group may grow: something is out, or may come by the express lane while nothing else is due."""
-        return bool(self._leases.held) or (bool(self._finished) and not (self._look or self._more_due))
+        nothing_due = not (self._demand.may_find or self._demand.more_due)
+        return bool(self._leases.held) or (bool(self._finished) and nothing_due)
 
     def _receive(self, seconds: float) -> bool:
         """Wait for a result or a wake-up, then take all that have arrived. Return True if a wake-up arrived."""
@@ -209,7 +180,8 @@ class Drain:
             while True:
                 if group is None:
                     self._listener.heard.clear()
-                    called = self._called = self._look = True
+                    called = True
+                    self._demand.note_call()
                 if isinstance(group, Arrived):
                     self._note(group)
                 else:
@@ -237,7 +209,7 @@ class Drain:
             return False
         self._finished.append(item)
         self._leases.held.pop(delivery.id, None)
-        self._look = self._look or self._more_due or delivery.target.in_order
+        self._demand.may_find = self._demand.may_find or self._demand.more_due or delivery.target.in_order
         if result.slows_down:
             self._slowed_down.add(delivery.target.id)
         return True
@@ -294,7 +266,7 @@ class Drain:
     def _transact(self) -> None:
         claimed: list[Claimed] = []
         recorded: list[Recorded] = []
-        self._wants_help = False
+        self._demand.wants_help = False
         with write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
@@ -308,15 +280,15 @@ class Drain:
             if self._ending:
                 self._leases.give_back(connection, now)
             elif self._wants_more or renews:
-                leased = self._claim(connection, now)
+                leased = self._demand.lease(connection, now)
                 # After a jump of the clock, some may be our own that we hold: sent, perhaps, but not written yet.
                 claimed = [delivery for delivery in leased if delivery.id not in self._leases.held]
             count_recorded(connection, recorded)
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)
-        self._note_speed(len(self._finished))
+        self._demand.note_finished(len(self._finished))
         self._sending.note_recorded(len(self._finished))
-        self._look = self._look or bool(self._refused)
+        self._demand.may_find = self._demand.may_find or bool(self._refused)
         self._finished, self._refused = [], []
         self._slowed_down = set()
         if renews or not self._leases.held:
@@ -325,50 +297,5 @@ class Drain:
             self._leases.take((delivery.id for delivery in claimed), began)
             self._sending.add(trace_claims(claimed, time.monotonic() - began))
         self._progress(self._slots.in_flight)
-        if self._wants_help:
+        if self._demand.wants_help:
             call_help()
-
-    def _note_speed(self, finished: int) -> None:
-        """Add ``finished`` deliveries to the moving average."""
-        elapsed = max(time.monotonic() - self._noted_at, 1e-3)
-        self._per_second += min(1.0, elapsed / AVERAGED_SECONDS) * (finished / elapsed - self._per_second)
-        self._noted_at += elapsed
-
-    def _claim(self, connection: Connection, now: datetime) -> list[Claimed]:
-        """Lease as much as the slots want, but of each webhook no more than its share of the room."""
-        found = look(connection, now, self._cursor)
-        self._cursor, self._called = found.cursor, False
-        self._look_at = math.inf
-        self._look_after(found.waits_seconds)
-        with self._sending.lock:
-            room, large_bytes = self._ahead - self._slots.queued, LARGE_BODIES_MAX_BYTES - self._slots.queued_bytes
-            wanted = {id: each for id in found.open if (each := self._slots.wants(id, time.monotonic()))}
-        claims = Claims(connection, now, self._leases.token, room, large_bytes)
-        claimed = claims.take_forced() if found.forced else []
-        claimed += claims.take_probes(found.probes, self._request_seconds)
-        share = max(1, claims.room // max(1, len(wanted)))
-        alike: dict[int, dict[int, Target]] = {}
-        in_order: dict[int, Target] = {}
-        for id, each in wanted.items():
-            target = found.open[id]
-            if target.interval:
-                paced, next_at = claims.take_paced(target, min(each, share))
-                claimed += paced
-                self._look_after((next_at - now).total_seconds())
-            elif target.in_order:
-                in_order[id] = target
-            else:
-                alike.setdefault(min(each, share), {})[id] = target
-        for each, targets in alike.items():
-            claimed += claims.take(targets, each)
-        claimed += claims.take_in_order(in_order)
-        self._look = bool(claimed or found.cursor)
-        self._more_due = bool(found.open)
-        self._look_below = (self._slots.queued + len(claimed) + 1) // 2
-        self._wants_help = bool(claimed) and (claims.room <= 0 or self._slots.taken >= self._slots.total)
-        return claimed
-
-    def _look_after(self, seconds: float | None) -> None:
-        """Look again in so many seconds, if not before."""
-        if seconds is not None:
-            self._look_at = min(self._look_at, time.monotonic() + max(seconds, LOOK_PAUSE_SECONDS))

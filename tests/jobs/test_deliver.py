@@ -10,7 +10,8 @@ from flask import Flask
 from standardwebhooks import Webhook as Verifier
 
 from jobs.claim import LEASE_SECONDS
-from jobs.deliver import AHEAD_MIN, deliver
+from jobs.deliver import deliver
+from jobs.drain.demand import AHEAD_MIN
 from jobs.drain.slots import ALLOWANCE_FIRST
 from jobs.publish import publish, send_test
 from jobs.sweep import sweep
