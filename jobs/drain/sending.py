@@ -53,9 +53,8 @@ class Sending:
     def __init__(self, sender: Sender, slots: Slots, timeout_seconds: float, portal: str | None = None) -> None:
         self.slots = slots
         self.lock = threading.Lock()
-        self.inbox: queue.SimpleQueue[list[Finished] | Arrived | None] = (
-            queue.SimpleQueue()
-        )  # results; None is a wake-up
+        # Results, and None for a wake-up
+        self.inbox: queue.SimpleQueue[list[Finished] | Arrived | None] = queue.SimpleQueue()
         self._sender = sender
         self._requests = Requests(sender, timeout_seconds, portal)  # is used by the thread alone
         self._arrived: list[Arrived] = []  # what is not in the inbox yet

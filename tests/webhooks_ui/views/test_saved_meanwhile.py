@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Update, insert, update
+from sqlalchemy import Connection, Update, insert, text, update
 
+from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import ApiKey, OwnEventType, Setting, get_settings, set_settings
+
+__all__ = ["database_url"]
 
 SignIn = Callable[[str], FlaskClient]
 Form = tuple[str, dict[str, Any], Update, Callable[[], object]]
@@ -47,13 +50,16 @@ def api_key() -> Form:
     return f"/admin/api-keys/{key.id}/edit", mine, theirs, lambda: [*db.session.execute(found).one()]
 
 
-def waits_to_write(thread: threading.Thread) -> bool:
-    """Return True if a view named ``update`` waits for the write lock of SQLite."""
+def waits(thread: threading.Thread, connection: Connection) -> bool:
+    """Return True if a view named ``update`` waits for the transaction of ``connection``."""
     frame, names = sys._current_frames().get(thread.ident or 0), set()
     while frame:
         names.add(frame.f_code.co_name)
         frame = frame.f_back
-    return {"update", "_enter"} <= names
+    if connection.dialect.name == "sqlite":
+        return {"update", "_enter"} <= names
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    return "update" in names and connection.scalar(waiting) == 1
 
 
 @pytest.mark.parametrize(
@@ -81,9 +87,9 @@ def test_who_saves_while_another_saves_undoes_nothing(
 
     thread = threading.Thread(target=send)
     with write_transaction() as connection:
-        thread.start()
-        wait_for(lambda: waits_to_write(thread), what="the view waits for the write lock")
         connection.execute(theirs)
+        thread.start()
+        wait_for(lambda: waits(thread, connection), what="the view waits for the other transaction")
     thread.join()
     assert answers == [303]
     db.session.rollback()
