@@ -18,10 +18,11 @@ def hide(result: Result, headers: Iterable[OwnHeader]) -> Result:
     if not secrets:
         return result
     body = result.response_body
-    for secret in secrets if body else ():
-        body = body.replace(secret.encode(), MASK.encode()) if body else body
-    if body and result.response_truncated:
-        body = _without_beginning(body, secrets)
+    if body:
+        for secret in secrets:
+            body = body.replace(secret.encode(), MASK.encode())
+        if result.response_truncated:
+            body = _without_beginning(body, secrets)
     answered = [(name, hidden(value, secrets)) for name, value in result.response_headers]
     return replace(result, response_body=body, response_headers=answered, detail=hidden(result.detail, secrets))
 

@@ -57,32 +57,18 @@ class Requests:
         self._timeout_seconds = timeout_seconds
         self._portal = portal
         self._tokens = Tokens(sender)
-        self._ready: deque[Out] = deque()  # have got the token that they waited for
+        self._ready: deque[Out] = deque()  # have got a token that they waited for, or need another one
         self._finished: list[Finished] = []  # without an answer of their endpoints
 
     def start(self, delivery: Claimed) -> None:
         """Send ``delivery``, as soon as there is a token if it wants one. A later ``turn`` returns it."""
         seconds = delivery.target.timeout_seconds or self._timeout_seconds
-        out = Out(delivery, seconds, None, Request({}, delivery.body))
-        try:
-            out.fetch = fetch_of(delivery.target)
-            out.token = self._tokens.of(out.fetch) if out.fetch else ""
-            if out.fetch and not out.token:
-                request_of(delivery.target.options, delivery.outgoing(self._portal), self._try(out))  # or why not
-                self._tokens.wait(out.fetch, out, seconds)
-            else:
-                self._send(out)
-        except Exception as error:  # the slot and the delivery would never be freed
-            self._fail(out, error)
+        self._go(Out(delivery, seconds, fetch_of(delivery.target), Request({}, delivery.body)))
 
     def go_on(self) -> None:
-        """Send what has got its token."""
+        """Go on with those whose wait for a token is over, or whose token was refused."""
         while self._ready:
-            out = self._ready.popleft()
-            try:
-                self._send(out)
-            except Exception as error:
-                self._fail(out, error)
+            self._go(self._ready.popleft())
 
     def turn(self, seconds: float) -> list[Finished]:
         """Go on with all requests. Return the deliveries that are over.
@@ -98,19 +84,27 @@ class Requests:
         finished, self._finished = self._finished, []
         return finished
 
-    def _try(self, out: Out) -> Try:
-        delivery = out.delivery
-        return Try(delivery.attempt, int(time.time()), delivery.target.keys, delivery.trace.sent_on)
-
-    def _send(self, out: Out) -> None:
+    def _go(self, out: Out) -> None:
+        """Send, or wait for a token first."""
         delivery, left = out.delivery, out.seconds_left
-        if left <= 0:
-            self._end(out, Result(Outcome.TIMEOUT, out.started_at, 0))
-            return
-        options = delivery.target.options
-        carried = options.with_token(out.token) if out.token else options
-        out.request = request_of(carried, delivery.outgoing(self._portal), self._try(out))
-        self._sender.start(out, delivery.target.url, *out.request, left, options.client_certificate)
+        try:
+            if out.fetch and not out.token:
+                out.token = self._tokens.of(out.fetch)
+            waits = out.fetch if not out.token else None
+            if left <= 0 and not waits:
+                self._end(out, Result(Outcome.TIMEOUT, out.started_at, 0))
+                return
+            options = delivery.target.options
+            carried = options.with_token(out.token) if out.token else options
+            attempt = Try(delivery.attempt, int(time.time()), delivery.target.keys, delivery.trace.sent_on)
+            request = request_of(carried, delivery.outgoing(self._portal), attempt)  # or why there can be none
+            if waits:
+                self._tokens.wait(waits, out, max(0.001, left))
+            else:
+                out.request = request
+                self._sender.start(out, delivery.target.url, *request, left, options.client_certificate)
+        except Exception as error:  # the slot and the delivery would never be freed
+            self._fail(out, error)
 
     def _take(self, out: Out, result: Result) -> None:
         """Take the answer of an endpoint. If it refused the token, get another one and send again, once."""
@@ -119,19 +113,10 @@ class Requests:
         elif out.is_renewed:
             self._end(out, replace(result, detail=result.detail or REFUSED_ANEW))
         else:
-            self._renew(out, out.fetch)
-
-    def _renew(self, out: Out, fetch: Fetch) -> None:
-        out.is_renewed = True
-        self._tokens.refuse(fetch, out.token)
-        out.token = self._tokens.of(fetch)  # another delivery may have got it meanwhile
-        if out.token:
+            out.is_renewed = True
+            self._tokens.refuse(out.fetch, out.token)
+            out.token = ""  # another delivery may have got the next one meanwhile
             self._ready.append(out)
-            return
-        try:
-            self._tokens.wait(fetch, out, max(0.001, out.seconds_left))
-        except Exception as error:
-            self._fail(out, error)
 
     def _take_token(self, waiting: list[Out], token: str | NoToken, result: Result) -> None:
         for out in waiting:
