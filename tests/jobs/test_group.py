@@ -232,7 +232,7 @@ def test_a_deadlock_with_another_process_is_tried_again(app: Flask) -> None:
             blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             return bool(connection.execute(blocked).scalar())
 
-    with db.engine.connect() as other:
+    with db.engine.connect().execution_options(writes=True) as other:
         insert(other, "b")
         thread = threading.Thread(target=run)
         thread.start()
