@@ -147,19 +147,17 @@ def test_indexes_answer_the_filter_and_the_counts(app: Flask) -> None:
     for health in WebhookHealth:
         filters = WebhookFilters(health=health, sort="name", q="any")
         assert "USING INDEX ix_webhooks_by_name" in _plan(partial(find_page, filters), "SELECT webhooks.id")
-    assert _plan(count_kinds, "SELECT ?").count("USING INDEX ix_webhooks_counted (environment=? AND active=?") == 12
+    assert _plan(count_kinds, "SELECT 0").count("USING INDEX ix_webhooks_counted (environment=? AND active=?") == 12
 
 
 def _plan(read: Callable[[], object], begin: str) -> str:
     """Return the plan of the first statement of ``read`` that begins so."""
-    made: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        made.append((statement, values))
-
-    db.event.listen(db.engine, "before_cursor_execute", note)
+    made: list[str] = []
+    connection = db.session.connection()
+    driver: Any = connection.connection.dbapi_connection
+    driver.set_trace_callback(made.append)  # also sees what doesn't pass SQLAlchemy
     read()
-    db.event.remove(db.engine, "before_cursor_execute", note)
-    statement, values = next(one for one in made if one[0].startswith(begin))
-    rows = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+    driver.set_trace_callback(None)
+    statement = next(one for one in made if one.startswith(begin))
+    rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
     return "\n".join(row.detail for row in rows)
