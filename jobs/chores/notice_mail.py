@@ -80,7 +80,7 @@ def _paragraph(webhook: Any, public_url: str) -> str:
 
 
 def _cause(cause: Cause) -> str:
-    words = f"Cause: {label(cause.outcome, cause.response_code)}, {cause.times:,} times since {_utc(cause.since)}"
+    words = f"Cause: {label(cause.outcome, cause.response_code)}, {cause.times:,} ×, the first at {_utc(cause.since)}"
     return f"{words}: {cause.text}" if cause.text else words
 
 

@@ -53,8 +53,8 @@ def test_the_mail_says_why_it_fails() -> None:
     timeout = {"outcome": "timeout", "code": None, "text": "", "count": 3, "delivery": 8}
     since = {"since": AT.isoformat()}
     assert (
-        "  Cause: Timeout, 3 times since 2026-11-23 10:00 UTC\n"
-        "  Cause: 500 Internal Server Error, 1,034 times since 2026-11-23 10:00 UTC: Down for repair\n"
+        "  Cause: Timeout, 3 ×, the first at 2026-11-23 10:00 UTC\n"
+        "  Cause: 500 Internal Server Error, 1,034 ×, the first at 2026-11-23 10:00 UTC: Down for repair\n"
     ) in text([row(failures=[cause | since, timeout | since])], URL)
 
 
