@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -21,8 +21,16 @@ class ViewLimiter(Limiter):
             super()._check_request_limit(callable_name, in_middleware)
 
 
+class SessionLogin(LoginManager):  # type: ignore[misc]
+    """A login manager without a cookie that remembers people. web/access has the sessions."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        """Do nothing. To look for that cookie would touch the session, so that each answer would depend on it."""
+        return response
+
+
 csrf = CSRFProtect()
-login = LoginManager()
+login = SessionLogin()
 RedisStorage.DEPENDENCIES.pop("valkey", None)  # a second client for Redis, which it would import as well
 limiter = ViewLimiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
 
@@ -31,7 +39,7 @@ def register(app: Flask) -> None:
     app.extensions["migrate"] = LateMigrate(app)
     csrf.init_app(app)
     login.init_app(app)
-    login.session_protection = None  # it would write into the cookie of every visitor. web/access has the sessions
+    login.session_protection = None  # it would write into the cookie of every visitor
     limiter.init_app(app)
 
 

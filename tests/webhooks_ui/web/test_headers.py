@@ -41,6 +41,14 @@ def test_an_asset_with_its_version_is_kept_for_ever(app: Flask, client: FlaskCli
     assert len(answer.data) > 100
 
 
+def test_caches_keep_one_answer_for_all_people(app: Flask, admin: FlaskClient) -> None:
+    with app.test_request_context():
+        address = asset_url("app.css")
+    assert admin.get(address).headers["Vary"] == "Accept-Encoding"
+    assert "Cookie" not in admin.get("/healthz").headers.get("Vary", "")
+    assert "Cookie" in admin.get("/admin/webhooks").headers["Vary"]
+
+
 def test_an_unknown_asset_is_a_404(client: FlaskClient) -> None:
     assert client.get("/assets/passwd").status_code == 404
 
