@@ -31,7 +31,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.checks import FRESH_SECONDS
 from webhooks_ui.checks.ready import SUSPENDED_KEY
-from webhooks_ui.database import db
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Webhook
 from webhooks_ui.wake import WAITING_KEY
@@ -311,7 +311,7 @@ def server_hangs(broken: Deployment) -> Iterator[None]:
 @fault
 def table_locked(broken: Deployment) -> Iterator[None]:
     """As by a migration that takes long, or by somebody who forgot a transaction."""
-    with broken.rig.app.app_context(), db.engine.begin() as connection:
+    with broken.rig.app.app_context(), write_transaction() as connection:
         connection.execute(text("LOCK TABLE counters IN ACCESS EXCLUSIVE MODE"))
         yield
 

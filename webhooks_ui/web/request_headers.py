@@ -9,7 +9,7 @@ from flask import Flask, current_app, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
-ADDRESSES = ("HTTP_REFERER", "HTTP_HX_CURRENT_URL")
+ADDRESSES = ("HTTP_REFERER", "HTTP_ORIGIN", "HTTP_HX_CURRENT_URL")
 OPEN_TO_ANY_HOST = ("ops.healthz", "ops.readyz", "ops.metrics")  # probes ask for the address of a machine
 
 NO_HOST = "host.invalid"  # RFC 2606, section 2: nobody has such a name

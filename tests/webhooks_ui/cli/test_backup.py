@@ -305,7 +305,7 @@ class TestOnOneDatabase:
         monkeypatch.setattr(postgresql_copies, "LOCK_SECONDS", 1)
         make_webhook(name="Kept")
         run("backup", str(folder))
-        with db.engine.connect() as other:
+        with write_transaction() as other:
             other.execute(text("SELECT name FROM webhooks"))
             done = run("restore", str(the_backup(folder)), "--yes")
         assert done.exit_code == 1

@@ -106,6 +106,11 @@ def test_an_address_that_is_none_counts_as_not_sent(admin: FlaskClient) -> None:
     assert answer.status_code == 200
 
 
+def test_a_form_after_the_session_with_an_origin_that_is_none_leads_to_the_sign_in_page(client: FlaskClient) -> None:
+    answer = client.post("/admin/settings/webhooks", headers={"Origin": "http://[bad"})
+    assert answer.headers["Location"].startswith("/login")
+
+
 def test_only_allowed_hosts_are_answered(app: Flask, client: FlaskClient) -> None:
     app.config["ALLOWED_HOSTS"] = ["portal.example.com", ".internal.example"]
     for host in ("portal.example.com", "PORTAL.example.com:8443", "internal.example", "a.internal.example"):
