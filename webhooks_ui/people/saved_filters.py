@@ -6,7 +6,7 @@ The callers own the transactions.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
 from webhooks_ui import audit
 from webhooks_ui.database import db
@@ -41,17 +41,16 @@ class Seen(NamedTuple):
     owner: str  # the name of that person, or the address
 
 
+_BY_NAME = func.lower(SavedFilter.name), SavedFilter.id
+_IS_SEEN = or_(SavedFilter.user_id == bindparam("user_id", type_=SavedFilter.user_id.type), SavedFilter.is_shared)
 _OF = Query(
     select(
         *(getattr(SavedFilter, name) for name in Seen._fields if name != "owner"),
         func.coalesce(func.nullif(User.name, ""), User.email),
     )
     .join(SavedFilter.owner)
-    .where(
-        SavedFilter.list == bindparam("list", type_=SavedFilter.list.type),
-        or_(SavedFilter.user_id == bindparam("user_id", type_=SavedFilter.user_id.type), SavedFilter.is_shared),
-    )
-    .order_by(func.lower(SavedFilter.name), SavedFilter.id)
+    .where(SavedFilter.list == bindparam("list", type_=SavedFilter.list.type), _IS_SEEN)
+    .order_by(*_BY_NAME)
 )
 
 
@@ -64,7 +63,8 @@ def of(user: User, list: FilteredList) -> Sequence[Seen]:
 def named(user: User, part: str, most: int) -> Sequence[SavedFilter]:
     """Return the filters of all lists that somebody sees and whose names contain ``part``."""
     has_part = func.lower(SavedFilter.name).contains(part.lower(), autoescape=True)
-    return db.session.scalars(_seen_by(user).where(has_part).limit(most)).all()
+    seen = select(SavedFilter).where(_IS_SEEN, has_part).order_by(*_BY_NAME).limit(most)
+    return db.session.scalars(seen, {"user_id": user.id}).all()
 
 
 def get(filter_id: int, user: User) -> SavedFilter | None:
@@ -117,11 +117,6 @@ def delete(saved: SavedFilter) -> None:
     if saved.is_shared:
         _record("deleted", saved)
     db.session.delete(saved)
-
-
-def _seen_by(user: User) -> Select[SavedFilter]:
-    seen = or_(SavedFilter.user_id == user.id, SavedFilter.is_shared)
-    return select(SavedFilter).where(seen).order_by(func.lower(SavedFilter.name), SavedFilter.id)
 
 
 def _record(what: str, saved: SavedFilter) -> None:
