@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from webhooks_ui.config_error import ConfigError
-from webhooks_ui.configuration.values import Network, integer, networks, port_of, split_url
+from webhooks_ui.configuration.values import Network, http_parts, integer, networks, port_of, split_url
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -77,10 +77,9 @@ def public_url(url: str | None) -> str | None:
     """
     if not url:
         return None
-    parts = split_url("PUBLIC_URL", url)
-    port_of("PUBLIC_URL", parts)
-    wanted = parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url
-    if not wanted or parts.query or parts.fragment or "@" in parts.netloc:
+    parts = http_parts("PUBLIC_URL", url)
+    is_plain = url.isprintable() and " " not in url
+    if not parts or not is_plain or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
     return url.rstrip("/")
 
@@ -169,9 +168,7 @@ def otlp_endpoint(url: str | None) -> str | None:
     """
     if not url:
         return None
-    parts = split_url("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-    port_of("OTEL_EXPORTER_OTLP_ENDPOINT", parts)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not http_parts("OTEL_EXPORTER_OTLP_ENDPOINT", url):
         raise ConfigError(
             "OTEL_EXPORTER_OTLP_ENDPOINT must be the address of a collector, such as http://localhost:4318."
         )

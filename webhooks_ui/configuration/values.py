@@ -31,6 +31,13 @@ def port_of(name: str, parts: SplitResult) -> int | None:
     return parts.port
 
 
+def http_parts(name: str, url: str) -> SplitResult | None:
+    """Return the parts of the URL of an http server, or ``None`` if it is none."""
+    parts = split_url(name, url)
+    port_of(name, parts)
+    return parts if parts.scheme in ("http", "https") and parts.hostname else None
+
+
 def integer(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     """Return the whole number from ``least`` to ``most`` in the setting ``name``."""
     text = env.get(name) or str(default)
