@@ -28,13 +28,23 @@ OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("json", "text")
 
+_kept: Mapping[str, Any] | None = None
+
+
+def keep(settings: Mapping[str, Any]) -> None:
+    """Let ``load`` return ``settings`` from now on, here and in forked processes. To read them anew takes time and memory."""
+    global _kept
+    _kept = settings
+
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Read all settings from ``environ`` (default: the process environment).
+    """Read all settings from ``environ``. Default: what ``keep`` has kept, or the process environment.
 
     Raises:
         ConfigError: A value is invalid, or a value that production needs is missing.
     """
+    if environ is None and _kept is not None:
+        return dict(_kept)
     env = os.environ if environ is None else environ
     production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from config import ConfigError, load
+from config import ConfigError, keep, load
 from webhooks_ui import logs
 from webhooks_ui.die_with_parent import SUPERVISOR, die_with_parent
 from webhooks_ui.memory import give_back, return_memory
@@ -153,6 +153,7 @@ def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
     web = any(program.name == "web" for program in wanted)
     return_memory()
     gc.disable()
+    keep(settings)
     for program in wanted:
         program.load()
     warm_up_database(settings)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import gunicorn.glogging  # noqa: F401 (the web server imports it late, but forked processes are to share it)
 from flask import Flask
 
 from jobs.sweep import sweep
@@ -15,6 +16,7 @@ from webhooks_ui import counting, create_app
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, get_settings
 from webhooks_ui.models.key_check import check_keys
+from webhooks_ui.run.door import worker  # noqa: F401 (as above)
 
 PAGES = ("/login", "/healthz", "/admin/webhooks")  # what they answer to strangers needs no database
 
