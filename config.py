@@ -32,7 +32,7 @@ _kept: Mapping[str, Any] | None = None
 
 
 def keep(settings: Mapping[str, Any]) -> None:
-    """Let ``load`` return ``settings`` from now on, here and in forked processes. To read them anew takes time and memory."""
+    """Let ``load`` return ``settings`` from now on, also in forked processes. To read them anew takes memory."""
     global _kept
     _kept = settings
 

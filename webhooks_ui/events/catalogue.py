@@ -1,6 +1,7 @@
 """All event types that there are: the portal's 21, the operational ones, and those that a super admin added."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from flask import g, has_request_context
 from sqlalchemy import select
@@ -10,6 +11,8 @@ from webhooks_ui.database.statements import Query
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
 from webhooks_ui.models import OwnEventType
+
+Value = TypeVar("Value")
 
 _own = OwnEventType.__table__.c
 _OWN = Query(select(_own.name, _own.description, _own.example, _own.schema, _own.check).order_by(_own.name))
@@ -28,6 +31,11 @@ def all_types() -> Mapping[str, EventType]:
 
 def _by_name() -> dict[str, EventType]:
     return {type.name: type for types in categories().values() for type in types}
+
+
+def places() -> Mapping[str, int]:
+    """Return the place of each type in this order, by name."""
+    return _once_in_request("places_of_event_types", lambda: {name: place for place, name in enumerate(all_types())})
 
 
 def categories() -> dict[str, tuple[EventType, ...]]:
@@ -77,13 +85,13 @@ def own_types() -> dict[str, EventType]:
     return _once_in_request("own_event_types", _read)
 
 
-def _once_in_request(name: str, make: Callable[[], dict[str, EventType]]) -> dict[str, EventType]:
+def _once_in_request(name: str, make: Callable[[], dict[str, Value]]) -> dict[str, Value]:
     """Return what ``make`` gives. A web request keeps it under ``name``."""
     if not has_request_context():
         return make()
     if name not in g:
         setattr(g, name, make())
-    kept: dict[str, EventType] = getattr(g, name)
+    kept: dict[str, Value] = getattr(g, name)
     return kept
 
 
@@ -92,6 +100,7 @@ def forget() -> None:
     if has_request_context():
         g.pop("own_event_types", None)
         g.pop("event_types", None)
+        g.pop("places_of_event_types", None)
 
 
 def _read() -> dict[str, EventType]:

@@ -52,7 +52,7 @@ def register(app: Flask) -> None:
 
 def asset_url(name: str) -> str:
     """Return the address of an asset. It contains a hash of the content, so that browsers may cache it for ever."""
-    return f"{request.script_root}/assets/{name}?v={_version(name)}"
+    return f"{request.script_root}{_address(name)}"
 
 
 def icon(name: str) -> Markup:
@@ -60,11 +60,12 @@ def icon(name: str) -> Markup:
 
     It is a function because a macro would be too slow: a page has a hundred icons.
     """
-    return _icon(asset_url("icons.svg"), name)
+    return _icon(request.script_root, name)
 
 
 @lru_cache(maxsize=256)
-def _icon(sprite: str, name: str) -> Markup:
+def _icon(prefix: str, name: str) -> Markup:
+    sprite = f"{prefix}{_address('icons.svg')}"
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
 
 
@@ -101,5 +102,5 @@ def _read(name: str) -> bytes:
 
 
 @lru_cache(maxsize=len(SOURCES))
-def _version(name: str) -> str:
-    return hashlib.sha256(_read(name)).hexdigest()[:12]
+def _address(name: str) -> str:
+    return f"/assets/{name}?v={hashlib.sha256(_read(name)).hexdigest()[:12]}"

@@ -25,6 +25,7 @@ from webhooks_ui.web import assets, charts, form_tokens, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
 from webhooks_ui.web.preferences import DENSITIES, THEMES, current_environment, density, is_live, theme
+from webhooks_ui.web.urls import addresses
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
 from webhooks_ui.webhooks.filters import PAGE_SIZES
@@ -40,6 +41,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         can=can,
         sees=sees,
+        addresses=addresses,
         shown_url=shown_url,
         url_parts=url_parts,
         form_token=form_tokens.field,
@@ -127,7 +129,7 @@ def url_parts(url: str) -> tuple[str, str, str]:
 
 def in_catalogue_order(names: Iterable[str]) -> list[str]:
     """Return names of event types as the catalogue lists them. Those that it doesn't have any more come last."""
-    places = {name: place for place, name in enumerate(catalogue.all_types())}
+    places = catalogue.places()
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -14,6 +14,7 @@ from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
 from tests.support.factories import make_api_key, make_webhook
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook
+from webhooks_ui.web.urls import addresses
 
 SignIn = Callable[[str], FlaskClient]
 TEXT = re.compile(r"<(?:string:)?\w+>")  # `<path:…>` is a file, for which no database is asked
@@ -101,6 +102,13 @@ def test_a_form_is_not_sent_to_an_address_with_slashes_too_many(admin: FlaskClie
     make_webhook()
     assert open_raw(admin, "POST", "//admin/webhooks/1/delete").status_code == 404
     assert db.session.scalar(db.select(Webhook.deleted_at)) is None
+
+
+@pytest.mark.parametrize("prefix", ["", "/portal/9223372036854775807"])
+def test_the_addresses_of_rows_are_those_of_flask(app: Flask, prefix: str) -> None:
+    with app.test_request_context(environ_overrides={"SCRIPT_NAME": prefix}):
+        edited_at = addresses("webhooks.edit", "webhook_id")
+        assert [edited_at(id) for id in (1, 70)] == [url_for("webhooks.edit", webhook_id=id) for id in (1, 70)]
 
 
 def open_raw(client: FlaskClient, method: str, path: str, headers: Any = None, body: Any = None) -> TestResponse:
