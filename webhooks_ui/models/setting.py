@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
 
 DEFAULTS: dict[str, Any] = {
@@ -31,8 +31,13 @@ _SAVED, _LOCKED = Query(_STORED), Query(_STORED.order_by(Setting.name).with_for_
 def get_settings(*, lock: bool = False) -> dict[str, Any]:
     """Return all settings. Settings that were never saved have their defaults.
 
-    With ``lock``, nobody else changes those that were saved until the transaction ends.
+    With ``lock``, nobody else changes any of them until the transaction ends. A row that is missing can't be locked, so
+    it is made first, with the default.
     """
+    if lock:
+        connection = db.session.connection()
+        defaults = [{"name": name, "value": value} for name, value in DEFAULTS.items()]
+        connection.execute(dialect(connection).insert(Setting.__table__).values(defaults).on_conflict_do_nothing())
     saved = (_LOCKED if lock else _SAVED).rows(db.session.connection(), {})
     return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
 

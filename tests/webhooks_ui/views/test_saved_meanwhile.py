@@ -1,4 +1,4 @@
-"""Two people who save the same form within the same milliseconds: settings, an event type, an API key."""
+"""Two people who save the same form within the same milliseconds: settings, rules, an event type, an API key."""
 
 import html
 import json
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Update, insert, text, update
+from sqlalchemy import Connection, Insert, Update, insert, text, update
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key
+from tests.support.people import last_entry
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import ApiKey, OwnEventType, Setting, get_settings, set_settings
@@ -22,13 +23,18 @@ from webhooks_ui.models import ApiKey, OwnEventType, Setting, get_settings, set_
 __all__ = ["database_url"]
 
 SignIn = Callable[[str], FlaskClient]
-Form = tuple[str, dict[str, Any], Update, Callable[[], object]]
+Form = tuple[str, dict[str, Any], Update | Insert, Callable[[], object]]
 
 
 def settings() -> Form:
     set_settings({"retention_days": 30, "alert_threshold": 10})
     db.session.commit()
     theirs = update(Setting).where(Setting.name == "retention_days").values(value=7)
+    return "/admin/settings/webhooks", {"alert_threshold": "11"}, theirs, lambda: list(get_settings().values())[:3]
+
+
+def first_settings() -> Form:
+    theirs = insert(Setting).values(name="retention_days", value=7)
     return "/admin/settings/webhooks", {"alert_threshold": "11"}, theirs, lambda: list(get_settings().values())[:3]
 
 
@@ -50,22 +56,23 @@ def api_key() -> Form:
     return f"/admin/api-keys/{key.id}/edit", mine, theirs, lambda: [*db.session.execute(found).one()]
 
 
-def waits(thread: threading.Thread, connection: Connection) -> bool:
-    """Return True if a view named ``update`` waits for the transaction of ``connection``."""
+def waits(thread: threading.Thread, view: str, connection: Connection) -> bool:
+    """Return True if a view waits for the transaction of ``connection``."""
     frame, names = sys._current_frames().get(thread.ident or 0), set()
     while frame:
         names.add(frame.f_code.co_name)
         frame = frame.f_back
     if connection.dialect.name == "sqlite":
-        return {"update", "_enter"} <= names
+        return {view, "_enter"} <= names
     waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    return "update" in names and connection.scalar(waiting) == 1
+    return view in names and connection.scalar(waiting) == 1
 
 
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
         (settings, [7, "default", 11]),
+        (first_settings, [7, "default", 11]),
         (event_type, ["Theirs", {"number": 2}]),
         (api_key, ["Theirs", 7]),
     ],
@@ -80,17 +87,31 @@ def test_who_saves_while_another_saves_undoes_nothing(
     assert shown
     seen = html.unescape(shown[1])
     fields = json.loads(seen)
+    assert send_meanwhile(client, "update", address, {"seen": seen} | fields | mine, theirs) == 303
+    assert saved() == expected
+
+
+def test_who_saves_the_first_rules_while_another_saves_them_replaces_them(app: Flask, sign_in: SignIn) -> None:
+    client, rule = sign_in("super_admin"), "second_factor_roles"
+    theirs = insert(Setting).values(name=rule, value=["viewer"])
+    assert send_meanwhile(client, "update_rules", "/admin/team/rules", {"roles": ["operator"]}, theirs) == 303
+    assert get_settings()[rule] == ["operator"]
+    entry = last_entry("team.updated")
+    assert (entry.before, entry.after) == ({rule: ["viewer"]}, {rule: ["operator"]})
+
+
+def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert) -> int:
+    """Send a form to ``view`` while another transaction has done ``theirs``. Return the status of the answer."""
     answers: list[int] = []
 
     def send() -> None:
-        answers.append(client.post(address, data={"seen": seen} | fields | mine).status_code)
+        answers.append(client.post(address, data=fields).status_code)
 
     thread = threading.Thread(target=send)
     with write_transaction() as connection:
         connection.execute(theirs)
         thread.start()
-        wait_for(lambda: waits(thread, connection), what="the view waits for the other transaction")
+        wait_for(lambda: waits(thread, view, connection), what="the view waits for the other transaction")
     thread.join()
-    assert answers == [303]
     db.session.rollback()
-    assert saved() == expected
+    return answers[0]

@@ -37,7 +37,7 @@ def update_rules() -> BaseResponse:
     if not form.validate():
         raise UnprocessableEntity(form.errors["roles"][0])
     with writing():
-        before = {RULE: get_settings()[RULE]}
+        before = {RULE: get_settings(lock=True)[RULE]}
         set_settings({RULE: form.values})
         audit.record("team.updated", "team", None, before=before, after={RULE: form.values})
     flash("The rules were saved.")
