@@ -16,6 +16,7 @@ from webhooks_ui.people.accounts import Refused
 from webhooks_ui.people.second_factor import Factor
 
 ANY_VALUE = "*"  # in the table of roles: for everybody whom no other row names
+CLOCKS_APART_SECONDS = 120  # that the provider's clock may be ahead
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +65,20 @@ def second_factor_of(claims: Mapping[str, Any]) -> Factor | None:
     return Factor.PROVIDER if isinstance(methods, list) and "mfa" in methods else None
 
 
-def asked_at_of(claims: Mapping[str, Any]) -> float | None:
-    """Return when the provider asked the person to sign in, in Unix seconds (``auth_time``). ``None``: it doesn't say.
+def asked_at_of(claims: Mapping[str, Any], *, has_asked: bool) -> float:
+    """Return when the provider asked the person to sign in, in Unix seconds (``auth_time``).
+
+    A provider that doesn't tell it may have asked at any time, unless we made it ask just now. Then the time is 0.
+
+    Args:
+        has_asked: whether we made it ask.
 
     Source: OpenID Connect Core 1.0, 2.
     """
-    at = claims.get("auth_time")
-    return float(at) if isinstance(at, int | float) and 0 < at <= utcnow().timestamp() else None
+    at, now = claims.get("auth_time"), utcnow().timestamp()
+    if isinstance(at, int | float) and 0 < at <= now + CLOCKS_APART_SECONDS:
+        return float(at)
+    return now if has_asked else 0.0
 
 
 def _verified_email(provider: OidcProvider, claims: Mapping[str, Any]) -> str:

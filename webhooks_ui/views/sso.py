@@ -30,6 +30,7 @@ else:
     oidc = Lazy("webhooks_ui.web.oidc")  # its packages take 4 MiB, and only single sign-on needs them
 
 BACK = "sso_next"
+ASKS = "sso_asks"  # whether the portal made the provider ask who is there
 BACK_MAX_CHARACTERS = 1_000  # a cookie has 4,096 bytes, and some sign-ins that were begun must fit beside it
 PLACES = "provider_places"
 
@@ -49,7 +50,8 @@ def start() -> Response:
     """Send the browser to the provider. ``again`` makes it ask who is there, although it may know."""
     back = iri_to_uri(request.args.get("next", ""))
     session[BACK] = back if len(back) <= BACK_MAX_CHARACTERS else None
-    parameters = {"prompt": "login"} if "again" in request.args else {}
+    session[ASKS] = "again" in request.args
+    parameters = {"prompt": "login"} if session[ASKS] else {}
     try:
         with _place():
             return oidc.redirect_to(_provider(), _callback_url(), **parameters)
@@ -77,9 +79,9 @@ def callback() -> Response:
     if factor is None and user.has_second_factor:
         begin_half(user, SignInMethod.SSO)
         return redirect(url_for("second_factor.new", next=back))
+    asked_at = single_sign_on.asked_at_of(claims, has_asked=session.pop(ASKS, False))
     answer = sign_in(user, SignInMethod.SSO, factor, back)
-    if asked_at := single_sign_on.asked_at_of(claims):
-        session[ASKED_AT] = asked_at
+    session[ASKED_AT] = asked_at
     return answer
 
 

@@ -104,6 +104,30 @@ def test_a_silent_sign_in_at_the_provider_is_not_a_fresh_one(client: FlaskClient
     assert client.get(change).status_code == 200
 
 
+@pytest.mark.parametrize("auth_time", [None, 10**10])
+def test_a_provider_that_does_not_tell_when_it_asked_must_be_made_to_ask(
+    client: FlaskClient, provider: Provider, auth_time: int | None
+) -> None:
+    make_user("ole@example.com", "super_admin")
+    provider.describe("ole", email="ole@example.com", email_verified=True, auth_time=auth_time)
+    change = "/account/passkeys/new"
+    provider.sign_in(client, "ole")
+    for _ in range(2):  # a question that was left open counts for nothing
+        assert client.get(change).headers["Location"] == f"/login?next={change}&again=1"
+        client.get("/login/sso?again=1")
+        provider.sign_in(client, "ole")
+    assert provider.sign_in(client, "ole", next=change, again="1").headers["Location"] == change
+    assert client.get(change).status_code == 200
+
+
+def test_the_clock_of_the_provider_may_be_a_little_ahead(client: FlaskClient, provider: Provider) -> None:
+    make_user("ida@example.com", "admin")
+    at = int(utcnow().timestamp()) + 60
+    provider.describe("ida", email="ida@example.com", email_verified=True, auth_time=at)
+    provider.sign_in(client, "ida")
+    assert client.get("/account/passkeys/new").status_code == 200
+
+
 @pytest.mark.parametrize("odd", [None, 0, -1, True, "x", [1], 10**20])
 def test_an_odd_time_of_the_provider_counts_for_nothing(client: FlaskClient, provider: Provider, odd: object) -> None:
     make_user("odd@example.com", "admin")
