@@ -1,11 +1,13 @@
 """Discord: a message for a channel's webhook, as one embed. It mentions nobody, whatever is in the names.
 
-Source: docs.discord.com, "Execute Webhook", "Embed Limits", "Allowed Mentions Object".
+Source: docs.discord.com, "Execute Webhook", "Embed Limits", "Allowed Mentions Object". For the host of a link, which is
+documented nowhere: github.com/go-gitea/gitea, issue 11124, and grafana/grafana, issue 65270.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.formats.message import SHORTENED, Tone, message_of
@@ -39,7 +41,7 @@ def render(event: Outgoing) -> bytes:
         (field.label, value) for field in message.fields if (value := writer.write(field.value, VALUE_MAX_CHARACTERS))
     ]
     told.append(("Environment", message.environment))
-    if message.link:
+    if message.link and _is_taken(message.link):
         embed["url"] = message.link
     if message.at and message.at.year >= FIRST_YEAR:
         embed["timestamp"] = message.at.isoformat()  # shown in the reader's zone
@@ -59,3 +61,8 @@ def escaped(text: str) -> Iterator[str]:
     for place, character in enumerate(text):
         is_markup = _MARKUP.match(text, place) or (numbered and place == numbered.end())
         yield f"\\{character}" if is_markup else character
+
+
+def _is_taken(link: str) -> bool:
+    """Return True if Discord takes the link. It refuses the whole message for a host such as ``portal``."""
+    return "." in (urlsplit(link).hostname or "").rstrip(".")

@@ -1,12 +1,13 @@
 """A stand-in for a channel's webhook of Discord.
 
 Source: docs.discord.com, "Execute Webhook", "Embed Object" and "Embed Limits", "Allowed Mentions Object", "JSON Error
-Codes".
+Codes"; for the host of a link, github.com/go-gitea/gitea, issue 11124.
 """
 
 import json
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from webhooks_ui.run.services.rules import Answer, Broken, check_count, check_fields, check_text, check_url, read
 
@@ -76,6 +77,8 @@ def _check_embed(place: str, embed: Any) -> int:
         raise Broken(f"{place}.color is out of range")
     if "url" in embed:
         check_url(f"{place}.url", embed["url"], URL_MAX_CHARACTERS)
+        if "." not in (urlsplit(embed["url"]).hostname or "").rstrip("."):
+            raise Broken(f"{place}.url has a host without a dot")
     if "timestamp" in embed:
         _check_time(f"{place}.timestamp", embed["timestamp"])
     if "footer" in embed:

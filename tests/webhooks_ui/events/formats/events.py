@@ -20,6 +20,7 @@ MANY = settings(
     max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 LINK = "https://portal.example.com/admin/webhook-deliveries/42"
+LINKS = (None, LINK, "https://portal.example:8443/a&b|c'd/1", "http://portal:8000/1", "http://[::1]:8000/1")
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 EXAMPLES = {name: type.example for name, type in (EVENT_TYPES | OPERATIONAL).items()}
 
@@ -87,5 +88,5 @@ def events(draw: st.DrawFn) -> Outgoing:
     if draw(st.booleans()):
         data = {name: draw(texts) for name in EXAMPLES.get(event_type, {})} | data
     at = datetime.fromisoformat(draw(st.sampled_from(("1950-01-01T00:00:00Z", *TIMES[:1], "9999-12-31T00:00:00Z"))))
-    link = draw(st.sampled_from((None, LINK, "https://portal.example:8443/a&b|c'd/1")))
+    link = draw(st.sampled_from(LINKS))
     return outgoing(event_type, literal=strict_json.render(data), at=at, link=link, is_test=draw(st.booleans()))

@@ -37,6 +37,21 @@ def test_a_message_says_what_happened_with_its_fields_environment_time_and_link(
     }
 
 
+@pytest.mark.parametrize(
+    ("portal", "is_linked"),
+    [
+        ("https://portal.example.com", True),
+        ("http://192.0.2.7:8000", True),
+        ("http://portal:8000", False),
+        ("http://portal.:8000", False),
+        ("http://[2001:db8::7]", False),
+    ],
+)
+def test_a_portal_to_which_discord_takes_no_link_has_messages_without_one(portal: str, is_linked: bool) -> None:
+    link = f"{portal}/admin/webhook-deliveries/42"
+    assert embed("license.activated", link=link).get("url") == (link if is_linked else None)
+
+
 def plain(written: str) -> str:
     """Return a text without the backslashes that escape."""
     return re.sub(r"\\(.)", r"\1", written, flags=re.S)
