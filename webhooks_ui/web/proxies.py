@@ -1,4 +1,8 @@
-"""Takes the client's address, the scheme and the host from the headers of the proxies that TRUSTED_PROXIES names."""
+"""Takes the client's address, the scheme and the host from the headers of the proxies that TRUSTED_PROXIES names.
+
+A server that listens on ``::`` sees IPv4 clients as ``::ffff:203.0.113.9`` (RFC 4291, 2.5.5.2). The app sees them as
+``203.0.113.9``, since limits and networks are about that address.
+"""
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webhooks_ui.configuration.values import Network
 
 Environ = dict[str, Any]
+MAPPED = "::ffff:"  # how an IPv4 address begins that is written as one of IPv6
 FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"
 
 
@@ -17,6 +22,19 @@ def register(app: Flask) -> None:
     """Put the proxies before the app. Without TRUSTED_PROXIES, no such header has an effect."""
     if trusted := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = TrustedProxies(app.wsgi_app, trusted)  # type: ignore[method-assign]
+    app.wsgi_app = with_plain_peer(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def with_plain_peer(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Return a WSGI application that sees IPv4 clients by their IPv4 addresses."""
+
+    def answer(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        peer = environ.get("REMOTE_ADDR", "")
+        if peer.startswith(MAPPED):
+            environ["REMOTE_ADDR"] = _address(peer)
+        return application(environ, start_response)
+
+    return answer
 
 
 class TrustedProxies:
@@ -74,11 +92,12 @@ def _values(environ: Environ, name: str) -> list[str]:
 
 
 def _address(text: str) -> str:
-    """Return the IP address in ``text``, or an empty text. Some proxies add a port to the address."""
+    """Return the IP address in ``text``, or an empty text. Some proxies add a port to it, or write IPv4 as IPv6."""
     text = text.strip()
     for candidate in (text, text.removeprefix("[").partition("]")[0], text.rpartition(":")[0]):
         try:
-            return str(ipaddress.ip_address(candidate.partition("%")[0]))
+            address = ipaddress.ip_address(candidate.partition("%")[0])
         except ValueError:
             continue
+        return str(getattr(address, "ipv4_mapped", None) or address)
     return ""

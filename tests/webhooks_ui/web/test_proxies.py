@@ -34,6 +34,11 @@ def test_without_trusted_proxies_no_header_counts() -> None:
     assert seen(0, **forged)["address"] == "10.0.0.1"
 
 
+@pytest.mark.parametrize("peer", ["::ffff:203.0.113.9", "::ffff:cb00:7109", "203.0.113.9"])
+def test_an_ipv4_client_of_a_server_that_listens_on_both_has_its_ipv4_address(peer: str) -> None:
+    assert seen((), peer)["address"] == "203.0.113.9"
+
+
 @pytest.mark.parametrize(
     ("count", "header", "address"),
     [
@@ -43,6 +48,8 @@ def test_without_trusted_proxies_no_header_counts() -> None:
         (2, "203.0.113.9", "10.0.0.1"),
         (1, "203.0.113.9:50123", "203.0.113.9"),
         (1, "[2001:db8::1]:50123", "2001:db8::1"),
+        (1, "::ffff:203.0.113.9", "203.0.113.9"),
+        (1, "[::ffff:203.0.113.9]:50123", "203.0.113.9"),
         (1, "unknown", "10.0.0.1"),
         (1, "", "10.0.0.1"),
     ],
@@ -59,6 +66,9 @@ def test_a_number_of_proxies_counts_from_the_nearest_one(count: int, header: str
         ("203.0.113.66", "1.1.1.1", "203.0.113.66"),
         ("10.0.0.1", "10.0.0.9", "10.0.0.9"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"),
+        ("::ffff:10.0.0.1", "203.0.113.9, ::ffff:10.0.0.7", "203.0.113.9"),
+        ("::ffff:203.0.113.66", "1.1.1.1", "203.0.113.66"),
     ],
 )
 def test_networks_count_the_proxies_of_each_request(peer: str, header: str, address: str) -> None:

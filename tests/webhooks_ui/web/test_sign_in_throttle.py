@@ -103,6 +103,14 @@ def test_a_forged_header_gives_no_new_tries(app: Flask) -> None:
     assert answers.count(429) == 2
 
 
+def test_ipv4_addresses_count_apart_where_the_server_listens_on_both(app: Flask) -> None:
+    for _ in range(FAILURES_PER_MINUTE + 1):
+        status = try_once(app, "::ffff:203.0.113.1", email="eva@example.com")
+    assert status == 429
+    assert try_once(app, "::ffff:203.0.113.2", email="ida@example.com") == 422
+    assert try_once(app, "203.0.113.1", email="ida@example.com") == 429
+
+
 def test_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> None:
     make_user()
     answers = [try_once(app, f"2001:db8:1:2::{number:x}") for number in range(12)]
