@@ -12,6 +12,7 @@ from unicodedata import category
 PASSWORD_MIN_CHARACTERS = 12
 PASSWORD_MAX_CHARACTERS = 1_000
 JUDGED_CHARACTERS = 32  # zxcvbn takes seconds for longer texts that are made for it
+ABOUT_MAX_CHARACTERS = 254  # of a text about the person. No address or name is longer, and long texts take seconds
 LEAST_SCORE = 3  # of 0 to 4: "safely unguessable", at least 10^8 guesses
 OF_THE_PRODUCT = ("keymanager", "webhooks", "webhook", "license", "portal")
 UNTYPED = ("Cc", "Cs")  # control characters, and halves of characters that were no UTF-8
@@ -46,7 +47,11 @@ def problem_of(password: str, about: Iterable[str] = ()) -> str | None:
 
 def _words(texts: Iterable[str]) -> set[str]:
     """Return the words that ``texts`` are made of, but short ones."""
-    apart = "".join(character if character.isalnum() else " " for text in texts for character in f"{text.lower()} ")
+    apart = "".join(
+        character if character.isalnum() else " "
+        for text in texts
+        for character in f"{text[:ABOUT_MAX_CHARACTERS].lower()} "
+    )
     return {word for word in apart.split() if len(word) > 2}
 
 

@@ -75,3 +75,10 @@ def test_a_password_made_to_take_long_is_judged_in_little_time() -> None:
     begun = time.process_time()
     problem_of("4@8({[<369&#!1|0$5+7%2" * 45)
     assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("name", ["a" * 300_000, " ".join(f"word{number}" for number in range(20_000))])
+def test_a_name_made_to_take_long_is_read_in_little_time(name: str) -> None:
+    begun = time.process_time()
+    assert problem_of("quokka lantern 9 fjord", ["eva@example.com", name]) is None
+    assert time.process_time() - begun < 0.5
