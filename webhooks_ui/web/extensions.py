@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Flask, Response
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_wtf import CSRFProtect
 from limits.storage import RedisStorage
 
 import config
 from webhooks_ui.database import db
+from webhooks_ui.web.sign_in_throttle import client_network
 
 
 class ViewLimiter(Limiter):
@@ -32,7 +32,7 @@ class SessionLogin(LoginManager):  # type: ignore[misc]
 csrf = CSRFProtect()
 login = SessionLogin()
 RedisStorage.DEPENDENCIES.pop("valkey", None)  # a second client for Redis, which it would import as well
-limiter = ViewLimiter(get_remote_address, headers_enabled=True, key_prefix="webhooks")
+limiter = ViewLimiter(client_network, headers_enabled=True, key_prefix="webhooks")
 
 
 def register(app: Flask) -> None:

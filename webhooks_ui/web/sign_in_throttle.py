@@ -44,12 +44,12 @@ def take_back(email: str) -> None:
 def _limits(email: str) -> tuple[_Limit, _Limit]:
     account = hashlib.sha256(email.strip().lower().encode("utf-8", "replace")).hexdigest()[:32]
     return (
-        _Limit(f"webhooks/sign-in/address/{_network()}", FAILURES_PER_MINUTE, 60),
+        _Limit(f"webhooks/sign-in/address/{client_network()}", FAILURES_PER_MINUTE, 60),
         _Limit(f"webhooks/sign-in/account/{account}", ACCOUNT_FAILURES, ACCOUNT_SECONDS),
     )
 
 
-def _network() -> str:
+def client_network() -> str:
     """Return the client's address. For IPv6 it is the network, because a client can take any address in it."""
     try:
         address = ipaddress.ip_address(request.remote_addr or "")

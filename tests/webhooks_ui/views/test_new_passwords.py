@@ -28,6 +28,7 @@ from webhooks_ui.database import writing
 from webhooks_ui.models import utcnow
 from webhooks_ui.people import accounts
 from webhooks_ui.people.second_factor import WRONG_CODES_MAX
+from webhooks_ui.views.new_passwords import ASKED_PER_HOUR
 from webhooks_ui.wake import CHORES
 
 NEW = "quokka lantern 9 fjord"
@@ -187,3 +188,12 @@ def test_the_link_of_an_invitation_is_none_for_a_password(client: FlaskClient) -
     with writing():
         _, token = accounts.invite("eva@example.com", "admin")
     assert client.get(f"{ASK}/{token}").status_code == 404
+
+
+def test_the_addresses_of_one_ipv6_network_ask_together(client: FlaskClient, box: Mailbox) -> None:
+    def ask(address: str) -> int:
+        return client.post(ASK, data={"email": "x@example.com"}, environ_base={"REMOTE_ADDR": address}).status_code
+
+    answers = [ask(f"2001:db8:1:2::{number:x}") for number in range(ASKED_PER_HOUR + 2)]
+    assert answers == [303] * ASKED_PER_HOUR + [429] * 2
+    assert ask("2001:db8:1:3::1") == 303
