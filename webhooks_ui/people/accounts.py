@@ -101,7 +101,8 @@ def invite(email: str, role: str, name: str = "") -> tuple[User, str]:
     Raises:
         Refused: There is a user with that address who has joined or was deactivated.
     """
-    user = find(email)
+    found = find(email)
+    user = lock(found.id) if found else None  # who was invited may be joining at this moment
     if user is None or user.joined_at is not None or user.deactivated_at is not None:
         user = _add(email, role)
     else:

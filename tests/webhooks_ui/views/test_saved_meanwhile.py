@@ -17,8 +17,18 @@ from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key
 from tests.support.people import last_entry
 from tests.support.waiting import wait_for
-from webhooks_ui.database import db, write_transaction
-from webhooks_ui.models import ApiKey, OwnEventType, Setting, get_settings, set_settings
+from webhooks_ui.database import db, write_transaction, writing
+from webhooks_ui.models import (
+    ApiKey,
+    OneTimeToken,
+    OwnEventType,
+    Setting,
+    User,
+    get_settings,
+    set_settings,
+    utcnow,
+)
+from webhooks_ui.people import accounts
 
 __all__ = ["database_url"]
 
@@ -98,6 +108,18 @@ def test_who_saves_the_first_rules_while_another_saves_them_replaces_them(app: F
     assert get_settings()[rule] == ["operator"]
     entry = last_entry("team.updated")
     assert (entry.before, entry.after) == ({rule: ["viewer"]}, {rule: ["operator"]})
+
+
+def test_who_joins_while_invited_again_keeps_role_and_password(app: Flask, sign_in: SignIn) -> None:
+    client, email = sign_in("super_admin"), "eva@example.com"
+    with writing():
+        user_id = accounts.invite(email, "viewer")[0].id
+    theirs = update(User).where(User.id == user_id).values(joined_at=utcnow())
+    assert send_meanwhile(client, "invite", "/admin/team", {"email": email, "role": "admin"}, theirs) == 422
+    user = db.session.get_one(User, user_id)
+    assert user.role == "viewer"
+    tokens_left = db.select(OneTimeToken).where(OneTimeToken.user_id == user_id)
+    assert len(db.session.scalars(tokens_left).all()) == 1, "the first invitation, which joining uses up"
 
 
 def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert) -> int:
