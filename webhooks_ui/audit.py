@@ -36,6 +36,8 @@ def record(
 ) -> None:
     """Add an entry to the session. It leaves out fields that hold secrets, and unchanged fields. It masks the URL.
 
+    A change that left every field as it was gets no entry.
+
     Args:
         action: What was done, such as ``webhook.updated``.
         before: The fields before the change. ``None`` if the object is new.
@@ -43,6 +45,8 @@ def record(
     """
     if before is not None and after is not None:
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        if not changed:
+            return
         before, after = _only(before, changed), _only(after, changed)
     db.session.add(
         AuditEntry(

@@ -45,6 +45,13 @@ def test_a_super_admin_saves_and_the_audit_log_knows_what_changed(super_admin: F
     assert "203.0.113.7\n2001:db8::/32" in page
 
 
+def test_settings_and_rules_that_are_saved_again_are_no_change(super_admin: FlaskClient) -> None:
+    for address, data in ((SETTINGS, {"retention_days": "7"}), ("/admin/team/rules", {"roles": ["viewer"]})):
+        for _ in range(2):
+            assert super_admin.post(address, data=data).status_code == 303
+    assert db.session.scalars(db.select(AuditEntry.action)).all() == ["settings.updated", "team.updated"]
+
+
 def test_a_setting_that_is_not_sent_stays_as_it_is(super_admin: FlaskClient) -> None:
     super_admin.post(SETTINGS, data={"retention_days": "7"})
     super_admin.post(SETTINGS, data={"alert_threshold": "3"})

@@ -33,6 +33,12 @@ def test_a_name_is_saved_and_shown(admin: FlaskClient) -> None:
     assert (entry.before, entry.after) == ({"name": ""}, {"name": "Eva <Muster>"})
 
 
+def test_a_name_that_is_saved_again_is_no_change(admin: FlaskClient) -> None:
+    for _ in range(2):
+        admin.post("/account/name", data={"name": "Eva"})
+    assert actions() == ["user.renamed"]
+
+
 def test_a_name_that_is_too_long_is_told(admin: FlaskClient) -> None:
     answer = admin.post("/account/name", data={"name": "x" * 101})
     assert answer.status_code == 422
