@@ -190,6 +190,13 @@ def test_the_link_of_an_invitation_is_none_for_a_password(client: FlaskClient) -
     assert client.get(f"{ASK}/{token}").status_code == 404
 
 
+def test_who_asks_too_often_is_told_so(client: FlaskClient, box: Mailbox) -> None:
+    answers = [client.post(ASK, data={"email": "x@example.com"}) for _ in range(ASKED_PER_HOUR + 1)]
+    assert answers[-1].status_code == 429
+    assert "Too many links were asked for" in answers[-1].text
+    assert "sign in" not in answers[-1].text.partition("<main")[2].partition("</p>")[0]
+
+
 def test_the_addresses_of_one_ipv6_network_ask_together(client: FlaskClient, box: Mailbox) -> None:
     def ask(address: str) -> int:
         return client.post(ASK, data={"email": "x@example.com"}, environ_base={"REMOTE_ADDR": address}).status_code

@@ -38,6 +38,11 @@ TEXTS = {
     ),
     503: ("The database can't be reached right now", "Nothing was changed. Try again in a few seconds."),
 }
+ASKED_TOO_OFTEN = (
+    "Too many links were asked for",
+    "Too many links for a new password were asked for from your network address. Look for one in your mail, also in "
+    "the spam, or try again in an hour.",
+)
 EXPIRED = (
     "This form has expired",
     "You signed in or out after you opened it, perhaps in another tab, so nothing was saved. "
@@ -76,6 +81,8 @@ def help_for(error: HTTPException) -> Help:
     if status >= 500:
         return Help(title, advice, (("Try again", request.full_path if request.method == "GET" else came_from()),))
     if status == 429:
+        if request.endpoint == "new_passwords.create":
+            title, advice = ASKED_TOO_OFTEN
         return Help(title, advice, (("Back to the sign-in page", url_for("session.new")),))
     if status == 403:
         return Help(title, _whose_role(), _home())
