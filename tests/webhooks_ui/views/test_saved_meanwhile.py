@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Insert, Update, insert, text, update
+from sqlalchemy import Connection, Delete, Insert, Update, delete, insert, text, update
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key
@@ -20,6 +20,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import (
     ApiKey,
+    Inspector,
     OneTimeToken,
     OwnEventType,
     Setting,
@@ -29,6 +30,7 @@ from webhooks_ui.models import (
     utcnow,
 )
 from webhooks_ui.people import accounts
+from webhooks_ui.webhooks import inspectors
 
 __all__ = ["database_url"]
 
@@ -122,7 +124,18 @@ def test_who_joins_while_invited_again_keeps_role_and_password(app: Flask, sign_
     assert len(db.session.scalars(tokens_left).all()) == 1, "the first invitation, which joining uses up"
 
 
-def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert) -> int:
+def test_what_another_deletes_meanwhile_is_told(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("super_admin")
+    with writing():
+        user_id = db.session.scalars(db.select(User.id)).one()
+        inspector_id = inspectors.create(user_id, "Mine").id
+    theirs = delete(Inspector).where(Inspector.id == inspector_id)
+    mine = {"name": "Other", "code": "500", "delay_seconds": "0", "body": ""}
+    status = send_meanwhile(client, "update", f"/admin/inspector/{inspector_id}", mine, theirs)
+    assert status == (404 if db.engine.dialect.name == "sqlite" else 409)
+
+
+def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert | Delete) -> int:
     """Send a form to ``view`` while another transaction has done ``theirs``. Return the status of the answer."""
     answers: list[int] = []
 

@@ -4,7 +4,8 @@ import logging
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 
 from webhooks_ui import logs
 from webhooks_ui.database import outage, reason, release
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
     for error in (DBAPIError, TimeoutError):
         app.register_error_handler(error, show_database_error)
+    app.register_error_handler(StaleDataError, show_deleted_meanwhile)
 
 
 def show(error: HTTPException) -> Response:
@@ -59,6 +61,12 @@ def show_database_error(error: Exception) -> Response:
     _outage.say("Requests are answered with 503: %s", reason(error))
     release()
     return show(ServiceUnavailable("The database can't be used right now.", retry_after=RETRY_AFTER_SECONDS))
+
+
+def show_deleted_meanwhile(_error: StaleDataError) -> Response:
+    """Answer with 409 if somebody deleted the row that was to be changed. Roll back what was begun."""
+    release()
+    return show(Conflict())
 
 
 def _render(template: str, status: int, help: Help) -> str:

@@ -22,6 +22,10 @@ TEXTS = {
     403: ("You don't have access to this page", "Sign in with an account that has access, or ask a super admin."),
     404: ("Page not found", "It may have been deleted, or the address may have a typo."),
     405: ("This address doesn't accept your request", "Go back to the page that you came from and use its buttons."),
+    409: (
+        "This was deleted while you changed it",
+        "Somebody else, or you in another tab, deleted it at the same moment. Nothing was saved.",
+    ),
     413: (
         "Your request is too large",
         "Nothing was saved. A request can have up to 8 MiB, and a multipart form up to 1 MiB. Send less.",
