@@ -19,7 +19,8 @@ from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
 
 BATCH_ROWS = 500
 BYTE_ORDER_MARK = "\ufeff"
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Source: OWASP, "CSV Injection". The last four are the same signs in full width, as Excel takes them in Japanese.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _IS_PENDING = Delivery.status == DeliveryStatus.PENDING
 COLUMNS: dict[str, Any] = {

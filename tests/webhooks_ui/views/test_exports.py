@@ -46,7 +46,9 @@ def test_csv_holds_what_the_filters_show(admin: FlaskClient) -> None:
     assert answer.get_data().startswith(b"\xef\xbb\xbf")  # so that they read it as UTF-8
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")'])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("x","y")', "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM"]
+)
 def test_a_cell_is_never_a_formula(admin: FlaskClient, name: str) -> None:
     add_delivery(make_webhook(name=name))
     assert rows_of(admin.get(f"{LOG}/export.csv"))[0]["webhook"] == f"'{name}"
