@@ -10,6 +10,7 @@ from redis import Redis, RedisError
 # Returns the count and the seconds until it is forgotten. In one step, because a process may be killed between two.
 _ADD = """
 local used = redis.call('INCRBY', KEYS[1], ARGV[1])
+if used < 0 then redis.call('DEL', KEYS[1]) return {0, 0} end
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return {used, redis.call('TTL', KEYS[1])}
 """
@@ -32,7 +33,9 @@ class Windows:
         self._lock = threading.Lock()
 
     def add(self, key: str, amount: int, seconds: int) -> Window:
-        """Change the count of ``key`` by ``amount``, and return it.
+        """Change the count of ``key`` by ``amount``, and return it. It is never below 0.
+
+        What is taken back may have been forgotten meanwhile, and nobody is to have more for that.
 
         Args:
             seconds: after this time from the first change, the count is forgotten.
@@ -43,6 +46,9 @@ class Windows:
         except RedisError:
             own = self._own_counts()
             count = own.incr(key, seconds, amount)
+            if count < 0:
+                own.clear(key)
+                return Window(0, 0, is_shared=False)
             return Window(count, max(1, round(own.get_expiry(key) - time.time())), is_shared=False)
 
     def _own_counts(self) -> MemoryStorage:

@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD
 from tests.support.factories import make_user
 from webhooks_ui.database import redis as redis_client
 from webhooks_ui.web.proxies import TrustedProxies
-from webhooks_ui.web.sign_in_throttle import ACCOUNT_FAILURES, FAILURES_PER_MINUTE
+from webhooks_ui.web.sign_in_throttle import ACCOUNT_FAILURES, FAILURES_PER_MINUTE, take_back
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +109,18 @@ def test_ipv4_addresses_count_apart_where_the_server_listens_on_both(app: Flask)
     assert status == 429
     assert try_once(app, "::ffff:203.0.113.2", email="ida@example.com") == 422
     assert try_once(app, "203.0.113.1", email="ida@example.com") == 429
+
+
+@pytest.mark.parametrize("has_redis", [True, False])
+def test_what_is_taken_back_after_its_time_gives_nobody_more_tries(app: Flask, has_redis: bool) -> None:
+    if not has_redis:
+        without_redis(app)
+        app.config["WEB_PROCESSES"] = 1
+    with app.test_request_context(environ_base={"REMOTE_ADDR": "203.0.113.1"}):
+        for _ in range(5):  # right passwords whose tries are forgotten by now
+            take_back("eva@example.com")
+    answers = [try_once(app, "203.0.113.1") for _ in range(FAILURES_PER_MINUTE + 1)]
+    assert answers == [422] * FAILURES_PER_MINUTE + [429]
 
 
 def test_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> None:
