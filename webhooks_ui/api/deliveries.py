@@ -37,7 +37,8 @@ PARAMETERS = (*FILTERS, "cursor")
 
 def index() -> Response:
     """Return a page of the matching deliveries, newest first by default."""
-    page = find_page(_filters(), _cursor())
+    filters = _filters()
+    page = find_page(filters, _cursor(filters.sort))
     return jsonify(data=[as_json(delivery) for delivery in page.deliveries], next_cursor=page.next)
 
 
@@ -117,12 +118,12 @@ def _is_wrong(name: str, understood: str) -> bool:
     return any(not value or value.lower() != understood.lower() for value in request.args.getlist(name))
 
 
-def _cursor() -> str:
+def _cursor(sort: str) -> str:
     text = request.args.get("cursor")
     if text is None:
         return ""
-    if Cursor.parse(text) is None:
-        raise wrong_parameters({"cursor": "cursor is the next_cursor of an earlier answer."})
+    if Cursor.parse(text, sort) is None:
+        raise wrong_parameters({"cursor": f"cursor is the next_cursor of an earlier answer with sort={sort}."})
     return text
 
 

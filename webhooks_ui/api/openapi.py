@@ -162,8 +162,8 @@ _DELIVERY_PARAMETERS = (
     _parameter(
         "query",
         "cursor",
-        {"type": "string", "pattern": "^(after|before|window)-[0-9]{1,18}(-[0-9]{1,5})?$"},
-        "The next_cursor of the previous page.",
+        {"type": "string", "pattern": "^(after|before|-?status|-?code)-[0-9]{1,18}(-[0-9]{1,5})?$"},
+        "The next_cursor of the previous page, which belongs to its sort and filters.",
     ),
 )
 _WEBHOOK_PARAMETERS = (

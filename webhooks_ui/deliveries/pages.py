@@ -20,9 +20,10 @@ PAGE_ROWS = 25
 SORTED_ROWS = 1_500  # the size of the window within which rows are sorted by anything but time
 NEWER_MAX = 99
 BY_TIME = ("time", "-time")
+BESIDE = ("after", "before")
 STEPS_MAX = 10  # of a search for all rows
 
-_CURSOR = re.compile(r"(?P<kind>after|before|window)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
+_CURSOR = re.compile(r"(?P<kind>after|before|-?status|-?code)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,24 @@ class Page:
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the log: beside a row, or at an offset of the window below a row."""
+    """A place in the log: beside a row, or at an offset of the window below a row, sorted as ``kind`` says."""
 
-    kind: str
+    kind: str  # after, before, or one of SORTS that isn't by time
     id: int
     offset: int = 0
 
     @classmethod
-    def parse(cls, text: str, sort: str = "") -> "Cursor | None":
-        """Return the cursor in ``text``. Return ``None``, for the first page, if it is none.
-
-        Args:
-            sort: the order that it must be of. Empty: any.
-        """
+    def parse(cls, text: str, sort: str) -> "Cursor | None":
+        """Return the cursor in ``text``. Return ``None``, for the first page, if it is none of the order ``sort``."""
         match = _CURSOR.fullmatch(text) if text.isascii() else None
         if match is None or int(match["id"]) > ID_MAX:
             return None
-        if sort and (match["kind"] == "window") == (sort in BY_TIME):
+        if match["kind"] not in (BESIDE if sort in BY_TIME else (sort,)):
             return None
         return cls(match["kind"], int(match["id"]), int(match["offset"] or 0))
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.id}-{self.offset}" if self.kind == "window" else f"{self.kind}-{self.id}"
+        return f"{self.kind}-{self.id}" if self.kind in BESIDE else f"{self.kind}-{self.id}-{self.offset}"
 
 
 def find_all(filters: DeliveryFilters, most: int) -> Page:
@@ -133,12 +130,12 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> 
         .limit(most + 1)
     )
     rows = list(db.session.scalars(query))
-    back = str(Cursor("window", start, max(0, offset - most))) if offset else "" if cursor else None
+    back = str(Cursor(sort, start, max(0, offset - most))) if offset else "" if cursor else None
     if len(rows) > most:
-        return Page(rows[:most], back, str(Cursor("window", start, offset + most)))
+        return Page(rows[:most], back, str(Cursor(sort, start, offset + most)))
     if end is None:
         return Page(rows, back)
-    return Page(rows, back, str(Cursor("window", end)), _created_near(end))
+    return Page(rows, back, str(Cursor(sort, end)), _created_near(end))
 
 
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:

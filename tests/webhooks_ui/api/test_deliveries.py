@@ -51,6 +51,17 @@ def test_the_cursor_leads_through_all_pages(api: Api) -> None:
     assert rest.get_json()["next_cursor"] is None
 
 
+@pytest.mark.parametrize("sort", ["status", "-status", "code", "-code", "-time", "time"])
+def test_a_cursor_leads_on_in_its_own_order_alone(api: Api, sort: str) -> None:
+    webhook = make_webhook()
+    expected = {make_delivery(webhook).id for _ in range(30)}
+    first = api.get(f"/deliveries?sort={sort}")
+    cursor = first.get_json()["next_cursor"]
+    assert {*ids(first), *ids(api.get(f"/deliveries?sort={sort}&cursor={cursor}"))} == expected
+    wrong = api.get(f"/deliveries?sort={'code' if sort != 'code' else 'time'}&cursor={cursor}")
+    assert (wrong.status_code, [error["field"] for error in wrong.get_json()["errors"]]) == (422, ["cursor"])
+
+
 @pytest.mark.parametrize("time", ["2026-11-23T10:00:00Z", "2026-11-23t10:00:00z", "2026-11-23t12:00:00.5%2B02:00"])
 def test_a_time_is_read_as_that_of_an_event(api: Api, time: str) -> None:
     delivery = make_delivery().id

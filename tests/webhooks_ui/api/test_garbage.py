@@ -122,7 +122,7 @@ def test_an_answer_holds_no_half_of_a_character(api: Api, half: str) -> None:
 
 def test_any_query_strings_never_get_a_500(api: Api) -> None:
     names = st.sampled_from(["q", "status", "code", "webhook", "since", "until", "sort", "cursor", "category", "limit"])
-    words = st.sampled_from(["5xx", "24h", "after-1", "window-9-9", "2026-01-01", "0001-01-01T00:00:00+14:00", "-time"])
+    words = st.sampled_from(["5xx", "24h", "after-1", "status-9-9", "2026-01-01", "0001-01-01T00:00:00+14:00", "-time"])
 
     @SETTINGS
     @given(st.dictionaries(names, st.one_of(words, st.text(max_size=20)), max_size=4))

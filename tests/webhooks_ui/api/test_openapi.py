@@ -50,6 +50,8 @@ def test_the_api_keeps_to_its_description(
     @SETTINGS
     @given(case=description[path][method].as_strategy(generation_mode=mode))
     def check(case: "OpenApiCase") -> None:
+        if mode is GenerationMode.POSITIVE and path == "/api/v1/deliveries":
+            case.query.pop("cursor", None)  # a schema can't say that a cursor belongs to a sort
         case.call_and_validate(
             headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}, excluded_checks=excluded
         )

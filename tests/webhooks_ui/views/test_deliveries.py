@@ -107,7 +107,9 @@ def test_pages_of_a_sorted_log_follow_each_other(admin: FlaskClient) -> None:
     assert cursor == ""
 
 
-@pytest.mark.parametrize(("sort", "cursor"), [("status", "after-1"), ("-time", "window-1-25"), ("time", "x")])
+@pytest.mark.parametrize(
+    ("sort", "cursor"), [("status", "after-1"), ("-time", "status-1-25"), ("code", "-code-1-25"), ("time", "x")]
+)
 def test_a_page_that_this_order_does_not_have_is_the_first_one_and_says_so(
     admin: FlaskClient, sort: str, cursor: str
 ) -> None:
