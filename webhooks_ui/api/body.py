@@ -1,6 +1,5 @@
 """Reads the JSON body of a request."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +23,8 @@ def read_json(load: Callable[[bytes], Any] = strict_json.loads_with_integers) ->
     if any(coding.strip() not in ("", "identity") for coding in codings):
         raise Problem(415, "Send the body uncompressed, without Content-Encoding.")
     body = request.get_data()
-    if request.content_length is None and len(body) >= (request.max_content_length or math.inf):
+    is_full = request.content_length is None and len(body) == request.max_content_length
+    if is_full and request.environ["wsgi.input"].read(1):
         raise Problem(413)  # Werkzeug silently cuts a chunked body at the limit
     try:
         return load(body)
