@@ -21,8 +21,9 @@ from webhooks_ui.web.problem import Problem
 
 TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
 FILTERS = {
-    "q": "any text: an event's or a delivery's id, a license key, an email address or an id in the event's data, a "
-    "group of event types such as license.*, or a part of an event type, of a webhook's name or of its URL",
+    "q": "any text that can be read: an event's or a delivery's id, a license key, an email address or an id in the "
+    "event's data, a group of event types such as license.*, or a part of an event type, of a webhook's name or of its "
+    "URL",
     "category": "a group of event types, such as license",
     "status": f"one of {', '.join(STATUS_FILTERS)}",
     "code": f"a status code such as 503, or one of {', '.join(CODE_CLASSES)}",
@@ -108,13 +109,15 @@ def _filters() -> DeliveryFilters:
         Problem: 422, with an entry per invalid value. The pages ignore such values.
     """
     filters = DeliveryFilters.parse(request.args)
-    checked = (name for name in FILTERS if name != "q")
-    if wrong := [name for name in checked if _is_wrong(name, getattr(filters, name))]:
+    if wrong := [name for name in FILTERS if name in filters.wrong or _is_wrong(name, getattr(filters, name))]:
         raise wrong_parameters({name: f"{name} is {FILTERS[name]}." for name in wrong})
     return filters.with_(environment=caller().environment)
 
 
 def _is_wrong(name: str, understood: str) -> bool:
+    """Return True if a value is empty or wasn't understood as it came. The text of a search is free."""
+    if name == "q":
+        return False
     return any(not value or value.lower() != understood.lower() for value in request.args.getlist(name))
 
 

@@ -71,7 +71,18 @@ def test_a_time_is_read_as_that_of_an_event(api: Api, time: str) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["status=gone", "code=7xx", "category=x", "webhook=x", "since=x", "until=x", "sort=x", "cursor=x", "stauts=failed"],
+    [
+        "q=%00",
+        "status=gone",
+        "code=7xx",
+        "category=x",
+        "webhook=x",
+        "since=x",
+        "until=x",
+        "sort=x",
+        "cursor=x",
+        "stauts=failed",
+    ],
 )
 def test_an_invalid_parameter_gets_422(api: Api, query: str) -> None:
     response = api.get(f"/deliveries?{query}")
