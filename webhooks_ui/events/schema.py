@@ -36,6 +36,8 @@ UNUSABLE = "The schema can't be used. Save it anew, and the page says why."
 
 _OF_SCHEMA = re.compile(r"#(/(\$defs|definitions)/[^/]+)?")  # references to what is a schema if the whole is one
 _PLACES = re.compile(r"\\.|\[\^?\]?|\]|\$", re.DOTALL)  # where a ``$`` may stand, and what says if it stands for itself
+# Each begins and ends with a class, so that a hyphen beside it stands for itself, as in [\w-.]
+_ASCII = {r"\d": r"\p{posix_digit}", r"\w": r"\p{posix_digit}A-Za-z_\p{posix_digit}"}
 
 logger = logging.getLogger(__name__)
 # In the thread's processor time, so that nothing is refused because the machine is busy
@@ -152,15 +154,16 @@ def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iter
     from jsonschema.exceptions import ValidationError
 
     left = max(0.001, _ends_at.get() - time.thread_time())
-    if isinstance(instance, str) and not regex.search(_with_strict_ends(pattern), instance, timeout=left):
+    if isinstance(instance, str) and not regex.search(_as_written(pattern), instance, timeout=left):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
 @lru_cache(maxsize=1_024)
-def _with_strict_ends(pattern: str) -> str:
-    """Return the pattern with a ``$`` that holds at the end alone, as that of ECMA-262 does.
+def _as_written(pattern: str) -> str:
+    """Return the pattern for ``regex``, with what ECMA-262 means by ``$``, ``\\d`` and ``\\w``.
 
-    The ``$`` of ``regex`` also holds before a line end there, so that ``^[0-9]+$`` would take a number with one.
+    The ``$`` of ``regex`` also holds before a line end at the end, so that ``^[0-9]+$`` would take a number with one.
+    Its ``\\d`` and ``\\w`` are digits and letters of any script. Within brackets, ``\\D`` and ``\\W`` stay as they are.
     """
     is_in_class = False
 
@@ -169,6 +172,10 @@ def _with_strict_ends(pattern: str) -> str:
         part = found[0]
         if part == "$" and not is_in_class:
             return r"\Z"
+        if part in _ASCII:
+            return _ASCII[part] if is_in_class else f"[{_ASCII[part]}]"
+        if part.lower() in _ASCII and not is_in_class:
+            return f"[^{_ASCII[part.lower()]}]"
         if part.startswith("[") or part == "]":  # "[]" begins a class with a bracket in it, or ends one after a bracket
             is_in_class = part != "]" and not (is_in_class and part.endswith("]"))
         return part

@@ -86,6 +86,31 @@ def test_a_pattern_may_name_letters_of_any_script() -> None:
 @pytest.mark.parametrize(
     ("pattern", "text", "fits"),
     [
+        (r"^\d+$", "2026", True),
+        (r"^\d+$", "٢٠٢٦", False),
+        (r"^\D+$", "٢٠٢٦", True),
+        (r"^\D+$", "2026", False),
+        (r"^\w+$", "Zoe_1", True),
+        (r"^\w+$", "Zoë", False),
+        (r"^[\w.-]+$", "zoe.m-1", True),
+        (r"^[\w.-]+$", "zoë.m-1", False),
+        (r"^[^\d]+$", "٢", True),
+        (r"^\W$", "ë", True),
+        (r"^[\w-\.]+$", "zoe-m.1", True),
+        (r"^[\w-\.]+$", "zoe+m", False),
+        (r"^[+-\d]+$", "+-1", True),
+        (r"^[+-\w]+$", "a,", False),
+        (r"^\\d$", r"\d", True),
+    ],
+)
+def test_digits_and_word_characters_in_a_pattern_are_ascii(pattern: str, text: str, fits: bool) -> None:
+    """As in ECMA-262, whose patterns JSON Schema takes (Core, section 6.4)."""
+    assert (found({"properties": {"x": {"pattern": pattern}}}, {"x": text}) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
         ("^[0-9]+$", "12", True),
         ("^[0-9]+$", "12\n", False),
         ("^(a$|b)", "a\n", False),
