@@ -107,6 +107,12 @@ def roll(key_id: int, overlap_hours: int) -> None:
     """Give the key with the given ID a new text and print it. It is shown only this once."""
     with writing():
         key = _load(key_id)
+        if overlap_hours and key.has_older:
+            used = f"was last used on {minute(key.older_used_at)}" if key.older_used_at else "was never used"
+            raise click.ClickException(
+                f"The old text {key.older_prefix}… works until {minute(key.older_expires_at)} UTC, and {used}. Rolling "
+                f"again would end it at once. To end it first, run: {command(f'api-keys end-older {key_id}')}"
+            )
         try:
             text = keys.roll(key, overlap_hours)
         except keys.NotRolled as error:

@@ -88,6 +88,16 @@ def test_a_rolled_key_has_a_new_text_and_the_old_one_works_for_the_overlap(run: 
     assert "has no old text" in run("api-keys", "end-older", str(key.id)).output
 
 
+def test_rolling_again_does_not_end_an_old_text_that_still_works(run: Run, app: Flask) -> None:
+    key, old = make_api_key()
+    new = run("api-keys", "roll", str(key.id)).stdout.strip()
+    result = run("api-keys", "roll", str(key.id))
+    assert (result.exit_code, f"The old text {old[:11]}… works until" in result.output) == (1, True)
+    assert [publish(app, text).status_code for text in (old, new)] == [202, 202]
+    assert run("api-keys", "roll", str(key.id), "--overlap-hours", "0").exit_code == 0
+    assert [publish(app, text).status_code for text in (old, new)] == [401, 401]
+
+
 def test_rolling_can_end_the_old_text_at_once(run: Run, app: Flask) -> None:
     key, old = make_api_key()
     result = run("api-keys", "roll", str(key.id), "--overlap-hours", "0")
