@@ -3,6 +3,7 @@
 from typing import Any, BinaryIO
 
 import click
+from werkzeug.exceptions import NotFound
 
 from webhooks_ui.cli.group import Group, command, plural, table
 from webhooks_ui.database import writing
@@ -58,10 +59,11 @@ def delete(name: str) -> None:
     """Delete the event type NAME. Its events stay in the log."""
     if name in catalogue.BUILT_IN:
         raise click.ClickException(f"{name} is built in. Only event types of your own can be deleted.")
-    if name not in catalogue.own_types():
-        raise click.ClickException(f"There is no event type {name!r} of your own.")
     with writing():
-        type = own_event_types.get(name)
+        try:
+            type = own_event_types.get(name, lock=True)
+        except NotFound:
+            raise click.ClickException(f"There is no event type {name!r} of your own.") from None
         ended = len(own_event_types.subscribed(type))
         own_event_types.delete(type)
     click.echo(f"{name} was deleted. {plural(ended, 'subscription')} ended.")

@@ -70,7 +70,7 @@ def confirm_delete(name: str) -> str:
 @blueprint.post("/<name>/delete")
 def delete(name: str) -> BaseResponse:
     with writing():
-        own_event_types.delete(own_event_types.get(name))
+        own_event_types.delete(own_event_types.get(name, lock=True))
     return _done(name, "was deleted. Its events stay in the log")
 
 

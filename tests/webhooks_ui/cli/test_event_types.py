@@ -1,8 +1,12 @@
 """``flask event-types`` lists the catalogue, and adds types to it."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from tests.support.factories import make_webhook
 from tests.webhooks_ui.cli.conftest import Run
@@ -78,3 +82,18 @@ def test_deleting_ends_subscriptions(run: Run, tmp_path: Path) -> None:
     for name, message in (("invoice.paid", "There is no event type"), ("license.created", "is built in")):
         result = run("event-types", "delete", name)
         assert (result.exit_code, message in result.output) == (1, True)
+
+
+def test_a_type_that_somebody_else_deletes_meanwhile_is_not_there(run: Run, tmp_path: Path) -> None:
+    added(run, tmp_path)
+    path = db.engine.url.database
+    assert path
+
+    def be_first(_connection: Connection, options: dict[str, Any]) -> None:
+        if options.get("writes"):  # the transaction of the command is about to begin
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute("DELETE FROM event_types")
+
+    event.listen(db.engine, "set_connection_execution_options", be_first)
+    result = run("event-types", "delete", "invoice.paid")
+    assert (result.exit_code, result.output) == (1, "Error: There is no event type 'invoice.paid' of your own.\n")
