@@ -40,7 +40,7 @@ class Claimed:
     attempt: int  # the number of the attempt to make, from 1
     attempts_allowed: int | None
     token: str  # of the lease
-    throttled_count: int = 0  # of the attempts so far, how many were answered with a wish to slow down
+    throttled_count: int = 0  # of the attempts so far, how many used up none of the schedule
     created_at: datetime = NEVER
     give_up_at: datetime | None = None  # until when it may be asked to wait. None: it was not asked yet
     is_test: bool = False

@@ -25,6 +25,7 @@ from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
+from webhooks_ui.models.delivery import ONE_MORE
 from webhooks_ui.webhooks.causes import text_of
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
@@ -172,17 +173,23 @@ def _delivery_row(item: Recorded, time: Time) -> dict[str, Any]:
         "status": decision.status,
         "due_at": time(decision.due_at),
         "attempts_count": claimed.attempt,
+        "attempts_allowed": None if _is_beside(claimed) else claimed.attempts_allowed,
         "response_code": result.response_code,
         "outcome": str(result.outcome),
         "duration_ms": result.duration_ms,
         "last_attempt_at": time(result.started_at),
-        "throttled_count": claimed.throttled_count + result.slows_down,
+        "throttled_count": claimed.throttled_count + (result.slows_down or _is_beside(claimed)),
         "id": claimed.id,
     }
 
 
 def _delays(claimed: Claimed, schedule: str) -> tuple[int, ...]:
     return delays_of(claimed.target.retry_schedule or schedule, claimed.target.retry_delays)
+
+
+def _is_beside(claimed: Claimed) -> bool:
+    """Return True if a person wanted the attempt beside those of the schedule."""
+    return claimed.attempts_allowed == ONE_MORE
 
 
 def _gives_up_at(claimed: Claimed) -> datetime:
@@ -205,7 +212,7 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
     succeeded = result.outcome == Outcome.DELIVERED
     return Attempted(
         succeeded=succeeded,
-        number=claimed.attempt - claimed.throttled_count,
+        number=claimed.attempt - claimed.throttled_count - _is_beside(claimed),
         at=result.started_at + timedelta(milliseconds=result.duration_ms),
         response_code=result.response_code,
         retry_after_seconds=result.retry_after_seconds,

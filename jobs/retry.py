@@ -27,7 +27,7 @@ class Attempted:
     """An attempt that is over."""
 
     succeeded: bool
-    number: int  # from 1; attempts that were answered with a wish to slow down don't count
+    number: int  # from 1; those that use up none of the schedule don't count
     at: datetime  # when it was over
     response_code: int | None = None
     retry_after_seconds: int | None = None
@@ -82,7 +82,7 @@ def decide(
 
     Args:
         delays: the retry schedule, in seconds: the delay before the first attempt, before the second one, and so on.
-        allowed: how many attempts the delivery may have. ``None`` means as many as ``delays`` has.
+        allowed: how many attempts the delivery may have. ``None`` and 0 mean as many as ``delays`` has.
         random: returns a number from 0 to 1 for the jitter.
         give_up_at: until when it may wait for an endpoint that asks to slow down.
     """

@@ -20,7 +20,8 @@ from tests.support.factories import make_event, make_webhook, older_secret
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, writing
-from webhooks_ui.deliveries.display import explanation, request_headers
+from webhooks_ui.deliveries.changes import make_due
+from webhooks_ui.deliveries.display import attempts_planned, explanation, request_headers
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks import changes
@@ -129,6 +130,35 @@ def test_after_the_last_attempt_a_delivery_has_failed(app: Flask, receiver: Rece
             clock.shift(2 * 3_600)
     assert len(receiver.requests) == 5
     assert (the_delivery().status, the_delivery().due_at) == ("failed", None)
+
+
+@pytest.mark.parametrize("forced", [True, False])
+@pytest.mark.parametrize(
+    ("second", "then"), [((500, {}, b""), ["short", "long"]), ((429, {"Retry-After": "1"}, b""), ["asked", "long"])]
+)
+def test_an_attempt_that_a_person_wants_uses_up_none_of_the_schedule(
+    app: Flask, receiver: Receiver, forced: bool, second: Answer, then: list[str]
+) -> None:
+    lengths = {timedelta(minutes=12): "short", timedelta(hours=2): "long", timedelta(seconds=1): "asked"}
+    settings = {"retry_schedule": "default"}
+    receiver.answers = [(500, {}, b""), second, (500, {}, b"")]
+    make_webhook(url=receiver.url, retry_schedule="own", retry_delays=[600, 7_200])
+    make_event()
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        deliver()
+        for _ in "double":
+            with writing():
+                make_due(db.session.connection(), [1], utcnow(), forced=forced)
+        assert (the_delivery().shown_status, attempts_planned(the_delivery(), settings)) == ("retrying", 4)
+        deliver()
+        delays = []
+        while (delivery := the_delivery()).due_at:
+            delay = delivery.due_at - (delivery.last_attempt_at or utcnow())
+            delays.append(lengths[min(lengths, key=lambda length: abs(length - delay))])
+            clock.move_to(delivery.due_at + timedelta(seconds=2))
+            deliver()
+    assert (delivery.status, delays) == ("failed", then)
+    assert len(receiver.requests) == attempts_planned(delivery, settings) == 4
 
 
 def test_an_attempt_keeps_what_was_sent_and_what_came_back(app: Flask, receiver: Receiver) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP, is_free
+from webhooks_ui.models.delivery import GIVEN_UP, ONE_MORE, is_free
 from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
 
@@ -80,8 +80,8 @@ def make_due(
 ) -> list[int]:
     """Make deliveries due at ``now``. Return the ids of those that were changed.
 
-    A pending delivery continues with its schedule. A final delivery gets one more attempt. Deliveries with an attempt
-    under way, and those of a deleted webhook, don't change.
+    A final delivery gets one more attempt. So does one that is retried on its schedule, which goes on afterwards.
+    Deliveries with an attempt under way, and those of a deleted webhook, don't change.
 
     Args:
         conditions: Conditions that a delivery must still meet, as it did when ``ids`` were found.
@@ -90,6 +90,7 @@ def make_due(
     """
     is_pending = Delivery.status == DeliveryStatus.PENDING
     made = Delivery.attempts_count - Delivery.throttled_count
+    goes_on = case((made > 0, func.coalesce(Delivery.attempts_allowed, ONE_MORE)), else_=Delivery.attempts_allowed)
     keeps_order = select(Webhook.in_order).where(Webhook.id == Delivery.webhook_id).scalar_subquery()
     statement = (
         update(Delivery)
@@ -99,7 +100,7 @@ def make_due(
             due_at=now,
             lease_token=None,
             forced=True if forced else Delivery.forced,
-            attempts_allowed=case((is_pending, Delivery.attempts_allowed), else_=made + 1),
+            attempts_allowed=case((is_pending, goes_on), else_=made + 1),
             give_up_at=case((is_pending, Delivery.give_up_at)),
             bulk_action_id=bulk_action_id or Delivery.bulk_action_id,
             in_order=and_(keeps_order, Delivery.trigger != DeliveryTrigger.TEST),

@@ -15,7 +15,7 @@ from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events import catalogue
 from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery, DeliveryTrigger, Environment, WebhookFormat, utcnow
-from webhooks_ui.models.delivery import IN_ORDER
+from webhooks_ui.models.delivery import IN_ORDER, ONE_MORE
 from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -56,7 +56,7 @@ def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
     """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
     planned = delivery.attempts_allowed or len(delays_of(schedule, delivery.webhook.retry_delays))
-    return planned + delivery.throttled_count
+    return planned + delivery.throttled_count + (delivery.attempts_allowed == ONE_MORE)
 
 
 def held_by(delivery: Delivery) -> str:

@@ -40,6 +40,8 @@ LEASED_IN_ORDER = text("in_order AND lease_token IS NOT NULL")
 BULK = text("bulk_action_id IS NOT NULL")
 UNSETTLED = text("status <> 'delivered'")
 
+ONE_MORE = 0  # in ``attempts_allowed``: as many as the schedule has, beside the next one, which a person wants at once
+
 GIVEN_UP: dict[str, Any] = {"status": DeliveryStatus.CANCELLED, "due_at": None, "lease_token": None, "forced": False}
 
 
@@ -70,10 +72,9 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     lease_token: Mapped[str | None] = mapped_column(String(32))  # identifies the worker that holds it
     forced: Mapped[bool] = mapped_column(default=False, server_default=false())  # send even to an inactive webhook
     attempts_count: Mapped[int] = mapped_column(default=0)
-    attempts_allowed: Mapped[int | None] = mapped_column()  # None means the number in the retry schedule
-    throttled_count: Mapped[int] = mapped_column(
-        default=0, server_default="0"
-    )  # of the attempts, those told to slow down
+    attempts_allowed: Mapped[int | None] = mapped_column()  # None: as many as the retry schedule has. Or ``ONE_MORE``
+    # Of the attempts, those that use up none of the schedule: told to slow down, or wanted by a person beside it
+    throttled_count: Mapped[int] = mapped_column(default=0, server_default="0")
     give_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: it was not asked to wait yet
     in_order: Mapped[bool] = mapped_column(default=False, server_default=false())  # as its webhook, while it is pending
     # Of its webhook when the event was published, so that all attempts send the same data. See events.selection
