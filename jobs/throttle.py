@@ -8,7 +8,7 @@ succeeds: the rate doubles until the endpoint asks again, then it rises slowly f
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from jobs.retry import PROBE_FIRST_SECONDS, PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS, Attempted
+from jobs.retry import RETRY_AFTER_MAX_SECONDS, Attempted
 
 RATE_FIRST = 1.0  # requests a second, after the first pause
 RATE_LEAST = 0.1
@@ -16,7 +16,8 @@ RATE_FREE = 500.0  # a webhook that earned this much is no longer held back
 DECREASE = 0.7  # the part of the rate that is left
 INCREASE = 0.05  # of the rate after the decrease, a second
 FLOOR_MAX_SECONDS = 60  # of a pause, for endpoints that ask again and again for none
-DOUBLE_AFTER = timedelta(seconds=30)  # without being asked to slow down: the endpoint may take much more by now
+UNASKED_MAX_SECONDS = 3_600  # of a pause, for endpoints that refuse again and again and name no time
+DOUBLE_AFTER = timedelta(seconds=30)  # since the last pause: the endpoint may take much more by now
 FREE_AFTER = timedelta(minutes=10)  # likewise: then nothing is held back any more
 
 
@@ -54,7 +55,7 @@ def speed_up(throttle: Throttle, successes: int, now: datetime) -> Throttle:
     """Return what follows from answers that were successes."""
     if throttle.rate is None:
         return Throttle()
-    quiet = now - (throttle.at or now)
+    quiet = now - (throttle.until or now)
     step = None if quiet > DOUBLE_AFTER else throttle.step
     used_seconds = successes / throttle.rate
     rate = throttle.rate + used_seconds * (throttle.rate if step is None else step)
@@ -64,8 +65,9 @@ def speed_up(throttle: Throttle, successes: int, now: datetime) -> Throttle:
 
 
 def _pause(asked_seconds: int | None, count: int) -> float:
-    """Return how many seconds to wait. Without a wish of the endpoint they are those between probes."""
-    if asked_seconds is None:
-        return float(min(PROBE_FIRST_SECONDS * 2 ** min(count - 1, 16), PROBE_MAX_SECONDS))
-    floor = min(2 ** min(count - 1, 16), FLOOR_MAX_SECONDS)
-    return float(min(max(asked_seconds, floor), RETRY_AFTER_MAX_SECONDS))
+    """Return how many seconds to wait: as the endpoint asks, but each time twice as long until something succeeds.
+
+    Many limits name no time, and are over within a second (such as that of nginx).
+    """
+    floor = min(2 ** min(count - 1, 16), UNASKED_MAX_SECONDS if asked_seconds is None else FLOOR_MAX_SECONDS)
+    return float(min(max(asked_seconds or 0, floor), RETRY_AFTER_MAX_SECONDS))

@@ -13,6 +13,7 @@ from jobs.throttle import (
     RATE_FIRST,
     RATE_FREE,
     RATE_LEAST,
+    UNASKED_MAX_SECONDS,
     Throttle,
     slow_down,
     speed_up,
@@ -55,9 +56,17 @@ def test_after_that_it_falls_by_a_part_and_rises_slowly() -> None:
 
 
 def test_a_long_time_without_being_asked_lets_it_double_again_and_a_longer_one_sets_it_free() -> None:
-    throttle = Throttle(at=NOW, rate=4.0, step=0.2)
+    throttle = Throttle(until=NOW, at=NOW, rate=4.0, step=0.2)
     assert speed_up(throttle, 4, NOW + DOUBLE_AFTER * 2).rate == 8
     assert speed_up(throttle, 4, NOW + FREE_AFTER * 2) == Throttle()
+
+
+@pytest.mark.parametrize("seconds", [60, 1_800])
+def test_a_long_pause_is_no_time_in_which_the_endpoint_took_everything(seconds: int) -> None:
+    paused = slow_down(Throttle(until=NOW, rate=10.0, step=0.5), asked(seconds, NOW + timedelta(seconds=1)))
+    assert paused.until is not None
+    risen = speed_up(paused, 7, paused.until + timedelta(seconds=1))
+    assert 7 < (risen.rate or 0) < 8
 
 
 def test_a_webhook_that_earned_enough_is_free() -> None:
@@ -74,13 +83,13 @@ def test_an_endpoint_that_asks_for_no_pause_again_and_again_gets_longer_ones(sec
     assert pauses == [1, 2, 4, 8, 16, 32, FLOOR_MAX_SECONDS, FLOOR_MAX_SECONDS, FLOOR_MAX_SECONDS, FLOOR_MAX_SECONDS]
 
 
-def test_without_a_wish_the_pauses_are_those_between_probes() -> None:
+def test_without_a_wish_the_pauses_grow_from_a_second_to_an_hour() -> None:
     throttle, pauses = Throttle(), []
-    for _ in range(4):
+    for _ in range(14):
         at = (throttle.until or NOW) + timedelta(seconds=1)
         throttle = slow_down(throttle, asked(None, at))
         pauses.append(((throttle.until or NOW) - at).total_seconds())
-    assert pauses == [60, 120, 240, 480]
+    assert pauses == [*(2**n for n in range(12)), UNASKED_MAX_SECONDS, UNASKED_MAX_SECONDS]
 
 
 def test_a_success_makes_the_next_pause_short_again() -> None:
