@@ -19,6 +19,7 @@ from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
 CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines may differ
+CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would let a delivery be tried again and again
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
 OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
@@ -28,9 +29,11 @@ RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Ret
 def sweep() -> None:
     """Wake the workers if a delivery is due: a retry, a lease that ran out, or one whose wake-up was lost."""
     now = utcnow()
+    swept_at = current_app.extensions.get("swept_at", now)  # by this process
     with db.engine.connect() as connection:
-        if _clock_went_back(connection, now):
+        if now < swept_at - CLOCK_TOLERANCE or _has_future(connection, now):
             _mend(now)
+        current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
         strays = _strays(connection, now)
     if strays:
@@ -63,14 +66,17 @@ def _strays(connection: Connection, now: datetime) -> list[int]:
     return list(connection.scalars(select(Delivery.id).where(Delivery.webhook_id.in_(switched), *unordered)))
 
 
-def _clock_went_back(connection: Connection, now: datetime) -> bool:
-    """Return True if the newest delivery was created in what is now the future."""
+def _has_future(connection: Connection, now: datetime) -> bool:
+    """Return True if the newest delivery was created in what is now the future.
+
+    So a change of the clock is noticed that was made before this process was started.
+    """
     youngest = connection.scalar(select(Delivery.created_at).order_by(Delivery.id.desc()).limit(1))
     return youngest is not None and youngest > now + CLOCK_TOLERANCE
 
 
 def _mend(now: datetime) -> None:
-    """Make due now what would wait for a time that the old clock set: leases, first attempts, probes, and pauses."""
+    """Make due now what would wait for a time that the old clock set: leases, attempts, probes, and pauses."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
     slow = select(Webhook.id).where(Webhook.retry_schedule == OWN)
@@ -78,9 +84,12 @@ def _mend(now: datetime) -> None:
         and_(Delivery.due_at > future, never_tried),
         and_(Delivery.due_at > now + RETRY_MAX, Delivery.webhook_id.not_in(slow)),
         Delivery.due_at > now + OWN_RETRY_MAX,
+        and_(Delivery.lease_token.is_(None), Delivery.last_attempt_at > now + CLOCK_TOLERANCE_MAX),
     )
+    throttled = Webhook.throttled_at > now + CLOCK_TOLERANCE_MAX, Webhook.throttled_until > now
     with write_transaction() as connection:
         connection.execute(update(Delivery).where(PENDING, impossible).values(due_at=now, lease_token=None))
+        connection.execute(update(Webhook).where(*throttled).values(throttled_until=now))
         for column, longest in (
             (Webhook.probe_at, timedelta(seconds=PROBE_MAX_SECONDS)),
             (Webhook.throttled_until, timedelta(seconds=RETRY_AFTER_MAX_SECONDS)),

@@ -9,7 +9,7 @@ from redis import Redis
 from jobs.deliver import deliver
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
-from tests.support.receivers import Receiver
+from tests.support.receivers import OK, Answer, Receiver, receiving
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, Webhook, utcnow
 
@@ -88,6 +88,38 @@ def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: R
     sweep()
     deliver()
     assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("answer", [(500, {"Retry-After": "60"}, b""), (429, {"Retry-After": "5"}, b"")])
+def test_a_clock_that_goes_back_a_day_holds_up_no_retry_even_if_others_publish_at_once(
+    app: Flask, receiver: Receiver, answer: Answer
+) -> None:
+    receiver.answers = [answer, OK]
+    make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow() + timedelta(days=1), tick=True):
+        make_event()
+        deliver()
+        sweep()
+    with receiving() as other:
+        make_webhook(url=other.url)
+        make_event()
+        sweep()
+        deliver()
+    first = db.session.scalars(db.select(Delivery).order_by(Delivery.id)).first()
+    assert first is not None
+    db.session.refresh(first)
+    assert (first.status, first.attempts_count) == ("delivered", 2)
+
+
+def test_clocks_of_machines_that_differ_a_little_make_no_retry_early(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(500, {}, b"")]
+    make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow() + timedelta(minutes=1), tick=True):
+        make_event()
+        deliver()
+    sweep()
+    deliver()
+    assert len(receiver.requests) == 1
 
 
 def test_a_clock_that_goes_forward_changes_nothing_that_is_final(app: Flask, receiver: Receiver) -> None:
