@@ -193,6 +193,7 @@ class Client:
 
     def _take(self, handle: Handle) -> None:
         self._note_connection(handle)
+        self._end_if_dead(handle)
         self._multi.remove_handle(handle.curl)
         del self._handles[handle.curl]
         self._free.append(handle)
@@ -224,6 +225,18 @@ class Client:
         if handle.curl.getinfo(pycurl.INFO_HTTP_VERSION) == HTTP_2:
             self._sockets.note_multiplexed(exchange.socket)
         self._resolver.note_answer(target.host, address)
+
+    def _end_if_dead(self, handle: Handle) -> None:
+        """End the connection of an exchange that has timed out, if nothing came on it in that time.
+
+        libcurl ends a connection of HTTP/1 itself, but keeps one of HTTP/2 for the next requests. If its peer is gone
+        without a word, they would all time out. Requests that share the connection fail with it.
+        """
+        exchange = handle.exchange
+        if exchange.error != pycurl.E_OPERATION_TIMEDOUT or not exchange.sent_at:
+            return
+        if (kept := handle.curl.getinfo(pycurl.ACTIVESOCKET)) != pycurl.SOCKET_BAD:
+            self._sockets.end_if_silent(kept, exchange.sent_at)
 
     def _shared(self, handle: Handle) -> Connection | None:
         """Return what is known of a connection whose first exchange goes on, which HTTP/2 allows."""

@@ -59,6 +59,7 @@ class Exchange:
     socket: int = -1  # that was opened for it
     tls: str | None = None  # of its own connection
     sendings: int = 0  # of the request, which libcurl repeats on a new connection
+    sent_at: float = 0.0  # when it began to be sent the last time, on the monotonic clock
     is_named: bool = False  # the endpoint's certificate names its host
     is_unnamed: bool = False  # it doesn't, and that ended the exchange
     wants_certificate: bool = False  # the endpoint asked for a client certificate on a new connection

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import starmap
@@ -243,6 +244,7 @@ class Handle:
         """
         exchange: Exchange = self.exchange
         exchange.sendings += 1
+        exchange.sent_at = time.monotonic()
         if exchange.sendings > SENDINGS_MAX:
             exchange.complaint = "it refused the request, and its repetition, too"
             return int(pycurl.PREREQFUNC_ABORT)

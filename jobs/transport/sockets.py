@@ -4,6 +4,8 @@ import contextlib
 import selectors
 import socket
 import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pycurl
@@ -34,6 +36,7 @@ class Sockets:
         self._watched: dict[int, int] = {}  # by socket: the events
         self._idle: set[int] = set()
         self._silent: set[int] = set()  # connections whose servers may only answer
+        self._heard_at: dict[int, float] = {}  # by socket: when something came last, on the monotonic clock
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
@@ -55,6 +58,12 @@ class Sockets:
     def note_multiplexed(self, fd: int) -> None:
         """Let the server of this connection talk whenever it wants to, as HTTP/2 does."""
         self._silent.discard(fd)
+
+    def end_if_silent(self, fd: int, since: float) -> None:
+        """End a connection on which nothing came since ``since``, on the monotonic clock."""
+        if self._heard_at.get(fd, 0.0) < since:
+            with contextlib.suppress(OSError), _borrowed(fd) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def watch(self, events: int, fd: int, _multi: Any, _data: Any) -> None:
         """Watch a socket for other events than before. libcurl calls this, also for sockets of its own."""
@@ -92,6 +101,8 @@ class Sockets:
                 self._end(key.fd)
             else:
                 happened.append((key.fd, events))
+                if events & selectors.EVENT_READ:
+                    self._heard_at[key.fd] = time.monotonic()
         return happened
 
     def close(self) -> None:
@@ -107,10 +118,16 @@ class Sockets:
     def _end(self, fd: int) -> None:
         """End an idle connection, so that libcurl makes a new one for the next request."""
         self._forget(fd)
-        with contextlib.suppress(OSError):
-            connection = socket.socket(fileno=fd)
-            try:
-                connection.recv(DISCARDED_BYTES, socket.MSG_DONTWAIT)
-                connection.shutdown(socket.SHUT_RDWR)
-            finally:
-                connection.detach()
+        with contextlib.suppress(OSError), _borrowed(fd) as connection:
+            connection.recv(DISCARDED_BYTES, socket.MSG_DONTWAIT)
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _borrowed(fd: int) -> Iterator[socket.socket]:
+    """Yield a socket that libcurl owns."""
+    borrowed = socket.socket(fileno=fd)
+    try:
+        yield borrowed
+    finally:
+        borrowed.detach()

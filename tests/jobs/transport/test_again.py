@@ -1,17 +1,24 @@
 """When a sender reuses a connection, when it repeats a request, and how long an endpoint asks it to wait."""
 
+import itertools
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.jobs.sending import Send, answering, sending
+from jobs.send import Result
+from tests.jobs.sending import BODY, TIMEOUT_SECONDS, Send, answering, sending
 from tests.support.certificates import make_certificate
 from tests.support.receivers import Receiver, raw_receiving, read_request
 from webhooks_ui.deliveries.outcomes import Outcome
+
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # frames of HTTP/2 (RFC 9113, section 4.1)
+ANSWER = b"\0\0\1\1\5"  # the beginning of a head that ends the stream
 
 
 def test_a_connection_is_used_again(send: Send, receiver: Receiver) -> None:
@@ -136,16 +143,12 @@ def test_an_endpoint_that_sheds_load_by_http_2_is_asked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: bytes
 ) -> None:
     """The frames are RST_STREAM with REFUSED_STREAM, and GOAWAY that says that no stream was taken (RFC 9113, 8.7)."""
-    certificate, key = make_certificate(tmp_path, "127.0.0.1", 30)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["h2"])
+    context = speaking_http_2(tmp_path, monkeypatch)
     asked = []
 
     def handle(peer: socket.socket) -> None:
         with context.wrap_socket(peer, server_side=True) as secure:
-            secure.sendall(b"\0\0\0\4\0\0\0\0\0")  # SETTINGS
+            secure.sendall(SETTINGS)
             received = b""
             while b'{"id"' not in received:
                 received += secure.recv(65_536)
@@ -158,3 +161,74 @@ def test_an_endpoint_that_sheds_load_by_http_2_is_asked_twice(
     assert result.outcome != Outcome.DELIVERED
     assert result.detail == "it refused the request, and its repetition, too"
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("answered", [0, 1], ids=["new", "kept"])
+def test_a_connection_of_http_2_that_falls_silent_is_used_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answered: int
+) -> None:
+    context = speaking_http_2(tmp_path, monkeypatch)
+    numbers = itertools.count()
+
+    def handle(peer: socket.socket) -> None:
+        is_first = next(numbers) == 0
+        with context.wrap_socket(peer, server_side=True) as secure:
+            for number, stream in enumerate(requests_on(secure)):
+                if number < answered or not is_first:
+                    secure.sendall(ANSWER + stream)
+
+    with raw_receiving(handle) as endpoint, sending(TIMEOUT_SECONDS) as send:
+        url = endpoint.url.replace("http:", "https:")
+        outcomes = [send(url).outcome for _ in range(5)]
+    assert outcomes[-2:] == [Outcome.DELIVERED] * 2
+    assert outcomes.count(Outcome.TIMEOUT) <= 2
+    assert endpoint.connections == 2
+
+
+def test_a_connection_of_http_2_on_which_others_are_answered_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = speaking_http_2(tmp_path, monkeypatch)
+
+    def handle(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            for number, stream in enumerate(requests_on(secure)):
+                if number != 1:
+                    secure.sendall(ANSWER + stream)
+
+    with raw_receiving(handle) as endpoint, sending() as send, ThreadPoolExecutor(1) as pool:
+        url = endpoint.url.replace("http:", "https:")
+        send(url)
+        slow = pool.submit(send, url, seconds=TIMEOUT_SECONDS)
+        outcomes = {send(url).outcome for _ in until_done(slow)}
+        assert (slow.result().outcome, outcomes) == (Outcome.TIMEOUT, {Outcome.DELIVERED})
+        assert send(url).outcome == Outcome.DELIVERED
+    assert endpoint.connections == 1
+
+
+def speaking_http_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Return what a server needs for TLS with HTTP/2. The sender trusts its certificate."""
+    certificate, key = make_certificate(folder, "127.0.0.1", 30)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def requests_on(connection: ssl.SSLSocket) -> Iterator[bytes]:
+    """Agree on HTTP/2. Yield the number of the stream of each request, and the rest of a head that says 200."""
+    connection.sendall(SETTINGS)
+    received, stream = b"", 1
+    while piece := connection.recv(65_536):
+        received += piece
+        while BODY in received:
+            received = received.partition(BODY)[2]
+            yield stream.to_bytes(4) + b"\x88"
+            stream += 2
+
+
+def until_done(future: Future[Result]) -> Iterator[None]:
+    """Yield until a request is over."""
+    while not future.done():
+        yield
