@@ -3,6 +3,7 @@ import socket
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -25,6 +26,7 @@ from webhooks_ui.deliveries.display import attempts_planned, explanation, reques
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks import changes
+from webhooks_ui.webhooks.own_headers import OwnHeader
 
 
 def the_delivery() -> Delivery:
@@ -223,6 +225,46 @@ def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_
         db.session.refresh(webhook)
         assert webhook.status == "active"
         assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+
+
+@pytest.mark.parametrize("what", ["url", "headers", "secret"])
+def test_a_change_of_a_failing_webhook_is_probed_at_once(app: Flask, receiver: Receiver, what: str) -> None:
+    receiver.answers = [(401, {}, b"")]
+    webhook = make_webhook(url=receiver.url)
+    for _ in range(12):
+        make_event()
+    deliver()
+    assert fresh_webhook().is_broken
+    receiver.answers = [OK]
+    moved, tenant = {"url": receiver.url + "/moved"}, {"headers": [OwnHeader("X-Tenant", "a")]}
+    fields: dict[str, dict[str, Any]] = {"url": moved, "headers": tenant, "secret": {}}
+    with writing():
+        changes.edit(webhook, {"description": "None of this decides what the endpoint answers"})
+    deliver()
+    assert fresh_webhook().is_broken
+    with writing():
+        changes.edit(webhook, fields[what], secret=secret_box.generate() if what == "secret" else "")
+    deliver()
+    assert not fresh_webhook().is_broken
+
+
+def test_another_url_waits_for_no_pause_of_the_old_one(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(429, {"Retry-After": "3600"}, b""), OK]
+    webhook = make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    with writing():
+        changes.edit(webhook, {"url": receiver.url + "/moved"})
+    make_event()
+    deliver()
+    assert [request.path for request in receiver.requests] == ["/hook", "/hook/moved"]
+
+
+def fresh_webhook() -> Webhook:
+    """Return the only webhook, as it is in the database now."""
+    db.session.rollback()
+    webhook: Webhook = db.session.scalars(db.select(Webhook)).one()
+    return webhook
 
 
 def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receiver) -> None:

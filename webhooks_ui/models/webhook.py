@@ -364,9 +364,13 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         self.consecutive_failures = self.probes_failed = 0
         self.failing_since = self.breaker_opened_at = self.probe_at = None
         self.disabled_at = self.disabled_reason = None
+        self.failures = []
+        self.clear_throttle()
+
+    def clear_throttle(self) -> None:
+        """Forget that the endpoint asked for fewer requests."""
         self.throttled_until = self.throttled_at = self.throttle_rate = self.throttle_step = None
         self.throttle_count = 0
-        self.failures = []
 
 
 def is_group(name: str) -> bool:

@@ -48,6 +48,8 @@ FIELDS = (
     "event_groups",
 )
 
+DECIDES_ANSWER = ("url", "format", "timeout_seconds", "headers", "auth", "client_certificate")  # beside the secret
+
 
 class TooManySecrets(ValueError):
     """A webhook signs with as many older secrets as it may. The message is a sentence."""
@@ -134,6 +136,10 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
     if before != after:
         _touch(webhook)
         _record("updated", webhook, before, after)
+    if after["url"] != before["url"]:
+        webhook.clear_throttle()  # another endpoint has asked for it
+    if any(after[name] != before[name] for name in DECIDES_ANSWER):
+        _probe(webhook)
     if webhook.in_order != before["in_order"]:
         _keep_order(webhook)
     if secret:
@@ -194,6 +200,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
     if not was_readable and webhook.is_readable:
         webhook.unreadable_at = None
         after_commit(wake)
+    _probe(webhook)
     _touch(webhook)
     _record("secret_replaced", webhook, after={"grace_hours": grace_hours})
     return grace_hours > 0
@@ -251,6 +258,13 @@ def _resume(webhook: Webhook) -> None:
     """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
     webhook.clear_health()
     after_commit(wake)
+
+
+def _probe(webhook: Webhook) -> None:
+    """If deliveries wait until a probe succeeds, let one go out now, because the endpoint may answer otherwise."""
+    if webhook.breaker_opened_at:
+        webhook.probe_at, webhook.probes_failed = utcnow(), 0
+        after_commit(wake)
 
 
 def _keep_order(webhook: Webhook) -> None:
