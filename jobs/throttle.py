@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from jobs.retry import RETRY_AFTER_MAX_SECONDS, Attempted
 
 RATE_FIRST = 1.0  # requests a second, after the first pause
-RATE_LEAST = 0.1
+RATE_LEAST = 0.5  # pauses do the rest: they grow while nothing succeeds
 RATE_FREE = 500.0  # a webhook that earned this much is no longer held back
 DECREASE = 0.7  # the part of the rate that is left
 INCREASE = 0.05  # of the rate after the decrease, a second

@@ -1,3 +1,4 @@
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +68,17 @@ def test_a_long_pause_is_no_time_in_which_the_endpoint_took_everything(seconds: 
     assert paused.until is not None
     risen = speed_up(paused, 7, paused.until + timedelta(seconds=1))
     assert 7 < (risen.rate or 0) < 8
+
+
+def test_an_endpoint_that_refuses_some_at_any_rate_is_not_sent_less_and_less() -> None:
+    throttle, now, succeeded, chance = Throttle(), NOW, 0, random.Random(1)
+    while now < NOW + timedelta(hours=1):
+        now = max(now, throttle.until or now) + timedelta(seconds=1 / (throttle.rate or RATE_FREE))
+        if chance.random() < 0.5:
+            throttle = slow_down(throttle, asked(1, now))
+        else:
+            throttle, succeeded = speed_up(throttle, 1, now), succeeded + 1
+    assert succeeded > 0.12 * 3_600
 
 
 def test_a_webhook_that_earned_enough_is_free() -> None:
