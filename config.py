@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from webhooks_ui import instance_folder
 from webhooks_ui.config_error import ConfigError as ConfigError
@@ -51,7 +52,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     instance_folder.tighten(instance)
     check_authorities(env.get("REQUESTS_CA_BUNDLE"))
     database = database_url(env.get("DATABASE_URL"), instance)
-    redis = redis_url(env.get("REDIS_URL")) or f"unix://{instance_folder.redis_socket(instance)}"
+    redis = redis_url(env.get("REDIS_URL")) or f"unix://{quote(str(instance_folder.redis_socket(instance)))}"
     portal = public_url(env.get("PUBLIC_URL"))
     host, port = env.get("HOST") or "127.0.0.1", integer(env, "PORT", 8000, 1, 65_535)
     return {

@@ -84,6 +84,10 @@ class Worker(SimpleWorker):
         """Return for how many seconds a heartbeat counts. A job that lasts longer sends more of them."""
         return HEARTBEAT_TTL_SECONDS
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        """Ask Redis for no address. Its client can't read the answer if the path of the socket has a space."""
+        self.ip_address = "unknown"
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the current job, even if Redis is not reachable."""
         self.stopping = True

@@ -4,7 +4,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from webhooks_ui.config_error import ConfigError
 from webhooks_ui.configuration.values import Network, http_parts, integer, networks, port_of, split_url
@@ -22,7 +22,7 @@ def database_url(url: str | None, instance: Path) -> str:
             may hold a password.
     """
     if not url:
-        return f"sqlite:///{instance / 'webhooks.db'}"
+        return f"sqlite:///{quote(str(instance / 'webhooks.db'))}"
     scheme, separator, rest = url.strip().partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         parts = split_url("DATABASE_URL", url)

@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from webhooks_ui import instance_folder
 from webhooks_ui.config_error import ConfigError
@@ -34,7 +35,7 @@ def encryption_keys(env: Mapping[str, str], instance: Path, production: bool, da
     Raises:
         ConfigError: A key is invalid, or the keys were lost.
     """
-    kept, file = instance / "encryption_keys", Path(database.removeprefix("sqlite:///").partition("?")[0])
+    kept, file = instance / "encryption_keys", Path(unquote(database.removeprefix("sqlite:///").partition("?")[0]))
     is_old = database.startswith("sqlite:///") and file.is_file() and file.stat().st_size > 0
     if is_old and not kept.exists() and not production and not env.get("ENCRYPTION_KEYS"):
         raise ConfigError(

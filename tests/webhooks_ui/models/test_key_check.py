@@ -74,7 +74,7 @@ def instance(tmp_path: Path) -> Path:
 
     from webhooks_ui import create_app
 
-    folder = tmp_path / "instance"
+    folder = tmp_path / "my instance"
     app = create_app(load({"INSTANCE_PATH": str(folder)}))
     with app.app_context():
         upgrade()
