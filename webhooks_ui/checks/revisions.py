@@ -2,16 +2,16 @@
 
 from functools import cache
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Engine, inspect, text
 
 import config
 from webhooks_ui.checks import Level, Trouble
 from webhooks_ui.database import db
 
 
-def present() -> str | None:
-    """Return the revision of the database, or ``None`` if it was never migrated."""
-    with db.engine.connect() as connection:
+def present(engine: Engine | None = None) -> str | None:
+    """Return the revision of the database, by default of our own, or ``None`` if it was never migrated."""
+    with (engine or db.engine).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask import current_app
 from flask_migrate import upgrade
-from sqlalchemy import delete, inspect, select
+from sqlalchemy import Engine, delete, inspect, select
 
 from webhooks_ui import private_files
 from webhooks_ui.checks import Trouble, ready, revisions
@@ -67,7 +67,8 @@ def restore(file: Path, yes: bool) -> None:
     own = dialect(db.engine)
     try:
         own.check_copy(file)
-        _refuse_while_in_use()
+        if _has_tables():
+            refuse_while_in_use(db.engine)
         if not yes:
             click.confirm(f"Everything in the database is replaced by {file}. Go on?", abort=True)
         before = _copy_before(file.parent)
@@ -130,15 +131,15 @@ def _has_tables() -> bool:
     return (file is None or file.exists()) and inspect(db.engine).has_table("alembic_version")
 
 
-def _refuse_while_in_use() -> None:
-    """Raise if a process has sent a heartbeat lately.
+def refuse_while_in_use(engine: Engine) -> None:
+    """Raise if a process has sent a heartbeat to a database lately.
 
     Raises:
         CopyError: The message names the processes.
     """
-    if not _has_tables() or not inspect(db.engine).has_table(Process.__tablename__):
+    if not inspect(engine).has_table(Process.__tablename__):
         return
-    with db.engine.connect() as connection:
+    with engine.connect() as connection:
         rows = connection.execute(select(Process.kind, Process.pid, Process.host).where(is_alive(utcnow()))).all()
     if rows:
         running = ", ".join(f"{row.kind} {row.pid} on {row.host}" for row in rows)

@@ -4,6 +4,7 @@ import click
 from flask import Flask
 
 from webhooks_ui.cli import api_keys, backup, deliveries, doctor, event_types, events, listen, secrets, users
+from webhooks_ui.cli.import_sqlite import import_sqlite
 from webhooks_ui.cli.migrations import on_one_line
 
 OURS = (
@@ -16,6 +17,7 @@ OURS = (
     secrets.secrets,
     backup.backup,
     backup.restore,
+    import_sqlite,
     doctor.doctor,
 )
 

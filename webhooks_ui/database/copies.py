@@ -49,9 +49,8 @@ def check_kind(path: Path, kind: str) -> None:
         raise CopyError(f"{path} can't be read: {error.strerror}.") from None
     for text, found in BEGINNINGS.items():
         if beginning.startswith(text) and found != kind:
-            raise CopyError(
-                f"{path} is a copy of {found}, and DATABASE_URL names {kind}. A copy fits its own kind only."
-            )
+            way = " flask import-sqlite brings it into PostgreSQL." if found == "SQLite" else ""
+            raise CopyError(f"{path} is a copy of {found}, and a database of {kind} is needed here.{way}")
 
 
 def _sync(path: Path) -> None:

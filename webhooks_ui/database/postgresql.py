@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
-from webhooks_ui.database import postgresql_copies
+from webhooks_ui.database import postgresql_copies, postgresql_import
 from webhooks_ui.database.facts import Fact, Question
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.postgresql_patience import PatientConnection
@@ -61,6 +61,7 @@ OUTAGES = {  # the longest beginning of a code counts
 
 COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
+import_rows = postgresql_import.import_rows
 
 
 def insert(table: Table) -> Any:

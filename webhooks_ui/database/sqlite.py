@@ -59,6 +59,12 @@ COPY_ENDING = sqlite_copies.COPY_ENDING
 make_copy, check_copy, put_back = sqlite_copies.make_copy, sqlite_copies.check_copy, sqlite_copies.put_back
 
 
+def import_rows(
+    connection: Connection, source: sqlite3.Connection, tables: Sequence[Table]
+) -> Iterator[tuple[str, int]]:
+    raise NotImplementedError
+
+
 def insert(table: Table) -> Any:
     return sqlite.insert(table)
 

@@ -194,7 +194,7 @@ def test_a_backup_of_the_other_kind_of_database_is_named(run: Run, migrated: Non
     foreign.write_bytes(b"PGDMP and more" if own == "SQLite" else b"SQLite format 3\0 and more")
     done = run("restore", str(foreign), "--yes")
     assert done.exit_code == 1
-    assert f"is a copy of {other}, and DATABASE_URL names {own}." in done.output
+    assert f"is a copy of {other}, and a database of {own} is needed here." in done.output
 
 
 def test_a_backup_of_an_older_version_is_brought_up_to_date(run: Run, app: Flask, folder: Path) -> None:
