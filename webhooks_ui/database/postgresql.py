@@ -27,6 +27,7 @@ Row = TypeVar("Row")
 
 # So that a server that is gone is noticed within seconds (PostgreSQL, "Parameter Key Words" of libpq).
 CONNECT_ARGUMENTS: dict[str, Any] = {
+    "client_encoding": "utf8",  # whatever the environment or the server prefer
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 3,
@@ -41,9 +42,11 @@ JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:i
 
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
+WRONG_ENCODING = "UTF8?"  # a code of ours
 CONFLICTS = {"40001", "40P01"}  # a serialization failure, and a deadlock
 OUTAGES = {  # the longest beginning of a code counts
     READ_ONLY: "The database is read-only.",
+    WRONG_ENCODING: "The database can't keep every text, because its encoding isn't UTF8.",
     "40": "Changes that came at the same time were in each other's way.",
     "53": "The database server is out of resources.",
     "53100": "The disk of the database is full.",
@@ -59,6 +62,13 @@ OUTAGES = {  # the longest beginning of a code counts
     "XX001": "The data of the database is damaged.",
 }
 
+
+class WrongEncodingError(psycopg.OperationalError):
+    """The database has an encoding that lacks characters, or checks none of them."""
+
+    sqlstate = WRONG_ENCODING
+
+
 COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 import_rows = postgresql_import.import_rows
@@ -73,8 +83,19 @@ def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
 
     In READ COMMITTED, each statement sees what is committed when it begins. So a transaction around reading statements
     would add two round trips, and change nothing.
+
+    Raises:
+        WrongEncodingError: The database doesn't keep texts as UTF-8.
     """
-    return PatientConnection.connect(*arguments, **keywords, autocommit=True)
+    connection = PatientConnection.connect(*arguments, **keywords, autocommit=True)
+    encoding = connection.pgconn.parameter_status(b"server_encoding") or b"UTF8"  # a pooler may not tell it
+    if encoding != b"UTF8":
+        connection.close()
+        raise WrongEncodingError(
+            f"Its encoding is {encoding.decode()}. Make it anew: "
+            "CREATE DATABASE name ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+    return connection
 
 
 def prepare(connection: Any) -> None:

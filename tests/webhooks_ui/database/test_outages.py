@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
+from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect, outage, postgresql_patience, reason
 from webhooks_ui.database.dialect import dialect as dialect_of
 from webhooks_ui.database.postgresql import insert_many
@@ -112,6 +113,30 @@ class TestPostgreSql:
     @pytest.fixture
     def database_url(self, postgresql_url: str) -> str:
         return postgresql_url
+
+    @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+    def test_a_database_that_cannot_keep_every_text_is_refused_at_once(self, app: Flask, encoding: str) -> None:
+        """A connection to it would fail at the first emoji, or at the first answer, long after the start."""
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql(
+                f"CREATE DATABASE other ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+            )
+        other = create_app(
+            app.config
+            | {"SQLALCHEMY_DATABASE_URI": app.config["SQLALCHEMY_DATABASE_URI"].replace("/postgres?", "/other?")}
+        )
+        try:
+            with other.app_context(), pytest.raises(DBAPIError, match=f"Its encoding is {encoding}") as caught:
+                db.session.execute(text("SELECT 1"))
+            assert outage(caught.value) == "The database can't keep every text, because its encoding isn't UTF8."
+        finally:
+            with db.engine.connect() as connection:
+                connection.exec_driver_sql("DROP DATABASE other")
+
+    def test_the_encoding_of_the_environment_does_not_count(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+        with db.engine.connect() as connection:
+            assert connection.scalar(text("SELECT CAST(:text AS text)"), {"text": "\N{GRINNING FACE}"})
 
     def test_connections_to_a_server_that_only_reads_are_replaced(self, app: Flask) -> None:
         """After a failover the old server only reads. A new connection leads to the new one."""
