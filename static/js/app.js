@@ -52,24 +52,24 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 // Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.
-const minute = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const second = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const zoned = { minute, exact: minute, second, day: new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" }) };
+const once = (make, made = {}) => (name) => (made[name] ??= make(name)); // formats are slow to make, and many pages need none
+const timeStyles = { minute: "short", exact: "short", second: "medium" };
+const zoned = once((name) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: timeStyles[name] }));
+const relative = once(() => new Intl.RelativeTimeFormat("en"));
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
-const relative = new Intl.RelativeTimeFormat("en");
 const tell = (time) => {
   const at = new Date(time.dateTime);
   const seconds = (at - Date.now()) / 1000;
   const [unit, length] = spans.find(([, length]) => ["exact", "second"].includes(time.dataset.local) || Math.abs(seconds) >= length) ?? [];
-  if (unit === "day") return zoned[time.dataset.local].format(at);
-  if (unit) return relative.format(Math.trunc(seconds / length), unit);
+  if (unit === "day") return zoned(time.dataset.local).format(at);
+  if (unit) return relative().format(Math.trunc(seconds / length), unit);
   if (seconds > 0) return "in a moment";
   return seconds > -10 ? "just now" : `${Math.trunc(-seconds)} seconds ago`;
 };
 const localise = (root) => {
   for (const time of all("time[data-local]", root)) {
     time.dataset.utc ??= time.title;
-    time.title = `${zoned.minute.format(new Date(time.dateTime))} (${time.dataset.utc})`;
+    time.title = `${zoned("minute").format(new Date(time.dateTime))} (${time.dataset.utc})`;
     const text = tell(time);
     if (time.textContent !== text) time.textContent = text;
   }
