@@ -1,4 +1,4 @@
-"""What axe-core doesn't look at: small targets, what a card cuts off, and ids that are there twice."""
+"""What axe-core doesn't look at: small targets, texts that are cut off, doubled ids and invalid HTML."""
 
 from playwright.sync_api import Page
 
@@ -70,6 +70,25 @@ DOUBLED = """() => {
   return ids.filter((id, place) => ids.indexOf(id) !== place);
 }"""
 
+SHORTENED = """() => [...document.querySelectorAll(".filters > .select > select")].filter((field) => {
+  const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  return pen.measureText(field.selectedOptions[0].text).width > room + 1;
+}).map((field) => field.name)"""
+
+# What the HTML standard forbids, and browsers bear. Attributes of htmx aside, a validator finds nothing else in a page.
+INVALID = """() => {
+  const blocks = ":is(summary, span, p, h1, h2, h3) :is(p, div, form, ul, ol, dl, table)";
+  const found = [...document.querySelectorAll(`input:is([type=checkbox], [type=radio])[autocomplete], ${blocks}`)];
+  const controls = "button, input, meter, output, progress, select, textarea";
+  found.push(...[...document.querySelectorAll("label")].filter((label) => label.querySelectorAll(controls).length > 1));
+  for (const part of document.querySelectorAll("*")) {
+    if ([...part.attributes].some(({ name, value }) => name !== "value" && value === "None")) found.push(part);
+  }
+  return found.map((part) => part.outerHTML.slice(0, 100));
+}"""
+
 
 def small_targets(page: Page) -> list[str]:
     """Return the controls that are smaller than a finger or a mouse needs at this width."""
@@ -85,4 +104,15 @@ def cut_off(page: Page) -> list[str]:
 
 def doubled_ids(page: Page) -> list[str]:
     found: list[str] = page.evaluate(DOUBLED)
+    return found
+
+
+def shortened_choices(page: Page) -> list[str]:
+    """Return the filters whose chosen text has too little room."""
+    found: list[str] = page.evaluate(SHORTENED)
+    return found
+
+
+def invalid_parts(page: Page) -> list[str]:
+    found: list[str] = page.evaluate(INVALID)
     return found

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in
+from tests.browser.targets import shortened_choices
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
@@ -96,17 +97,7 @@ def test_the_status_of_what_waits_has_one_line_and_the_choices_are_whole(page: P
         assert badges.nth(number).evaluate("badge => badge.offsetHeight") < 30
     for path in ("/admin/webhook-deliveries", "/admin/webhooks"):
         page.goto(path)
-        assert (
-            page.locator(".filters > .select > select").evaluate_all(
-                """fields => fields.filter((field) => {
-                const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d")
-                pen.font = style.font
-                const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
-                return pen.measureText(field.selectedOptions[0].text).width > room + 1
-            }).map((field) => field.name)"""
-            )
-            == []
-        )
+        assert shortened_choices(page) == []
 
 
 @pytest.mark.parametrize("width", [768, 1024, 1280, 1440, 1920])

@@ -1,0 +1,26 @@
+"""In a narrow or low window in Chromium: no text is shortened, cut off or broken within a word, and no focus hidden."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.targets import shortened_choices
+from tests.support.log_rows import add_delivery
+
+LOG = "/admin/webhook-deliveries"
+
+
+@pytest.mark.parametrize("width", [320, 360, 430, 600])
+def test_the_choices_of_filters_can_be_read(page: Page, width: int) -> None:
+    add_delivery()
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in (LOG, f"{LOG}?status=with_failures&since=24h", "/admin/webhooks", "/admin/audit-log"):
+        page.goto(path)
+        assert shortened_choices(page) == []
+
+
+def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.goto(LOG)
+    tops = page.locator(".filters > .select").evaluate_all("fields => fields.map((field) => field.offsetTop)")
+    assert len(tops) == 4
+    assert len(set(tops)) == 2
