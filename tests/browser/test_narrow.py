@@ -1,12 +1,18 @@
 """In a narrow or low window in Chromium: no text is shortened, cut off or broken within a word, and no focus hidden."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.targets import shortened_choices
+from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery
 
 LOG = "/admin/webhook-deliveries"
+IS_IN_ONE_LINE = """badge => {
+    const range = document.createRange(), text = badge.querySelector(":scope > span")?.firstChild ?? badge.lastChild
+    range.selectNodeContents(text)
+    return range.getClientRects().length === 1
+}"""
 
 
 @pytest.mark.parametrize("width", [320, 360, 430, 600])
@@ -24,3 +30,14 @@ def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None
     tops = page.locator(".filters > .select").evaluate_all("fields => fields.map((field) => field.offsetTop)")
     assert len(tops) == 4
     assert len(set(tops)) == 2
+
+
+@pytest.mark.parametrize("state", ["Pending", "Retrying"])
+def test_a_status_is_not_broken_within_its_word(page: Page, state: str) -> None:
+    delivery = add_delivery(make_webhook(active=False), attempts_count=int(state == "Retrying"))
+    page.set_viewport_size({"width": 320, "height": 900})
+    for path in (f"{LOG}/{delivery.id}", f"/admin/events/{delivery.event_id}", LOG):
+        page.goto(path)
+        badge = page.locator(".badge", has_text=state)
+        expect(badge).to_contain_text("(webhook inactive)")
+        assert badge.evaluate(IS_IN_ONE_LINE)
