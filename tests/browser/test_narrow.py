@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.targets import shortened_choices
+from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_webhook
-from tests.support.log_rows import add_delivery
+from tests.support.log_rows import add_attempt, add_delivery, settle
 
 LOG = "/admin/webhook-deliveries"
 IS_IN_ONE_LINE = """badge => {
@@ -41,3 +41,30 @@ def test_a_status_is_not_broken_within_its_word(page: Page, state: str) -> None:
         badge = page.locator(".badge", has_text=state)
         expect(badge).to_contain_text("(webhook inactive)")
         assert badge.evaluate(IS_IN_ONE_LINE)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_long_name_and_url_cut_nothing_off(page: Page, width: int) -> None:
+    webhook = make_webhook(name="W" * 100, url="https://example.com/" + "a" * 500)
+    delivery = settle(add_delivery(webhook), 500)
+    add_attempt(delivery)
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in (
+        LOG,
+        f"{LOG}?webhook={webhook.id}",
+        f"{LOG}/{delivery.id}",
+        f"{LOG}/retries?webhook={webhook.id}",
+        f"/admin/events/{delivery.event_id}",
+        f"/admin/webhooks/{webhook.id}",
+        f"/admin/webhooks/{webhook.id}/delete",
+        f"/admin/webhooks/{webhook.id}/recoveries",
+        "/admin/overview",
+        "/admin/audit-log",
+    ):
+        page.goto(path)
+        assert cut_off(page) == [], path
+    page.goto(f"{LOG}?webhook={webhook.id}")
+    assert page.get_by_text("Webhook:").evaluate(
+        "chip => { const range = document.createRange(); range.selectNodeContents(chip.firstChild);"
+        " return range.getClientRects().length === 1 }"
+    )
