@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.targets import cut_off, shortened_choices
-from tests.support.factories import make_webhook
+from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 
 LOG = "/admin/webhook-deliveries"
@@ -68,3 +68,15 @@ def test_a_long_name_and_url_cut_nothing_off(page: Page, width: int) -> None:
         "chip => { const range = document.createRange(); range.selectNodeContents(chip.firstChild);"
         " return range.getClientRects().length === 1 }"
     )
+
+
+def test_the_arrow_of_a_choice_stays_in_it_below_a_label_of_two_lines(page: Page) -> None:
+    key, _ = make_api_key()
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto(f"/admin/api-keys/{key.id}")
+    label, field = page.locator("label[for=overlap]"), page.locator("#overlap")
+    height = label.evaluate("label => label.offsetHeight")
+    with_two_lines = field.screenshot()
+    label.evaluate("label => { label.textContent = 'How long?' }")
+    assert label.evaluate("label => label.offsetHeight") < height
+    assert field.screenshot() == with_two_lines
