@@ -1,11 +1,14 @@
 """In a narrow or low window in Chromium: no text is shortened, cut off or broken within a word, and no focus hidden."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui.models import utcnow
 
 LOG = "/admin/webhook-deliveries"
 IS_IN_ONE_LINE = """badge => {
@@ -68,6 +71,29 @@ def test_a_long_name_and_url_cut_nothing_off(page: Page, width: int) -> None:
         "chip => { const range = document.createRange(); range.selectNodeContents(chip.firstChild);"
         " return range.getClientRects().length === 1 }"
     )
+
+
+def test_a_link_in_the_sentence_of_a_notice_stays_in_its_line(page: Page) -> None:
+    make_webhook(unreadable_at=utcnow())
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto("/admin/notices")
+    expect(page.get_by_role("link", name="give it a new secret")).to_have_css("display", "inline")
+
+
+@pytest.mark.parametrize("width", [768, 1024, 1280])
+def test_a_notice_gives_most_room_to_what_happened(page: Page, width: int) -> None:
+    since = utcnow() - timedelta(days=2)  # has the longest words
+    make_webhook(name="Billing", breaker_opened_at=since, failing_since=since, consecutive_failures=10)
+    make_webhook(active=False, disabled_at=utcnow(), disabled_reason="The endpoint answered 410 Gone.")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/notices")
+    cells = page.locator("tbody tr").first.locator("> *")
+    widths = cells.evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().width)")
+    assert len(widths) == 5
+    assert widths[2] == max(widths)
+    times = page.locator("td[data-label=Since]")
+    assert times.evaluate_all("cells => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)")
+    assert cut_off(page) == []
 
 
 def test_the_arrow_of_a_choice_stays_in_it_below_a_label_of_two_lines(page: Page) -> None:
