@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import Watch, open_context, sign_in
 from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
@@ -106,3 +107,20 @@ def test_the_arrow_of_a_choice_stays_in_it_below_a_label_of_two_lines(page: Page
     label.evaluate("label => { label.textContent = 'How long?' }")
     assert label.evaluate("label => label.offsetHeight") < height
     assert field.screenshot() == with_two_lines
+
+
+def test_the_last_column_of_operators_keeps_its_distance(browser: Browser, base_url: str, watch: Watch) -> None:
+    make_webhook()
+    with open_context(browser, base_url, viewport={"width": 768, "height": 900}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page, "operator")
+        head = page.get_by_role("columnheader", name="Environment")
+        distance = head.evaluate(
+            """head => {
+                const range = document.createRange()
+                range.selectNodeContents(head)
+                return head.closest(".card").getBoundingClientRect().right - range.getBoundingClientRect().right
+            }"""
+        )
+        assert distance >= 12
