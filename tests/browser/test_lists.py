@@ -127,7 +127,10 @@ def test_what_is_selected_stays_selected_while_the_list_shows_others(page: Page)
     for name in ("Alpha", "Beta", "Gamma"):
         make_webhook(name=name)
     page.goto("/admin/webhooks")
+    count = page.locator("#webhook-bulk").get_by_role("status")  # a live region says only what changes in it
+    expect(count).to_have_text("0 selected")
     page.get_by_label("Select Alpha").check()
+    expect(count).to_have_text("1 selected")
     search = page.get_by_label("Search webhooks by name or URL")
     search.fill("bet")
     expect(page.locator("tbody tr")).to_have_count(1)
