@@ -18,6 +18,13 @@ IS_IN_ONE_LINE = """badge => {
     return range.getClientRects().length === 1
 }"""
 
+FOCUS_IS_SEEN = """() => {
+    const focused = document.activeElement, box = focused.getClientRects()[0]
+    if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
+    const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)
+    return Boolean(hit) && (focused.contains(hit) || hit.closest("label")?.control === focused)
+}"""
+
 
 @pytest.mark.parametrize("width", [320, 360, 430, 600])
 def test_the_choices_of_filters_can_be_read(page: Page, width: int) -> None:
@@ -107,6 +114,22 @@ def test_the_arrow_of_a_choice_stays_in_it_below_a_label_of_two_lines(page: Page
     label.evaluate("label => { label.textContent = 'How long?' }")
     assert label.evaluate("label => label.offsetHeight") < height
     assert field.screenshot() == with_two_lines
+
+
+@pytest.mark.parametrize("size", [(320, 256), (320, 700), (1280, 900)])
+def test_what_gets_the_focus_is_not_hidden_by_what_stays_in_view(page: Page, size: tuple[int, int]) -> None:
+    """A window of 1,280 by 1,024 pixels with a zoom of 400 % is as large as the first one."""
+    for number in range(8):
+        make_webhook(name=f"Hook {number}")
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    for path, tabs in (("/admin/webhooks/new", 40), ("/admin/webhooks", 30)):
+        page.goto(path)
+        if path == "/admin/webhooks":
+            page.get_by_label("Select Hook 0").check()
+            page.locator("h1").click()
+        for _ in range(tabs):
+            page.keyboard.press("Tab")
+            assert page.evaluate(FOCUS_IS_SEEN)
 
 
 def test_the_last_column_of_operators_keeps_its_distance(browser: Browser, base_url: str, watch: Watch) -> None:
