@@ -99,7 +99,7 @@ const count = () => {
     const whole = scope.querySelector("[data-whole]");
     whole.checked = shown.length > 0 && shown.every((box) => box.checked);
     whole.indeterminate = !whole.checked && shown.some((box) => box.checked);
-    scope.querySelector("[data-count]").value = scope.dataset.scope.replace("#", chosen).replace("*", boxes.length);
+    scope.querySelector("[data-count]").textContent = scope.dataset.scope.replace("#", chosen).replace("*", boxes.length);
   }
 };
 

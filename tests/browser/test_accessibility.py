@@ -1,7 +1,7 @@
 """No page violates a rule of axe-core, or leaves one undecided: narrow and light, wide and dark.
 
 ``make bench`` looks at all four. No page is wider than its window, no card cuts anything off, targets are large enough,
-and no id is there twice.
+no id is there twice, and the HTML is valid.
 """
 
 import pytest
@@ -12,7 +12,7 @@ from tests.browser.axe import looks, violations
 from tests.browser.conftest import Watch
 from tests.browser.page_rows import make_rows
 from tests.browser.pages import HOOKS, LOG, PEOPLE, PLACES, SETTINGS, walk
-from tests.browser.targets import cut_off, doubled_ids, small_targets
+from tests.browser.targets import cut_off, doubled_ids, invalid_parts, small_targets
 from webhooks_ui.configuration.mail import smtp_server
 from webhooks_ui.configuration.sign_in import oidc_provider
 
@@ -60,7 +60,7 @@ def test_no_page_has_a_violation_a_small_target_or_is_too_wide(
     app.config |= {"SMTP": smtp_server(SETTINGS["SMTP_URL"]), "OIDC": oidc_provider(SETTINGS)}
     make_rows()
     watch.expect_status(*{place.status for place in PARTS[part]} - {200})
-    found, too_wide, cut, small, doubled, scans = [], [], [], [], [], 0
+    found, too_wide, cut, small, doubled, invalid, scans = [], [], [], [], [], [], 0
     for place, page in walk(browser, base_url, PARTS[part], watch.follow):
         for look in looks(page):
             if look in SCANNED:
@@ -72,6 +72,7 @@ def test_no_page_has_a_violation_a_small_target_or_is_too_wide(
                 small += [f"{place.name}, {look}: {target}" for target in small_targets(page)]
                 cut += [f"{place.name}, {look}: {part}" for part in cut_off(page)]
         doubled += [f"{place.name}: {id}" for id in doubled_ids(page)]
+        invalid += [f"{place.name}: {part}" for part in invalid_parts(page)]
     request.node.user_properties.append(("axe", [len(PARTS[part]), scans, len(found)]))
     assert scans == len(PARTS[part]) * len(SCANNED)
     assert not found, "\n".join(found)
@@ -79,6 +80,7 @@ def test_no_page_has_a_violation_a_small_target_or_is_too_wide(
     assert not cut, "\n".join(cut)
     assert not small, "\n".join(small)
     assert not doubled
+    assert not invalid, "\n".join(invalid)
 
 
 def test_every_page_is_looked_at(app: Flask) -> None:
