@@ -44,6 +44,13 @@ def test_a_delivery_is_found_by_its_number(admin: FlaskClient, sign_in: SignIn) 
     assert f"Delivery {delivery.id}" not in sign_in("operator").get(f"{PALETTE}?q={delivery.id}").text
 
 
+def test_an_environment_is_written_as_on_other_pages(admin: FlaskClient) -> None:
+    delivery = add_delivery(make_webhook(name="Needle", environment="staging"))
+    for text in ("needle", str(delivery.id), delivery.event.public_id):
+        found = admin.get(f"{PALETTE}?q={text}").text.split('id="palette-results"')[1]
+        assert re.search(r'<span class="muted small">Staging\b', found)
+
+
 def test_many_events_are_cut_and_counted(admin: FlaskClient) -> None:
     assert count(admin, "nothing like it") == "No results"
     assert count(admin, "audit") == "1 result"
