@@ -217,6 +217,6 @@ def _make_deliveries() -> None:
     add_attempt(done, outcome="delivered", response_code=200, response_body=b'{"received":true,"id":[1,2,3]}')
     settle(add_delivery(orders), 503, status="pending", due_at=utcnow() + timedelta(hours=1))
     add_delivery(paused)
-    settle(add_delivery(), status="cancelled", response_code=None, outcome=None)
+    settle(add_delivery(), status="cancelled", response_code=None, outcome=None, attempts_count=0, last_attempt_at=None)
     for number in range(CUSTOMERS):
         settle(add_delivery(orders), 503 if number % 5 == 4 else 200, duration_ms=20 + number)

@@ -52,6 +52,14 @@ def test_an_empty_log_and_a_search_that_finds_nothing_say_different_things(admin
     assert "Clear filters" in nothing
 
 
+def test_a_delivery_without_an_attempt_promises_one_only_if_it_comes(admin: FlaskClient) -> None:
+    pending, cancelled = add_delivery(), add_delivery(status="cancelled", due_at=None)
+    assert "The first attempt starts in a moment." in admin.get(f"{LOG}/{pending.id}").text
+    page = admin.get(f"{LOG}/{cancelled.id}").text
+    assert "The first attempt starts" not in page
+    assert "The delivery was cancelled before the first one." in page
+
+
 def test_a_test_is_told_from_an_event(admin: FlaskClient) -> None:
     add_delivery(trigger="test")
     assert '<span class="pill">Test</span>' in admin.get(LOG).text
