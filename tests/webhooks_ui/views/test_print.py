@@ -9,7 +9,10 @@ from flask.testing import FlaskClient
 from tests.support.factories import make_webhook
 from tests.support.log import LOG
 from tests.support.log_rows import add_delivery, settle
+from webhooks_ui.database import db
 from webhooks_ui.deliveries import walk
+from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.views.deliveries import log
 from webhooks_ui.views.webhooks import listing
 
@@ -28,12 +31,34 @@ def test_the_log_prints_all_rows_that_the_filters_show_with_absolute_times(admin
     page = admin.get(f"{LOG}?print=1&status=delivered").text
     assert rows(page) == [str(delivery.id) for delivery in reversed(done)]
     assert "30 deliveries, as of" in page
-    assert "Filters: status “delivered”." in page
+    assert "Filters: status “Delivered”." in page
     assert f"<td>{done[0].created_at.day} {done[0].created_at:%b %Y, %H:%M:%S} UTC</td>" in page
     assert "Billing &lt;b&gt;" in page
     assert " ago" not in page
     assert "left out" not in page
     assert rows(admin.get(f"{LOG}?print=1&sort=status").text)[0] == str(failed.id)
+
+
+def test_filters_and_triggers_are_written_as_on_the_screen(admin: FlaskClient) -> None:
+    failed = settle(add_delivery(trigger="missed"), 500)
+    page = admin.get(f"{LOG}?print=1&status=with_failures&since=2026-01-31T08:00&sort=status").text
+    assert rows(page) == [str(failed.id)]
+    assert "Filters: status “With failures”, created from “31 Jan 2026, 08:00:00 UTC”.</p>" in page
+    assert f"{failed.event_type} (Sent later)" in page
+    assert "Filters:" not in admin.get(f"{LOG}?print=1&sort=status").text
+
+
+def test_the_list_says_each_filter_and_rates_as_on_the_screen(admin: FlaskClient) -> None:
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    webhook = make_webhook(name="Sick", breaker_opened_at=utcnow(), attempted_hour=hour_of(hour))
+    make_webhook(name="Well")
+    key = {"webhook_id": webhook.id, "hour": hour, "duration_bucket_ms": 100}
+    db.session.add(Stats(**key, succeeded=False, count=4))
+    db.session.commit()
+    page = admin.get(f"{HOOKS}?print=1&health=failing&status=active").text
+    assert rows(page) == [str(webhook.id)]
+    assert "Filters: status “Active”, health “Failing”.</p>" in page
+    assert '<td class="end number">0 %</td>' in page
 
 
 @pytest.mark.parametrize("sort", ["-time", "time", "status"])
