@@ -232,6 +232,13 @@ def test_the_dark_scheme_can_be_chosen(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
+def test_with_colors_of_the_system_the_present_section_has_a_frame(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/admin/webhooks")
+    frames = page.locator("nav.sidebar a").evaluate_all("links => links.map((a) => getComputedStyle(a).outlineStyle)")
+    assert frames.count("solid") == 1
+
+
 def test_on_a_phone_the_sections_are_behind_a_button(browser: Browser, base_url: str, watch: Watch) -> None:
     make_webhook(name="Billing", url="https://example.com/" + "long/" * 60)
     with open_context(browser, base_url, viewport={"width": 360, "height": 740}) as context:
