@@ -17,7 +17,7 @@ def test_a_filter_is_saved_opened_and_deleted(which: str, request: pytest.Fixtur
     page.get_by_text("Save filter").click()
     page.get_by_label("Name", exact=True).fill("Of staging")
     page.get_by_label("Name", exact=True).press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("The filter Of staging was saved.")
+    expect(page.locator("#status")).to_contain_text("The filter Of staging was saved.")
     page.goto("/admin/webhooks")
     expect(page.get_by_role("link", name="Another", exact=True)).to_be_visible()
     page.get_by_role("link", name="Of staging", exact=True).click()

@@ -102,7 +102,7 @@ def test_several_are_chosen_and_switched_off_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", name="Deactivate 2 webhooks?")).to_be_visible()
     page.get_by_role("button", name="Deactivate 2 webhooks").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status").first).to_contain_text("2 webhooks are inactive now.")
+    expect(page.locator("#status")).to_contain_text("2 webhooks are inactive now.")
 
 
 def test_the_environment_is_switched_in_the_top_bar(page: Page) -> None:

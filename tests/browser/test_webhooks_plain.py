@@ -28,7 +28,7 @@ def test_the_toggle_comes_back_to_the_same_list(plain_page: Page) -> None:
     plain_page.get_by_role("switch", name="Billing active").click()
     expect(plain_page).to_have_url(re.compile(r"\?q=bill$"))
     expect(plain_page.get_by_role("switch", name="Billing active")).to_have_attribute("aria-checked", "false")
-    expect(plain_page.get_by_role("status")).to_contain_text("Billing is inactive now.")
+    expect(plain_page.locator("#status")).to_contain_text("Billing is inactive now.")
 
 
 def test_the_switch_of_a_webhook_that_was_deleted_meanwhile_shows_the_list(plain_page: Page) -> None:
@@ -105,7 +105,7 @@ def test_deleting_asks_first(plain_page: Page) -> None:
     plain_page.goto("/admin/webhooks")
     plain_page.get_by_role("link", name="Delete Billing").click()
     plain_page.get_by_role("button", name="Delete webhook").click()
-    expect(plain_page.get_by_role("status")).to_contain_text("Billing was deleted.")
+    expect(plain_page.locator("#status")).to_contain_text("Billing was deleted.")
     expect(plain_page.get_by_text("No webhooks found")).to_be_visible()
 
 
@@ -126,7 +126,7 @@ def test_several_are_deleted_after_they_were_counted(plain_page: Page) -> None:
     plain_page.get_by_role("button", name="Delete", exact=True).click()
     plain_page.get_by_role("button", name="Delete 1 webhook").click()
     expect(plain_page).to_have_url(here)
-    expect(plain_page.get_by_role("status")).to_contain_text("1 webhook was deleted.")
+    expect(plain_page.locator("#status")).to_contain_text("1 webhook was deleted.")
     expect(plain_page.locator("tbody [data-row-link]")).to_have_text(["Hook 25"])
 
 
