@@ -22,6 +22,7 @@ from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.client_certificates import seal_pair
 from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.option_words import shown
+from webhooks_ui.webhooks.own_event_types import complete_groups
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
 
 GRACE_HOURS = (0, 24)  # that the page offers
@@ -114,6 +115,7 @@ def create(fields: dict[str, Any], secret: str = "", like: Webhook | None = None
     webhook = Webhook(**fields, secret=secret or secret_box.generate())
     db.session.add(webhook)
     db.session.flush()
+    _complete_groups(webhook)
     _record("created", webhook, after=fields_of(webhook))
     return webhook
 
@@ -135,6 +137,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
     after = fields_of(webhook)
     if before != after:
         _touch(webhook)
+        _complete_groups(webhook)
         _record("updated", webhook, before, after)
     if after["url"] != before["url"]:
         webhook.clear_throttle()  # another endpoint has asked for it
@@ -273,6 +276,12 @@ def _keep_order(webhook: Webhook) -> None:
     statement = update(Delivery).where(*pending, Delivery.trigger != DeliveryTrigger.TEST)
     db.session.connection().execute(statement.values(in_order=webhook.in_order))
     after_commit(wake)
+
+
+def _complete_groups(webhook: Webhook) -> None:
+    """Let the webhook get types that are added to its groups at this moment."""
+    if webhook.event_groups:
+        after_commit(complete_groups)
 
 
 def _touch(webhook: Webhook) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete as delete_from
-from sqlalchemy import insert, literal, select
+from sqlalchemy import literal, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 
 from webhooks_ui import audit
-from webhooks_ui.database import db
+from webhooks_ui.database import after_commit, db, dialect, write_transaction
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import OwnEventType, Subscription, Webhook
 from webhooks_ui.models.webhook_state import IS_LIVE
@@ -42,10 +42,28 @@ def add(fields: dict[str, Any]) -> bool:
     except IntegrityError:
         return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
-    group = catalogue.group_of(type.category)
-    want = select(Subscription.webhook_id, literal(type.name)).where(Subscription.event_type == group)
-    db.session.execute(insert(Subscription).from_select(["webhook_id", "event_type"], want))
+    db.session.execute(_to_type(type.name))
+    after_commit(complete_groups)
     return True
+
+
+def complete_groups() -> None:
+    """Subscribe the webhooks that want a whole group to those of its types that they lack.
+
+    Who adds a type and who saves a webhook at the same moment don't see each other's rows. So both do this after their
+    commit, and the later one sees all.
+    """
+    with write_transaction() as connection:
+        for name in connection.scalars(select(OwnEventType.name)).all():
+            connection.execute(_to_type(name))
+
+
+def _to_type(name: str) -> Any:
+    """Return the INSERT that subscribes the webhooks that want the group of a type to this type."""
+    group = catalogue.group_of(name.partition(".")[0])
+    want = select(Subscription.webhook_id, literal(name)).where(Subscription.event_type == group)
+    row = dialect(db.engine).insert(Subscription.__table__).from_select(["webhook_id", "event_type"], want)
+    return row.on_conflict_do_nothing()
 
 
 def edit(type: OwnEventType, fields: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """A webhook that wants a whole group gets the types that are added to it later."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -7,13 +8,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs.publish import publish
+from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
 from tests.support.factories import make_api_key
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.models import Webhook
-from webhooks_ui.webhooks import own_event_types
+from webhooks_ui.webhooks import changes, own_event_types
 
 SignIn = Callable[[str], FlaskClient]
 URL = "https://93.184.215.14/"
@@ -91,6 +93,25 @@ def test_a_form_that_was_open_when_a_type_was_added_keeps_it(api: Api, sign_in: 
     answer = sign_in("admin").post(f"/admin/webhooks/{webhook.id}/edit", data=form | {"version": webhook.version})
     assert answer.status_code == 303
     assert "license.archived" in reloaded(webhook.id).event_types
+
+
+def test_a_type_that_is_added_while_a_webhook_is_saved_reaches_it(app: Flask) -> None:
+    """The types of the webhook were worked out before. It is committed first, or waits for the new type."""
+    ids = []
+
+    def save() -> None:
+        fields = {"name": "Orders", "url": URL, "environment": "production", "active": True, "description": ""}
+        fields |= {"event_types": LICENSE, "event_groups": ["license.*"]}
+        with app.app_context(), writing():
+            ids.append(changes.create(fields).id)
+
+    saving = threading.Thread(target=save)
+    with writing():
+        own_event_types.add({"name": "license.archived", **OWN})
+        saving.start()
+        saving.join(0.5)
+    saving.join()
+    assert reloaded(ids[0]).event_types == sorted([*LICENSE, "license.archived"])
 
 
 def test_the_form_offers_each_group_and_shows_the_chosen_one(api: Api, sign_in: SignIn) -> None:
