@@ -37,6 +37,7 @@ OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get a
 PUBLISHERS = (b"POST /api/v1/events ", b"POST /api/v1/events?")
 PUBLISHERS_THREADS = 16  # that answer small ones and nothing else. They wait for a commit, which they share
 PUBLISHERS_MAX_BYTES = 64 * 1024  # of a small one. Larger ones take time and memory, and wait with all others
+PIECE_BYTES = 8 * 1024  # of a request in memory that the parser gets at once
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -54,14 +55,33 @@ class Limits:
 
 
 class Held(Unreader):  # type: ignore[misc]
-    """Gives the parser the bytes of a request that is in memory, and never more."""
+    """Gives the parser the bytes of a request that is in memory, in pieces, and never more.
+
+    gunicorn copies what is left of a piece for each chunk, and for each part of a body that the application reads. If
+    it had all bytes at once, a body in small chunks would keep a thread busy for minutes.
+    """
 
     ran_out = False
     """The parser expected more. So nobody knows where the next request begins."""
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
+        self._at = 0  # everything before this position was given
+
     def chunk(self, size_hint: int | None = None) -> bytes:
-        self.ran_out = True
-        return b""
+        piece = self._data[self._at : self._at + PIECE_BYTES]
+        self._at += len(piece)
+        if self._at == len(self._data):
+            self._data, self._at = b"", 0  # the application has a copy, and this one takes memory
+        self.ran_out = not piece
+        return piece
+
+    def keep_rest(self) -> None:
+        """Keep what was not given where gunicorn looks for the next request."""
+        self.buf.seek(0, io.SEEK_END)
+        self.buf.write(self._data[self._at :])
+        self._data, self._at = b"", 0
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -230,10 +250,8 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         if conn.is_awaited:  # most requests arrive whole, before the loop waits for them
             self._forget(conn)
         del self._collecting[conn]
-        if not conn.initialized:
-            conn.init()
-            conn.parser.unreader = Held()
-        conn.parser.unreader.unread(bytes(incoming.data))
+        conn.init()
+        conn.parser.unreader = Held(bytes(incoming.data))
         publishes = _publishes(incoming)
         del incoming.data[BEGINNING_BYTES:]
         if incoming.data.startswith(OPERATORS):
@@ -378,7 +396,9 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Connection) -> Any:
         """Parse and answer a request."""
         self._present.conn = conn
-        return super().handle(conn)
+        stays_open = super().handle(conn)
+        conn.parser.unreader.keep_rest()
+        return stays_open
 
     def _handle_series(self, conn: Connection, publishes: bool) -> Any:
         """Answer a request, and those of its kind that follow it soon. Return whether the connection stays open."""
