@@ -230,13 +230,16 @@ class Client:
         """End the connection of an exchange that has timed out, if nothing came on it in that time.
 
         libcurl ends a connection of HTTP/1 itself, but keeps one of HTTP/2 for the next requests. If its peer is gone
-        without a word, they would all time out. Requests that share the connection fail with it.
+        without a word, they would all time out. Requests that share the connection fail with it. So it must have been
+        silent for as long as the most patient request to the host waits, because another webhook may have more time.
         """
         exchange = handle.exchange
         if exchange.error != pycurl.E_OPERATION_TIMEDOUT or not exchange.sent_at:
             return
         if (kept := handle.curl.getinfo(pycurl.ACTIVESOCKET)) != pycurl.SOCKET_BAD:
-            self._sockets.end_if_silent(kept, exchange.sent_at)
+            others = [other.exchange for other in self._handles.values()]
+            longest = max(other.seconds for other in others if other.target.host == exchange.target.host)
+            self._sockets.end_if_silent(kept, exchange.sent_at - (longest - exchange.seconds))
 
     def _shared(self, handle: Handle) -> Connection | None:
         """Return what is known of a connection whose first exchange goes on, which HTTP/2 allows."""

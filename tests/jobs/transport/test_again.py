@@ -206,6 +206,32 @@ def test_a_connection_of_http_2_on_which_others_are_answered_is_kept(
     assert endpoint.connections == 1
 
 
+def test_a_webhook_with_little_time_ends_no_connection_of_http_2_on_which_another_one_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = speaking_http_2(tmp_path, monkeypatch)
+    arrived, gave_up = threading.Event(), threading.Event()
+
+    def handle(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            streams = requests_on(secure)
+            secure.sendall(ANSWER + next(streams))
+            patient = next(streams)
+            arrived.set()
+            gave_up.wait(20)
+            secure.sendall(ANSWER + patient)
+
+    with raw_receiving(handle) as endpoint, sending() as send, ThreadPoolExecutor(1) as pool:
+        url = endpoint.url.replace("http:", "https:")
+        send(url)
+        patient = pool.submit(send, url, seconds=20)
+        assert arrived.wait(20)
+        assert send(url, seconds=TIMEOUT_SECONDS).outcome == Outcome.TIMEOUT
+        gave_up.set()
+        assert patient.result().outcome == Outcome.DELIVERED
+    assert endpoint.connections == 1
+
+
 def speaking_http_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """Return what a server needs for TLS with HTTP/2. The sender trusts its certificate."""
     certificate, key = make_certificate(folder, "127.0.0.1", 30)
