@@ -84,7 +84,9 @@ def _mend(now: datetime) -> None:
         and_(Delivery.due_at > future, never_tried),
         and_(Delivery.due_at > now + RETRY_MAX, Delivery.webhook_id.not_in(slow)),
         Delivery.due_at > now + OWN_RETRY_MAX,
-        and_(Delivery.lease_token.is_(None), Delivery.last_attempt_at > now + CLOCK_TOLERANCE_MAX),
+        and_(
+            Delivery.due_at > now, Delivery.lease_token.is_(None), Delivery.last_attempt_at > now + CLOCK_TOLERANCE_MAX
+        ),
     )
     throttled = Webhook.throttled_at > now + CLOCK_TOLERANCE_MAX, Webhook.throttled_until > now
     with write_transaction() as connection:

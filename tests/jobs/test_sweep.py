@@ -111,6 +111,23 @@ def test_a_clock_that_goes_back_a_day_holds_up_no_retry_even_if_others_publish_a
     assert (first.status, first.attempts_count) == ("delivered", 2)
 
 
+def test_a_clock_that_went_back_makes_each_delivery_due_once(app: Flask, receiver: Receiver) -> None:
+    """Until the next event, each sweep sees that the clock went back. There may be many deliveries that wait."""
+    receiver.answers = [(500, {}, b"")]
+    webhook = make_webhook(url=receiver.url)
+    with time_machine.travel(utcnow() + timedelta(hours=3), tick=True):
+        make_event()
+        deliver()
+    webhook.active = False
+    db.session.commit()
+    due = []
+    for _ in range(2):
+        sweep()
+        due.append(db.session.scalars(db.select(Delivery.due_at)).one())
+        db.session.rollback()
+    assert due[0] == due[1] <= utcnow()
+
+
 def test_clocks_of_machines_that_differ_a_little_make_no_retry_early(app: Flask, receiver: Receiver) -> None:
     receiver.answers = [(500, {}, b"")]
     make_webhook(url=receiver.url)
