@@ -107,7 +107,7 @@ def test_a_sender_that_is_not_an_address_is_refused(settings: Load, address: str
         ({}, "http://127.0.0.1:8000"),
         ({"HOST": "::1", "PORT": "81"}, "http://[::1]:81"),
         ({"PUBLIC_URL": "https://portal.example.com"}, "https://portal.example.com"),
-        ({"PUBLIC_URL": "https://example.com:8443/portal/"}, "https://example.com:8443/portal"),
+        ({"PUBLIC_URL": "https://portal.example.com:8443/"}, "https://portal.example.com:8443"),
     ],
 )
 def test_links_begin_with_the_portals_address(settings: Load, environ: dict[str, str], url: str) -> None:
@@ -122,6 +122,7 @@ def test_links_begin_with_the_portals_address(settings: Load, environ: dict[str,
         "https://",
         "https://portal.example.com/?a=b",
         "https://portal.example.com/#a",
+        "https://example.com/portal",
         "https://eva:secret@portal.example.com",
         "https://portal.example.com:99999",
         "https://portal.example.com/\nPay here",
@@ -420,7 +421,7 @@ def test_the_message_about_a_network_says_what_to_write(settings: Load, text: st
 def test_hosts_are_those_of_the_portals_address_unless_they_are_named(settings: Load) -> None:
     local = ["localhost", "127.0.0.1", "[::1]"]
     assert settings()["ALLOWED_HOSTS"] == []
-    assert settings(PUBLIC_URL="https://Portal.example.com:8443/x")["ALLOWED_HOSTS"] == ["portal.example.com", *local]
+    assert settings(PUBLIC_URL="https://Portal.example.com:8443")["ALLOWED_HOSTS"] == ["portal.example.com", *local]
     assert settings(PUBLIC_URL="https://[2001:db8::1]")["ALLOWED_HOSTS"] == ["[2001:db8::1]", *local]
     assert settings(ALLOWED_HOSTS="a.example, .B.example")["ALLOWED_HOSTS"] == ["a.example", ".b.example"]
     assert settings(PUBLIC_URL="https://portal.example.com", ALLOWED_HOSTS="*")["ALLOWED_HOSTS"] == []

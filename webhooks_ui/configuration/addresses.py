@@ -73,7 +73,7 @@ def public_url(url: str | None) -> str | None:
     """Return the address of the portal as browsers see it, without a slash at the end.
 
     Raises:
-        ConfigError: It is no http address.
+        ConfigError: It is no http address, or has a path.
     """
     if not url:
         return None
@@ -81,6 +81,8 @@ def public_url(url: str | None) -> str | None:
     is_plain = url.isprintable() and " " not in url
     if not parts or not is_plain or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
+    if parts.path.strip("/"):
+        raise ConfigError("PUBLIC_URL can't have a path. The portal needs a host name or port of its own.")
     return url.rstrip("/")
 
 
