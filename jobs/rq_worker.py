@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import logging
+import signal
 import sys
 import time
 from functools import partial
@@ -23,6 +24,7 @@ from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
+from webhooks_ui.stop_signals import stop_signals
 
 HEARTBEAT_TTL_SECONDS = 90
 SETTINGS = "Settings come from environment variables."
@@ -88,9 +90,15 @@ class Worker(SimpleWorker):
         """Ask Redis for no address. Its client can't read the answer if the path of the socket has a space."""
         self.ip_address = "unknown"
 
+    def _install_signal_handlers(self) -> None:
+        """Stop after the current job at all ``stop_signals``. RQ handles two of them."""
+        for number in stop_signals():
+            signal.signal(number, self.request_stop)
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the current job, even if Redis is not reachable."""
         self.stopping = True
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed may send several
         try:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
         except RedisError:
@@ -98,7 +106,7 @@ class Worker(SimpleWorker):
 
 
 def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
-    """Run an RQ worker on ``queue`` until SIGTERM or SIGINT. Start a new one after each outage of Redis.
+    """Run an RQ worker on ``queue`` until one of the ``stop_signals``. Start a new one after each outage of Redis.
 
     Call this when the engine has all its listeners, because the heartbeats connect to the database in their own thread.
     """

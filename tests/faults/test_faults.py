@@ -89,13 +89,16 @@ def test_killing_a_worker_in_the_middle_loses_nothing(instance: Rig, receiver: R
     assert set(receiver.ids) == ids
 
 
-def test_sigterm_finishes_what_is_in_flight_and_returns_the_rest(instance: Rig, receiver: Receiver) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_finishes_what_is_in_flight_and_returns_the_rest(
+    instance: Rig, receiver: Receiver, stop: signal.Signals
+) -> None:
     slowly(receiver)
     count = 5 * COUNT  # more than two workers send at a time to one webhook
     ids = publish_all(instance, count)
     wait_for_requests(receiver, 20)
     for name in ("worker-0", "worker-1"):
-        instance.processes[name].send_signal(signal.SIGTERM)
+        instance.processes[name].send_signal(stop)
     for name in ("worker-0", "worker-1"):
         assert instance.processes.pop(name).wait(15) == 0
     assert len(receiver.requests) == statuses(instance)["delivered"] < count

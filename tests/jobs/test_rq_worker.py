@@ -1,8 +1,14 @@
-"""The processes of RQ work with any Redis that the settings can name."""
+"""The processes of RQ work with any Redis that the settings can name, and end when they should."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.support.rig import Rig
+import pytest
+
+from tests.support.rig import Rig, rig
+from tests.support.waiting import wait_for
 
 
 def test_a_worker_starts_where_the_path_of_the_instance_folder_has_spaces_and_signs(tmp_path: Path) -> None:
@@ -12,3 +18,24 @@ def test_a_worker_starts_where_the_path_of_the_instance_folder_has_spaces_and_si
         product.start_worker()
         product.wait_for_workers(1)
         assert not product.log("worker-0")
+
+
+@pytest.mark.parametrize("module", ["worker", "scheduler"])
+@pytest.mark.parametrize(("by", "goes_on"), [("env", False), ("nohup", True)])
+def test_a_closed_terminal_stops_what_nohup_did_not_start(module: str, by: str, goes_on: bool) -> None:
+    with rig() as product:
+        process = product.start(module, by, sys.executable, "-m", f"jobs.{module}")
+        queue = {"worker": "deliveries", "scheduler": "chores"}[module]
+        wait_for(lambda: _states(product, queue) & {b"idle", b"busy"}, what="it works")
+        process.send_signal(signal.SIGHUP)
+        if goes_on:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.terminate()
+        assert process.wait(30) == 0
+
+
+def _states(product: Rig, queue: str) -> set[bytes]:
+    """Return what the processes of ``queue`` do."""
+    redis = product.app.extensions["redis"]
+    return {redis.hget(worker, "state") for worker in redis.smembers(f"rq:workers:{queue}")}

@@ -11,12 +11,13 @@ import time
 from types import FrameType
 
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.stop_signals import stop_signals
 
 RESTART_SECONDS = 1.0
 
 
 def main() -> None:
-    """Run the supervisor until SIGINT, SIGTERM or SIGHUP. Start it again if it dies."""
+    """Run the supervisor until one of the ``stop_signals``. Start it again if it dies."""
     stopping = False
     child: subprocess.Popen[bytes] | None = None
     keeper = os.getpid()
@@ -27,9 +28,8 @@ def main() -> None:
         if child:
             child.send_signal(signal.SIGTERM)
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGHUP, stop)
+    for number in stop_signals():
+        signal.signal(number, stop)
     command = [sys.executable, "-m", "webhooks_ui.run.supervisor", *sys.argv[1:]]
     while not stopping:
         child = subprocess.Popen(  # noqa: S603

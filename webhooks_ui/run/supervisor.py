@@ -21,11 +21,10 @@ from webhooks_ui import logs
 from webhooks_ui.die_with_parent import SUPERVISOR, die_with_parent
 from webhooks_ui.memory import give_back, return_memory
 from webhooks_ui.run.programs import DEFAULT, FORKS, NAMES, Program, programs
+from webhooks_ui.stop_signals import stop_signals
 
 START_SECONDS = 1.0  # a process that ends sooner has not started, and waits before it is started again
 PAUSE_MAX_SECONDS = 30.0  # the pauses grow by a second each
-WATCHED = (signal.SIGCHLD, signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 logger = logging.getLogger(__name__)
 
@@ -73,13 +72,15 @@ class Supervisor:
     def __init__(self, wanted: Sequence[Program]) -> None:
         self._children = [Child(program) for program in wanted]
         self._stops = False
+        self._stopping = stop_signals()
+        self._watched = (signal.SIGCHLD, signal.SIGALRM, *self._stopping)
 
     def run(self) -> Program | None:
-        """Run until SIGINT, SIGTERM or SIGHUP, and then until all processes have ended. Return ``None``.
+        """Run until one of the ``stop_signals``, and then until all processes have ended. Return ``None``.
 
         In each forked process, return what it is to run. So it runs without the supervisor's frames and signals.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # a signal that is ignored would wake nobody on macOS
         while True:
             self._reap()
@@ -113,7 +114,7 @@ class Supervisor:
             return True
         die_with_parent(parent)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._watched)
         return False
 
     def _end(self) -> None:
@@ -137,7 +138,7 @@ class Supervisor:
         dates = [child.due_at for child in self._children if (child.is_ending if child.pid else not self._stops)]
         if dates:
             signal.setitimer(signal.ITIMER_REAL, max(min(dates) - time.monotonic(), 0.001))
-        self._stops = signal.sigwait(WATCHED) in STOPPING or self._stops
+        self._stops = signal.sigwait(self._watched) in self._stopping or self._stops
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -166,7 +167,7 @@ def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
 
 
 def main() -> None:
-    """Supervise until SIGINT, SIGTERM or SIGHUP. A forked process returns from here when its program is over."""
+    """Supervise until one of the ``stop_signals``. A forked process returns from here when its program is over."""
     parser = argparse.ArgumentParser(
         prog="python -m webhooks_ui.run.supervisor",
         description="Load the application once, run programs in processes that share it, and start again what dies.",

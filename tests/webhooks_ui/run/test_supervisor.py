@@ -234,6 +234,21 @@ def test_a_process_that_does_not_end_is_killed(environ: dict[str, str], tmp_path
     assert "redis doesn't end, and is killed." in log.read_text()
 
 
+@pytest.mark.parametrize("module", ["keeper", "supervisor"])
+def test_what_nohup_started_goes_on_when_its_terminal_is_closed(environ: dict[str, str], module: str) -> None:
+    load(environ)
+    command = ["nohup", sys.executable, "-m", f"webhooks_ui.run.{module}", "redis"]
+    program = subprocess.Popen(command, cwd=ROOT, env=environ)
+    try:
+        wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), what="it is started")
+        program.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            program.wait(1)
+    finally:
+        program.terminate()
+        assert program.wait(30) == 0
+
+
 def test_an_unknown_program_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
     program = supervise(environ, "wokrer", output=tmp_path / "log")
     assert program.wait(30) == 2

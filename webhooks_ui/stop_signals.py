@@ -1,0 +1,9 @@
+"""The signals that end a process after what is under way."""
+
+import signal
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return SIGINT, SIGTERM and SIGHUP, which a closed terminal sends. SIGHUP is missing if ``nohup`` started us."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *(() if ignored else (signal.SIGHUP,)))
