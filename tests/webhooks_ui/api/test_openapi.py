@@ -52,6 +52,8 @@ def test_the_api_keeps_to_its_description(
     def check(case: "OpenApiCase") -> None:
         if mode is GenerationMode.POSITIVE and path == "/api/v1/deliveries":
             case.query.pop("cursor", None)  # a schema can't say that a cursor belongs to a sort
+            if not any(map(str.isprintable, str(case.query.get("q", "any")))):
+                del case.query["q"]  # nor which characters can be read
         case.call_and_validate(
             headers={"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}, excluded_checks=excluded
         )
