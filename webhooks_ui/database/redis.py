@@ -64,14 +64,17 @@ def is_reachable(redis: Redis) -> bool:
 
 
 def wait_for_redis(redis: Redis, gives_up: Callable[[], bool] = lambda: False) -> None:
-    """Block until Redis answers, or until ``gives_up`` is true. Log one warning if Redis doesn't answer at once."""
-    said = False
+    """Block until Redis answers, or until ``gives_up`` is true. Log one warning if it doesn't answer at the second try.
+
+    At the start of ``make run``, a worker may be ready a moment before Redis.
+    """
+    tries = 0
     while not gives_up():
         try:
             redis.ping()
             return
         except RedisError as error:
-            if not said:
+            tries += 1
+            if tries == 2:
                 logger.warning("Redis is unreachable. Waiting until it is back: %s", error)
-            said = True
             time.sleep(PAUSE_SECONDS)
