@@ -6,9 +6,9 @@ out. After a fork, each process would do that in memory of its own, which takes 
 
 import logging
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-import gunicorn.glogging  # noqa: F401 (the web server imports it late, but forked processes are to share it)
 from flask import Flask
 
 from jobs.sweep import sweep
@@ -16,8 +16,8 @@ from webhooks_ui import counting, create_app
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook, get_settings
 from webhooks_ui.models.key_check import check_keys
-from webhooks_ui.run.door import worker  # noqa: F401 (as above)
 
+LATE = ("gunicorn.glogging", "webhooks_ui.run.door.worker")
 PAGES = ("/login", "/healthz", "/admin/webhooks")  # what they answer to strangers needs no database
 
 
@@ -36,7 +36,9 @@ def warm_up_database(settings: Mapping[str, Any]) -> None:
 
 
 def warm_up_pages(app: Flask) -> None:
-    """Compile all templates, and make a few pages."""
+    """Load what the web server imports late, compile all templates, and make a few pages."""
+    for name in LATE:
+        import_module(name)
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
     logging.disable()  # nobody has asked for these pages
