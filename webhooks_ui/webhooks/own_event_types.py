@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db, dialect, write_transaction
 from webhooks_ui.events import catalogue
+from webhooks_ui.events.types import EventType
 from webhooks_ui.models import OwnEventType, Subscription, Webhook
 from webhooks_ui.models.webhook_state import IS_LIVE
 
@@ -42,7 +43,7 @@ def add(fields: dict[str, Any]) -> bool:
     except IntegrityError:
         return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
-    db.session.execute(_to_type(type.name))
+    db.session.execute(_to_type(type))
     after_commit(complete_groups)
     return True
 
@@ -53,15 +54,17 @@ def complete_groups() -> None:
     Who adds a type and who saves a webhook at the same moment don't see each other's rows. So both do this after their
     commit, and the later one sees all.
     """
-    with write_transaction() as connection:
-        for name in connection.scalars(select(OwnEventType.name)).all():
-            connection.execute(_to_type(name))
+    catalogue.forget()  # this request may have read the types before the other one added its own
+    if types := catalogue.own_types().values():
+        with write_transaction() as connection:
+            for type in types:
+                connection.execute(_to_type(type))
 
 
-def _to_type(name: str) -> Any:
+def _to_type(type: OwnEventType | EventType) -> Any:
     """Return the INSERT that subscribes the webhooks that want the group of a type to this type."""
-    group = catalogue.group_of(name.partition(".")[0])
-    want = select(Subscription.webhook_id, literal(name)).where(Subscription.event_type == group)
+    group = catalogue.group_of(type.category)
+    want = select(Subscription.webhook_id, literal(type.name)).where(Subscription.event_type == group)
     row = dialect(db.engine).insert(Subscription.__table__).from_select(["webhook_id", "event_type"], want)
     return row.on_conflict_do_nothing()
 
