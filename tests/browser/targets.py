@@ -92,27 +92,27 @@ INVALID = """() => {
 
 def small_targets(page: Page) -> list[str]:
     """Return the controls that are smaller than a finger or a mouse needs at this width."""
-    found: list[str] = page.evaluate(SMALL, LEAST_PX[page.evaluate("innerWidth")])
-    return found
+    return _told(page, SMALL, LEAST_PX[page.evaluate("innerWidth")])
 
 
 def cut_off(page: Page) -> list[str]:
     """Return what is wider than its card, so that a part of it can't be seen."""
-    found: list[str] = page.evaluate(CUT_OFF)
-    return found
+    return _told(page, CUT_OFF)
 
 
 def doubled_ids(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(DOUBLED)
-    return found
+    return _told(page, DOUBLED)
 
 
 def shortened_choices(page: Page) -> list[str]:
     """Return the filters whose chosen text has too little room."""
-    found: list[str] = page.evaluate(SHORTENED)
-    return found
+    return _told(page, SHORTENED)
 
 
 def invalid_parts(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(INVALID)
+    return _told(page, INVALID)
+
+
+def _told(page: Page, script: str, *arguments: int) -> list[str]:
+    found: list[str] = page.evaluate(script, *arguments)
     return found
