@@ -19,6 +19,7 @@ TOKEN_BYTES = 32
 
 
 def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
+    """Return the condition for sessions that began, and were used, after these times."""
     return and_(UserSession.created_at > begun_after, UserSession.last_seen_at > used_after)
 
 

@@ -1,4 +1,4 @@
-"""How addresses are read: ids of rows, texts, and slashes too many."""
+"""How addresses are read and made: ids of rows, texts, and slashes too many."""
 
 import re
 from collections.abc import Callable

@@ -16,12 +16,12 @@ from webhooks_ui.models.webhook_state import IS_LIVE
 
 HOUR = timedelta(hours=1)
 LOW_PERCENT = 95  # pages warn of a success rate below it
+OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
 _BY_HOUR = (  # built once, because that takes as long as running it
     select(Stats.webhook_id, Stats.hour, Stats.succeeded, func.sum(Stats.count))
     .where(Stats.webhook_id.in_(bindparam("ids", expanding=True)), Stats.hour >= bindparam("start"))
     .group_by(Stats.webhook_id, Stats.hour, Stats.succeeded)
 )
-OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
 
 
 @dataclass(frozen=True)
