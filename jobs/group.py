@@ -4,6 +4,7 @@ Most of what a publication costs is its transaction. Each publisher is answered 
 something is wrong with one publication, the others of its group are committed all the same.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,18 +19,25 @@ EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small
 
 TRIES = 3  # of a transaction that is in the way of others
 
+logger = logging.getLogger(__name__)
+
 After = Callable[[Sequence[tuple[Publication, Stored]]], None]
 
 
 class Waiting:
-    """A publication that waits for its commit."""
+    """A publication that waits for its commit.
 
-    def __init__(self, publication: Publication) -> None:
+    Args:
+        goes_on: is set when this is done, and when its thread is to commit it together with others.
+    """
+
+    def __init__(self, publication: Publication, goes_on: threading.Event) -> None:
         self.publication = publication
         self.stored: Stored | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.others: list[Waiting] | None = None  # that its thread commits with it. None: another thread commits it
-        self.goes_on = threading.Event()
+        self.is_done = False
+        self.goes_on = goes_on
 
 
 class Groups:
@@ -46,30 +54,30 @@ class Groups:
         self._free = transactions
         self._queue: deque[Waiting] = deque()
 
-    def commit(self, publication: Publication, after: After) -> Stored:
-        """Store ``publication``, perhaps together with others. Return what became of it.
+    def commit(self, publications: Sequence[Publication], after: After) -> list[Stored | Exception]:
+        """Store each of the ``publications``, perhaps together with others. Return what became of each.
+
+        ``OtherContent`` means that an id came again with other content, and ``FactChanged`` that what the publication
+        rests on holds no more. Nothing is stored of a publication with an error.
 
         Args:
             after: is called once after the commit of a group, in one of its threads.
-
-        Raises:
-            OtherContent: an id of ``publication`` came again with other content.
-            FactChanged: what ``publication`` rests on holds no more.
         """
-        own = Waiting(publication)
+        goes_on = threading.Event()
+        own = [Waiting(publication, goes_on) for publication in publications]
         with self._lock:
-            self._queue.append(own)
+            self._queue.extend(own)
             if self._free:  # then no other one waits
                 self._free -= 1
                 self._appoint()
-        if own.others is None:
-            own.goes_on.wait()
-        if own.others is not None:
-            self._lead([own, *own.others], after)
-        if own.error:
-            raise own.error
-        assert own.stored is not None  # noqa: S101 (whoever leads leaves one of both)
-        return own.stored
+        while not all(waiting.is_done for waiting in own):
+            leader = next((waiting for waiting in own if waiting.others is not None and not waiting.is_done), None)
+            if leader:
+                self._lead([leader, *(leader.others or ())], after)
+            else:
+                goes_on.wait()
+                goes_on.clear()
+        return [waiting.stored or waiting.error for waiting in own]  # type: ignore[misc]  # whoever leads leaves one
 
     def _lead(self, group: Sequence[Waiting], after: After) -> None:
         """Commit ``group``, let the next one be committed, and tell all of ``group``."""
@@ -81,13 +89,15 @@ class Groups:
             committed = [(waiting.publication, waiting.stored) for waiting in group if waiting.stored]
             if committed:
                 after(committed)
-        except BaseException as error:
+        except Exception as error:
             for waiting in group:
                 if waiting.stored is None:
                     waiting.error = waiting.error or error
-            raise
+            if any(waiting.stored for waiting in group):
+                logger.exception("Events are stored, but nobody could be told.")  # the sweep finds them
         finally:
             for waiting in group:
+                waiting.is_done = True
                 waiting.goes_on.set()
 
     def _pass_on(self) -> None:

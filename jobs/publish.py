@@ -46,13 +46,23 @@ def publish(
         OtherContent: an id came again with other content.
         FactChanged: ``fact`` holds no more.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with tracing.publishing(traceparent, {"webhooks.environment": environment, "webhooks.events": len(events)}) as kept:
-        lane = lanes_of(app).next() if len(events) <= DELIVERIES_MAX else None
-        publication = Publication(environment, events, fact=fact, traceparent=kept, lane=lane)
-        stored = groups_of(app).commit(publication, partial(_send_on, lanes_of(app)))
-        _tell(environment, stored.results, stored.new, kept)
-    return stored.results
+        became = publish_each([Publication(environment, events, fact=fact, traceparent=kept)])[0]
+        if not isinstance(became, Stored):
+            raise became
+        tell(environment, became, kept)
+    return became.results
+
+
+def publish_each(publications: Sequence[Publication]) -> list[Stored | Exception]:
+    """Commit each of the ``publications`` by itself or together with others, and send its deliveries on.
+
+    Return what became of each, which ``Groups.commit`` describes.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    lanes = lanes_of(app)
+    laned = [each._replace(lane=lanes.next() if len(each.events) <= DELIVERIES_MAX else None) for each in publications]
+    return groups_of(app).commit(laned, partial(_send_on, lanes))
 
 
 def _send_on(lanes: Lanes, committed: Sequence[tuple[Publication, Stored]]) -> None:
@@ -85,15 +95,16 @@ def _hand_over(lanes: Lanes, lane: str, at: datetime, parcels: Sequence[Parcel])
     return 0
 
 
-def _tell(environment: str, results: Sequence[Published], stored: set[str], traceparent: str | None) -> None:
+def tell(environment: str, stored: Stored, traceparent: str | None) -> None:
     """Count what was stored, and log the ids of all events."""
+    results, new = stored.results, stored.new
     wanted = {result.id: result.deliveries for result in results}
-    count("webhooks_events_published", environment, amount=len(stored))
-    count("webhooks_deliveries_created", environment, amount=sum(wanted[id] for id in stored))
+    count("webhooks_events_published", environment, amount=len(new))
+    count("webhooks_deliveries_created", environment, amount=sum(wanted[id] for id in new))
     if logger.isEnabledFor(logging.INFO):
         about: dict[str, Any] = {"event": results[0].id} if len(results) == 1 else {"events": [*wanted]}
         about |= {"environment": environment, "trace": tracing.trace_id(traceparent)}
-        counts = len(stored), len(wanted) - len(stored), sum(wanted.values())
+        counts = len(new), len(wanted) - len(new), sum(wanted.values())
         logger.info("Published. New events: %d, known ones: %d, deliveries: %d.", *counts, extra=logs.ids(**about))
 
 

@@ -62,7 +62,7 @@ def authenticate() -> None:
     sent, now = digest(authorization.token), utcnow()
     g.sent_key, g.is_key_remembered = sent, False
     known = remembered(sent) if request.endpoint in REMEMBERING else None
-    if known and not _is_use_due(known, now):
+    if known and not is_use_due(known, sent, now):
         try:
             _let_in(known, now)
             count_request(known.id, known.rate_per_minute)
@@ -121,25 +121,34 @@ def _find() -> Caller:
 
 def _let_in(found: Caller, now: datetime) -> None:
     """Let the request act as ``found`` unless the key, or the text that was sent, is at its end."""
-    if found.expires_at is not None and found.expires_at <= now:
-        detail = f"This API key expired on {found.expires_at:%Y-%m-%d %H:%M} UTC. Use another key, or set a later end."
-        raise Problem(401, detail, headers=_challenge(INVALID))
-    if _is_older(found) and (found.older_expires_at is None or found.older_expires_at <= now):
-        detail = f"This API key was rolled, and its old text has ended. Use the new text, {found.prefix}…."
+    if detail := ended(found, g.sent_key, now):
         raise Problem(401, detail, headers=_challenge(INVALID))
     g.caller = found
-    audit.act_as(f"key {found.older_prefix if _is_older(found) else found.prefix}…")
+    audit.act_as(actor(found, g.sent_key))
 
 
-def _is_older(found: Caller) -> bool:
-    """Return True if the request has the text that the key had before it was rolled."""
-    is_older: bool = found.digest != g.sent_key
-    return is_older
+def actor(found: Caller, sent: str) -> str:
+    """Return who acts, for the log and the audit log."""
+    return f"key {found.older_prefix if is_older(found, sent) else found.prefix}…"
 
 
-def _is_use_due(found: Caller, now: datetime) -> bool:
+def ended(found: Caller, sent: str, now: datetime) -> str | None:
+    """Return what to say if the key, or the text with the digest ``sent``, is at its end."""
+    if found.expires_at is not None and found.expires_at <= now:
+        return f"This API key expired on {found.expires_at:%Y-%m-%d %H:%M} UTC. Use another key, or set a later end."
+    if is_older(found, sent) and (found.older_expires_at is None or found.older_expires_at <= now):
+        return f"This API key was rolled, and its old text has ended. Use the new text, {found.prefix}…."
+    return None
+
+
+def is_older(found: Caller, sent: str) -> bool:
+    """Return True if ``sent`` is the digest of the text that the key had before it was rolled."""
+    return found.digest != sent
+
+
+def is_use_due(found: Caller, sent: str, now: datetime) -> bool:
     """Return True if it is time to store a use of the key. Its older text has a time of its own."""
-    before = found.older_used_at if _is_older(found) else found.last_used_at
+    before = found.older_used_at if is_older(found, sent) else found.last_used_at
     return before is None or now - before >= LAST_USED_PRECISION
 
 
@@ -154,7 +163,7 @@ def _note_use(used: Caller, now: datetime) -> None:
     Reading goes on while nothing can be written to the database.
     The old text of a key that was rolled has a time of its own, which tells whether a program still uses it.
     """
-    if _is_use_due(used, now):
+    if is_use_due(used, g.sent_key, now):
         values = {"last_used_at": now, "last_used_from": request.remote_addr}
         statement = update(ApiKey).where(ApiKey.id == used.id)
-        write_aside(statement.values(values | ({"older_used_at": now} if _is_older(used) else {})))
+        write_aside(statement.values(values | ({"older_used_at": now} if is_older(used, g.sent_key) else {})))

@@ -4,8 +4,9 @@ import math
 import threading
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from flask import Response, current_app, g
+from flask import Flask, Response, current_app, g
 
 from webhooks_ui.database.windows import Windows
 from webhooks_ui.web.problem import Problem
@@ -23,6 +24,28 @@ class Minute:
     total: int = 0  # of all processes, when Redis was asked
     unsent: int = 0  # counted here since then
     asked_at: float = -math.inf  # monotonic time
+
+
+class Use(NamedTuple):
+    """A request of a key that was counted."""
+
+    limit: int  # requests in a minute
+    used: int  # of them in this minute, with this one
+    seconds_left: int  # of the minute
+    ends_at: int  # Unix time
+
+    @property
+    def is_over(self) -> bool:
+        return self.used > self.limit
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the caller how much of the rate is left."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "X-RateLimit-Reset": str(self.ends_at),
+        }
 
 
 class Rates:
@@ -53,6 +76,12 @@ class Rates:
             minute.total = max(minute.total, total)
         return total
 
+    def give_back(self, key_id: int) -> None:
+        """Forget one request that was counted, because it will be counted again."""
+        with self._lock:
+            if minute := self._minutes.get(key_id):
+                minute.unsent -= 1
+
 
 def count_request(key_id: int, rate_per_minute: int) -> None:
     """Count one request of the key.
@@ -60,23 +89,24 @@ def count_request(key_id: int, rate_per_minute: int) -> None:
     Raises:
         Problem: 429 if the key is over its rate in this minute.
     """
+    found = use(current_app, key_id, rate_per_minute)
+    g.rate_headers = found.headers
+    if found.is_over:
+        raise Problem(429, headers={"Retry-After": str(found.seconds_left)})
+
+
+def use(app: Flask, key_id: int, rate_per_minute: int) -> Use:
+    """Count one request of the key."""
     now = int(time.time())
-    reset_at = now - now % MINUTE_SECONDS + MINUTE_SECONDS
-    used = _rates().count(key_id, rate_per_minute, reset_at)
-    g.rate_headers = {
-        "X-RateLimit-Limit": str(rate_per_minute),
-        "X-RateLimit-Remaining": str(max(0, rate_per_minute - used)),
-        "X-RateLimit-Reset": str(reset_at),
-    }
-    if used > rate_per_minute:
-        raise Problem(429, headers={"Retry-After": str(reset_at - now)})
+    left = MINUTE_SECONDS - now % MINUTE_SECONDS
+    return Use(rate_per_minute, rates_of(app).count(key_id, rate_per_minute, now + left), left, now + left)
 
 
-def _rates() -> Rates:
+def rates_of(app: Flask) -> Rates:
     """Return the counts of this process."""
-    if "rates" not in current_app.extensions:
-        current_app.extensions.setdefault("rates", Rates(current_app.extensions["windows"]))
-    rates: Rates = current_app.extensions["rates"]
+    if "rates" not in app.extensions:
+        app.extensions.setdefault("rates", Rates(app.extensions["windows"]))
+    rates: Rates = app.extensions["rates"]
     return rates
 
 

@@ -1,7 +1,5 @@
 """Response headers that restrict what a browser may do with an answer."""
 
-from collections.abc import Iterator
-
 from flask import Flask, Response, request
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -35,15 +33,17 @@ def register(app: Flask) -> None:
 def set_headers(response: Response) -> Response:
     """Add the headers that the answer doesn't have yet. Only assets may be cached."""
     has = {name.lower() for name, _ in response.headers}
-    for name, value in _wanted():
+    for name, value in wanted(request.is_secure, may_be_cached=request.endpoint == "asset").items():
         if name.lower() not in has:
             response.headers.add(name, value)
     return response
 
 
-def _wanted() -> Iterator[tuple[str, str]]:
-    yield from HEADERS.items()
-    if request.endpoint != "asset":
-        yield "Cache-Control", "no-store"
-    if request.is_secure:
-        yield "Strict-Transport-Security", "max-age=31536000"
+def wanted(is_secure: bool, *, may_be_cached: bool = False) -> dict[str, str]:
+    """Return the headers of an answer.
+
+    Args:
+        is_secure: the client has asked by https.
+    """
+    cache = {} if may_be_cached else {"Cache-Control": "no-store"}
+    return HEADERS | cache | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

@@ -19,10 +19,15 @@ FOR, PROTO, HOST = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FOR
 
 
 def register(app: Flask) -> None:
-    """Put the proxies before the app. Without TRUSTED_PROXIES, no such header has an effect."""
-    if trusted := app.config["TRUSTED_PROXIES"]:
-        app.wsgi_app = TrustedProxies(app.wsgi_app, trusted)  # type: ignore[method-assign]
-    app.wsgi_app = with_plain_peer(app.wsgi_app)  # type: ignore[method-assign]
+    """Put the proxies before the app."""
+    app.wsgi_app = behind_proxies(app.wsgi_app, app.config["TRUSTED_PROXIES"])  # type: ignore[method-assign]
+
+
+def behind_proxies(
+    application: Callable[..., Iterable[bytes]], trusted: int | Sequence[Network]
+) -> Callable[..., Iterable[bytes]]:
+    """Return a WSGI application that sees what the ``trusted`` proxies tell. Without them, no such header counts."""
+    return with_plain_peer(TrustedProxies(application, trusted) if trusted else application)
 
 
 def with_plain_peer(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:

@@ -1,7 +1,7 @@
 """Checks the headers of a request before anything reads them: addresses that are none, and the name of this site."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ def _with_usable_host(application: Callable[..., Iterable[bytes]]) -> Callable[.
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get("HTTP_HOST", "-"):
             del environ["HTTP_HOST"]
-        elif "HTTP_HOST" in environ and not (_HOST.fullmatch(environ["HTTP_HOST"]) and len(environ["HTTP_HOST"]) < 260):
+        elif "HTTP_HOST" in environ and not is_host(environ["HTTP_HOST"]):
             environ["HTTP_HOST"] = NO_HOST
         return application(environ, start_response)
 
@@ -51,9 +51,18 @@ def check() -> None:
             del request.environ[name]
     if request.host == NO_HOST:
         raise WrongHost("The Host of the request is not a host name.")
-    allowed = current_app.config["ALLOWED_HOSTS"]
-    if allowed and request.endpoint not in OPEN_TO_ANY_HOST and not host_is_trusted(request.host.lower(), allowed):
+    if request.endpoint not in OPEN_TO_ANY_HOST and not is_ours(request.host, current_app.config["ALLOWED_HOSTS"]):
         raise WrongHost("This server doesn't answer for that host name. The operator can add it to ALLOWED_HOSTS.")
+
+
+def is_host(text: str) -> bool:
+    """Return True if ``text`` is the name or address of a host, perhaps with a port."""
+    return len(text) < 260 and _HOST.fullmatch(text) is not None
+
+
+def is_ours(host: str, allowed: Sequence[str]) -> bool:
+    """Return True if this site answers for ``host``. Without ``allowed`` ones, it does for all."""
+    return not allowed or host_is_trusted(host.lower(), allowed)
 
 
 def _is_address(text: str) -> bool:

@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from typing import Any
+from typing import NamedTuple
 
 from flask import Flask, Response, current_app, g, request
 
@@ -23,6 +23,19 @@ FIRST_SEGMENT = re.compile(r"/[^/]{0,40}")
 logger = logging.getLogger(__name__)
 
 
+class About(NamedTuple):
+    """What the line of a request says."""
+
+    method: str
+    route: str
+    path: str
+    status: int
+    seconds: float
+    bytes: int | None  # of the answer
+    client: str | None
+    actor: str | None
+
+
 def register(app: Flask) -> None:
     """Add the hooks, so that they see the request first and its answer last."""
     app.before_request_funcs.setdefault(None, []).insert(0, begin)
@@ -33,11 +46,15 @@ def register(app: Flask) -> None:
 def begin() -> None:
     """Name the request, and start its clock."""
     g.request_began = time.perf_counter()
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
+    g.request_id = id_of(request.headers.get(HEADER, ""))
     logs.bind(request=g.request_id)
     if pulse := current_app.extensions.get("pulse"):
         pulse.start()
+
+
+def id_of(given: str) -> str:
+    """Return the id that the caller has given to its request, or a new one if that is none."""
+    return given if GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
 
 
 def end(response: Response) -> Response:
@@ -47,12 +64,33 @@ def end(response: Response) -> Response:
         response.headers[HEADER] = g.request_id
     route = request.url_rule.rule if request.url_rule else NO_ROUTE
     method = request.method if request.method in METHODS else "other"
-    counting.count("webhooks_http_requests", method, route, str(response.status_code))
-    counting.observe("webhooks_http_request_duration_seconds", route, seconds=seconds)
+    counted(method, route, response.status_code, seconds)
     level = logging.DEBUG if request.endpoint in QUIET and response.status_code < 500 else logging.INFO
     if logger.isEnabledFor(level):
-        logger.log(level, "%s %s %d", method, shown_path(), response.status_code, extra=_about(response, seconds))
+        size = response.calculate_content_length()
+        by = audit.present_actor() if "actor" in g else None
+        about = About(method, route, shown_path(), response.status_code, seconds, size, request.remote_addr, by)
+        write(level, about)
     return response
+
+
+def counted(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer in the metrics."""
+    counting.count("webhooks_http_requests", method, route, str(status))
+    counting.observe("webhooks_http_request_duration_seconds", route, seconds=seconds)
+
+
+def write(level: int, about: About) -> None:
+    """Write the line of a request."""
+    extra = logs.ids(
+        route=about.route,
+        status=about.status,
+        duration_ms=round(about.seconds * 1_000, 1),
+        bytes=about.bytes,
+        client=about.client,
+        actor=about.actor,
+    )
+    logger.log(level, "%s %s %d", about.method, about.path, about.status, extra=extra)
 
 
 def forget(_error: BaseException | None) -> None:
@@ -70,14 +108,3 @@ def shown_path() -> str:
         if isinstance(value, int):
             path = re.sub(rf"<(?:[^<>:]*:)?{re.escape(name)}>", str(value), path)
     return path
-
-
-def _about(response: Response, seconds: float) -> dict[str, Any]:
-    return logs.ids(
-        route=request.url_rule.rule if request.url_rule else NO_ROUTE,
-        status=response.status_code,
-        duration_ms=round(seconds * 1_000, 1),
-        bytes=response.calculate_content_length(),
-        client=request.remote_addr,
-        actor=audit.present_actor() if "actor" in g else None,
-    )

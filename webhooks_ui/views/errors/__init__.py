@@ -1,22 +1,15 @@
 """Error pages with advice, and problem documents (RFC 9457) for the JSON API."""
 
-import logging
-
 from flask import Flask, Response, current_app, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import Conflict, HTTPException, ServiceUnavailable
 
-from webhooks_ui import logs
-from webhooks_ui.database import outage, reason, release
+from webhooks_ui.database import outage, release
 from webhooks_ui.views.errors.help import Help, help_for
-from webhooks_ui.web import problem
+from webhooks_ui.web import outages, problem
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.request_headers import WrongHost
-
-RETRY_AFTER_SECONDS = 5
-
-_outage = logs.Seldom(logging.getLogger(__name__), logging.ERROR)
 
 
 def register(app: Flask) -> None:
@@ -58,9 +51,9 @@ def show_database_error(error: Exception) -> Response:
     """
     if not (outage(error) or isinstance(error, OperationalError | InterfaceError)):
         raise error
-    _outage.say("Requests are answered with 503: %s", reason(error))
+    outages.say(error)
     release()
-    return show(ServiceUnavailable("The database can't be used right now.", retry_after=RETRY_AFTER_SECONDS))
+    return show(ServiceUnavailable("The database can't be used right now.", retry_after=outages.RETRY_AFTER_SECONDS))
 
 
 def show_deleted_meanwhile(_error: StaleDataError) -> Response:
