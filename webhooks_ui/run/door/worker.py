@@ -23,6 +23,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from webhooks_ui.run.door.head import check_head
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
+from webhooks_ui.run.door.publisher import Publisher
 from webhooks_ui.run.door.refusals import refusal, status_for
 from webhooks_ui.run.door.staying import RECEIVED_BYTES, Staying
 
@@ -37,6 +38,8 @@ OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get a
 PUBLISHERS = (b"POST /api/v1/events ", b"POST /api/v1/events?")
 PUBLISHERS_THREADS = 16  # that answer small ones and nothing else. They wait for a commit, which they share
 PUBLISHERS_MAX_BYTES = 64 * 1024  # of a small one. Larger ones take time and memory, and wait with all others
+AT_ONCE_MAX_BYTES = 16 * 1024  # of one that may be plain. It is not counted among those in memory
+STAYS = object()  # what a thread returns whose connection the publisher has
 PIECE_BYTES = 8 * 1024  # of a request in memory that the parser gets at once
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -133,8 +136,13 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         self._operators = ThreadPoolExecutor(OPERATORS_THREADS, "operators")
         self._publishers = ThreadPoolExecutor(PUBLISHERS_THREADS, "publishers")
-        self._staying = {False: Staying(self.cfg.threads), True: Staying(PUBLISHERS_THREADS)}  # of publishers: True
+        self._staying = Staying(self.cfg.threads)
         super().init_process()
+
+    def run(self) -> None:
+        """Serve until the process is to stop. The application is loaded."""
+        self._publisher = Publisher(self.wsgi, self._answer, self._give_back, self._receives)
+        super().run()
 
     # What gunicorn's loop calls, in the main thread
 
@@ -156,7 +164,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def enqueue_req(self, conn: Connection) -> None:
         """Collect the next request of a connection, beginning with what was read beyond the last one."""
-        conn.incoming = Incoming(self.limits.body_max_bytes)
+        conn.incoming = self._receives()
         conn.is_awaited = False
         conn.timeout = time.monotonic() + self.limits.head_seconds
         if not self.alive:
@@ -198,10 +206,13 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
         for conn in [conn for conn in self._lingering if conn.timeout <= now]:
             self._end_linger(conn)
+        for conn, incoming in self._publisher.late():
+            self._answer(conn, incoming)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Give all connections a last deadline, because the worker stops."""
         super()._cap_keepalive(deadline)
+        self._publisher.stop()
         for conn in self._collecting:
             conn.timeout = min(conn.timeout, deadline)
 
@@ -246,21 +257,15 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.send(CONTINUE)
 
     def _hand_over(self, conn: Connection, incoming: Incoming) -> None:
-        """Give the whole request to a thread, which parses it from memory and answers it."""
+        """Give the whole request to a thread, which answers it."""
         if conn.is_awaited:  # most requests arrive whole, before the loop waits for them
             self._forget(conn)
         del self._collecting[conn]
-        conn.init()
-        conn.parser.unreader = Held(bytes(incoming.data))
-        publishes = _publishes(incoming)
-        del incoming.data[BEGINNING_BYTES:]
-        if incoming.data.startswith(OPERATORS):
-            done = self._operators.submit(self.handle, conn)
+        if _publishes(incoming, AT_ONCE_MAX_BYTES) and self.alive and not self._publisher.is_late():
+            self._let_go(conn)  # the publisher takes it from memory before long
+            self._publisher.take(conn, incoming)
         else:
-            self._staying[publishes].want()
-            threads = self._publishers if publishes else self.tpool
-            done = threads.submit(self._handle_series, conn, publishes)
-        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+            self._answer(conn, incoming)
 
     # Sending what a thread has written, and the client hasn't taken yet
 
@@ -391,7 +396,37 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._forget(conn)
         conn.close()
 
-    # What gunicorn's threads call
+    # What other threads call
+
+    def _answer(self, conn: Connection, incoming: Incoming) -> None:
+        """Let a thread parse the request from memory, and answer it."""
+        conn.init()
+        conn.incoming = incoming
+        conn.parser.unreader = Held(bytes(incoming.data))
+        publishes = _publishes(incoming, PUBLISHERS_MAX_BYTES)
+        del incoming.data[BEGINNING_BYTES:]
+        if incoming.data.startswith(OPERATORS):
+            done = self._operators.submit(self.handle, conn)
+        elif publishes:
+            done = self._publishers.submit(self._handle_publication, conn)
+        else:
+            self._staying.want()
+            done = self.tpool.submit(self._handle_series, conn)
+        done.add_done_callback(lambda future: self._finish(conn, future))
+
+    def _finish(self, conn: Connection, future: "Future[Any]") -> None:
+        if future.cancelled() or future.exception() or future.result() is not STAYS:
+            self.method_queue.defer(self.finish_request, conn, future)
+
+    def _give_back(self, conn: Connection, stays_open: bool) -> None:
+        """Let the main thread go on with a connection, or close it."""
+        done: Future[bool] = Future()
+        done.set_result(stays_open)
+        self.method_queue.defer(self.finish_request, conn, done)
+
+    def _receives(self) -> Incoming:
+        """Make the room for a request."""
+        return Incoming(self.limits.body_max_bytes)
 
     def handle(self, conn: Connection) -> Any:
         """Parse and answer a request."""
@@ -400,35 +435,48 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         conn.parser.unreader.keep_rest()
         return stays_open
 
-    def _handle_series(self, conn: Connection, publishes: bool) -> Any:
-        """Answer a request, and those of its kind that follow it soon. Return whether the connection stays open."""
+    def _handle_series(self, conn: Connection) -> Any:
+        """Answer a request, and those that follow it soon. Return whether the connection stays open."""
         try:
             stays_open = self.handle(conn)
-            while stays_open and self._next_is_whole(conn, publishes):
+            while stays_open and self._next_is_whole(conn):
                 stays_open = self.handle(conn)
             return stays_open
         finally:
-            self._staying[publishes].leave()
+            self._staying.leave()
 
-    def _next_is_whole(self, conn: Connection, publishes: bool) -> bool:
-        """Wait for the next request of the connection. Return whether it has arrived whole, and is of this kind.
+    def _next_is_whole(self, conn: Connection) -> bool:
+        """Wait for the next request of the connection. Return whether it has arrived whole, and publishes nothing.
 
         Else the loop goes on.
         """
-        unread = conn.parser.unreader
-        if not self.alive or unread.buf.getbuffer().nbytes or (conn.outgoing and conn.outgoing.rest):
+        if not self._may_stay(conn):
             return False
         try:
-            data = self._staying[publishes].receive(conn.sock)
+            data = self._staying.receive(conn.sock)
         except OSError:
             return False
-        unread.unread(data)
-        incoming = Incoming(self.limits.body_max_bytes)
+        conn.parser.unreader.unread(data)
+        incoming = self._receives()
         incoming.add(data)
-        if not incoming.is_whole or _publishes(incoming) != publishes:
+        if not incoming.is_whole or _publishes(incoming, PUBLISHERS_MAX_BYTES):
             return False
         conn.incoming = incoming
         return True
+
+    def _handle_publication(self, conn: Connection) -> Any:
+        """Answer a publication. Return ``STAYS`` if the publisher waits for the next one."""
+        stays_open = self.handle(conn)
+        if not stays_open or not self._may_stay(conn):
+            return stays_open
+        self.method_queue.defer(self._let_go, conn)
+        self._publisher.keep(conn)
+        return STAYS
+
+    def _may_stay(self, conn: Connection) -> bool:
+        """Return True if nothing has to be done for a connection before its next request arrives."""
+        has_more = conn.parser.unreader.buf.getbuffer().nbytes or (conn.outgoing and conn.outgoing.rest)
+        return self.alive and not has_more
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Answer a parsed request. What the client doesn't read at once is left to the main thread."""
@@ -466,9 +514,9 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             client.sendall(refusal(status, begun))
 
 
-def _publishes(incoming: Incoming) -> bool:
-    """Return True for a small publication."""
-    return incoming.data.startswith(PUBLISHERS) and len(incoming.data) <= PUBLISHERS_MAX_BYTES
+def _publishes(incoming: Incoming, max_bytes: int) -> bool:
+    """Return True for a publication of up to ``max_bytes``."""
+    return incoming.data.startswith(PUBLISHERS) and len(incoming.data) <= max_bytes
 
 
 def _read_chunks(body: Any) -> io.BytesIO:
