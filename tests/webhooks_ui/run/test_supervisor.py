@@ -1,5 +1,6 @@
 """The supervisor forks all processes, starts again what dies, and leaves no process behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -176,11 +177,13 @@ def sockets_of(process: psutil.Process) -> set[str]:
 
     def sockets() -> set[str]:
         connected = {f"socket:[{inode}]" for inode in connected_unix_sockets()}
-        links = {str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir()}
+        links = set()
+        for path in Path(f"/proc/{process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # the process has closed it meanwhile
+                links.add(str(path.readlink()))
         return links & connected
 
-    wait_for(lambda: bool(sockets()), what=f"process {process.pid} is connected")
-    return sockets()
+    return wait_for(sockets, what=f"process {process.pid} is connected")
 
 
 def connected_unix_sockets() -> set[str]:
