@@ -18,6 +18,7 @@ from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus, Event, Webhoo
 from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.parsing import parse_id
+from webhooks_ui.webhooks import texts
 from webhooks_ui.webhooks.search import has_text, known_ids
 
 WEBHOOK_SOURCES_MAX = 40  # if a text finds more webhooks, it is checked on each row instead
@@ -79,8 +80,9 @@ def _text_search(text: str) -> Search:
     webhooks = _first_webhooks(has_text(text)) if known is None else known
     types = catalogue.found_by(text)
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
-        of_webhook = _of_webhook_with(text) if known is None else dialect(db.engine).among(Delivery.webhook_id, known)
-        joins = known is None or bool(looked_up)
+        is_known = known is not None and len(known) <= texts.FOUND_MAX
+        of_webhook = dialect(db.engine).among(Delivery.webhook_id, webhooks) if is_known else _of_webhook_with(text)
+        joins = not is_known or bool(looked_up)
         return Search((), or_(*found, *looked_up, Delivery.event_type.in_(types), of_webhook), joins)
     if looked_up:
         found += [*looked_up, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]

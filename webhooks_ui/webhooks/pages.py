@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Row, Select, UnaryExpression, bindparam, select
@@ -14,10 +14,10 @@ from webhooks_ui.models import Subscription, Webhook, WebhookHealth, WebhookStat
 from webhooks_ui.models.health import health_is
 from webhooks_ui.models.webhook import HEALTH_COLUMNS, is_group, searchable
 from webhooks_ui.models.webhook_state import IS_LIVE
-from webhooks_ui.webhooks.filters import WebhookFilters
+from webhooks_ui.webhooks.filters import SORTS, WebhookFilters
 from webhooks_ui.webhooks.kinds import COLUMNS as STATE_COLUMNS
 from webhooks_ui.webhooks.kinds import Kind, count_kinds, kind_of
-from webhooks_ui.webhooks.search import text_matches
+from webhooks_ui.webhooks.search import among_ids, has_text, known_newest, text_matches
 
 FOUND_MAX = 500  # search results are capped here
 ORDERS: dict[str, tuple[UnaryExpression[Any], ...]] = {
@@ -31,6 +31,7 @@ COLUMNS = (
     Webhook.url,
     Webhook.environment,
     Webhook.created_at,
+    Webhook.deleted_at,
     Webhook.probe_at,
     Webhook.disabled_reason,
     Webhook.certificate_notice,
@@ -90,13 +91,22 @@ def _browse(filters: WebhookFilters) -> Page:
 
 
 def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
-    """Return the page of a text search. One query of the index serves both the page and the totals."""
-    has_text = text_matches(filters.q)
-    found = _matches(replace(filters, environment="", status="", health=""), has_text, whole_urls)
+    """Return the page of a text search. One query of the index serves both the page and the totals.
+
+    If the process knows too many, and the newest ones are wanted, there is nothing to ask for.
+    """
     wanted = filters.environment, filters.status, filters.health
-    if len(found) > FOUND_MAX:
+    newest: list[int] | None = None
+    if whole_urls and filters.sort == SORTS[0] and not any(wanted):
+        newest = known_newest(filters.q, FOUND_MAX + 1)
+        matches = has_text(filters.q) if newest is None else among_ids(newest)
+    else:
+        matches = text_matches(filters.q)
+    if newest and len(newest) > FOUND_MAX:
+        totals, ids = None, newest
+    elif len(found := _matches(filters.with_(environment="", status="", health=""), matches, whole_urls)) > FOUND_MAX:
         totals = None
-        ids = [row.id for row in (_matches(filters, has_text, whole_urls) if any(wanted) else found)]
+        ids = [row.id for row in (_matches(filters, matches, whole_urls) if any(wanted) else found)]
     else:
         now = utcnow()
         kinds = [kind_of(row, now) for row in found]
@@ -131,22 +141,22 @@ def _ids(filters: WebhookFilters, *columns: Any) -> Select[Any]:
     return select(Webhook.id, *columns).where(*_conditions(filters)).order_by(*ORDERS[filters.sort])
 
 
-def _matches(filters: WebhookFilters, has_text: ColumnElement[bool], whole_urls: bool) -> Sequence[Row[Any]]:
-    """Return the ids and states of the webhooks that ``filters`` and ``has_text`` match, in order.
+def _matches(filters: WebhookFilters, matches: ColumnElement[bool], whole_urls: bool) -> Sequence[Row[Any]]:
+    """Return the ids and states of the webhooks that ``filters`` and ``matches`` match, in order.
 
     Return at most ``FOUND_MAX + 1``, so that the caller sees whether there are too many.
     """
-    query = _ids(filters, *STATE_COLUMNS).where(has_text).limit(FOUND_MAX + 1)
+    query = _ids(filters, *STATE_COLUMNS).where(matches).limit(FOUND_MAX + 1)
     if not whole_urls:
-        query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters, has_text)))
+        query = query.limit(None).where(Webhook.id.in_(_shown_masked(filters, matches)))
     return db.session.execute(query).all()
 
 
-def _shown_masked(filters: WebhookFilters, has_text: ColumnElement[bool]) -> list[int]:
+def _shown_masked(filters: WebhookFilters, matches: ColumnElement[bool]) -> list[int]:
     """Return the ids of those that match by their name or by what a masked URL shows."""
     wanted = searchable(filters.q)
     shown: list[int] = []
-    for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url).where(has_text)):
+    for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url).where(matches)):
         if wanted in searchable(row.name) or wanted in searchable(mask_url(row.url)):
             shown.append(row.id)
         if len(shown) > FOUND_MAX:
@@ -160,8 +170,12 @@ def _total(totals: Counter[Kind], filters: WebhookFilters) -> int:
 
 
 def _load(ids: list[int], sort: str) -> list[Webhook]:
-    """Return the rows to show. Only these rows are read from the table."""
-    return list(db.session.scalars(_ROWS[sort], {"ids": ids})) if ids else []
+    """Return the rows to show. Only these rows are read from the table.
+
+    One that was deleted a moment ago may still be among ``ids``.
+    """
+    rows = db.session.scalars(_ROWS[sort], {"ids": ids}) if ids else ()
+    return [webhook for webhook in rows if not webhook.is_deleted]
 
 
 def _conditions(filters: WebhookFilters) -> list[Any]:

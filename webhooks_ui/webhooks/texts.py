@@ -5,15 +5,17 @@ as long as two such looks, so that they are read at the second search after a ch
 """
 
 from array import array
+from typing import Any, NamedTuple
 
 from sqlalchemy import String, cast, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import Webhook
+from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.webhooks.kept import kept
 
 KEPT_SECONDS = 30.0
-FOUND_MAX = 2_000  # a text that more webhooks have is left to the database, which is soon done with it
+FOUND_MAX = 2_000  # of a text that more webhooks have, no more than one above it are looked for
 _BREAK = "\n"  # in no name and no URL
 _END = _BREAK.encode()
 
@@ -21,47 +23,96 @@ _END = _BREAK.encode()
 def webhooks_with(text: str) -> list[int] | None:
     """Return the ids of the webhooks with ``text``, deleted ones included. ``None``: the database is to be asked.
 
+    Of more than ``FOUND_MAX``, one more than these are returned.
+
     Args:
         text: as ``models.webhook.searchable`` returns it.
     """
     return kept(Texts, KEPT_SECONDS).find(text)
 
 
+def newest_with(text: str, most: int) -> list[int] | None:
+    """Return the ids of the newest ``most`` webhooks with ``text``, newest first, without deleted ones.
+
+    ``None``: the database is to be asked.
+    """
+    return kept(Texts, KEPT_SECONDS).newest(text, most)
+
+
+class Lines(NamedTuple):
+    """Texts, a line for each, and the webhook of each line."""
+
+    texts: bytes
+    ids: "array[int]"
+
+
+class _Kept(NamedTuple):
+    live: Lines  # the newest webhook first
+    deleted: Lines
+    long: Lines  # another line for each long text, of which the other two have the beginning
+
+
 class Texts:
-    """The texts of all webhooks: a line for each, and another one for a long one."""
+    """The texts of all webhooks. They are read at the second search."""
 
     def __init__(self) -> None:
         self._searches = 0
-        self._lines: tuple[bytes, array[int]] | None = None  # with the webhook of each
+        self._kept: _Kept | None = None
 
     def find(self, text: str) -> list[int] | None:
-        """Return the ids of the webhooks with ``text``, or ``None`` if it isn't known or there are too many."""
+        """Return the ids of the webhooks with ``text``, at most ``FOUND_MAX + 1``. ``None``: it isn't known."""
+        known = self._known(text)
+        if known is None:
+            return None
+        found: list[int] = []
+        for lines in known:
+            found += _find(lines, text, FOUND_MAX + 1 - len(found))
+        return sorted(found)
+
+    def newest(self, text: str, most: int) -> list[int] | None:
+        """Return the ids of the newest webhooks with ``text``, or ``None`` if that isn't known."""
+        known = self._known(text)
+        if known is None or _find(known.long, text, 1):  # which has a place of its own in the order
+            return None
+        return _find(known.live, text, most)
+
+    def _known(self, text: str) -> _Kept | None:
         self._searches += 1
         if self._searches < 2 or _BREAK in text:
             return None
-        if self._lines is None:
-            self._lines = _read()
-        return _find(*self._lines, text.encode())
+        if self._kept is None:
+            self._kept = _read()
+        return self._kept
 
 
-def _find(lines: bytes, ids: "array[int]", wanted: bytes) -> list[int] | None:
+def _find(lines: Lines, text: str, most: int) -> list[int]:
+    """Return the ids of the first ``most`` lines with ``text``."""
+    texts, ids = lines
+    wanted = text.encode()
     found: list[int] = []
     line = start = 0
-    while (place := lines.find(wanted, start)) >= 0:
-        line += lines.count(_END, start, place)
+    while len(found) < most and (place := texts.find(wanted, start)) >= 0:
+        line += texts.count(_END, start, place)
         found.append(ids[line])
-        if len(found) > FOUND_MAX:
-            return None
-        line, start = line + 1, lines.index(_END, place) + 1
+        line, start = line + 1, texts.index(_END, place) + 1
     return found
 
 
-def _read() -> "tuple[bytes, array[int]]":
-    lines, ids = "", array("q")
-    for column in (Webhook.search_text, Webhook.search_rest):
-        query = select(func.aggregate_strings(column, _BREAK), func.aggregate_strings(cast(Webhook.id, String), ","))
-        texts, of = db.session.execute(query.where(column.is_not(None))).one()
-        if texts is not None:
-            lines += texts + _BREAK
-            ids.extend(map(int, of.split(",")))
-    return lines.encode(), ids
+def _read() -> _Kept:
+    newest_first = Webhook.created_at.desc(), Webhook.id.desc()
+    return _Kept(
+        _lines(Webhook.search_text, IS_LIVE, *newest_first),
+        _lines(Webhook.search_text, IS_DELETED, Webhook.id),
+        _lines(Webhook.search_rest, Webhook.search_rest.is_not(None), Webhook.id),
+    )
+
+
+def _lines(column: Any, condition: Any, *order: Any) -> Lines:
+    """Return the texts in ``column``. Both databases keep the order of a subquery for such an aggregate."""
+    id = cast(Webhook.id, String).label("id")
+    rows = select(column.label("text"), id).where(condition).order_by(*order).subquery().c
+    query = select(func.aggregate_strings(rows.text, _BREAK), func.aggregate_strings(rows.id, ","))
+    texts, ids = db.session.execute(query).one()
+    if texts is None:
+        return Lines(b"", array("q"))
+    return Lines((texts + _BREAK).encode(), array("q", map(int, ids.split(","))))

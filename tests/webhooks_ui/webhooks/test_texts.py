@@ -1,15 +1,20 @@
 """The texts of many webhooks are searched in memory, and tell the same as the database."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from tests.support.both_databases import database_url
-from tests.support.factories import make_webhook
+from tests.support.factories import make_delivery, make_webhook
 from webhooks_ui.database import db
-from webhooks_ui.models import Webhook, utcnow
+from webhooks_ui.deliveries import pages as log_pages
+from webhooks_ui.deliveries import search
+from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.models import Delivery, Webhook, utcnow
 from webhooks_ui.models.webhook import searchable
-from webhooks_ui.webhooks import changes, kept, texts
+from webhooks_ui.webhooks import changes, kept, pages, texts
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.pages import find_page
 from webhooks_ui.webhooks.search import text_matches
@@ -83,8 +88,34 @@ def test_the_digits_of_an_id_are_no_text(many: None) -> None:
 def test_a_text_that_very_many_have_is_left_to_the_database(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "FOUND_MAX", 2)
     webhooks_with("any")
-    assert (webhooks_with("example"), webhooks_with("strasse")) == (None, [5])
+    assert (len(webhooks_with("example") or ()), webhooks_with("strasse")) == (3, [5])
     assert len(names("example")) == len(NAMES)
+
+
+@pytest.mark.parametrize("text", ["e", "example", "orders", "needle", "strasse", "nothing"])
+@pytest.mark.parametrize("cap", [1, 3, 500])
+def test_the_list_is_the_same_in_the_order_of_creation(
+    text: str, cap: int, many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_webhook(name="Example of old", created_at=utcnow() - timedelta(days=9))
+    monkeypatch.setattr(pages, "FOUND_MAX", cap)
+    filters = WebhookFilters(q=text)
+    first, *others = [find_page(filters) for _ in range(3)]  # the first one asks the database
+    assert others == [first, first]
+
+
+def test_the_log_does_not_look_for_webhooks_again_that_are_too_many(
+    many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "WEBHOOK_SOURCES_MAX", 2)
+    monkeypatch.setattr(texts, "FOUND_MAX", 2)
+    make_delivery(db.session.get(Webhook, 1))
+    deliveries = list(db.session.scalars(select(Delivery.id).order_by(Delivery.id)))
+    assert len(deliveries) == len(NAMES)
+    filters = DeliveryFilters(q="example")
+    assert [row.id for row in log_pages.find_page(filters).deliveries] == deliveries[::-1]  # asks the database
+    monkeypatch.setattr(search, "_first_webhooks", None)
+    assert [row.id for row in log_pages.find_page(filters).deliveries] == deliveries[::-1]
 
 
 def test_without_webhooks_nothing_is_found(app: Flask) -> None:
