@@ -14,6 +14,7 @@ from webhooks_ui.deliveries import changes
 from webhooks_ui.deliveries.display import attempts_of, decoded, explanation, request_headers
 from webhooks_ui.deliveries.filters import CODE_CLASSES, SORTS, STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.deliveries.pages import Cursor, find_page
+from webhooks_ui.deliveries.rows import Shown
 from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery
 from webhooks_ui.parsing import PRESETS
@@ -64,7 +65,7 @@ def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
     return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.delivery", delivery_id=delivery_id)}
 
 
-def as_json(delivery: Delivery) -> dict[str, Any]:
+def as_json(delivery: Shown) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "event_id": delivery.event.public_id,

@@ -11,6 +11,7 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import Outcome, advise, explain
 from webhooks_ui.deliveries.request_headers import Sent, headers_of, merged
+from webhooks_ui.deliveries.rows import Shown
 from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events import catalogue
 from webhooks_ui.masking import mask_cookies
@@ -52,14 +53,14 @@ def count_of_event(event_id: int) -> int:
     return db.session.scalar(select(func.count()).where(Delivery.event_id == event_id)) or 0
 
 
-def attempts_planned(delivery: Delivery, settings: Mapping[str, Any]) -> int:
+def attempts_planned(delivery: Shown, settings: Mapping[str, Any]) -> int:
     """Return how many attempts the delivery gets in all if none succeeds."""
     schedule = delivery.webhook.retry_schedule or settings["retry_schedule"]
     planned = delivery.attempts_allowed or len(delays_of(schedule, delivery.webhook.retry_delays))
     return planned + delivery.throttled_count + (delivery.attempts_allowed == ONE_MORE)
 
 
-def held_by(delivery: Delivery) -> str:
+def held_by(delivery: Shown) -> str:
     """Return what holds the delivery back, or an empty text.
 
     It is a state of the webhook (``inactive``, ``failing`` or ``throttled``), its ``secret``, its ``rate limit``, or an
@@ -89,7 +90,7 @@ def _first_in_order(webhook_id: int) -> int:
     return db.session.scalar(select(func.min(Delivery.id)).where(*pending)) or 0
 
 
-def poll_seconds(delivery: Delivery) -> int | None:
+def poll_seconds(delivery: Shown) -> int | None:
     """Return how often a page with this delivery should refresh, in seconds. Return ``None`` once it is final."""
     if delivery.is_final:
         return None
@@ -97,17 +98,17 @@ def poll_seconds(delivery: Delivery) -> int | None:
     return 2 if soon and not held_by(delivery) else 30
 
 
-def poll_soonest(deliveries: Iterable[Delivery]) -> int:
+def poll_soonest(deliveries: Iterable[Shown]) -> int:
     """Return how often a page with all these deliveries should refresh, in seconds."""
     return min((seconds for delivery in deliveries if (seconds := poll_seconds(delivery))), default=30)
 
 
-def unfinished(deliveries: Iterable[Delivery]) -> list[str]:
+def unfinished(deliveries: Iterable[Shown]) -> list[str]:
     """Return the mark of each delivery that isn't final."""
     return [mark(delivery) for delivery in deliveries if not delivery.is_final]
 
 
-def mark(delivery: Delivery) -> str:
+def mark(delivery: Shown) -> str:
     """Return a text that changes whenever the row of the delivery does: ``<id>-<status>-<attempts>-<under way>``."""
     return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"
 

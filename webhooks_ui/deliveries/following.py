@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from webhooks_ui.deliveries.display import mark
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
+from webhooks_ui.deliveries.rows import Shown
 from webhooks_ui.models import RETRYING, Delivery, DeliveryStatus
 from webhooks_ui.parsing import parse_id
 
@@ -32,7 +33,7 @@ class Seen:
         return cls(tuple(query.getlist("mark")[:MARKS_MAX]), parse_id(query.get("newest", "")) or 0)
 
     @classmethod
-    def of(cls, deliveries: Iterable[Delivery], newest: int) -> "Seen":
+    def of(cls, deliveries: Iterable[Shown], newest: int) -> "Seen":
         return cls(tuple(map(mark, deliveries)), newest)
 
     @property
@@ -49,7 +50,7 @@ class Seen:
         depends_on_attempts = bool(filters.status or filters.code)
         return depends_on_attempts or any(map(_is_unfinished, self.marks)) or highest_id(Delivery) > self.newest
 
-    def arrived(self, deliveries: Iterable[Delivery]) -> set[int]:
+    def arrived(self, deliveries: Iterable[Shown]) -> set[int]:
         """Return the ids of those of ``deliveries`` that the page doesn't show."""
         shown = {mark.partition("-")[0] for mark in self.marks}
         return {delivery.id for delivery in deliveries if str(delivery.id) not in shown}

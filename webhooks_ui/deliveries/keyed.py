@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, func, literal, select
 
 from webhooks_ui.database import db, dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.events.keys import as_key
 from webhooks_ui.models import Delivery, Environment, Event, EventKey, Setting
 
@@ -13,6 +14,13 @@ PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
 DELIVERIES_MAX = 2_000
 INDEXED_FROM = "event_keys_from"  # the setting with the lowest id of an event whose keys are stored
+_FIRST = Query(  # built once, because each page of a search needs it
+    select(
+        select(Setting.value).where(Setting.name == INDEXED_FROM).scalar_subquery(),
+        select(func.min(EventKey.event_id)).scalar_subquery(),
+        select(func.min(Event.id)).scalar_subquery(),
+    )
+)
 
 
 class Keyed(NamedTuple):
@@ -71,11 +79,9 @@ def searchable_since() -> datetime | None:
 
     Older ones are still to be read by the chore ``index_keys``.
     """
-    first = db.session.scalar(select(Setting.value).where(Setting.name == INDEXED_FROM))
-    if first is None:
-        first = db.session.scalar(select(func.min(EventKey.event_id)))
-    older = select(Event.id).where(Event.id < first) if first is not None else select(Event.id)
-    if db.session.scalar(older.limit(1)) is None:
+    stored, key, event = _FIRST.rows(db.session.connection(), {})[0]
+    first = key if stored is None else stored
+    if event is None or (first is not None and first <= event):
         return None
     of_first = select(Event.created_at).where(Event.id >= (first or 0)).order_by(Event.id).limit(1)
     return db.session.scalar(of_first)

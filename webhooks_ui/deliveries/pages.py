@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
+from webhooks_ui.deliveries.rows import Row, read, select_rows
 from webhooks_ui.deliveries.search import Search, search
 from webhooks_ui.deliveries.walk import by_id, matching_ids, window_end
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
@@ -33,7 +34,7 @@ class Page:
     An empty cursor means the first page. ``None`` means that there is no such page.
     """
 
-    deliveries: list[Delivery]
+    deliveries: list[Row]
     previous: str | None = None
     next: str | None = None
     searched_back_to: datetime | None = None  # set if the search stopped here to save time. ``next`` continues it
@@ -121,15 +122,9 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> 
     start = cursor.id if cursor else highest_id(Delivery) + 1
     offset = cursor.offset if cursor else 0
     end = window_end(found, start, True, SORTED_ROWS)
-    query = (
-        select(Delivery)
-        .options(*LOADED)
-        .where(Delivery.id.in_(matching_ids(found, start, end, True, None)))
-        .order_by(*_order(sort))
-        .offset(offset)
-        .limit(most + 1)
-    )
-    rows = list(db.session.scalars(query))
+    ids = matching_ids(found, start, end, True, None)
+    query = select_rows().where(Delivery.id.in_(ids)).order_by(*_order(sort))
+    rows = read(query.offset(offset).limit(most + 1))
     back = str(Cursor(sort, start, max(0, offset - most))) if offset else "" if cursor else None
     if len(rows) > most:
         return Page(rows[:most], back, str(Cursor(sort, start, offset + most)))
@@ -138,14 +133,13 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> 
     return Page(rows, back, str(Cursor(sort, end)), _created_near(end))
 
 
-def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Delivery], int | None]:
+def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Row], int | None]:
     """Return the next matching rows beyond ``start``, and the id at which the walk stopped early, if it did."""
     if start is None:
         start = highest_id(Delivery) + 1 if descending else 0
     end = window_end(found, start, descending)
     ids = matching_ids(found, start, end, descending, limit)
-    query = select(Delivery).options(*LOADED).where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)
-    return list(db.session.scalars(query)), end
+    return read(select_rows().where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)), end
 
 
 def _order(sort: str) -> tuple[Any, ...]:

@@ -55,6 +55,26 @@ def _later(at: Any, other: Any) -> Any:
     return case((other > at, other), else_=at)
 
 
+def shown_status_of(delivery: Any) -> str:
+    """Return ``Delivery.shown_status`` of a delivery, or of a row with its columns."""
+    has_failed = delivery.attempts_count > delivery.throttled_count
+    status: str = delivery.status
+    return RETRYING if status == DeliveryStatus.PENDING and has_failed else status
+
+
+def next_attempt_of(delivery: Any) -> datetime | None:
+    """Return ``Delivery.next_attempt_at`` of a delivery, or of a row with its columns."""
+    if delivery.status != DeliveryStatus.PENDING or delivery.is_under_way:
+        return None
+    due_at: datetime | None = delivery.due_at
+    if delivery.forced:
+        return due_at
+    if not delivery.webhook.active:
+        return None
+    probe_at = delivery.webhook.probe_at if delivery.webhook.breaker_opened_at else None
+    return max(filter(None, (due_at, delivery.webhook.throttled_until, probe_at)), default=None)
+
+
 class Delivery(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "deliveries"
 
@@ -122,14 +142,7 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
         It is also ``None`` while the webhook is inactive. A failing webhook waits for its probe, and one that was asked
         to slow down for the end of that. What a person wants sent at once waits for none of these.
         """
-        if self.status != DeliveryStatus.PENDING or self.is_under_way:
-            return None
-        if self.forced:
-            return self.due_at
-        if not self.webhook.active:
-            return None
-        probe_at = self.webhook.probe_at if self.webhook.breaker_opened_at else None
-        return max(filter(None, (self.due_at, self.webhook.throttled_until, probe_at)), default=None)
+        return next_attempt_of(self)
 
     @next_attempt_at.inplace.expression
     @classmethod
@@ -148,8 +161,7 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
     @hybrid_property
     def shown_status(self) -> str:
         """The status that pages show: ``retrying`` for a pending delivery that has failed before."""
-        has_failed = self.attempts_count > self.throttled_count
-        return RETRYING if self.status == DeliveryStatus.PENDING and has_failed else self.status
+        return shown_status_of(self)
 
     @shown_status.inplace.expression
     @classmethod
