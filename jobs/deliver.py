@@ -5,7 +5,6 @@ It runs as long as there is something to deliver. Other jobs have a queue and a 
 
 import contextlib
 import logging
-import queue
 import threading
 import time
 
@@ -18,7 +17,7 @@ from jobs.drain.arrivals import Arrivals
 from jobs.drain.demand import Demand
 from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
-from jobs.drain.sending import Arrived, sending_of
+from jobs.drain.sending import GROUP_SECONDS, Arrived, sending_of
 from jobs.express import LANE
 from jobs.record import Finished, Recorded, count_recorded, record, record_one_by_one
 from jobs.tally import tally
@@ -32,10 +31,6 @@ RUN_SECONDS = 3_600  # then the job ends as soon as nothing is in flight
 RUN_MAX_SECONDS = 23 * 3_600  # then the job stops leasing and ends, before RQ would kill it
 LINGER_SECONDS = 1.0  # how long an idle job waits for the next event before it ends
 WAIT_SECONDS = 5.0  # the same, while a webhook that must wait may send again within this time
-GROUP_MAX = 64  # results in one transaction
-GROUP_SECONDS = 0.02  # how long a result waits for others at most
-PAUSE_SECONDS = 0.002  # between checks for results, if many are out
-FEW = 16  # deliveries that are out: then each result is taken when it arrives
 BEAT_SECONDS = 5.0  # between heartbeats
 DATABASE_PAUSE_SECONDS = 0.5  # between attempts while the database is away
 DATABASE_PATIENCE_SECONDS = 30.0  # of a worker that stops; after that, unwritten deliveries are sent again
@@ -67,7 +62,7 @@ class Drain:
         self._demand = Demand(self._sending, self._leases.token, app.config["REQUEST_TIMEOUT_SECONDS"])
         arrivals = Arrivals(app, self._sending, self._leases.token)
         lane = LANE + self._leases.token
-        self._listener = Listener(app.extensions["redis"], self._sending.inbox, lane, arrivals.take)
+        self._listener = Listener(app.extensions["redis"], self._sending.bell, lane, arrivals.take)
         self._refused: list[int] = []  # deliveries of the express lane to give back
         self._finished: list[Finished] = []  # not yet written
         self._began = time.monotonic()
@@ -83,7 +78,6 @@ class Drain:
                 pass
         finally:
             called = self._listener.stop()
-            self._sending.tell()
             self._leases.drop()  # something is queued only after an error, and its leases run out
             called = self._receive(0) or called
             self._sending.note_recorded(len(self._finished))  # likewise
@@ -112,7 +106,6 @@ class Drain:
     def _stop_listening(self) -> None:
         """Stop taking parcels and wake-ups. Those that came before are still answered."""
         self._demand.may_find = self._listener.stop() or self._demand.may_find
-        self._sending.tell()
         self._receive(0)
 
     def _linger(self) -> bool:
@@ -153,41 +146,20 @@ class Drain:
             release()
 
     def _collect(self) -> None:
-        """Take results as they arrive, until a group is complete, more may be leased, or a wake-up arrives."""
+        """Wait until there are results, more may be leased, or a wake-up arrives."""
+        now = time.monotonic()
         patience = GROUP_SECONDS if self._demand.comes_soon and not self._ending else REFRESH_SECONDS / 2
-        until = min(time.monotonic() + patience, self._demand.look_at)
-        most = min(GROUP_MAX, self._slots.most_unrecorded)  # more wouldn't come
-        while self._may_get_more and len(self._finished) < most and (left := until - time.monotonic()) > 0:
-            had_none, are_few = not self._finished, len(self._leases.held) < FEW
-            if self._receive(left if had_none or are_few else 0.0) or self._is_urgent:
-                return
-            if had_none and self._finished:
-                until = min(until, time.monotonic() + GROUP_SECONDS)
-            if not are_few:
-                self._listener.heard.wait(PAUSE_SECONDS)  # waking up for each result would be slow
-
-    @property
-    def _may_get_more(self) -> bool:
-        """Whether a group may grow: something is out, or may come by the express lane while nothing else is due."""
-        nothing_due = not (self._demand.may_find or self._demand.more_due)
-        return bool(self._leases.held) or (bool(self._finished) and nothing_due)
+        self._receive(max(0.0, min(patience, self._demand.look_at - now)))
 
     def _receive(self, seconds: float) -> bool:
-        """Wait for a result or a wake-up, then take all that have arrived. Return True if a wake-up arrived."""
-        called, strangers = False, 0
-        with contextlib.suppress(queue.Empty):
-            group = self._sending.inbox.get(timeout=seconds) if seconds else self._sending.inbox.get_nowait()
-            while True:
-                if group is None:
-                    self._listener.heard.clear()
-                    called = True
-                    self._demand.note_call()
-                if isinstance(group, Arrived):
-                    self._note(group)
-                else:
-                    strangers += sum(not self._take(item) for item in group or ())
-                group = self._sending.inbox.get_nowait()
-        if strangers:
+        """Wait for results or a wake-up, then take all that have arrived. Return True if a wake-up arrived."""
+        self._sending.hurries = self._demand.may_find or self._demand.more_due
+        called, arrived, finished = self._sending.receive(seconds)
+        if called:
+            self._demand.note_call()
+        for each in arrived:
+            self._note(each)
+        if strangers := len(finished) - sum(map(self._take, finished)):
             self._sending.note_recorded(strangers)
         if not self._sending.is_alive:
             raise RuntimeError("The sending thread has ended. The log says why.")
@@ -213,11 +185,6 @@ class Drain:
         if result.slows_down:
             self._slowed_down.add(delivery.target.id)
         return True
-
-    @property
-    def _is_urgent(self) -> bool:
-        """Whether others wait for the last result: the next delivery in an order, or an endpoint that has enough."""
-        return bool(self._slowed_down) or (bool(self._finished) and self._finished[-1][0].target.in_order)
 
     def _write_and_lease(self) -> None:
         """Write the results and lease what is due. If the database is away, retry until it is back."""

@@ -1,7 +1,7 @@
 """Arrivals: parcels of the express lane become deliveries that the sending thread starts at once.
 
-They arrive in the listener's thread, because the drain may be busy in a transaction. The drain learns of them through
-the inbox, before their results, and then holds their leases as if it had claimed them itself.
+They arrive in the listener's thread, because the drain may be busy in a transaction. The drain learns of them before
+it gets their results, and then holds their leases as if it had claimed them itself.
 """
 
 import logging
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.claim import LEASE_SECONDS, Claimed
 from jobs.drain.leases import sends_until
-from jobs.drain.sending import Arrived, Sending
+from jobs.drain.sending import Sending
 from jobs.express import Item, Parcel, opened
 from jobs.look import Target, targets_of
 from jobs.trace import trace_claims
@@ -52,7 +52,7 @@ class Arrivals:
         self._known: dict[int, Known] = {}
 
     def take(self, message: bytes) -> None:
-        """Send what is in a message of the lane. What can't be sent now is given back through the inbox.
+        """Send what is in a message of the lane. What can't be sent now is given back by the drain.
 
         A message that came late is left alone, because another worker may soon have its deliveries.
         """
@@ -63,15 +63,14 @@ class Arrivals:
             return
         began = time.monotonic() - seconds
         targets = self._targets({item.webhook_id: item.webhook_version for parcel in parcels for item in parcel.items})
-        claimed, refused = [], []
+        claimed, unknown = [], []
         for parcel in parcels:
             for item in parcel.items:
                 if target := targets.get(item.webhook_id):
                     claimed.append(self._claimed(parcel, item, target, at))
                 else:
-                    refused.append(item.id)
-        arrived = Arrived(began, at, (), tuple(refused))
-        self._sending.offer(trace_claims(claimed, seconds), arrived, sends_until(began))
+                    unknown.append(item.id)
+        self._sending.offer(trace_claims(claimed, seconds), began, at, sends_until(began), unknown)
 
     def _claimed(self, parcel: Parcel, item: Item, target: Target, at: datetime) -> Claimed:
         return Claimed(

@@ -20,7 +20,7 @@ class Listener:
     """Hears wake-ups and parcels in a thread.
 
     Args:
-        inbox: receives ``None`` for each wake-up that this worker must answer.
+        bell: receives ``True`` for each wake-up that this worker must answer.
         lane: the channel of this run's parcels (see jobs.express).
         take: is called with each message of the lane.
     """
@@ -28,15 +28,14 @@ class Listener:
     def __init__(
         self,
         redis: Redis,
-        inbox: "queue.SimpleQueue[Any]",
+        bell: "queue.SimpleQueue[bool]",
         lane: str,
         take: Callable[[bytes], None],
     ) -> None:
         self._redis = redis
-        self._inbox = inbox
+        self._bell = bell
         self._lane = lane
         self._take_parcels = take
-        self.heard = threading.Event()  # a wake-up is in the inbox, or will be at once
         self._channel: Any = None
         self._thread: threading.Thread | None = None
 
@@ -58,7 +57,7 @@ class Listener:
         self._thread.start()
 
     def _hear(self) -> None:
-        """Put wake-ups into the inbox until Redis confirms the end of the subscription, or the connection is lost."""
+        """Ring for wake-ups until Redis confirms the end of the subscription, or the connection is lost."""
         with contextlib.suppress(RedisError):
             while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
                 if message["type"] != "message":
@@ -66,8 +65,7 @@ class Listener:
                 if message["channel"] == self._lane.encode():
                     self._hear_parcels(message["data"])
                 elif message["data"] == HELP or self._take():
-                    self.heard.set()
-                    self._inbox.put(None)
+                    self._bell.put(True)
 
     def _hear_parcels(self, message: bytes) -> None:
         try:
@@ -78,7 +76,7 @@ class Listener:
     def stop(self) -> bool:
         """Stop listening. Return True if a wake-up arrived at the last moment, and must still be answered.
 
-        Wake-ups that were heard before are in the inbox.
+        The bell tells of those that were heard before.
         """
         if self._thread is None:
             return False

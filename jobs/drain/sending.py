@@ -1,5 +1,6 @@
 """Sending: the thread that makes all requests of a worker. The drain hands deliveries over and gets results back."""
 
+import contextlib
 import logging
 import math
 import queue
@@ -7,10 +8,11 @@ import resource
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from flask import Flask
 
@@ -24,20 +26,21 @@ from jobs.transport.authorities import authorities_file
 from webhooks_ui.deliveries.outcomes import Outcome
 
 STARTED_AT_ONCE = 64  # requests. Then answers are read, so that fast endpoints have few requests in flight
+GROUP_MAX = 64  # results that are handed over together, because the drain writes them in one transaction
+GROUP_SECONDS = 0.02  # how long a result waits for others at most
 PATIENCE_SECONDS = 1.0
 OTHER_FILES = 128  # that may be open beside the connections of requests
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """Deliveries that came by the express lane."""
 
     began: float  # when their leases began, on the monotonic clock
     at: datetime  # the same moment
-    ids: tuple[int, ...]  # of those that are sent
-    refused: tuple[int, ...]  # of those to give back
+    ids: Sequence[int]  # of those that are sent
+    refused: Sequence[int]  # of those to give back
 
 
 class Sending:
@@ -53,11 +56,13 @@ class Sending:
     def __init__(self, sender: Sender, slots: Slots, timeout_seconds: float, portal: str | None = None) -> None:
         self.slots = slots
         self.lock = threading.Lock()
-        # Results, and None for a wake-up
-        self.inbox: queue.SimpleQueue[list[Finished] | Arrived | None] = queue.SimpleQueue()
+        self.bell: queue.SimpleQueue[bool] = queue.SimpleQueue()  # ends the drain's wait. True: for a wake-up
+        self.hurries = False  # the drain has more to send, and wants to hear at once when nothing is out any more
         self._sender = sender
         self._requests = Requests(sender, timeout_seconds, portal)  # is used by the thread alone
-        self._arrived: list[Arrived] = []  # what is not in the inbox yet
+        self._arrived: list[Arrived] = []  # what the drain hasn't received yet, as the next
+        self._finished: list[Finished] = []
+        self._ring_at = math.inf  # when the drain must hear of them, on the monotonic clock
         self._unrecorded = 0  # results that the drain hasn't written yet
         self._may_send_until = math.inf
         self._ends = False
@@ -75,30 +80,43 @@ class Sending:
             self.slots.add(claimed)
         self._sender.wake()
 
-    def offer(self, claimed: Sequence[Claimed], arrived: Arrived, until: float) -> None:
+    def offer(
+        self, claimed: Sequence[Claimed], began: float, at: datetime, until: float, unknown: Sequence[int] = ()
+    ) -> None:
         """Send those of ``claimed`` that their webhooks' lanes take now. The drain hears of it before their results.
 
         Args:
-            arrived: says when their leases began. To its refused deliveries those are added that no lane takes.
+            began: when their leases began, on the monotonic clock.
+            at: the same moment.
             until: start none of them after this, on the monotonic clock.
+            unknown: further deliveries to give back.
         """
         with self.lock:
             now = time.monotonic()
             taken = [delivery for delivery in claimed if self.slots.wants(delivery.target.id, now) > 0]
-            ids = tuple(delivery.id for delivery in taken)
-            refused = tuple({delivery.id for delivery in claimed} - set(ids))
-            self._arrived.append(replace(arrived, ids=ids, refused=(*arrived.refused, *refused)))
+            ids = [delivery.id for delivery in taken]
+            refused = {delivery.id for delivery in claimed}.difference(ids)
+            self._arrived.append(Arrived(began, at, ids, [*refused, *unknown]))
             self._may_send_until = min(self._may_send_until, until) if self.slots.queued else until
             self.slots.add(taken)
         self._sender.wake()
 
-    def tell(self) -> None:
-        """Put what was offered into the inbox, if it isn't there yet."""
-        if self._arrived:
-            with self.lock:
-                arrived, self._arrived = self._arrived, []
-                for each in arrived:
-                    self.inbox.put(each)
+    def receive(self, seconds: float) -> tuple[bool, list[Arrived], list[Finished]]:
+        """Wait for a group of results or a wake-up. Return whether a wake-up arrived, and what is there.
+
+        Args:
+            seconds: how long to wait at most.
+        """
+        called = False
+        with contextlib.suppress(queue.Empty):
+            called = self.bell.get(timeout=seconds) if seconds > 0 else self.bell.get_nowait()
+            while True:
+                called = self.bell.get_nowait() or called
+        with self.lock:
+            arrived, self._arrived = self._arrived, []
+            finished, self._finished = self._finished, []
+            self._ring_at = math.inf
+        return called, arrived, finished
 
     def send_until(self, at: float) -> None:
         """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""
@@ -126,10 +144,11 @@ class Sending:
     def _work(self) -> None:
         started = 0
         while not self._ends:
-            finished = self._requests.turn(0.0 if started == STARTED_AT_ONCE else PATIENCE_SECONDS)
+            patience = min(PATIENCE_SECONDS, self._ring_at - time.monotonic())
+            finished = self._requests.turn(0.0 if started == STARTED_AT_ONCE else max(0.0, patience))
             now = time.monotonic()
-            self._finish(finished, now)
             with self.lock:
+                self._finish(finished, now)
                 starting, may_send = self._next(now), now < self._may_send_until
             for delivery in starting:
                 self._requests.start(delivery)
@@ -137,19 +156,25 @@ class Sending:
                 self._requests.go_on()
             if starting:
                 self._sender.push()  # at once, and not in the next turn
-            self.tell()  # not before, because the drain would take the interpreter from the requests
+            if now >= self._ring_at:  # not before, because the drain would take the interpreter from the requests
+                self._ring_at = math.inf
+                self.bell.put(False)
             started = len(starting)
 
     def _finish(self, finished: list[Finished], now: float) -> None:
-        """Free the slots of deliveries, and put their results into the inbox."""
-        if not finished:
-            return
-        with self.lock:
-            for delivery, _, result in finished:
-                succeeded = result.outcome == Outcome.DELIVERED
-                self.slots.finish(delivery, succeeded, now, slows_down=result.slows_down)
+        """Free the slots of deliveries, and keep their results for the drain."""
+        for delivery, _, result in finished:
+            succeeded = result.outcome == Outcome.DELIVERED
+            self.slots.finish(delivery, succeeded, now, slows_down=result.slows_down)
+            if result.slows_down or delivery.target.in_order:
+                self._ring_at = now  # its endpoint has enough, or the next delivery in its order waits
+        if finished:
+            self._ring_at = min(self._ring_at, now + GROUP_SECONDS)
             self._unrecorded += len(finished)
-        self.inbox.put([_lightened(*item) for item in finished])
+            self._finished += starmap(_lightened, finished)
+            is_full = len(self._finished) >= min(GROUP_MAX, self.slots.most_unrecorded)  # more wouldn't come
+            if is_full or (self.hurries and not self.slots.taken):
+                self._ring_at = now
 
     def _next(self, now: float) -> list[Claimed]:
         """Return the deliveries to send now.

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from jobs import deliver
 from jobs.claim import LEASE_SECONDS, SMALL_BODY_BYTES, Claimed, Claims
-from jobs.drain import arrivals
+from jobs.drain import arrivals, sending
 from jobs.express import DELIVERIES_MAX, LANE, Lanes, lanes_of
 from jobs.publish import publish
 from jobs.record import Recorded, record
@@ -263,7 +263,7 @@ def test_results_of_events_that_come_alone_share_a_transaction(
         return record(*arguments)
 
     monkeypatch.setattr(deliver, "record", counted)
-    monkeypatch.setattr(deliver, "GROUP_SECONDS", 2.0)
+    monkeypatch.setattr(sending, "GROUP_SECONDS", 2.0)
     make_webhook(url=receiver.url)
     for n in range(6):
         publish("production", [one(n=n)])

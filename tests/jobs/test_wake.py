@@ -20,25 +20,25 @@ def redis(app: Flask) -> Redis:
 
 
 @pytest.fixture
-def inbox() -> queue.SimpleQueue[None]:
+def bell() -> queue.SimpleQueue[bool]:
     return queue.SimpleQueue()
 
 
 @pytest.fixture
-def listener(redis: Redis, inbox: queue.SimpleQueue[None]) -> Iterator[Listener]:
-    listener = listener_of(redis, inbox)
+def listener(redis: Redis, bell: queue.SimpleQueue[bool]) -> Iterator[Listener]:
+    listener = listener_of(redis, bell)
     yield listener
     listener.stop()
 
 
-def listener_of(redis: Redis, inbox: queue.SimpleQueue[None]) -> Listener:
-    return Listener(redis, inbox, "webhooks:express:nobody", lambda message: None)
+def listener_of(redis: Redis, bell: queue.SimpleQueue[bool]) -> Listener:
+    return Listener(redis, bell, "webhooks:express:nobody", lambda message: None)
 
 
-def heard(inbox: queue.SimpleQueue[None], seconds: float = 1.0) -> bool:
+def heard(bell: queue.SimpleQueue[bool], seconds: float = 1.0) -> bool:
     """Return True if a wake-up arrives within ``seconds``."""
     try:
-        return inbox.get(timeout=seconds) is None
+        return bell.get(timeout=seconds)
     except queue.Empty:
         return False
 
@@ -49,42 +49,42 @@ def test_one_wake_up_waits_at_a_time(redis: Redis) -> None:
 
 
 def test_a_worker_that_listens_is_told_instead_of_rq(
-    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+    redis: Redis, listener: Listener, bell: queue.SimpleQueue[bool]
 ) -> None:
     listener.start()
     wake()
     assert redis.llen(QUEUE_KEY) == 0
-    assert heard(inbox)
-    assert not heard(inbox, 0.1)
+    assert heard(bell)
+    assert not heard(bell, 0.1)
 
 
-def test_of_two_that_listen_one_answers(redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]) -> None:
-    other = listener_of(redis, inbox)
+def test_of_two_that_listen_one_answers(redis: Redis, listener: Listener, bell: queue.SimpleQueue[bool]) -> None:
+    other = listener_of(redis, bell)
     listener.start()
     other.start()
     wake()
-    assert [heard(inbox), heard(inbox, 0.1)] == [True, False]
+    assert [heard(bell), heard(bell, 0.1)] == [True, False]
     other.stop()
 
 
 def test_a_wake_up_at_the_last_moment_is_not_lost(
-    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+    redis: Redis, listener: Listener, bell: queue.SimpleQueue[bool]
 ) -> None:
     listener.start()
     wake()
-    assert listener.stop() or heard(inbox, 0)
+    assert listener.stop() or heard(bell, 0)
     wake()
     assert redis.llen(QUEUE_KEY) == 1
 
 
 def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_does_not(
-    redis: Redis, listener: Listener, inbox: queue.SimpleQueue[None]
+    redis: Redis, listener: Listener, bell: queue.SimpleQueue[bool]
 ) -> None:
     listener.start()
     call_help()
     call_help()
     assert redis.llen(QUEUE_KEY) == 1
-    assert [heard(inbox), heard(inbox, 0.1)] == [True, False]
+    assert [heard(bell), heard(bell, 0.1)] == [True, False]
 
 
 def test_without_redis_nobody_listens_and_nothing_is_raised(app: Flask, tmp_path: Path) -> None:

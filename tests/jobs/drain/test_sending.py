@@ -41,9 +41,7 @@ def deliveries(url: str, count: int, **target: Any) -> list[Claimed]:
 
 def the_result(sending: Sending) -> Finished:
     """Wait for a single result, and record it."""
-    group = sending.inbox.get(timeout=10)
-    assert isinstance(group, list)
-    (finished,) = group
+    _, _, (finished,) = sending.receive(10)
     sending.note_recorded(1)
     return finished
 
@@ -52,8 +50,8 @@ def results(sending: Sending, count: int) -> list[int]:
     """Wait for ``count`` results, and record them. Return the ids of their deliveries in order."""
     ids: list[int] = []
     while len(ids) < count:
-        group = sending.inbox.get(timeout=10)
-        assert isinstance(group, list)
+        _, _, group = sending.receive(10)
+        assert group
         ids += [delivery.id for delivery, _, _ in group]
         sending.note_recorded(len(group))
     return sorted(ids)
@@ -93,6 +91,28 @@ def test_the_thread_waits_for_more(sending: Sending, receiver: Receiver) -> None
         results(sending, 1)
     assert receiver.connections == 1
     assert sending.is_alive
+
+
+def test_results_of_deliveries_that_come_alone_are_received_together(
+    sending: Sending, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.drain.sending.GROUP_SECONDS", 2.0)
+    for place, delivery in enumerate(deliveries(receiver.url, 3), 1):
+        sending.add([delivery])
+        wait_for(lambda: len(receiver.requests) == place and not sending.slots.taken)  # noqa: B023 (it is called at once)
+    _, _, group = sending.receive(10)
+    assert [delivery.id for delivery, _, _ in group] == [0, 1, 2]
+
+
+def test_a_result_that_others_wait_for_is_received_at_once(
+    sending: Sending, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.drain.sending.GROUP_SECONDS", 60.0)
+    sending.add(deliveries(receiver.url, 1, in_order=True))
+    assert results(sending, 1) == [0]
+    sending.hurries = True
+    sending.add(deliveries(receiver.url, 1))
+    assert results(sending, 1) == [0]
 
 
 def test_nothing_goes_out_after_the_leases_have_ended(sending: Sending, receiver: Receiver) -> None:

@@ -62,8 +62,8 @@ def finished(sending: Sending, count: int = 1, seconds: float = 15) -> list[Fini
     """Wait for ``count`` results, and record them."""
     found: list[Finished] = []
     while len(found) < count:
-        group = sending.inbox.get(timeout=seconds)
-        assert isinstance(group, list)
+        _, _, group = sending.receive(seconds)
+        assert group
         found += group
         sending.note_recorded(len(group))
     return found
