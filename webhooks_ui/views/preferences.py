@@ -1,5 +1,7 @@
 """The choices that a browser remembers: the environment, the theme, the height of rows, and whether lists are live."""
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, current_app, redirect, request
 from werkzeug.wrappers import Response
 
@@ -28,7 +30,7 @@ def set_live() -> Response:
 
 def _remember(name: str, values: tuple[str, ...], back: str = "") -> Response:
     """Put the choice of the form into a cookie, unless it is none of ``values``. Go ``back``, else where it says."""
-    response = redirect(back or safe_next(request.form.get("next")), 303)
+    response = redirect(back or _same_page(), 303)
     value = request.form.get(name, "")
     if value in values:
         secure = current_app.config["SESSION_COOKIE_SECURE"]
@@ -39,4 +41,10 @@ def _remember(name: str, values: tuple[str, ...], back: str = "") -> Response:
 @blueprint.post("/environment")
 def set_environment() -> Response:
     choose_environment(request.form.get("environment", ""))
-    return redirect(without_environment(safe_next(request.form.get("next"))), 303)
+    return redirect(without_environment(_same_page()), 303)
+
+
+def _same_page() -> str:
+    """Return the address of the page that the form names, with the filters that HTMX put into it since it was made."""
+    made, now = safe_next(request.form.get("next")), came_from()
+    return now if request.referrer and urlsplit(now).path == urlsplit(made).path else made

@@ -77,6 +77,20 @@ def test_the_switch_leads_back_to_the_page_without_its_old_environment(admin: Fl
     assert answer.headers["Location"] == "/admin/webhooks"
 
 
+@pytest.mark.parametrize("choice", [{"environment": "staging"}, {"theme": "dark"}, {"density": "comfortable"}])
+def test_a_choice_in_the_top_bar_keeps_the_search_that_htmx_put_into_the_address(
+    admin: FlaskClient, choice: dict[str, str]
+) -> None:
+    def choose(made: str, now: str) -> str:
+        (path,) = choice
+        headers = {"Referer": f"http://localhost{now}"}
+        return admin.post(f"/{path}", data=choice | {"next": made}, headers=headers).headers["Location"]
+
+    assert choose("/admin/webhooks", "/admin/webhooks?q=a&status=active") == "/admin/webhooks?q=a&status=active"
+    assert choose("/admin/webhooks?q=a", "/admin/webhooks") == "/admin/webhooks"
+    assert choose("/", "/admin/webhooks/1/test") == "/"  # the answer to a form can't be opened again
+
+
 def test_clearing_the_filters_shows_all_environments(admin: FlaskClient) -> None:
     admin.post("/environment", data={"environment": "staging"})
     assert 'href="/admin/webhooks?environment="' in admin.get("/admin/webhooks").text
