@@ -138,7 +138,7 @@ document.addEventListener("input", ({ target }) => {
 // The browser asks before it leaves a form that somebody changed and didn't save.
 let unsaved = false;
 document.addEventListener("input", ({ target }) => (unsaved ||= Boolean(target.form?.matches("[data-guard]"))));
-document.addEventListener("submit", () => (unsaved = false));
+document.addEventListener("submit", ({ target }) => (unsaved &&= !target.matches("[data-guard]") && Boolean(document.querySelector("[data-guard]"))));
 document.addEventListener("htmx:afterRequest", ({ detail, target }) => (unsaved ||= !detail.successful && target.matches("[data-guard]")));
 addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 

@@ -55,6 +55,19 @@ def test_the_browser_asks_before_changes_are_lost(page: Page, path: str) -> None
     assert asked == ["beforeunload"]
 
 
+@pytest.mark.parametrize(
+    ("menu", "choice"), [(".user-button", "Dark"), (".environment-button", "Staging"), (".user-button", "Sign out")]
+)
+def test_the_browser_asks_before_a_choice_in_the_top_bar_loses_changes(page: Page, menu: str, choice: str) -> None:
+    asked = answers_with_no(page)
+    page.goto("/admin/webhooks/new")
+    page.get_by_label("Name").fill("Billing")
+    page.locator(menu).click()
+    page.locator(".topbar").get_by_role("button", name=choice, exact=True).click()
+    expect(page.get_by_label("Name")).to_have_value("Billing")
+    assert asked == ["beforeunload"]
+
+
 def test_the_browser_does_not_ask_after_saving_or_without_a_change(page: Page) -> None:
     asked = answers_with_no(page)
     page.goto("/admin/webhooks/new")
