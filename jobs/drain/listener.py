@@ -1,6 +1,5 @@
 """Listener: hears wake-ups and parcels while a job runs, so that the next event needs no new job."""
 
-import contextlib
 import logging
 import queue
 import threading
@@ -53,19 +52,27 @@ class Listener:
             self._take()
         except RedisError:
             return
-        self._thread = threading.Thread(target=self._hear, name="listener", daemon=True)
+        self._thread = threading.Thread(target=self._hear, args=(self._channel,), name="listener", daemon=True)
         self._thread.start()
 
-    def _hear(self) -> None:
+    def _hear(self, channel: Any) -> None:
         """Ring for wake-ups until Redis confirms the end of the subscription, or the connection is lost."""
-        with contextlib.suppress(RedisError):
-            while (message := self._channel.get_message(timeout=None))["type"] != "unsubscribe":
-                if message["type"] != "message":
-                    continue
-                if message["channel"] == self._lane.encode():
-                    self._hear_parcels(message["data"])
-                elif message["data"] == HELP or self._take():
-                    self._bell.put(True)
+        try:
+            self._hear_until_the_end(channel)
+        except RedisError:
+            pass
+        except Exception:  # what a read raises whose connection is closed by another thread depends on the moment
+            if channel is self._channel:
+                raise
+
+    def _hear_until_the_end(self, channel: Any) -> None:
+        while channel is self._channel and (message := channel.get_message(timeout=None))["type"] != "unsubscribe":
+            if message["type"] != "message":
+                continue
+            if message["channel"] == self._lane.encode():
+                self._hear_parcels(message["data"])
+            elif message["data"] == HELP or self._take():
+                self._bell.put(True)
 
     def _hear_parcels(self, message: bytes) -> None:
         try:
@@ -87,8 +94,8 @@ class Listener:
         except RedisError:
             return False
         finally:
-            self._channel.close()
-            self._thread = None
+            channel, self._channel, self._thread = self._channel, None, None
+            channel.close()  # a thread that Redis keeps waiting ends by this
 
     def _take(self) -> bool:
         """Take the wake-up that waits in Redis. Return True if there was one, so that no other worker answers it."""

@@ -1,12 +1,17 @@
 import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from jobs.drain import listener as listeners
 from jobs.drain.listener import Listener
+from tests.support.waiting import wait_for
 from webhooks_ui.database import redis as redis_client
 from webhooks_ui.wake import call_help, wake
 
@@ -75,6 +80,23 @@ def test_a_wake_up_at_the_last_moment_is_not_lost(
     assert listener.stop() or heard(bell, 0)
     wake()
     assert redis.llen(QUEUE_KEY) == 1
+
+
+def test_a_listener_ends_quietly_while_redis_hangs(
+    redis: Redis, inbox: queue.SimpleQueue[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in its thread would fail this test."""
+    monkeypatch.setattr(listeners, "STOP_SECONDS", 0.1)
+    socket = redis.get_connection_kwargs()["path"]
+    with Redis(unix_socket_path=socket, socket_timeout=0.2, retry=Retry(NoBackoff(), 0)) as impatient:
+        listener = listener_of(impatient, inbox)
+        listener.start()
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "listener"]
+        redis.client_pause(1_000)
+        assert not listener.stop()
+        thread.join(5)
+    assert not thread.is_alive()
+    wait_for(redis.ping, what="Redis goes on")
 
 
 def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_does_not(
