@@ -19,7 +19,7 @@ from rq.job import Job
 from config import ConfigError, load
 from webhooks_ui import create_app, logs, tracing
 from webhooks_ui.database import db, outage, reason
-from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
+from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis, why_unusable
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
@@ -77,7 +77,7 @@ class Worker(SimpleWorker):
         """Log the failure of a job. An outage gets one line a minute, because each of many jobs fails with it."""
         error = exc_info[1]
         if outage(error) or isinstance(error, RedisError):
-            why = reason(error) if outage(error) else f"Redis is unreachable. ({error})"
+            why = reason(error) if outage(error) else why_unusable(error)
             _outages.say("Jobs fail, such as %s: %s", job.func_name, why)
         else:
             super().handle_exception(job, *exc_info)

@@ -11,6 +11,8 @@ from flask import current_app
 from redis import Redis, RedisError
 from rq import Queue
 
+from webhooks_ui.database.redis import why_unusable
+
 QUEUE = "deliveries"
 CHORES = "chores"  # the queue of all other jobs. It has its own worker, so that these jobs delay no delivery
 CHANNEL = "webhooks:wake"
@@ -39,7 +41,7 @@ _said_at = -SAY_AGAIN_SECONDS
 
 
 def wake() -> bool:
-    """Make sure that a worker will look for deliveries. Return False if Redis is unreachable.
+    """Make sure that a worker will look for deliveries. Return False if Redis is unreachable or refuses.
 
     That is no error, because the sweep wakes the workers again when Redis is back.
     """
@@ -48,7 +50,7 @@ def wake() -> bool:
         if _tell(redis, WAITING_KEY, WAITING_SECONDS, b"") == 0:
             _enqueue(redis)
     except RedisError as error:
-        _say_unreachable(error)
+        _say(error)
         return False
     return True
 
@@ -63,14 +65,24 @@ def call_help() -> None:
         if _tell(redis, HELP_KEY, HELP_SECONDS, HELP) != _PENDING:
             _enqueue(redis)
     except RedisError as error:
-        _say_unreachable(error)
+        _say(error)
 
 
-def _say_unreachable(error: RedisError) -> None:
-    """Log that Redis is unreachable, at most once a minute."""
+def check(redis: Redis) -> None:
+    """Do what a wake-up does to Redis, but wake nobody.
+
+    Raises:
+        redis.RedisError: Redis is unreachable, or its user may run no scripts or may not use our channels.
+    """
+    redis.publish(f"{CHANNEL}:check", b"")
+    redis.eval("return 1", 0)
+
+
+def _say(error: RedisError) -> None:
+    """Log what is wrong with Redis, at most once a minute."""
     global _said_at
     if time.monotonic() - _said_at > SAY_AGAIN_SECONDS:
-        logger.warning("Redis is unreachable. Deliveries wait until it is back: %s", error)
+        logger.warning("Deliveries wait. %s", why_unusable(error))
         _said_at = time.monotonic()
 
 

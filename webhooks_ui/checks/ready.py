@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from flask import current_app
 from redis import Redis, RedisError
+from redis.exceptions import NoPermissionError
 from sqlalchemy import func, select, text
 
-from webhooks_ui import counting
+from webhooks_ui import counting, wake
 from webhooks_ui.checks import Check, Level, Part, Trouble, revisions
 from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.backlog import oldest_due_seconds
@@ -28,6 +29,7 @@ SWEPT_WITHIN = timedelta(seconds=60)  # the sweep runs every two seconds, but lo
 SECRETS_LOOKED_AT = 500  # of the newest webhooks
 SUSPENDED_KEY = "rq:suspended"  # set by ``rq suspend``
 REDIS_KEY = "webhooks:check"
+REDIS_RIGHTS = "Its user needs all keys, channels and scripts: ACL SETUSER NAME ~* &* +@all -@admin -@dangerous"
 
 
 def database() -> Trouble | None:
@@ -111,14 +113,16 @@ def _lost_options(parts: dict[int, list[str]]) -> Trouble | None:
 
 
 def redis() -> Trouble | None:
-    """Find out whether Redis takes writes, and whether somebody has suspended the workers."""
+    """Find out whether Redis takes writes and passes on wake-ups, and whether somebody has suspended the workers."""
     client: Redis = current_app.extensions["redis"]
     try:
         client.set(REDIS_KEY, "1", ex=10)
+        wake.check(client)
         suspended = client.exists(SUSPENDED_KEY)
     except RedisError as error:
         gone = "Redis can't be used, so deliveries wait. Events are accepted."
-        return Trouble(Level.DEGRADED, gone, f"Redis says: {error}")
+        needs = f". {REDIS_RIGHTS}" if isinstance(error, NoPermissionError) else ""
+        return Trouble(Level.DEGRADED, gone, f"Redis says: {error}{needs}")
     if suspended:
         advice = "Somebody ran rq suspend. Run rq resume with the same REDIS_URL."
         return Trouble(Level.FAILED, "The workers are suspended.", advice)

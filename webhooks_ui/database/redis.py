@@ -63,6 +63,12 @@ def is_reachable(redis: Redis) -> bool:
         return False
 
 
+def why_unusable(error: RedisError) -> str:
+    """Return in a sentence what is wrong with Redis."""
+    is_away = isinstance(error, ConnectionError | TimeoutError)
+    return f"Redis {'is unreachable' if is_away else 'refuses commands'}. ({error})"
+
+
 def wait_for_redis(redis: Redis, gives_up: Callable[[], bool] = lambda: False) -> None:
     """Block until Redis answers, or until ``gives_up`` is true. Log one warning if it doesn't answer at the second try.
 

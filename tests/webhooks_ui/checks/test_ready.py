@@ -243,6 +243,28 @@ def test_a_redis_that_refuses_writes_degrades(app: Flask) -> None:
     assert "memory" in found.advice
 
 
+@pytest.mark.parametrize(("commands", "channels"), [(["+@all"], []), (["+@all", "-@scripting"], ["*"])])
+def test_a_user_of_redis_without_channels_or_scripts_degrades(
+    app: Flask, commands: list[str], channels: list[str]
+) -> None:
+    """Since Redis 7, a new user may use no channel. Before, all was well, and no delivery went out."""
+    redis: Redis = app.extensions["redis"]
+    redis.acl_setuser(
+        "narrow", enabled=True, nopass=True, keys=["*"], channels=channels, categories=commands, reset=True
+    )
+    path = redis.get_connection_kwargs()["path"]
+    try:
+        with Redis(unix_socket_path=path, username="narrow", password="any") as narrow:
+            app.extensions["redis"] = narrow
+            found = ready.redis()
+    finally:
+        redis.acl_deluser("narrow")
+    assert found
+    assert found.level is Level.DEGRADED
+    assert "permissions" in found.advice
+    assert ready.REDIS_RIGHTS in found.advice
+
+
 def test_each_check_says_what_it_needs_and_has_its_own_name() -> None:
     names: list[Any] = [check.name for check in ready.CHECKS]
     assert len(set(names)) == len(names)
