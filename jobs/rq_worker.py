@@ -91,9 +91,14 @@ class Worker(SimpleWorker):
         self.ip_address = "unknown"
 
     def _install_signal_handlers(self) -> None:
-        """Stop after the current job at all ``stop_signals``. RQ handles two of them."""
+        """Stop after the current job at all ``stop_signals``. RQ handles two of them.
+
+        Ignore the signals with which others renew their log files. They would kill the process.
+        """
         for number in stop_signals():
             signal.signal(number, self.request_stop)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the current job, even if Redis is not reachable."""

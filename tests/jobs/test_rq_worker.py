@@ -35,6 +35,20 @@ def test_a_closed_terminal_stops_what_nohup_did_not_start(module: str, by: str, 
         assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("module", ["worker", "scheduler"])
+def test_sigquit_stops_in_an_orderly_way_and_signals_for_log_files_do_nothing(module: str) -> None:
+    with rig() as product:
+        process = product.start(module, sys.executable, "-m", f"jobs.{module}")
+        queue = {"worker": "deliveries", "scheduler": "chores"}[module]
+        wait_for(lambda: _states(product, queue) & {b"idle", b"busy"}, what="it works")
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            process.send_signal(number)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(30) == 0
+
+
 def _states(product: Rig, queue: str) -> set[bytes]:
     """Return what the processes of ``queue`` do."""
     redis = product.app.extensions["redis"]
