@@ -9,6 +9,7 @@ import pytest
 from tests.support.factories import make_webhook
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui.database import db
+from webhooks_ui.events.operational import OPERATIONAL
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Event
 
@@ -72,3 +73,12 @@ def test_a_mistake_is_named_and_publishes_nothing(
     assert result.exit_code != 0
     assert message in result.output
     assert bodies() == []
+
+
+def test_types_that_only_the_product_publishes_are_not_offered(run: Run) -> None:
+    unknown = run("events", "publish", "nonsense", "--environment", "staging").stderr
+    assert "license.activated" in unknown
+    assert not [type for type in OPERATIONAL if type in unknown]
+    own = next(iter(OPERATIONAL))
+    refused = run("events", "publish", own, "--environment", "staging").stderr
+    assert f"Only KeyManager itself publishes {own}." in refused
