@@ -11,14 +11,15 @@ from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
 
+is_command = os.environ.get("FLASK_RUN_FROM_CLI") == "true"
 try:
     settings = config.load()
-    logs.configure(settings, ProcessKind.WEB)
+    logs.configure(settings, "command" if is_command else ProcessKind.WEB)
     tracing.configure(settings)
     app = create_app(settings)
 except config.ConfigError as error:
     sys.exit(f"Error: {error}")
-if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+if is_command:
     output.explain_failures()
 else:  # commands must work with wrong keys, because some of them repair
     check_keys_or_exit(app)

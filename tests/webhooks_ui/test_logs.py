@@ -2,14 +2,18 @@
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import time_machine
 
+from config import ROOT
 from webhooks_ui import logs
 
 logger = logging.getLogger("webhooks_ui.somewhere")
@@ -190,3 +194,16 @@ def test_a_trouble_that_goes_on_is_told_once_a_minute_and_its_end_once(
         seldom.say("Broken: %s", "again")
     told = [record.getMessage() for record in caplog.records]
     assert told == ["Broken: x", "Broken: x", "Well again.", "Broken: again"]
+
+
+@pytest.mark.parametrize(("from_cli", "process"), [("true", "command"), ("false", "web")])
+def test_the_lines_of_a_command_say_that_they_are_of_one(tmp_path: Path, from_cli: str, process: str) -> None:
+    removed = {"DATABASE_URL", "REDIS_URL", "APP_ENV", "SECRET_KEY", "ENCRYPTION_KEYS"}
+    environ = {name: value for name, value in os.environ.items() if name not in removed}
+    environ |= {"INSTANCE_PATH": str(tmp_path), "LOG_FORMAT": "json", "FLASK_RUN_FROM_CLI": from_cli}
+    code = "import wsgi, logging; logging.critical('It fails.')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["process"] for line in lines if line["message"] == "It fails."] == [process]
