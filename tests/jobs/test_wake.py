@@ -83,13 +83,13 @@ def test_a_wake_up_at_the_last_moment_is_not_lost(
 
 
 def test_a_listener_ends_quietly_while_redis_hangs(
-    redis: Redis, inbox: queue.SimpleQueue[None], monkeypatch: pytest.MonkeyPatch
+    redis: Redis, bell: queue.SimpleQueue[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error in its thread would fail this test."""
     monkeypatch.setattr(listeners, "STOP_SECONDS", 0.1)
     socket = redis.get_connection_kwargs()["path"]
     with Redis(unix_socket_path=socket, socket_timeout=0.2, retry=Retry(NoBackoff(), 0)) as impatient:
-        listener = listener_of(impatient, inbox)
+        listener = listener_of(impatient, bell)
         listener.start()
         (thread,) = [thread for thread in threading.enumerate() if thread.name == "listener"]
         redis.client_pause(1_000)
