@@ -124,7 +124,7 @@ class Groups:
 
 
 def _commit(group: Sequence[Waiting], memory: KnownSubscribers | None, tries: int = TRIES) -> None:
-    """Commit a group in one transaction. If that fails because of one of them, commit each by itself.
+    """Commit a group in one transaction. If it is too large, or one of them is wrong, commit each half by itself.
 
     Another process may publish the same ids in another order. Then the database ends one of the two transactions.
     """
@@ -140,8 +140,9 @@ def _commit(group: Sequence[Waiting], memory: KnownSubscribers | None, tries: in
             for waiting in group:
                 waiting.error = error
         else:
-            for waiting in group:
-                _commit([waiting], memory)
+            middle = len(group) // 2
+            _commit(group[:middle], memory)
+            _commit(group[middle:], memory)
         return
     for waiting, what in zip(group, became, strict=True):
         if isinstance(what, Stored):

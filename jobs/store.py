@@ -22,6 +22,7 @@ from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 from webhooks_ui.webhooks.subscribers import Subscriber, subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
+TRANSACTION_MAX_DELIVERIES = 10_000  # of several publications. All that write wait for the end of a transaction
 
 _EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, EventKey.__table__
 _UNIQUE = ("environment", "public_id")
@@ -50,6 +51,10 @@ class OtherContent(ValueError):
             f"The id {id} was published before with other content. Send the same content again, or use another id."
         )
         self.index = index
+
+
+class TooManyDeliveries(Exception):
+    """Several publications have too many deliveries for one transaction. Nothing of them was stored."""
 
 
 class FactChanged(Exception):
@@ -106,6 +111,9 @@ def store(
 
     Args:
         memory: of who gets which events. Without it, that is read.
+
+    Raises:
+        TooManyDeliveries: the publications must be stored in several transactions.
     """
     now = utcnow()
     wanting, facts = _wanting(connection, publications, memory, now)
@@ -149,9 +157,13 @@ def _entries(publications: Sequence[Publication], wanting: Wanting, now: datetim
     """Return the events of each publication with the webhooks that get them.
 
     Events without a time of their own get rising ones.
+
+    Raises:
+        TooManyDeliveries: the publications are too many for one transaction.
     """
     groups: list[list[_Entry]] = []
     rising = count()
+    deliveries = 0
     for publication in publications:
         own: list[_Entry] = []
         for place, event in enumerate(publication.events):
@@ -165,7 +177,11 @@ def _entries(publications: Sequence[Publication], wanting: Wanting, now: datetim
             id = event.id or new_event_id(at)
             body = render_body(id, publication.environment, event, at)
             own.append(_Entry(publication, place, id, event, webhooks, body))
-        if sum(len(entry.webhooks) for entry in own) <= DELIVERIES_MAX:
+        own_deliveries = sum(len(entry.webhooks) for entry in own)
+        deliveries += own_deliveries
+        if deliveries > TRANSACTION_MAX_DELIVERIES and len(publications) > 1:
+            raise TooManyDeliveries
+        if own_deliveries <= DELIVERIES_MAX:
             for entry in own:
                 entry.lane = publication.lane if len(entry.body) <= BODY_MAX_BYTES else None
         groups.append(own)

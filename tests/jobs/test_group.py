@@ -11,9 +11,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 import jobs.group
+import jobs.store
 from jobs.group import EVENTS_MAX, Groups, Waiting
 from jobs.publish import publish
-from jobs.store import OtherContent, Outcome, Publication, Published, event_row, store
+from jobs.store import OtherContent, Outcome, Publication, Published, Stored, event_row, store
 from tests.support.factories import make_webhook
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
@@ -103,9 +104,34 @@ def test_a_wrong_one_fails_alone(app: Flask, sizes: list[int]) -> None:
     assert [answers[0], answers[1], answers[3]] == [[Published(id, 0)] for id in ("first", "a", "c")]
     assert isinstance(answers[2], OtherContent)
     assert answers[2].index == 1
-    assert sizes == [1, 1, 3, 1, 1, 1]  # the first one is that of this test
+    assert sizes == [1, 1, 3, 1, 2, 1, 1]  # the first one is that of this test
     stored = db.session.scalars(db.select(Event.public_id).order_by(Event.public_id)).all()
     assert stored == ["a", "c", "first", "known"]
+
+
+def test_one_wrong_publication_costs_its_group_few_transactions(app: Flask, sizes: list[int]) -> None:
+    publish("production", [activated("known")])
+    wrong = Publication("production", [activated("new"), activated("known", other="content")])
+    right = [Publication("production", [activated(f"evt_{number}")]) for number in range(EVENTS_MAX - 2)]
+    became = Groups(transactions=1).commit([*right[:70], wrong, *right[70:]], lambda _committed: None)
+    assert [type(each) for each in became] == [Stored] * 70 + [OtherContent] + [Stored] * (EVENTS_MAX - 72)
+    assert len(sizes) < 20
+    assert db.session.query(Event).count() == EVENTS_MAX - 1
+
+
+def test_a_group_of_too_many_deliveries_takes_several_transactions(
+    app: Flask, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.store, "TRANSACTION_MAX_DELIVERIES", 4)
+    for _ in range(2):
+        make_webhook()
+    events = [[activated("a")], [activated("b")], [activated(f"c{number}") for number in range(3)], [activated("d")]]
+    became = Groups(transactions=1).commit([Publication("production", own) for own in events], lambda _committed: None)
+    assert [each.results for each in became if isinstance(each, Stored)] == [
+        [Published(str(event.id), 2) for event in own] for own in events
+    ]
+    assert sizes == [4, 2, 2, 1, 1]
+    assert db.session.query(Delivery).count() == 12
 
 
 def test_environments_and_equal_ids_are_kept_apart(app: Flask) -> None:
