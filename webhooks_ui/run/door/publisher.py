@@ -149,8 +149,12 @@ class Publisher:
             self._give_back(conn, True)
             return
         else:
-            conn.sock.setblocking(False)
-            self._selector.register(conn.sock, selectors.EVENT_READ, conn)
+            try:
+                conn.sock.setblocking(False)
+                self._selector.register(conn.sock, selectors.EVENT_READ, conn)
+            except OSError:  # the system watches no more files
+                self._give_back(conn, False)
+                return
         self._staying[conn] = time.monotonic() + STAY_SECONDS
 
     def _leave(self, conn: "Connection", *, stays_open: bool) -> None:
@@ -199,8 +203,16 @@ class Publisher:
             else:
                 self._send(request[0], answer)
         for conn, incoming in others:
-            self._forget(conn)
+            self._pass_on(conn, incoming)
+
+    def _pass_on(self, conn: "Connection", incoming: Incoming) -> None:
+        """Let another thread answer a request. If none can, close the connection, because this thread must go on."""
+        self._forget(conn)
+        try:
             self._answer(conn, incoming)
+        except RuntimeError:  # the system starts no thread
+            logger.exception("A request can't be answered")
+            self._give_back(conn, False)
 
     def _send(self, conn: "Connection", answer: bytes) -> None:
         """Send an answer. What the client doesn't take at once is left to the main thread."""

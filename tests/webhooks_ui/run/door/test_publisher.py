@@ -8,10 +8,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 import pytest
+from flask import Flask
 from sqlalchemy import insert, select
 
 from tests.support.factories import make_api_key
@@ -20,7 +23,9 @@ from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.models import ApiKey, Event, utcnow
-from webhooks_ui.run.door.publisher import STAY_SECONDS, STAYING_MAX
+from webhooks_ui.run.door.incoming import Incoming
+from webhooks_ui.run.door.publisher import STAY_SECONDS, STAYING_MAX, Publisher
+from webhooks_ui.run.door.worker import Connection
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +195,33 @@ def test_one_that_waits_for_another_transaction_keeps_no_other_from_being_publis
                 assert {f"fresh_{number}" for number in range(5)} <= stored(instance)
                 writing.rollback()
             assert answer_of(stuck)[0] == 202
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A connection that only has an address."""
+
+    client: tuple[str, int]
+
+
+def test_a_request_that_no_thread_can_take_ends_its_own_connection_only(app: Flask) -> None:
+    given_back: list[tuple[Any, bool]] = []
+    answered: list[Any] = []
+
+    def answer(conn: Any, _incoming: Incoming) -> None:
+        if not answered:
+            answered.append(conn)
+            raise RuntimeError("can't start new thread")
+        answered.append(conn)
+
+    publisher = Publisher(app, answer, lambda *what: given_back.append(what), lambda: Incoming(100))
+    whole = Incoming(100)
+    whole.add(b"POST /api/v1/events HTTP/1.1\r\n\r\n")
+    unlucky, lucky = Mute(("::1", 1)), Mute(("::1", 2))
+    for conn in (unlucky, lucky):
+        publisher.take(cast(Connection, conn), whole)
+        wait_for(lambda wanted=conn: wanted in answered, what="it is passed on")  # type: ignore[misc]
+    assert given_back == [(unlucky, False)]
 
 
 def test_a_stop_under_load_loses_nothing_that_was_answered(tmp_path: Path) -> None:
