@@ -34,7 +34,9 @@ from webhooks_ui.models.api_key import digest
 from webhooks_ui.web import headers, outages, problem, proxies, request_headers, request_log
 
 METHOD, PATH = "POST", "/api/v1/events"
+REQUEST_MAX_BYTES = 16 * 1024  # others wait while one is read
 HEAD_MAX_BYTES = 4_096
+FIELDS_MAX = 100  # as gunicorn
 
 _LINE = f"{METHOD} {PATH} HTTP/1.1"
 _NAME = re.compile(r"[a-z0-9-]+")
@@ -66,9 +68,11 @@ def read(app: Flask, request: bytes, peer: str) -> Plain | None:
         peer: the address of who has sent it.
     """
     began = time.perf_counter()
+    if len(request) > REQUEST_MAX_BYTES or tracing.is_on():
+        return None
     head, _, body = request.partition(b"\r\n\r\n")
     fields = _fields(head)
-    if fields is None or fields.get("content-length") != str(len(body)) or tracing.is_on():
+    if fields is None or fields.get("content-length") != str(len(body)):
         return None
     seen = _seen(app, fields, peer)
     known = _known(fields.get("authorization", ""))
@@ -155,15 +159,17 @@ def _fields(head: bytes) -> dict[str, str] | None:
     if len(head) > HEAD_MAX_BYTES:
         return None
     first, *lines = head.decode("latin-1").split("\r\n")
+    if first != _LINE or len(lines) > FIELDS_MAX:
+        return None
     fields: dict[str, str] = {}
     for line in lines:
-        name, _, value = line.partition(":")
+        name, colon, value = line.partition(":")
         name, value = name.lower(), value.strip(" \t")
-        if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()) or name in fields:
+        if not (colon and _NAME.fullmatch(name) and value.isascii() and value.isprintable()) or name in fields:
             return None
         fields[name] = value
-    is_usual = first == _LINE and fields.get("connection", "keep-alive").lower() == "keep-alive"
-    return fields if is_usual and "host" in fields and not _MEANS_MORE & fields.keys() else None
+    stays_open = fields.get("connection", "keep-alive").lower() == "keep-alive"
+    return fields if stays_open and "host" in fields and not _MEANS_MORE & fields.keys() else None
 
 
 def _seen(app: Flask, fields: dict[str, str], peer: str) -> dict[str, Any] | None:

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from gunicorn.config import Config
+from gunicorn.http.errors import ParseException
+from gunicorn.http.parser import RequestParser
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from werkzeug.test import run_wsgi_app
 
 from jobs.publish import publish as publish_events
@@ -310,3 +315,59 @@ def test_a_trace_goes_on_with_the_event(app: Flask, key: str) -> None:
     published(app, request(key, EVENT | {"id": "untraced"}, traceparent="nonsense"))
     stored = dict(db.session.execute(db.select(Event.public_id, Event.traceparent)).all())
     assert (stored["traced"], stored["untraced"]) == (trace, None)
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            "X: a",
+            "x: b",
+            "X : a",
+            "X",
+            "",
+            " X: a",
+            "\tfolded",
+            ": a",
+            "X:",
+            "X_Y: 1",
+            "Host: b",
+            "Content-Length: 5",
+            "Content-Length:\x0b66",
+            "Transfer-Encoding: chunked",
+            "Transfer-Encoding : chunked",
+            "Connection: keep-alive",
+            "Connection: close, keep-alive",
+            "X: a\rHost: b",
+            "X: a\nHost: b",
+            "X: a\x85b",
+            "X: a\u0000",
+        ]
+    ),
+    st.text(st.characters(max_codepoint=255), max_size=30),
+)
+
+
+@given(
+    lines=st.lists(LINES, max_size=4), place=st.integers(0, 4), behind=st.sampled_from([b"", b"x", b"POST / HTTP/1.1"])
+)
+@example(lines=["X"], place=1, behind=b"")
+@example(lines=[f"X-{number}:" for number in range(98)], place=4, behind=b"")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_gunicorn_reads_the_same_in_what_is_plain(
+    app: Flask, key: str, lines: list[str], place: int, behind: bytes
+) -> None:
+    head, _, body = request(key).partition(b"\r\n\r\n")
+    first, *usual = head.split(b"\r\n")
+    sent = [first, *usual[:place], *(line.encode("latin-1") for line in lines), *usual[place:]]
+    whole = b"\r\n".join([*sent, b"", b""]) + body + behind
+    if plain.read(app, whole, PEER) is None:
+        return
+    try:
+        parsed = next(RequestParser(Config(), iter([whole]), (PEER, 1)))
+    except ParseException as error:
+        pytest.fail(f"gunicorn refuses {whole!r}: {error!r}")
+    names = [name for name, _ in parsed.headers]
+    assert len(names) == len(set(names)) == len(usual) + len(lines)
+    assert {"HOST", "AUTHORIZATION", "CONTENT-LENGTH"} <= {*names}
+    assert (parsed.method, parsed.uri, parsed.should_close()) == ("POST", "/api/v1/events", False)
+    assert parsed.body.read() == body + behind

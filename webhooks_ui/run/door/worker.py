@@ -20,6 +20,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from webhooks_ui.api import plain
 from webhooks_ui.run.door.head import check_head
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
@@ -38,7 +39,6 @@ OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get a
 PUBLISHERS = (b"POST /api/v1/events ", b"POST /api/v1/events?")
 PUBLISHERS_THREADS = 16  # that answer small ones and nothing else. They wait for a commit, which they share
 PUBLISHERS_MAX_BYTES = 64 * 1024  # of a small one. Larger ones take time and memory, and wait with all others
-AT_ONCE_MAX_BYTES = 16 * 1024  # of one that may be plain. It is not counted among those in memory
 STAYS = object()  # what a thread returns whose connection the publisher has
 PIECE_BYTES = 8 * 1024  # of a request in memory that the parser gets at once
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
@@ -261,7 +261,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         if conn.is_awaited:  # most requests arrive whole, before the loop waits for them
             self._forget(conn)
         del self._collecting[conn]
-        if _publishes(incoming, AT_ONCE_MAX_BYTES) and self.alive and not self._publisher.is_late():
+        if _publishes(incoming, plain.REQUEST_MAX_BYTES) and self.alive and not self._publisher.is_late():
             self._let_go(conn)  # the publisher takes it from memory before long
             self._publisher.take(conn, incoming)
         else:
