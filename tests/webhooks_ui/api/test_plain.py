@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import threading
 import time
 from typing import Any
 
@@ -18,7 +19,7 @@ from werkzeug.test import run_wsgi_app
 from jobs.publish import publish as publish_events
 from tests.support.factories import make_api_key, make_webhook
 from webhooks_ui.api import plain
-from webhooks_ui.database import db
+from webhooks_ui.database import db, postgresql_patience
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import ApiKey, Event, OwnEventType, utcnow
 
@@ -315,6 +316,28 @@ def test_a_trace_goes_on_with_the_event(app: Flask, key: str) -> None:
     published(app, request(key, EVENT | {"id": "untraced"}, traceparent="nonsense"))
     stored = dict(db.session.execute(db.select(Event.public_id, Event.traceparent)).all())
     assert (stored["traced"], stored["untraced"]) == (trace, None)
+
+
+class TestPostgreSql:
+    """The same app on PostgreSQL."""
+
+    @pytest.fixture
+    def database_url(self, postgresql_url: str) -> str:
+        return postgresql_url
+
+    def test_a_server_that_hangs_is_not_waited_for_longer_than_by_the_view(
+        self, app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.3)
+        with db.engine.connect().execution_options(writes=True) as other, other.begin() as transaction:
+            other.execute(db.text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+            ends = threading.Timer(10, transaction.rollback)
+            ends.start()
+            status, headers, body = parts(published(app, request(key)))
+            ends.cancel()
+        assert (status, headers["Retry-After"]) == ("HTTP/1.1 503 SERVICE UNAVAILABLE", "5")
+        assert body["detail"].startswith("The database isn't responding.")
+        assert parts(published(app, request(key)))[0] == "HTTP/1.1 202 ACCEPTED"
 
 
 LINES = st.one_of(
