@@ -51,6 +51,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   fail(event, `The server responded with error ${xhr.status}. Try again in a moment.`);
 });
 
+// htmx looks for the target of an error around the element that asked. It finds none if that has left the page meanwhile.
+const late = (event) => {
+  const { target, detail: { xhr } } = event;
+  if (target.isConnected || xhr.status < 400 || xhr.getResponseHeader("HX-Redirect")) return;
+  event.preventDefault();
+  if (!target.matches("form")) return; // the page asked by itself, and needs the answer no longer
+  if (xhr.getResponseHeader("HX-Retarget") === "#alert") htmx.swap("#alert", xhr.response, { swapStyle: "innerHTML" });
+  else say("alert", `The server responded with error ${xhr.status}. Try again in a moment.`);
+};
+document.addEventListener("htmx:beforeSend", ({ target }) => target.addEventListener("htmx:beforeOnLoad", late));
+
 // Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.
 const once = (make, made = {}) => (name) => (made[name] ??= make(name)); // formats are slow to make, and many pages need none
 const timeStyles = { minute: "short", exact: "short", second: "medium" };

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.browser.conftest import Watch, stored
 from tests.conftest import PASSWORD
@@ -109,6 +109,23 @@ def test_a_session_that_ends_in_the_middle_of_a_form_keeps_what_was_typed(page: 
     expect(page.get_by_role("alert").filter(has_text="Your session has ended.")).to_be_visible()
     expect(page.get_by_label("Description")).to_have_value("Of the shop")
     page.get_by_role("button", name="Create Webhook").click()
+    sign_in_again(page)
+
+
+def test_a_preview_that_is_answered_after_the_form_to_sign_in_came_changes_nothing(page: Page, watch: Watch) -> None:
+    watch.expect_status(401)
+    fill(page)
+    page.wait_for_load_state("networkidle")
+    end_sessions()
+    held: list[Route] = []
+    page.route("**/preview", lambda route: held.append(route))
+    with page.expect_request("**/preview"):
+        page.get_by_label("URL", exact=True).fill("http://127.0.0.1:8009/inn")
+    page.get_by_role("button", name="Create Webhook").click()
+    expect(page.get_by_text("Sign in again, then send it.")).to_be_visible()
+    with page.expect_event("requestfinished", lambda request: request.url.endswith("/preview")):
+        held[0].continue_()
+    expect(page.locator("#alert")).to_be_empty()
     sign_in_again(page)
 
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in, stored
 from tests.support.factories import make_webhook
@@ -222,6 +222,29 @@ def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:
     page.get_by_role("switch", name="Billing active").click()
     expect(page.get_by_role("alert")).to_contain_text("There is no webhook")
     watch.problems = [problem for problem in watch.problems if "Response Status Error Code 404" not in problem]
+
+
+@pytest.mark.parametrize(("status", "said"), [(404, "There is no webhook"), (502, "responded with error 502")])
+def test_an_error_is_said_also_if_the_list_was_replaced_before_it_came(
+    page: Page, watch: Watch, status: int, said: str
+) -> None:
+    watch.expect_status(status)
+    webhook = make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    held: list[Route] = []
+    page.route("**/active*", lambda route: held.append(route))
+    with page.expect_request("**/active*"):
+        page.get_by_role("switch", name="Billing active").click()
+    db.session.delete(webhook)
+    db.session.commit()
+    page.get_by_label("Search webhooks by name or URL").fill("bill")
+    expect(page.get_by_role("switch", name="Billing active")).to_have_count(0)
+    expect(page.locator("#alert")).to_be_empty()
+    if status == 502:
+        held[0].fulfill(status=502)
+    else:
+        held[0].continue_()
+    expect(page.get_by_role("alert")).to_contain_text(said)
 
 
 def test_the_dark_scheme_can_be_chosen(page: Page) -> None:
