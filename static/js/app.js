@@ -206,6 +206,7 @@ document.addEventListener("keydown", (event) => {
     target.blur();
     target.closest("dialog")?.close();
   }
+  if (document.documentElement.dataset.shortcuts === "off") return;
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";

@@ -78,6 +78,35 @@ def test_single_keys_search_create_and_go(page: Page) -> None:
     page.wait_for_url("**/admin/webhooks/new")
 
 
+def test_single_keys_can_be_turned_off_and_the_palette_goes_on_working(page: Page) -> None:
+    make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("The account menu at the top turns off those")
+    page.keyboard.press("Escape")
+    page.locator(".user-button").click()
+    page.get_by_role("group", name="Keyboard shortcuts").get_by_role("button", name="Off").click()
+    expect(page.locator("html")).to_have_attribute("data-shortcuts", "off")
+    for key in ("?", "/", "g", "d", "g", "w", "c"):
+        page.keyboard.press(key)
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.get_by_label("Search webhooks by name or URL")).not_to_be_focused()
+    page.keyboard.press("Control+k")  # a page that c or g d had opened would be there by now
+    expect(page.locator("#palette-input")).to_be_focused()
+    assert page.url.endswith("/admin/webhooks")
+    page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_be_hidden()
+    page.locator(".user-button").click()
+    page.get_by_role("button", name="Show all shortcuts").click()
+    expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("are off now")
+    page.keyboard.press("Escape")
+    page.locator(".user-button").click()
+    page.get_by_role("group", name="Keyboard shortcuts").get_by_role("button", name="On").click()
+    expect(page.locator("html")).to_have_attribute("data-shortcuts", "on")
+    page.keyboard.press("c")
+    page.wait_for_url("**/admin/webhooks/new")
+
+
 def test_arrows_move_through_the_rows(page: Page) -> None:
     for name in ("Beta", "Alpha"):
         make_webhook(name=name)

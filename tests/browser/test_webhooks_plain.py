@@ -167,11 +167,14 @@ def test_the_number_of_rows_is_remembered(plain_page: Page) -> None:
     expect(plain_page.locator("tbody tr")).to_have_count(27)
 
 
-def test_signing_out_and_the_theme_are_forms(plain_page: Page) -> None:
+def test_signing_out_the_theme_and_the_shortcuts_are_forms(plain_page: Page) -> None:
     plain_page.goto("/admin/webhooks")
     plain_page.get_by_role("button", name="Account: admin@example.com").click()
     plain_page.get_by_role("button", name="Dark").click()
     expect(plain_page.locator("html")).to_have_attribute("data-theme", "dark")
+    plain_page.get_by_role("button", name="Account: admin@example.com").click()
+    plain_page.get_by_role("group", name="Keyboard shortcuts").get_by_role("button", name="Off").click()
+    expect(plain_page.locator("html")).to_have_attribute("data-shortcuts", "off")
     plain_page.get_by_role("button", name="Account: admin@example.com").click()
     plain_page.get_by_role("button", name="Sign out").click()
     expect(plain_page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -58,7 +58,8 @@ LEAST_ROLE = {endpoint: role for role, endpoints in PAGES.items() for endpoint i
 # Everybody may use these without signing in. They show nothing of what is stored.
 OPEN = """
     asset home inspect.receive openapi ops.healthz ops.readyz preferences.set_density preferences.set_environment
-    preferences.set_live preferences.set_theme session.create session.destroy session.ended session.new
+    preferences.set_live preferences.set_shortcuts preferences.set_theme
+    session.create session.destroy session.ended session.new
     invitations.accept invitations.accept_with_passkey invitations.edit invitations.passkey_options
     new_passwords.create new_passwords.edit new_passwords.new new_passwords.update
     passkeys.create passkeys.new passkeys.options second_factor.create second_factor.new sso.callback sso.start

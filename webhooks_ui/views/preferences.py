@@ -1,4 +1,4 @@
-"""The choices that a browser remembers: the environment, the theme, the height of rows, and whether lists are live."""
+"""The choices that a browser remembers: environment, theme, height of rows, keyboard shortcuts, and live lists."""
 
 from urllib.parse import urlsplit
 
@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, redirect, request
 from werkzeug.wrappers import Response
 
 from webhooks_ui.web.answers import came_from, safe_next
-from webhooks_ui.web.preferences import DENSITIES, LIVE, THEMES, choose_environment, without_environment
+from webhooks_ui.web.preferences import DENSITIES, LIVE, SHORTCUTS, THEMES, choose_environment, without_environment
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -21,6 +21,11 @@ def set_theme() -> Response:
 @blueprint.post("/density")
 def set_density() -> Response:
     return _remember("density", DENSITIES)
+
+
+@blueprint.post("/shortcuts")
+def set_shortcuts() -> Response:
+    return _remember("shortcuts", SHORTCUTS)
 
 
 @blueprint.post("/live")

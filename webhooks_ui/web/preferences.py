@@ -1,4 +1,4 @@
-"""The choices that a browser remembers: environment, rows per page, their height, color scheme, live lists."""
+"""The choices that a browser remembers: environment, rows per page, their height, theme, shortcuts, live lists."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -11,6 +11,7 @@ from webhooks_ui.webhooks.filters import PAGE_SIZES
 PAGE_FIELDS = ("environment", "page", "cursor")  # not valid in another environment
 THEMES = ("system", "light", "dark")
 DENSITIES = ("compact", "comfortable")  # of the rows of lists. The first one is the default
+SHORTCUTS = ("on", "off")  # of a single character. WCAG 2.1.4 asks for a way to turn them off
 LIVE = ("off", "on")  # whether lists follow new deliveries by themselves
 
 
@@ -44,6 +45,11 @@ def remember_page_size(size: int) -> None:
 def density() -> str:
     """Return the height of rows that was chosen in this browser, one of ``DENSITIES``."""
     return one_of(DENSITIES, request.cookies.get("density", "")) or DENSITIES[0]
+
+
+def shortcuts() -> str:
+    """Return whether keyboard shortcuts work in this browser, one of ``SHORTCUTS``."""
+    return one_of(SHORTCUTS, request.cookies.get("shortcuts", "")) or SHORTCUTS[0]
 
 
 def is_live() -> bool:

@@ -24,7 +24,16 @@ from webhooks_ui.models.webhook import certificate_since
 from webhooks_ui.web import assets, charts, form_tokens, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
-from webhooks_ui.web.preferences import DENSITIES, THEMES, current_environment, density, is_live, theme
+from webhooks_ui.web.preferences import (
+    DENSITIES,
+    SHORTCUTS,
+    THEMES,
+    current_environment,
+    density,
+    is_live,
+    shortcuts,
+    theme,
+)
 from webhooks_ui.web.urls import addresses
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
@@ -67,6 +76,7 @@ def register(app: Flask) -> None:
         now=utcnow,
         density=density,
         theme=theme,
+        shortcuts=shortcuts,
         is_live=is_live,
         wants_fragment=wants_fragment,
         CATEGORIES=LocalProxy(catalogue.categories),
@@ -79,6 +89,7 @@ def register(app: Flask) -> None:
         WEBHOOK_HEALTHS=tuple(reversed(WebhookHealth)),
         THEMES=THEMES,
         DENSITIES=DENSITIES,
+        SHORTCUTS=SHORTCUTS,
     )
     app.jinja_env.filters.update(
         number=number,

@@ -77,7 +77,9 @@ def test_the_switch_leads_back_to_the_page_without_its_old_environment(admin: Fl
     assert answer.headers["Location"] == "/admin/webhooks"
 
 
-@pytest.mark.parametrize("choice", [{"environment": "staging"}, {"theme": "dark"}, {"density": "comfortable"}])
+@pytest.mark.parametrize(
+    "choice", [{"environment": "staging"}, {"theme": "dark"}, {"density": "comfortable"}, {"shortcuts": "off"}]
+)
 def test_a_choice_in_the_top_bar_keeps_the_search_that_htmx_put_into_the_address(
     admin: FlaskClient, choice: dict[str, str]
 ) -> None:

@@ -233,9 +233,9 @@ def test_a_chosen_theme_is_remembered(admin: FlaskClient) -> None:
     assert 'data-theme="dark"' in admin.get("/admin/webhooks").text
 
 
-@pytest.mark.parametrize("name", ["theme", "density", "live"])
+@pytest.mark.parametrize("name", ["theme", "density", "shortcuts", "live"])
 def test_in_production_all_cookies_need_https(app: Flask, admin: FlaskClient, name: str) -> None:
     app.config["SESSION_COOKIE_SECURE"] = True  # as config.py says for production
-    value = {"theme": "dark", "density": "comfortable", "live": "on"}[name]
+    value = {"theme": "dark", "density": "comfortable", "shortcuts": "off", "live": "on"}[name]
     answer = admin.post(f"/{name}", data={name: value}, base_url="https://localhost")
     assert "Secure; HttpOnly" in answer.headers["Set-Cookie"]

@@ -1,4 +1,4 @@
-"""What templates call: the parts of a URL, the order of event types, and the height of rows."""
+"""What templates call: the parts of a URL, the order of event types, the height of rows, and the shortcuts."""
 
 import re
 
@@ -44,6 +44,19 @@ def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:
     assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
     admin.post("/density", data={"density": "vast"})
     assert 'data-density="comfortable"' in admin.get("/admin/webhooks").text
+
+
+def test_turned_off_shortcuts_are_remembered_and_the_help_says_so(admin: FlaskClient) -> None:
+    page = admin.get("/admin/webhooks").text
+    assert 'data-shortcuts="on"' in page
+    assert "The account menu at the top turns off those of single characters" in page
+    answer = admin.post("/shortcuts", data={"shortcuts": "off", "next": "/admin/webhooks?q=a"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/admin/webhooks?q=a")
+    admin.post("/shortcuts", data={"shortcuts": "some"})
+    page = admin.get("/admin/webhooks").text
+    assert 'data-shortcuts="off"' in page
+    assert '<button name="shortcuts" value="off" aria-pressed="true">Off</button>' in page
+    assert "Those of single characters are off now." in page
 
 
 def test_no_sentence_says_since_an_hour_ago_or_until_in_an_hour() -> None:
