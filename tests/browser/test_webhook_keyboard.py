@@ -107,6 +107,14 @@ def test_single_keys_can_be_turned_off_and_the_palette_goes_on_working(page: Pag
     page.wait_for_url("**/admin/webhooks/new")
 
 
+def test_the_account_menu_scrolls_in_a_low_window(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 256})  # a zoom of 400 %
+    page.goto("/admin/webhooks")
+    page.locator(".user-button").click()
+    page.get_by_role("button", name="Sign out").focus()
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+
+
 def test_arrows_move_through_the_rows(page: Page) -> None:
     for name in ("Beta", "Alpha"):
         make_webhook(name=name)
