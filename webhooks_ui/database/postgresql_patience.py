@@ -9,7 +9,8 @@ import time
 from typing import Any
 
 import psycopg
-from flask import g, has_app_context, has_request_context
+
+from webhooks_ui.database.for_requests import is_for_requests
 
 ANSWER_SECONDS = 30.0  # for a statement of a request. Proxies wait for 60 seconds
 
@@ -23,7 +24,7 @@ class PatientConnection(psycopg.Connection[Any]):
         Raises:
             psycopg.OperationalError: There is none in time. The server may still do what it was told.
         """
-        if timeout is not None or not _is_for_request():
+        if timeout is not None or not is_for_requests():
             return super().wait(gen, interval, timeout)
         ends_at = time.monotonic() + ANSWER_SECONDS
         try:
@@ -32,12 +33,3 @@ class PatientConnection(psycopg.Connection[Any]):
             if time.monotonic() >= ends_at:
                 self.pgconn.finish()  # what comes later would be taken for the answer to another statement
             raise
-
-
-def be_for_requests() -> None:
-    """Let what is done in the present context of the app have the limit of a request, though Flask sees none."""
-    g.is_for_requests = True
-
-
-def _is_for_request() -> bool:
-    return has_request_context() or (has_app_context() and "is_for_requests" in g)
