@@ -76,7 +76,7 @@ def read(app: Flask, request: bytes, peer: str) -> Plain | None:
     if fields is None or fields.get("content-length") != str(len(body)):
         return None
     seen = _seen(app, fields, peer)
-    known = _known(fields.get("authorization", ""))
+    known = _known(app, fields.get("authorization", ""))
     event = _event(body, known[0].environment) if seen and known else None
     if event is None or seen is None or known is None:
         return None
@@ -189,12 +189,14 @@ def _seen(app: Flask, fields: dict[str, str], peer: str) -> dict[str, Any] | Non
     return environ if ours else None
 
 
-def _known(authorization: str) -> tuple[Caller, str] | None:
+def _known(app: Flask, authorization: str) -> tuple[Caller, str] | None:
     """Return the key if it may publish, and the digest of the text that was sent."""
     text = _KEY.fullmatch(authorization)
     sent, now = digest(text[1]) if text else "", utcnow()
     found = remembered(sent)
     if not found or Scope.EVENTS_WRITE not in found.scopes or is_use_due(found, sent, now) or ended(found, sent, now):
+        return None
+    if rates_of(app).is_used_up(found.id, found.rate_per_minute):  # to ask Redis again would keep others waiting
         return None
     return found, sent
 

@@ -76,6 +76,12 @@ class Rates:
             minute.total = max(minute.total, total)
         return total
 
+    def is_used_up(self, key_id: int, rate_per_minute: int) -> bool:
+        """Return True if this process knows that the key has no requests left in this minute."""
+        with self._lock:
+            minute = self._minutes.get(key_id)
+            return minute is not None and minute.ends_at > time.time() and minute.total >= rate_per_minute
+
     def give_back(self, key_id: int) -> None:
         """Forget one request that was counted, because it will be counted again."""
         with self._lock:

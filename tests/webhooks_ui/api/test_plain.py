@@ -293,6 +293,7 @@ def test_over_the_rate_the_view_answers(app: Flask) -> None:
     assert [answer is not None for answer in answers] == [True, False, False]
     assert parts(viewed(app, request(text)))[2]["status"] == 429
     assert db.session.query(Event).count() == 4
+    assert plain.read(app, request(text), PEER) is None
 
 
 def test_of_a_group_each_is_answered_for_itself(app: Flask, key: str) -> None:
