@@ -9,13 +9,13 @@ from jobs.store import OtherContent
 from webhooks_ui.cli.group import Group, environment_option, plural
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
-from webhooks_ui.events.operational import OPERATIONAL
+from webhooks_ui.events.operational import OPERATIONAL, refusal
 from webhooks_ui.webhooks.subscribers import why_nobody
 
 
 def _type(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value in OPERATIONAL:
-        raise click.BadParameter(f"Only KeyManager itself publishes {value}. Choose another type.")
+        raise click.BadParameter(refusal(value))
     if value not in (known := catalogue.all_types()):
         offered = ", ".join(type for type in known if type not in OPERATIONAL)
         raise click.BadParameter(f"{value!r} is not one of {offered}.")

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import joinedload
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import DeliveryFilters
@@ -14,7 +13,7 @@ from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.rows import Row, read, select_rows
 from webhooks_ui.deliveries.search import Search, search
 from webhooks_ui.deliveries.walk import by_id, matching_ids, window_end
-from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
+from webhooks_ui.models import Delivery, DeliveryStatus
 from webhooks_ui.parsing import ID_MAX
 
 PAGE_ROWS = 25
@@ -153,19 +152,4 @@ def _created_near(delivery_id: int) -> datetime | None:
 
 _ATTENTION = case(  # sorts first what needs a person most
     {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
-)
-LOADED = (
-    joinedload(Delivery.webhook).load_only(
-        Webhook.name,
-        Webhook.active,
-        Webhook.deleted_at,
-        Webhook.retry_schedule,
-        Webhook.retry_delays,
-        Webhook.breaker_opened_at,
-        Webhook.probe_at,
-        Webhook.throttled_until,
-        Webhook.paced_until,
-        Webhook.unreadable_at,
-    ),
-    joinedload(Delivery.event).load_only(Event.public_id),
 )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from webhooks_ui.events import catalogue, schema, strict_json
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.events.operational import OPERATIONAL
+from webhooks_ui.events.operational import OPERATIONAL, refusal
 from webhooks_ui.models import SchemaCheck, utcnow
 
 EVENT_MAX_BYTES = 256 * 1024  # the size of the body that the attempts send
@@ -95,7 +95,7 @@ def _wrong_fields(
     if "type" in value and not isinstance(type, str):
         yield FieldError("type", f"The type is a string such as license.activated, not {_kind(type)}.")
     elif "type" in value and type in OPERATIONAL and not is_test:
-        yield FieldError("type", f"Only KeyManager itself publishes {type}. Choose another type.")
+        yield FieldError("type", refusal(type))
     elif "type" in value and catalogue.find(str(type)) is None:
         known = f"see /api/v1/event-types for the {len(catalogue.all_types())} names"
         yield FieldError("type", f"{strict_json.shortened(str(type))!r} is no event type; {known}.")

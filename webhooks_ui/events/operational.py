@@ -101,6 +101,11 @@ def outcome_words(outcome: str) -> str:
     return outcome.replace("_", " ").capitalize().replace("Dns", "DNS").replace("Tls", "TLS")
 
 
+def refusal(type: str) -> str:
+    """Return what to say to somebody who publishes an operational type."""
+    return f"Only KeyManager itself publishes {type}. Choose another type."
+
+
 def failing(about: About, since: datetime | None, failures: int, outcome: str, code: int | None) -> News:
     last = {"outcome": outcome, "response_code": code}
     data = {"failing_since": _time(since), "failures_in_a_row": failures, "last_attempt": last}

@@ -7,8 +7,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import db, writing
-from webhooks_ui.deliveries import changes
-from webhooks_ui.deliveries.pages import LOADED
+from webhooks_ui.deliveries import changes, rows
 from webhooks_ui.models import Attempt, Delivery, Environment, Event, Webhook
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.parsing import clean, parse_id
@@ -83,8 +82,8 @@ def _load(event_id: int) -> Event:
 
 
 def _page(event: Event, error: str = "", status: int = 200) -> Response:
-    of_event = select(Delivery).options(*LOADED).where(Delivery.event_id == event.id)
-    deliveries = db.session.scalars(of_event.order_by(Delivery.id).limit(DELIVERIES_MAX)).all()
+    of_event = rows.select_rows().where(Delivery.event_id == event.id)
+    deliveries = rows.read(of_event.order_by(Delivery.id).limit(DELIVERIES_MAX))
     attempts = (
         select(Attempt)
         .where(Attempt.delivery_id.in_([delivery.id for delivery in deliveries]))

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
-from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from webhooks_ui.api import plain
 from webhooks_ui.run.door.head import check_head
+from webhooks_ui.run.door.held import Held
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.publisher import Publisher
@@ -40,7 +40,6 @@ PUBLISHERS = (b"POST /api/v1/events ", b"POST /api/v1/events?")
 PUBLISHERS_THREADS = 16  # that answer small ones and nothing else. They wait for a commit, which they share
 PUBLISHERS_MAX_BYTES = 64 * 1024  # of a small one. Larger ones take time and memory, and wait with all others
 STAYS = object()  # what a thread returns whose connection the publisher has
-PIECE_BYTES = 8 * 1024  # of a request in memory that the parser gets at once
 BEGINNING_BYTES = 200  # of a request: enough to know which kind of answer an error gets
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -55,36 +54,6 @@ class Limits:
     body_max_bytes: int = 8 * 1024 * 1024
     held_max_bytes: int = 128 * 1024 * 1024  # of all requests in one process that are not answered
     answer_seconds: float = 30  # for reading an answer. A large one may take as long as a body of its size
-
-
-class Held(Unreader):  # type: ignore[misc]
-    """Gives the parser the bytes of a request that is in memory, in pieces, and never more.
-
-    gunicorn copies what is left of a piece for each chunk, and for each part of a body that the application reads. If
-    it had all bytes at once, a body in small chunks would keep a thread busy for minutes.
-    """
-
-    ran_out = False
-    """The parser expected more. So nobody knows where the next request begins."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._data = data
-        self._at = 0  # everything before this position was given
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        piece = self._data[self._at : self._at + PIECE_BYTES]
-        self._at += len(piece)
-        if self._at == len(self._data):
-            self._data, self._at = b"", 0  # the application has a copy, and this one takes memory
-        self.ran_out = not piece
-        return piece
-
-    def keep_rest(self) -> None:
-        """Keep what was not given where gunicorn looks for the next request."""
-        self.buf.seek(0, io.SEEK_END)
-        self.buf.write(self._data[self._at :])
-        self._data, self._at = b"", 0
 
 
 class Connection(TConn):  # type: ignore[misc]

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from webhooks_ui.database import db
-from webhooks_ui.deliveries import display
+from webhooks_ui.deliveries import display, rows
 from webhooks_ui.deliveries.comparison import compare
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.following import FOLLOW_SECONDS, Seen
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.keyed import searchable_since
-from webhooks_ui.deliveries.pages import LOADED, NEWER_MAX, SORTED_ROWS, Cursor, count_newer, find_all, find_page
+from webhooks_ui.deliveries.pages import NEWER_MAX, SORTED_ROWS, Cursor, count_newer, find_all, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
@@ -99,7 +99,7 @@ def unfinished() -> str:
     """Return the rows that changed since the log showed them. The log polls this for its unfinished rows."""
     seen = set(request.args.getlist("mark")[: PAGE_SIZES[-1]])
     ids = [id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None]
-    deliveries = db.session.scalars(select(Delivery).options(*LOADED).where(Delivery.id.in_(ids))).all()
+    deliveries = rows.read(rows.select_rows().where(Delivery.id.in_(ids)))
     changed = [delivery for delivery in deliveries if display.mark(delivery) not in seen]
     return render_template(
         "deliveries/_unfinished.html", deliveries=deliveries, changed=changed, settings=get_settings()

@@ -8,7 +8,7 @@ from gunicorn.config import Config
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.parser import RequestParser
 
-from webhooks_ui.run.door.worker import Held
+from webhooks_ui.run.door.held import Held
 
 MIB = 1024 * 1024
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
