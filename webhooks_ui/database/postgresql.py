@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Table, TableClause, any_, func, literal, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    TableClause,
+    any_,
+    bindparam,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy import select as sql_select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
@@ -214,8 +226,25 @@ def contains(column: Any, text: str) -> ColumnElement[bool]:
 
 
 def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = column == any_(literal(ids, postgresql.ARRAY(BigInteger)))
+    return _is_any_of(column, literal(ids, _Ids(BigInteger)))
+
+
+def among_bound(column: Any) -> ColumnElement[bool]:
+    return _is_any_of(column, bindparam("ids", type_=_Ids(BigInteger)))
+
+
+def _is_any_of(column: Any, ids: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = column == any_(ids)
     return condition
+
+
+class _Ids(postgresql.ARRAY[int]):
+    """An array that goes to the driver as a literal, see ``_arrays``."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return lambda ids: f"{{{','.join(map(str, ids))}}}"
 
 
 def unindexed(column: Any) -> Any:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, UnaryExpression, and_, func, select
+from sqlalchemy import JSON, ColumnElement, Connection, Engine, Table, UnaryExpression, and_, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
@@ -233,7 +233,15 @@ def contains(column: Any, text: str) -> ColumnElement[bool]:
 
 
 def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = column.in_(select(func.json_each(json.dumps(ids)).table_valued("value").c.value))
+    return _is_in_array(column, json.dumps(ids))
+
+
+def among_bound(column: Any) -> ColumnElement[bool]:
+    return _is_in_array(column, bindparam("ids", type_=JSON))
+
+
+def _is_in_array(column: Any, ids: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = column.in_(select(func.json_each(ids).table_valued("value").c.value))
     return condition
 
 

@@ -1,6 +1,6 @@
 """Statements that are built once and run by the driver. SQLAlchemy takes longer for both than the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,9 +35,12 @@ class Query:
     """A SELECT that runs without SQLAlchemy's work on each execution.
 
     Its values and rows are converted as SQLAlchemy would. Parameters that expand to a list don't work.
+
+    Args:
+        statement: The SELECT, or a function that makes it for the kind of database that a connection leads to.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement | Callable[[Connection], Statement]) -> None:
         self._statement = statement
         self._compiled: dict[type[Dialect], _Compiled] = {}
 
@@ -46,7 +49,8 @@ class Query:
         dialect = connection.dialect
         compiled = self._compiled.get(type(dialect))
         if compiled is None:
-            compiled = self._compiled[type(dialect)] = _Compiled(self._statement, dialect)
+            statement = self._statement(connection) if callable(self._statement) else self._statement
+            compiled = self._compiled[type(dialect)] = _Compiled(statement, dialect)
         return [compiled.converted(row) for row in run(connection, compiled.text, compiled.parameters(values))]
 
 

@@ -21,7 +21,7 @@ from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_of
 from webhooks_ui.models.webhook import certificate_since
-from webhooks_ui.web import assets, charts, form_tokens, resume
+from webhooks_ui.web import assets, charts, form_tokens, rendering, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see
 from webhooks_ui.web.preferences import (
@@ -47,6 +47,7 @@ URL_TAIL_CHARACTERS = 10
 
 def register(app: Flask) -> None:
     assets.register(app)
+    rendering.register(app)
     app.jinja_env.globals.update(
         can=can,
         sees=sees,

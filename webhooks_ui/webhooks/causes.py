@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from webhooks_ui.models import Webhook
-
 CAUSES_MAX = 5
 TEXT_MAX_CHARACTERS = 160
 
@@ -54,7 +52,7 @@ def add(stored: Sequence[Mapping[str, Any]], failures: Iterable[Failure]) -> lis
     return list(causes.values())[-CAUSES_MAX:]
 
 
-def causes_of(webhook: Webhook) -> list[Cause]:
+def causes_of(webhook: Any) -> list[Cause]:
     """Return why the webhook fails, the latest cause first. A webhook whose last attempt succeeded has none."""
     return read(webhook.failures)
 

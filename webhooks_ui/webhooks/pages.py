@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Row, Select, UnaryExpression, bindparam, select
-from sqlalchemy.orm import load_only
+from sqlalchemy import ColumnElement, Integer, Row, Select, UnaryExpression, bindparam, select
 
 from webhooks_ui.database import db, dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Subscription, Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_is
-from webhooks_ui.models.webhook import HEALTH_COLUMNS, is_group, searchable
+from webhooks_ui.models.webhook import is_group, searchable
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.webhooks.filters import SORTS, WebhookFilters
 from webhooks_ui.webhooks.kinds import COLUMNS as STATE_COLUMNS
@@ -26,28 +28,51 @@ ORDERS: dict[str, tuple[UnaryExpression[Any], ...]] = {
     "name": (Webhook.name_key.asc(), Webhook.id.asc()),
     "-name": (Webhook.name_key.desc(), Webhook.id.desc()),
 }
-COLUMNS = (
-    Webhook.name,
-    Webhook.url,
-    Webhook.environment,
-    Webhook.created_at,
-    Webhook.deleted_at,
-    Webhook.probe_at,
-    Webhook.disabled_reason,
-    Webhook.certificate_notice,
-    Webhook.failures,
-    *(getattr(Webhook, name) for name in HEALTH_COLUMNS),
-)
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_ROWS = {  # built once, because that takes as long as reading them
-    sort: select(Webhook).where(Webhook.id.in_(_IDS)).order_by(*order).options(load_only(*COLUMNS))
-    for sort, order in ORDERS.items()
-}
-_SUBSCRIPTIONS = (
-    select(Subscription.webhook_id, Subscription.event_type)
-    .where(Subscription.webhook_id.in_(_IDS))
-    .order_by(Subscription.webhook_id, Subscription.event_type)
+
+class _Columns(NamedTuple):
+    id: int
+    name: str
+    url: str
+    environment: str
+    active: bool
+    created_at: datetime
+    probe_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    unreadable_at: datetime | None
+    certificate_notice: str | None
+    breaker_opened_at: datetime | None
+    throttled_until: datetime | None
+    succeeded_hour: int
+    attempted_hour: int
+    failures: list[dict[str, Any]]
+
+
+class WebhookRow(_Columns):
+    """What the list shows of a webhook, under the names that ``Webhook`` has for it."""
+
+    __slots__ = ()
+    status: Any = Webhook.status
+    is_throttled: Any = Webhook.is_throttled
+    is_broken: Any = Webhook.is_broken
+    is_disabled: Any = Webhook.is_disabled
+
+
+_COLUMNS = [getattr(Webhook, name) for name in WebhookRow._fields]
+_SUBSCRIBED: list[Any] = [Subscription.webhook_id, Subscription.event_type]
+
+
+def _rows_in(order: tuple[UnaryExpression[Any], ...]) -> Query:
+    chosen = select(*_COLUMNS).where(IS_LIVE).order_by(*order)
+    return Query(lambda connection: chosen.where(dialect(connection).among_bound(Webhook.id)))
+
+
+_ROWS = {sort: _rows_in(order) for sort, order in ORDERS.items()}
+_SUBSCRIPTIONS = Query(
+    lambda connection: (
+        select(*_SUBSCRIBED).where(dialect(connection).among_bound(Subscription.webhook_id)).order_by(*_SUBSCRIBED)
+    )
 )
 
 
@@ -55,7 +80,7 @@ _SUBSCRIPTIONS = (
 class Page:
     """One page of webhooks, with the totals for its links and filters."""
 
-    webhooks: list[Webhook]
+    webhooks: list[WebhookRow]
     total: int  # how many webhooks the filters match
     number: int  # of this page, from 1
     count: int  # how many pages there are
@@ -85,8 +110,7 @@ def _browse(filters: WebhookFilters) -> Page:
     totals = count_kinds()
     total = _total(totals, filters)
     number, pages = _place(filters, total)
-    query = _ids(filters).offset((number - 1) * filters.size).limit(filters.size)
-    shown = list(db.session.scalars(query)) if total else []
+    shown = _browsed(filters, number) if total else []
     return Page(_load(shown, filters.sort), total, number, pages, totals)
 
 
@@ -121,7 +145,7 @@ def _search(filters: WebhookFilters, whole_urls: bool) -> Page:
 def event_types_of(ids: Iterable[int]) -> Mapping[int, Sequence[str]]:
     """Return the event types that each webhook is subscribed to, in a quarter of the time of its attribute."""
     found: dict[int, list[str]] = {id: [] for id in ids}
-    for webhook_id, name in db.session.execute(_SUBSCRIPTIONS, {"ids": list(found)}) if found else ():
+    for webhook_id, name in _SUBSCRIPTIONS.rows(db.session.connection(), {"ids": list(found)}) if found else ():
         if not is_group(name):
             found[webhook_id].append(name)
     return found
@@ -169,13 +193,31 @@ def _total(totals: Counter[Kind], filters: WebhookFilters) -> int:
     return sum(count for kind, count in totals.items() if kind.fits(*wanted))
 
 
-def _load(ids: list[int], sort: str) -> list[Webhook]:
+def _browsed(filters: WebhookFilters, number: int) -> list[int]:
+    """Return the ids of the page ``number`` of what ``filters`` match."""
+    values = {"most": filters.size, "before": (number - 1) * filters.size}
+    if filters.health:  # whose condition depends on the time
+        return list(db.session.scalars(_paged(filters), values))
+    plain = WebhookFilters(environment=filters.environment, status=filters.status, sort=filters.sort)
+    return [id for (id,) in _page_query(plain).rows(db.session.connection(), values)]
+
+
+def _paged(filters: WebhookFilters) -> Select[Any]:
+    return _ids(filters).limit(bindparam("most", type_=Integer)).offset(bindparam("before", type_=Integer))
+
+
+@cache
+def _page_query(filters: WebhookFilters) -> Query:
+    return Query(_paged(filters))
+
+
+def _load(ids: list[int], sort: str) -> list[WebhookRow]:
     """Return the rows to show. Only these rows are read from the table.
 
     One that was deleted a moment ago may still be among ``ids``.
     """
-    rows = db.session.scalars(_ROWS[sort], {"ids": ids}) if ids else ()
-    return [webhook for webhook in rows if not webhook.is_deleted]
+    rows = _ROWS[sort].rows(db.session.connection(), {"ids": ids}) if ids else ()
+    return [WebhookRow(*row) for row in rows]
 
 
 def _conditions(filters: WebhookFilters) -> list[Any]:

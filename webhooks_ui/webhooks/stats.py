@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import inf, nextafter
+from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import HourlyTotal, Stats, Webhook, utcnow
 from webhooks_ui.models.stats import DURATION_BUCKETS_MS, FAILED
 from webhooks_ui.models.webhook_state import IS_LIVE
@@ -17,10 +19,15 @@ from webhooks_ui.models.webhook_state import IS_LIVE
 HOUR = timedelta(hours=1)
 LOW_PERCENT = 95  # pages warn of a success rate below it
 OPEN_BUCKET_MS = DURATION_BUCKETS_MS[-2]  # the start of the last bucket, which holds attempts that timed out
-_BY_HOUR = (  # built once, because that takes as long as running it
-    select(Stats.webhook_id, Stats.hour, Stats.succeeded, func.sum(Stats.count))
-    .where(Stats.webhook_id.in_(bindparam("ids", expanding=True)), Stats.hour >= bindparam("start"))
-    .group_by(Stats.webhook_id, Stats.hour, Stats.succeeded)
+
+
+_HOURS: list[Any] = [Stats.webhook_id, Stats.hour, Stats.succeeded]
+_BY_HOUR = Query(  # built once, because that takes as long as running it
+    lambda connection: (
+        select(*_HOURS, func.sum(Stats.count))
+        .where(dialect(connection).among_bound(Stats.webhook_id), Stats.hour >= bindparam("start"))
+        .group_by(*_HOURS)
+    )
 )
 
 
@@ -114,7 +121,8 @@ def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
     start = span.start(utcnow())
     ids = list(webhook_ids)
     found: dict[int, list[Step]] = defaultdict(lambda: _steps(span, start))
-    for webhook_id, hour, succeeded, count in db.session.execute(_BY_HOUR, {"ids": ids, "start": start}):
+    rows = _BY_HOUR.rows(db.session.connection(), {"ids": ids, "start": start})
+    for webhook_id, hour, succeeded, count in rows:
         if step := _step_at(found[webhook_id], span, start, hour):
             _add(step, succeeded, count)
     return {webhook_id: Series(found.get(webhook_id, ())) for webhook_id in ids}

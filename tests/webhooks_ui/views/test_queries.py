@@ -16,17 +16,21 @@ from webhooks_ui.models import Delivery, utcnow
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """Yield a list of the statements that the block runs."""
+    """Yield a list of the statements that the block runs, also of those that don't pass SQLAlchemy."""
     made: list[str] = []
+    traced: list[Any] = []
 
-    def note(*arguments: object) -> None:
-        made.append(str(arguments[2]))
+    def trace(connection: Any, *_: object) -> None:
+        connection.set_trace_callback(made.append)
+        traced.append(connection)
 
-    event.listen(db.engine, "before_cursor_execute", note)
+    event.listen(db.engine, "checkout", trace)
     try:
         yield made
     finally:
-        event.remove(db.engine, "before_cursor_execute", note)
+        event.remove(db.engine, "checkout", trace)
+        for connection in traced:
+            connection.set_trace_callback(None)
 
 
 def add(count: int) -> None:

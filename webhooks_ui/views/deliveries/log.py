@@ -152,7 +152,7 @@ def webhook_of(filters: DeliveryFilters) -> Webhook | None:
     return db.session.get(Webhook, filters.webhook_id) if filters.webhook_id is not None else None
 
 
-def webhook_choices(environment: str) -> Sequence[Webhook]:
+def webhook_choices(environment: str) -> Sequence[webhook_pages.WebhookRow]:
     """Return the first webhooks by name, for the filter."""
     filters = WebhookFilters(environment=environment, sort="name", size=WEBHOOK_CHOICES_MAX)
     return webhook_pages.find_page(filters).webhooks

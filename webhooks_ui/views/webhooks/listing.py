@@ -18,7 +18,7 @@ from webhooks_ui.web.preferences import remember_page_size
 from webhooks_ui.web.template_helpers import back_to_list, sees
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.filters import WebhookFilters
-from webhooks_ui.webhooks.pages import event_types_of, find_page
+from webhooks_ui.webhooks.pages import WebhookRow, event_types_of, find_page
 from webhooks_ui.webhooks.stats import last_day
 
 
@@ -41,7 +41,7 @@ def _printed(filters: WebhookFilters) -> Response:
     return make_response(page)
 
 
-def _facts(webhooks: Sequence[Webhook]) -> dict[str, Any]:
+def _facts(webhooks: Sequence[Webhook | WebhookRow]) -> dict[str, Any]:
     """Return what rows show beside the columns of their webhooks, each by the webhook's id."""
     ids = [webhook.id for webhook in webhooks]
     return {"health": last_day(ids), "event_types": event_types_of(ids)}
