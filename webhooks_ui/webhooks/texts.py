@@ -5,6 +5,8 @@ as long as two such looks, so that they are read at the second search after a ch
 """
 
 from array import array
+from bisect import bisect
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from sqlalchemy import String, cast, func, select
@@ -17,7 +19,6 @@ from webhooks_ui.webhooks.kept import kept
 KEPT_SECONDS = 30.0
 FOUND_MAX = 2_000  # of a text that more webhooks have, no more than one above it are looked for
 _BREAK = "\n"  # in no name and no URL
-_END = _BREAK.encode()
 
 
 def webhooks_with(text: str) -> list[int] | None:
@@ -44,6 +45,7 @@ class Lines(NamedTuple):
 
     texts: bytes
     ids: "array[int]"
+    ends: "array[int]"  # the place after each line
 
 
 class _Kept(NamedTuple):
@@ -87,14 +89,13 @@ class Texts:
 
 def _find(lines: Lines, text: str, most: int) -> list[int]:
     """Return the ids of the first ``most`` lines with ``text``."""
-    texts, ids = lines
     wanted = text.encode()
     found: list[int] = []
-    line = start = 0
-    while len(found) < most and (place := texts.find(wanted, start)) >= 0:
-        line += texts.count(_END, start, place)
-        found.append(ids[line])
-        line, start = line + 1, texts.index(_END, place) + 1
+    start = 0
+    while len(found) < most and (place := lines.texts.find(wanted, start)) >= 0:
+        line = bisect(lines.ends, place)
+        found.append(lines.ids[line])
+        start = lines.ends[line]
     return found
 
 
@@ -114,5 +115,7 @@ def _lines(column: Any, condition: Any, *order: Any) -> Lines:
     query = select(func.aggregate_strings(rows.text, _BREAK), func.aggregate_strings(rows.id, ","))
     texts, ids = db.session.execute(query).one()
     if texts is None:
-        return Lines(b"", array("q"))
-    return Lines((texts + _BREAK).encode(), array("q", map(int, ids.split(","))))
+        return Lines(b"", array("q"), array("q"))
+    joined = texts.encode()
+    ends = accumulate(len(line) + 1 for line in joined.split(_BREAK.encode()))
+    return Lines(joined, array("q", map(int, ids.split(","))), array("q", ends))
