@@ -1,9 +1,9 @@
 """Finds events and deliveries by the keys in their data (see ``events.keys``), and says since when that is possible."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, literal, literal_column, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
@@ -14,7 +14,19 @@ PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
 DELIVERIES_MAX = 2_000
 INDEXED_FROM = "event_keys_from"  # the setting with the lowest id of an event whose keys are stored
-_FIRST = Query(  # built once, because each page of a search needs it
+# Built once, because each page of a search needs them
+_LOW: Any = bindparam("low")
+_HIGH: Any = bindparam("high")
+_MOST = bindparam("most", type_=Integer)
+_ENVIRONMENTS: list[Any] = [literal_column(f"'{name}'") for name in Environment]
+
+_OF_KEYS = Query(select(EventKey.event_id).where(EventKey.value >= _LOW, EventKey.value < _HIGH).limit(_MOST))
+_OF_IDS = Query(
+    select(Event.id)
+    .where(Event.environment.in_(_ENVIRONMENTS), Event.public_id >= _LOW, Event.public_id < _HIGH)
+    .limit(_MOST)
+)
+_FIRST = Query(
     select(
         select(Setting.value).where(Setting.name == INDEXED_FROM).scalar_subquery(),
         select(func.min(EventKey.event_id)).scalar_subquery(),
@@ -35,11 +47,11 @@ def deliveries_with_key(text: str) -> Keyed:
     key = as_key(text)
     if len(key) < PREFIX_MIN_CHARACTERS:
         return Keyed()
-    rows = db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(KEYS_MAX + 1)).all()
-    if not rows:
+    events = _first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX + 1)
+    if not events:
         return Keyed()
-    if len(rows) <= KEYS_MAX:
-        of_events = dialect(db.engine).among(Delivery.event_id, sorted(set(rows)))
+    if len(events) <= KEYS_MAX:
+        of_events = dialect(db.engine).among(Delivery.event_id, sorted(set(events)))
         query = select(Delivery.id).where(of_events).limit(DELIVERIES_MAX + 1)
         ids = tuple(db.session.scalars(query))
         if len(ids) <= DELIVERIES_MAX:
@@ -57,7 +69,7 @@ def newest_events(text: str, limit: int) -> list[Event]:
     exact = select(EventKey.event_id).where(EventKey.value == key).order_by(EventKey.event_id.desc()).limit(limit)
     ids = set(db.session.scalars(exact))
     if len(ids) < limit:
-        ids |= set(db.session.scalars(select(EventKey.event_id).where(_begins(key)).limit(KEYS_MAX)))
+        ids |= set(_first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX))
     ids |= set(events_with_id(text.strip(), limit))
     query = select(Event).where(Event.id.in_(sorted(ids)[-limit:])).order_by(Event.id.desc())
     return list(db.session.scalars(query))
@@ -65,13 +77,12 @@ def newest_events(text: str, limit: int) -> list[Event]:
 
 def events_with_id(text: str, limit: int) -> list[int]:
     """Return the events whose id is ``text`` or begins with it."""
-    query = select(Event.id).where(Event.environment.in_(list(Environment)), id_begins(text)).limit(limit)
-    return list(db.session.scalars(query))
+    return _first_of(_OF_IDS, text, _after_ids(text), limit)
 
 
 def id_begins(text: str) -> ColumnElement[bool]:
     """Return the condition that the id of an event is ``text`` or begins with it."""
-    return and_(Event.public_id >= text, Event.public_id < f"{text}\x7f")
+    return and_(Event.public_id >= text, Event.public_id < _after_ids(text))
 
 
 def searchable_since() -> datetime | None:
@@ -87,5 +98,19 @@ def searchable_since() -> datetime | None:
     return db.session.scalar(of_first)
 
 
+def _first_of(query: Query, low: str, high: str, most: int) -> list[int]:
+    return [id for (id,) in query.rows(db.session.connection(), {"low": low, "high": high, "most": most})]
+
+
 def _begins(key: str) -> ColumnElement[bool]:
-    return and_(EventKey.value >= key, EventKey.value < f"{key}\U0010ffff")
+    return and_(EventKey.value >= key, EventKey.value < _after_keys(key))
+
+
+def _after_keys(key: str) -> str:
+    """Return a text after all keys that begin with ``key``."""
+    return f"{key}\U0010ffff"
+
+
+def _after_ids(text: str) -> str:
+    """Return a text after all ids of events that begin with ``text``. They are ASCII."""
+    return f"{text}\x7f"

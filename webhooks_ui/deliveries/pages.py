@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from webhooks_ui.database import db
+from webhooks_ui.database.statements import Query
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.rows import Row, read, select_rows
 from webhooks_ui.deliveries.search import Search, search
-from webhooks_ui.deliveries.walk import by_id, matching_ids, window_end
+from webhooks_ui.deliveries.walk import by_id, farthest, goes_on, matching_ids, window_end
 from webhooks_ui.models import Delivery, DeliveryStatus
 from webhooks_ui.parsing import ID_MAX
 
@@ -133,12 +134,19 @@ def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> 
 
 
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Row], int | None]:
-    """Return the next matching rows beyond ``start``, and the id at which the walk stopped early, if it did."""
+    """Return the next matching rows beyond ``start``, and the id at which the walk stopped early, if it did.
+
+    That id counts only if there are fewer rows than ``limit``. So without sources, nobody looks what lies beyond it
+    before.
+    """
     if start is None:
-        start = highest_id(Delivery) + 1 if descending else 0
-    end = window_end(found, start, descending)
+        start = ID_MAX if descending else 0
+    end = window_end(found, start, descending) if found.sources else farthest(found, start, descending)
     ids = matching_ids(found, start, end, descending, limit)
-    return read(select_rows().where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit)), end
+    rows = read(select_rows().where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit))
+    if end is not None and not found.sources and len(rows) < limit and not goes_on(found, end, descending):
+        end = None
+    return rows, end
 
 
 def _order(sort: str) -> tuple[Any, ...]:
@@ -147,9 +155,13 @@ def _order(sort: str) -> tuple[Any, ...]:
 
 
 def _created_near(delivery_id: int) -> datetime | None:
-    return db.session.scalar(select(Delivery.created_at).where(Delivery.id == delivery_id))
+    rows = _CREATED.rows(db.session.connection(), {"id": delivery_id})
+    return rows[0][0] if rows else None
 
 
+_CREATED = Query(
+    select(Delivery.created_at).where(Delivery.id <= bindparam("id")).order_by(Delivery.id.desc()).limit(1)
+)
 _ATTENTION = case(  # sorts first what needs a person most
     {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
 )

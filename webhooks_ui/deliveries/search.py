@@ -79,16 +79,15 @@ def _text_search(text: str) -> Search:
     known = known_ids(text)
     webhooks = _first_webhooks(has_text(text)) if known is None else known
     types = catalogue.found_by(text)
+    of_types = [Delivery.event_type.in_(types)] if types else []
     if len(webhooks) > WEBHOOK_SOURCES_MAX:
         is_known = known is not None and len(known) <= texts.FOUND_MAX
         of_webhook = dialect(db.engine).among(Delivery.webhook_id, webhooks) if is_known else _of_webhook_with(text)
         joins = not is_known or bool(looked_up)
-        return Search((), or_(*found, *looked_up, Delivery.event_type.in_(types), of_webhook), joins)
-    if looked_up:
-        found += [*looked_up, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)]
-        return Search((), or_(*found), joins=True)
-    if types:
-        return Search((), or_(*found, Delivery.event_type.in_(types), Delivery.webhook_id.in_(webhooks)))
+        return Search((), or_(*found, *looked_up, *of_types, of_webhook), joins)
+    if looked_up or types:
+        of_webhooks = [Delivery.webhook_id.in_(webhooks)] if webhooks else []
+        return Search((), or_(*found, *looked_up, *of_types, *of_webhooks), joins=bool(looked_up))
     found += [Delivery.webhook_id == webhook_id for webhook_id in webhooks]
     return Search(tuple(found) or (false(),), true())
 

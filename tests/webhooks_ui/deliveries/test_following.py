@@ -64,7 +64,7 @@ def test_each_question_of_a_live_page_is_answered_by_an_index(webhook_id: int) -
             find_page(filters)
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-    assert len(made) > 2 + len(FILTERS)
+    assert len(made) >= 2 + len(FILTERS)
     found = plans(made)
     assert "SCAN deliveries" not in found.replace("SCAN deliveries USING", ""), found
     assert "Seq Scan on deliveries" not in found, found
