@@ -15,7 +15,7 @@ from webhooks_ui.parsing import ID_MAX
 
 # How many rows one step reads at most
 SCANNED_ROWS = 30_000  # in the order of the table
-JOINED_ROWS = 5_000  # if it looks up the webhook of each row
+JOINED_ROWS = 3_000  # if it looks up the webhook of each row
 SOUGHT_ROWS = 4_000  # through another index, scattered over the table
 LEAST_ROWS = 26  # but at least this many of each source: a page and one row
 
