@@ -51,7 +51,8 @@ class Query:
         if compiled is None:
             statement = self._statement(connection) if callable(self._statement) else self._statement
             compiled = self._compiled[type(dialect)] = _Compiled(statement, dialect)
-        return [compiled.converted(row) for row in run(connection, compiled.text, compiled.parameters(values))]
+        rows = run(connection, compiled.text, compiled.parameters(values))
+        return [compiled.converted(row) for row in rows] if compiled.converts else rows
 
 
 class _Compiled:
@@ -74,6 +75,11 @@ class _Compiled:
             if not isinstance(type, Float) and (process := type.result_processor(dialect, None))
         ]  # drivers return a float as it is
 
+    @property
+    def converts(self) -> bool:
+        """Whether SQLAlchemy would convert any value of a row."""
+        return bool(self._converters)
+
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the values in the form that the driver wants."""
         given = {**self._fixed, **values}
@@ -83,8 +89,6 @@ class _Compiled:
 
     def converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a row of the driver as SQLAlchemy would."""
-        if not self._converters:
-            return row
         values = list(row)
         for place, process in self._converters:
             values[place] = process(values[place])

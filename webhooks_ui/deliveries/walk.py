@@ -80,10 +80,12 @@ def matching_ids(found: Search, start: int, end: int | None, descending: bool, l
         .where(source, _within(found, start, end, descending), found.condition)
         .order_by(by_id(descending))
         .limit(limit)
-        .subquery()
+        .correlate(None)
         for source in found.sources or (true(),)
     ]
-    return select(union_all(*(select(part.c.id) for part in parts)).subquery().c.id)
+    if len(parts) == 1:
+        return parts[0]
+    return select(union_all(*(select(part.subquery().c.id) for part in parts)).subquery().c.id)
 
 
 def _within(found: Search, start: int, end: int | None, descending: bool) -> Condition:
