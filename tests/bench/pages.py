@@ -149,7 +149,7 @@ def fill(webhooks: int, deliveries: int) -> None:
             )
             event_id = connection.execute(db.select(db.func.min(Event.id))).scalar_one()
             number = "lpad(id::text, 8, '0')" if postgresql else "printf('%08d', id)"
-            for key in (f"'lic-' || {number}", f"'person' || {number} || '@example.com'", "'product-' || id % 20"):
+            for key in (f"'lic-' || {number}", f"'person' || {number} || '@example.com'", "'product-' || (id % 20)"):
                 connection.execute(text(f"INSERT INTO event_keys (value, event_id) SELECT {key}, id FROM events"))
             made = (
                 "TIMESTAMPTZ '2026-11-01' + n * INTERVAL '400 milliseconds'"
