@@ -1,6 +1,7 @@
 """Parses values that people and programs sent. Invalid text becomes an empty text or ``None``, never an error."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 
 from webhooks_ui.models import utcnow
@@ -12,6 +13,7 @@ PRESETS = {
     "30d": timedelta(days=30),
 }
 TEXT_MAX_CHARACTERS = 200
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 ID_MAX = 2**63 - 1  # the largest row id on every database
 # Adding to these times, or subtracting from them, can't overflow.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -65,6 +67,12 @@ def parse_end(text: str) -> datetime | None:
     else:
         at = (parse_time(text, end_of_day=True) if text not in PRESETS else None) or now
     return at if at > now else None
+
+
+def not_understood(sent: Mapping[str, str], understood: Mapping[str, str]) -> dict[str, str]:
+    """Return what was sent for each filter that ``understood`` has as empty, as text that can be shown."""
+    empty = [name for name, text in understood.items() if not text and sent[name].strip()]
+    return {name: clean(sent[name]) or UNREADABLE for name in empty}
 
 
 def one_of(choices: object, text: str) -> str:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import RETRYING, DeliveryStatus, Environment
-from webhooks_ui.parsing import clean, one_of, parse_id, parse_time
+from webhooks_ui.parsing import clean, not_understood, one_of, parse_id, parse_time
 
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
 UNFINISHED = "unfinished"  # pending or retrying
@@ -42,7 +42,6 @@ PROBLEMS = {  # what to say of a value that isn't understood, by the name of the
     "since": _TIME_PROBLEM,
     "until": _TIME_PROBLEM,
 }
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ class DeliveryFilters:
             "since": given["since"] if parse_time(given["since"]) else "",
             "until": given["until"] if parse_time(given["until"]) else "",
         }
-        wrong = {name: given[name] or UNREADABLE for name in PROBLEMS if sent[name].strip() and not understood[name]}
-        return cls(**understood, sort=one_of(SORTS, given["sort"]) or SORTS[0], wrong=wrong)
+        sort = one_of(SORTS, given["sort"]) or SORTS[0]
+        return cls(**understood, sort=sort, wrong=not_understood(sent, understood))
 
     @property
     def args(self) -> dict[str, str]:

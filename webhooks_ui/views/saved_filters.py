@@ -58,8 +58,7 @@ def menu(list_name: str, filters: Filters) -> Menu | None:
     kept, list_ = query_of(filters), FilteredList(list_name)
     shown = [_shown(saved, kept) for saved in saved_filters.of(current_user, list_)]
     chosen = filters.with_(environment="")  # the environment alone is chosen in the top bar
-    is_understood = not (isinstance(filters, DeliveryFilters) and filters.wrong)
-    is_new = chosen.is_narrowed and is_understood and not any(each.is_open for each in shown)
+    is_new = chosen.is_narrowed and not filters.wrong and not any(each.is_open for each in shown)
     return Menu(shown, urlencode(kept) if is_new else "") if shown or is_new else None
 
 

@@ -35,9 +35,9 @@ from webhooks_ui.web.preferences import (
     theme,
 )
 from webhooks_ui.web.urls import addresses
+from webhooks_ui.webhooks import filters as list_filters
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
-from webhooks_ui.webhooks.filters import PAGE_SIZES
 from webhooks_ui.webhooks.option_words import facts
 from webhooks_ui.webhooks.unreadable import lost_options
 
@@ -84,8 +84,8 @@ def register(app: Flask) -> None:
         EVENT_TYPES=LocalProxy(catalogue.all_types),
         ENVIRONMENTS=tuple(Environment),
         FILTER_LABELS=log_filters.LABELS,
-        FILTER_PROBLEMS=log_filters.PROBLEMS,
-        PAGE_SIZES=PAGE_SIZES,
+        FILTER_PROBLEMS=log_filters.PROBLEMS | list_filters.PROBLEMS,
+        PAGE_SIZES=list_filters.PAGE_SIZES,
         WEBHOOK_STATUSES=tuple(WebhookStatus),
         WEBHOOK_HEALTHS=tuple(reversed(WebhookHealth)),
         THEMES=THEMES,

@@ -11,8 +11,9 @@ from werkzeug.datastructures import MultiDict
 from tests.support.factories import make_webhook
 from tests.support.log import LOG, shown_ids
 from tests.support.log_rows import add_delivery, settle
-from webhooks_ui.deliveries.filters import LABELS, PROBLEMS, UNREADABLE, DeliveryFilters
+from webhooks_ui.deliveries.filters import LABELS, PROBLEMS, DeliveryFilters
 from webhooks_ui.models import utcnow
+from webhooks_ui.parsing import UNREADABLE
 
 
 def next_cursor(page: str) -> str:

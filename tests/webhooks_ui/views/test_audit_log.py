@@ -13,6 +13,7 @@ from tests.support.factories import make_api_key, make_delivery, make_webhook
 from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, BulkAction, utcnow
+from webhooks_ui.views.audit_log.entries import PROBLEMS
 from webhooks_ui.views.audit_log.words import ACTIONS
 from webhooks_ui.webhooks import changes
 
@@ -66,6 +67,16 @@ def test_entries_are_listed_newest_first_with_what_changed(admin: FlaskClient) -
         in row(admin, 1)[0]
     )
     assert "eva@example.com Revoked API key 2 Platform" in row(admin, 2)[0]
+
+
+@pytest.mark.usefixtures("entries")
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_filter_that_is_not_understood_is_told_and_left_out(admin: FlaskClient, name: str) -> None:
+    answer = admin.get(LOG, query_string={name: "<mars>", "actor": "key"})
+    note = unescape(answer.text.split('id="wrong-filters"')[1].split("</p>")[0])
+    assert "“<mars>”" in note
+    assert PROBLEMS[name] in note
+    assert shown(admin, **{name: "<mars>", "actor": "key"}) == shown(admin, actor="key") != []
 
 
 def test_of_lists_it_says_what_came_and_what_went(admin: FlaskClient) -> None:

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request, url_for
 
 from webhooks_ui.views.audit_log import words
-from webhooks_ui.views.audit_log.entries import AuditFilters, find_entries
+from webhooks_ui.views.audit_log.entries import PROBLEMS, AuditFilters, find_entries
 from webhooks_ui.views.audit_log.filter_words import webhook_names
 from webhooks_ui.web.answers import render, shorten_address
 
@@ -25,5 +25,6 @@ def index() -> Response:
         links=words.links(entries),
         webhook_names=webhook_names(entries),
         audit_words=words,
+        PROBLEMS=PROBLEMS,
     )
     return shorten_address(response, "audit-filters", url_for("audit_log.index", **filters.args))

@@ -1,41 +1,50 @@
 """Pages of the audit log, newest first, by keyset."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
-from webhooks_ui.parsing import clean, parse_id
+from webhooks_ui.parsing import clean, not_understood, one_of, parse_id
 from webhooks_ui.views.audit_log.words import OBJECTS
 
 PAGE_ROWS = 50
+PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
+    "object_type": "Not a kind of object: choose one from the list.",
+    "object_id": "Not the number of an object: follow the link in an entry.",
+}
 
 
 @dataclass(frozen=True)
 class AuditFilters:
-    """Which entries to show. An empty text means all. Invalid values count as empty."""
+    """Which entries to show. An empty text means all.
+
+    ``wrong`` has the values that aren't understood, by the name of their filter. The page leaves them out and says so.
+    """
 
     actor: str = ""
     action: str = ""
     object_type: str = ""
     object_id: str = ""
+    wrong: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> "AuditFilters":
-        object_type, object_id = clean(args.get("object_type", "")), clean(args.get("object_id", ""))
-        return cls(
-            actor=clean(args.get("actor", "")),
-            action=clean(args.get("action", "")),
-            object_type=object_type if object_type in OBJECTS else "",
-            object_id=object_id if parse_id(object_id) is not None else "",
-        )
+        sent = {name: args.get(name, "") for name in PROBLEMS}
+        given = {name: clean(text) for name, text in sent.items()}
+        understood = {
+            "object_type": one_of(OBJECTS, given["object_type"]),
+            "object_id": given["object_id"] if parse_id(given["object_id"]) is not None else "",
+        }
+        actor, action = clean(args.get("actor", "")), clean(args.get("action", ""))
+        return cls(actor, action, **understood, wrong=not_understood(sent, understood))
 
     @property
     def args(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if value}
+        return {name: value for name, value in vars(self).items() if value and name != "wrong"} | dict(self.wrong)
 
 
 def find_entries(filters: AuditFilters, cursor: str = "") -> tuple[list[AuditEntry], str | None]:

@@ -27,7 +27,7 @@ def query_of(filters: WebhookFilters, **changes: str | int) -> dict[str, Any]:
         named.add("environment")
     if wanted.page > 1 or page_size() != PAGE_SIZES[0]:
         named.add("size")
-    return {name: value for name, value in vars(wanted).items() if name in named}
+    return {name: value for name, value in wanted.values.items() if name in named} | dict(wanted.wrong)
 
 
 @blueprint.app_context_processor

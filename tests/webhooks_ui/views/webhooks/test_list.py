@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Literal
 from unicodedata import normalize
 
@@ -12,6 +13,8 @@ from tests.support.attempts import count_attempts
 from tests.support.factories import make_unreadable_webhook, make_webhook
 from tests.support.http import HTMX
 from webhooks_ui.models import utcnow
+from webhooks_ui.parsing import UNREADABLE
+from webhooks_ui.webhooks.filters import PROBLEMS, WebhookFilters
 
 Form = Literal["NFC", "NFD"]
 
@@ -78,6 +81,31 @@ def test_filters_narrow_by_environment_status_and_health(admin: FlaskClient) -> 
         assert names(admin.get(f"/admin/webhooks?{filter}&environment=production").text) == found, filter
         assert names(admin.get(f"/admin/webhooks?{filter}&environment=production&q=example").text) == found, filter
     assert names(admin.get("/admin/webhooks?environment=staging").text) == ["Staged"]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_list_says_which_filter_is_not_understood_and_leaves_it_out(admin: FlaskClient, name: str) -> None:
+    make_many(PAGE_SIZE + 1)
+    answer = admin.get("/admin/webhooks", query_string={name: "<b>mars", "q": "Hook"})
+    note = unescape(answer.text.split('id="wrong-filters"')[1].split("</p>")[0])
+    assert f"{name.capitalize()} “<b>mars”</b>: {PROBLEMS[name]} The list leaves it out." in unescape(note)
+    assert "<b>mars" not in answer.text
+    assert len(names(answer.text)) == PAGE_SIZE
+    assert 'name="query"' not in answer.text, "it can't be saved"
+    following = re.search(r'id="webhooks-next" href="([^"]+)"', answer.text)
+    assert following
+    assert 'id="wrong-filters"' in admin.get(unescape(following[1])).text, "the next page says so, too"
+    fragment = admin.get("/admin/webhooks", query_string={name: "mars"}, headers=HTMX).text
+    assert "mars" in fragment.split('<div id="status"')[1].split("</div>")[0], "screen readers hear it"
+    assert "more than was asked for" in admin.get("/admin/webhooks", query_string={name: "mars", "print": "1"}).text
+    assert 'id="wrong-filters"' not in admin.get("/admin/webhooks", query_string={name: " "}).text
+
+
+def test_what_was_not_understood_goes_when_the_filter_is_given_anew() -> None:
+    filters = WebhookFilters.parse({"environment": "mars", "status": "disabled", "health": "\0"})
+    assert filters.wrong == {"environment": "mars", "health": UNREADABLE}
+    assert filters.args == {}
+    assert filters.with_(environment="staging").wrong == {"health": UNREADABLE}
 
 
 def test_the_newest_come_first_and_the_columns_sort(admin: FlaskClient) -> None:
