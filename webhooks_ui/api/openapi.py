@@ -9,6 +9,7 @@ from flask import Response, jsonify
 
 from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
+from webhooks_ui.api.described_headers import HEADERS, headers_of, location_of
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, check_parameters
 from webhooks_ui.api.routes import ROUTES
 from webhooks_ui.api.schema_parts import Schema, ref
@@ -27,13 +28,9 @@ others. All errors are application/problem+json (RFC 9457), with one entry in `e
 A key does only what its scopes say. `security` names the scope that each operation needs. Without it the answer is 403:
 
 """
-ALWAYS = (401, 422, 429, 503)
+ALWAYS = (422, 503)
+KEYED = (401, 429)  # of what needs a key
 BODY = (400, 413, 415)
-HEADERS: dict[str, Schema] = {
-    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
-    "WWW-Authenticate": {"description": "How to send a key, or the scope that it lacks.", "schema": {"type": "string"}},
-}
-PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
 def show_document() -> Response:
@@ -65,6 +62,7 @@ def _document() -> dict[str, Any]:
         "paths": _paths(),
         "components": {
             "schemas": SCHEMAS,
+            "headers": HEADERS,
             "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "km_…"}},
         },
     }
@@ -98,33 +96,37 @@ def _operation(
     optional_body: bool = False,
     parameters: tuple[Schema, ...] = (),
     problems: tuple[int, ...] = (),
+    location: str = "",
+    keyed: bool = True,
 ) -> Schema:
     """Return an operation: its input, its answer, and its problems.
 
     Args:
         problems: The status codes of its errors, apart from those that every operation has.
+        location: The name of what the header Location of its answer leads to, if it has one.
+        keyed: Whether it needs a key.
     """
-    operation: Schema = {"summary": summary, "responses": {str(status): _answer(status, answer)}}
+    operation: Schema = {"summary": summary, "responses": {str(status): _answer(status, answer, location, keyed)}}
     if body:
         operation["requestBody"] = {"required": not optional_body, "content": _json(body)}
     if parameters:
         operation["parameters"] = list(parameters)
-    for problem in sorted({*ALWAYS, *problems, *(BODY if body else ())}):
-        operation["responses"][str(problem)] = _problem(problem)
+    for problem in sorted({*ALWAYS, *problems, *(KEYED if keyed else ()), *(BODY if body else ())}):
+        operation["responses"][str(problem)] = _problem(problem, keyed)
     return operation
 
 
-def _answer(status: int, schema: str | Schema | None) -> Schema:
+def _answer(status: int, schema: str | Schema | None, location: str, keyed: bool) -> Schema:
+    headers = headers_of(status, keyed) | (location_of(location) if location else {})
     content = {"content": _json(schema)} if schema else {}
-    return {"description": HTTPStatus(status).phrase, **content}
+    return {"description": HTTPStatus(status).phrase, "headers": headers, **content}
 
 
-def _problem(status: int) -> Schema:
-    headers = {name: HEADERS[name] for name in PROBLEM_HEADERS.get(status, ())}
+def _problem(status: int, keyed: bool = True) -> Schema:
     return {
         "description": HTTPStatus(status).phrase,
+        "headers": headers_of(status, keyed),
         "content": {"application/problem+json": {"schema": ref("Problem")}},
-        **({"headers": headers} if headers else {}),
     }
 
 
@@ -187,7 +189,7 @@ PATHS: dict[str, Schema] = {
     "/api/v1/event-types": {"get": _operation("List the event types", 200, "EventTypes")},
     "/api/v1/webhooks": {
         "get": _operation("List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS),
-        "post": _operation("Create a webhook", 201, "CreatedWebhook", body="NewWebhook"),
+        "post": _operation("Create a webhook", 201, "CreatedWebhook", body="NewWebhook", location="webhook"),
     },
     "/api/v1/webhooks/{webhook_id}": {
         "parameters": [_id("webhook_id")],
@@ -222,6 +224,7 @@ PATHS: dict[str, Schema] = {
             body="TestEvent",
             optional_body=True,
             problems=(404,),
+            location="delivery",
         ),
     },
     "/api/v1/deliveries": {
@@ -234,8 +237,14 @@ PATHS: dict[str, Schema] = {
     "/api/v1/deliveries/{delivery_id}/retries": {
         "parameters": [_id("delivery_id")],
         "post": _operation(
-            "Make one more attempt now", 202, "Delivery", body="Retry", optional_body=True, problems=(404, 409)
+            "Make one more attempt now",
+            202,
+            "Delivery",
+            body="Retry",
+            optional_body=True,
+            problems=(404, 409),
+            location="delivery",
         ),
     },
-    "/api/v1/openapi.json": {"get": _operation("Get this description", 200, {"type": "object"}) | _OPEN},
+    "/api/v1/openapi.json": {"get": _operation("Get this description", 200, {"type": "object"}, keyed=False) | _OPEN},
 }

@@ -3,12 +3,14 @@
 import json
 import re
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
 import schemathesis
 from flask import Flask
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
@@ -62,6 +64,7 @@ def test_the_api_keeps_to_its_description(
         check()
 
 
+NEW = {"name": "Some", "url": "http://127.0.0.1:9999/", "events": ["license.activated"]}
 COMMAND = re.compile(r"""curl (?:-X (\w+) )?\$API(/\S+) [^'\n]*(?:\n  )?-d '([^']+)'""")
 BODIES = [
     (method or "POST", path.replace("/1", "/{webhook_id}"), json.loads(body))
@@ -111,6 +114,39 @@ def test_each_operation_has_an_id_of_its_own(app: Flask) -> None:
     ids = [paths[path][method].get("operationId", "") for method, path in OPERATIONS]
     assert all(re.fullmatch(r"(get|post|patch|delete)_[a-z_]+", id) for id in ids), ids
     assert len(set(ids)) == len(ids)
+
+
+SENT: dict[str, Callable[[FlaskClient], Any]] = {
+    "GET /webhooks": lambda client: client.get("/api/v1/webhooks"),
+    "GET /webhooks 422": lambda client: client.get("/api/v1/webhooks?limit=x"),
+    "POST /webhooks": lambda client: client.post("/api/v1/webhooks", json=NEW),
+    "POST /webhooks 400": lambda client: client.post("/api/v1/webhooks", data="{"),
+    "POST /events": lambda client: client.post("/api/v1/events", json={"type": "license.created", "data": {}}),
+    "GET /webhooks/{webhook_id}": lambda client: client.get("/api/v1/webhooks/1"),
+    "DELETE /webhooks/{webhook_id} 404": lambda client: client.delete("/api/v1/webhooks/9"),
+    "POST /webhooks/{webhook_id}/test": lambda client: client.post("/api/v1/webhooks/1/test"),
+    "POST /deliveries/{delivery_id}/retries": lambda client: client.post("/api/v1/deliveries/1/retries"),
+    "GET /openapi.json": lambda client: client.get("/api/v1/openapi.json"),
+    "GET /event-types 401": lambda client: client.get("/api/v1/event-types", headers={"Authorization": "Bearer no"}),
+    "GET /event-types 429": lambda client: [client.get("/api/v1/event-types") for _ in range(3)][-1],
+}
+OURS = re.compile(r"X-.*|Location|Retry-After|WWW-Authenticate", re.IGNORECASE)
+OF_PAGES = {"X-Content-Type-Options", "X-Frame-Options"}
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_each_header_that_is_sent_is_described(app: Flask, name: str) -> None:
+    make_delivery(make_webhook())
+    key = make_api_key(rate_per_minute=2)[1]
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    answer = SENT[name](client)
+    method, path, *_ = name.split()
+    document = app.test_client().get("/api/v1/openapi.json").get_json()
+    described = document["paths"][f"/api/v1{path}"][method.lower()]["responses"][str(answer.status_code)]["headers"]
+    assert set(described) == {name for name, _ in answer.headers if OURS.fullmatch(name)} - OF_PAGES
+    known = document["components"]["headers"]
+    assert all(header["$ref"].rpartition("/")[2] in known for header in described.values() if "$ref" in header)
 
 
 def test_the_description_needs_no_key(app: Flask) -> None:
