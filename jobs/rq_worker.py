@@ -100,6 +100,20 @@ class Worker(SimpleWorker):
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
 
+    def teardown(self) -> None:
+        """Unregister, and end the thread that listens for commands, also if Redis refuses to write.
+
+        RQ would leave the thread and its connection behind, after each failover.
+        """
+        try:
+            super().teardown()  # type: ignore[no-untyped-call]
+        except RedisError:
+            with contextlib.suppress(RedisError):
+                self.unsubscribe()  # type: ignore[no-untyped-call]
+            if self.pubsub_thread:
+                self.pubsub_thread.stop()
+            raise
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the current job, even if Redis is not reachable."""
         self.stopping = True

@@ -49,6 +49,21 @@ def test_sigquit_stops_in_an_orderly_way_and_signals_for_log_files_do_nothing(mo
         assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("module", ["worker", "scheduler"])
+def test_a_redis_that_refused_to_write_leaves_one_listener_in_each_process(module: str) -> None:
+    with rig() as product:
+        product.start(module, sys.executable, "-m", f"jobs.{module}")
+        queue = {"worker": "deliveries", "scheduler": "chores"}[module]
+        redis = product.app.extensions["redis"]
+        wait_for(lambda: _states(product, queue) & {b"idle", b"busy"}, what="it works")
+        listeners = set(redis.pubsub_channels("rq:pubsub:*"))
+        assert len(listeners) == 1
+        redis.replicaof("127.0.0.1", "1")  # as after a failover
+        wait_for(lambda: not listeners & set(redis.pubsub_channels("rq:pubsub:*")), what="its listener ends")
+        redis.replicaof("NO", "ONE")
+        wait_for(lambda: len(redis.pubsub_channels("rq:pubsub:*")) == 1, what="it works again")
+
+
 def _states(product: Rig, queue: str) -> set[bytes]:
     """Return what the processes of ``queue`` do."""
     redis = product.app.extensions["redis"]
