@@ -4,6 +4,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from webhooks_ui.api.schemas import WEBHOOK
 from webhooks_ui.api.webhook_options import WrongOptions, read_options
 from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.events import catalogue, strict_json
@@ -39,6 +40,8 @@ FIELDS = {
 }
 LITERAL = ("filter", "fields")  # their numbers keep their digits
 REQUIRED = ("name", "url", "events")
+UNKNOWN = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
+READ_ONLY = "This field is read only. Leave it out."
 
 
 def load_webhook(body: bytes) -> Any:
@@ -123,7 +126,7 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
     unreadable = set()
     for name, value in body.items():
         if name not in FIELDS:
-            wrong[strict_json.shortened(name)] = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
+            wrong[strict_json.shortened(name)] = READ_ONLY if name in WEBHOOK["properties"] else UNKNOWN
         elif FIELDS[name] != OPTION and not _is(FIELDS[name], value):
             wrong[name] = f"This field is {FIELDS[name]}."
         elif found := strict_json.unsendable_value(value):

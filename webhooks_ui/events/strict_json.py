@@ -174,8 +174,8 @@ def _errors_as_sentences() -> Iterator[None]:
     try:
         yield
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise BrokenJson(f"The body is not JSON: {error.msg} at {where}.") from None
+        what = f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}"
+        raise BrokenJson(f"The body is not JSON: {what if error.doc.strip() else 'it is empty'}.") from None
     except RecursionError:
         raise BrokenJson(f"The body is nested too deeply. Use at most {NESTING_MAX_LEVELS} levels.") from None
 

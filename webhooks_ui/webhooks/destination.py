@@ -58,7 +58,7 @@ def destination(url: str) -> Destination:
     if port == 0:
         raise TargetError("Port 0 can't be used. Use another port, or leave the port out.")
     if parts.username is not None or parts.password is not None:
-        raise TargetError("Leave the user name and password out of the URL. Deliveries are signed instead.")
+        raise TargetError("Leave the user name and password out of the URL. Set Basic authentication instead.")
     address = _address(host)
     host = str(address) if address else _name(host)
     port = port or DEFAULT_PORTS[parts.scheme]

@@ -249,6 +249,19 @@ def test_an_array_takes_1000_events_and_no_more(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"", "The body is not JSON: it is empty."),
+        (b" \n", "The body is not JSON: it is empty."),
+        (b'{"type": "\x01"}', "The body is not JSON: Invalid control character at line 1, column 11."),
+        (b'{"type": "\\x"}', "The body is not JSON: Invalid \\escape at line 1, column 11."),
+    ],
+)
+def test_a_sentence_says_why_a_body_is_not_json(api: Api, body: bytes, detail: str) -> None:
+    assert api.post("/events", data=body).get_json()["detail"] == detail
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",

@@ -87,7 +87,7 @@ def test_a_certificate_that_ended_is_taken_with_a_warning(api: Api) -> None:
         ("client_certificate", PAIR | {"key": ""}, "Paste the key, too."),
         ("client_certificate", PAIR | {"key": Authority().sign("bob").key}, "The key doesn't belong"),
         ("client_certificate", MASKED, "There is none yet that could be kept."),
-        ("client_certificate_details", None, "This field is unknown."),
+        ("client_certificate_details", None, "This field is read only."),
     ],
 )
 def test_a_wrong_value_has_its_sentence_at_its_field(api: Api, field: str, value: Any, sentence: str) -> None:

@@ -37,6 +37,20 @@ def test_a_created_webhook_shows_its_secret_only_once(api: Api) -> None:
     assert entry.actor.startswith("key km_")
 
 
+def test_a_field_that_only_answers_have_is_said_to_be_read_only(api: Api) -> None:
+    webhook = api.post("/webhooks", json=NEW).get_json()
+    address = f"/webhooks/{webhook['id']}"
+    read = api.get(address).get_json()
+    answer = api.patch(address, json=read | {"name": "Other", "nonsense": 1})
+    assert answer.status_code == 422
+    messages = {error["field"]: error["message"] for error in answer.get_json()["errors"]}
+    assert messages.pop("nonsense").startswith("This field is unknown. A webhook has name, url,")
+    assert set(messages.values()) == {"This field is read only. Leave it out."}
+    assert messages.keys() >= {"id", "health", "created_at"}
+    settable = {name: value for name, value in read.items() if name not in messages}
+    assert api.patch(address, json=settable | {"name": "Other"}).get_json()["name"] == "Other"
+
+
 def test_the_caller_can_set_the_secret(api: Api) -> None:
     secret = secret_box.generate()
     assert api.post("/webhooks", json=NEW | {"secret": secret}).get_json()["secret"] == secret
