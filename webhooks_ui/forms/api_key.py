@@ -13,6 +13,7 @@ from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.models import ApiKey, Environment, Scope, utcnow
 from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
 from webhooks_ui.models.scope import in_order
+from webhooks_ui.models.visible import is_visible
 
 OVERLAPS_HOURS = {24: "For 24 hours", 168: "For 7 days", 720: "For 30 days", 1: "For 1 hour", 0: "Not at all"}
 
@@ -20,6 +21,8 @@ OVERLAPS_HOURS = {24: "For 24 hours", 168: "For 7 days", 720: "For 30 days", 1: 
 def _printable(form: Form, field: Field) -> None:
     if not (field.data or "").isprintable():
         raise ValidationError("The name can't contain control characters. Remove them.")
+    if not is_visible(field.data or ""):
+        raise ValidationError("The name must contain at least one visible character.")
 
 
 def texts_of(key: ApiKey) -> dict[str, str]:

@@ -25,6 +25,7 @@ from webhooks_ui.forms import Form, WholeNumberField
 from webhooks_ui.forms.webhook_access import is_typed
 from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
+from webhooks_ui.models.visible import is_visible
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.webhooks.destination import TargetError
 from webhooks_ui.webhooks.new_host import stored_of, wrong_host
@@ -66,7 +67,7 @@ def _stripped(value: str | None) -> str:
 
 
 def _visible(form: Form, field: Field) -> None:
-    if not any(unicodedata.category(character)[0] not in "CZ" for character in field.data or ""):
+    if not is_visible(field.data or ""):
         raise ValidationError(f"{field.label.text} must contain at least one visible character.")
 
 

@@ -57,6 +57,7 @@ def test_the_rate_may_be_left_out(admin: FlaskClient) -> None:
         ({"name": ""}, "Give the key a name"),
         ({"name": "x" * 101}, "at most 100 characters"),
         ({"name": "a\x00b"}, "contain control characters. Remove them."),
+        ({"name": "\u3164"}, "at least one visible character"),
         ({"environment": "moon"}, "Choose production, staging or development."),
         ({"scopes": ""}, "There is no scope"),
         ({"scopes": []}, "Choose at least one scope."),

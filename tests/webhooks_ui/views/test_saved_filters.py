@@ -138,7 +138,13 @@ def test_a_page_asks_before_a_filter_is_deleted(admin: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [(" ", "Give the filter a name"), ("x" * 61, "at most 60 characters"), ("", "a name")]
+    ("name", "sentence"),
+    [
+        (" ", "Give the filter a name"),
+        ("\u3164", "Give the filter a name"),
+        ("x" * 61, "at most 60 characters"),
+        ("", "a name"),
+    ],
 )
 def test_a_name_that_makes_no_sense_is_refused_and_the_list_still_shows_the_same(
     admin: FlaskClient, name: str, sentence: str

@@ -102,6 +102,10 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
             ("name", f"a{chr(code)}b", "change the direction of writing")
             for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
         ),
+        *(
+            ("name", blank, "at least one visible character")
+            for blank in ("\u200b", "\u2800", "\u3164 \u034f", "\ufe0f")
+        ),
         ("description", "x" * 10_000, "at most 1,000 characters"),
         ("description", "a\0b", "contain control characters"),
         ("url", "", "Enter the URL"),
