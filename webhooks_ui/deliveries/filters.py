@@ -124,6 +124,11 @@ class DeliveryFilters:
     def until_at(self) -> datetime | None:
         return parse_time(self.until, end_of_day=True)
 
+    @property
+    def ends_before_it_begins(self) -> bool:
+        since, until = self.since_at, self.until_at
+        return since is not None and until is not None and until < since
+
     def with_(self, **changes: str) -> "DeliveryFilters":
         wrong = {name: value for name, value in self.wrong.items() if name not in changes}
         return replace(self, wrong=wrong, **changes)

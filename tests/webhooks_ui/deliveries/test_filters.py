@@ -172,6 +172,17 @@ def test_a_fragment_says_beside_the_field_what_is_wrong_and_takes_it_back(admin:
     assert f"{slot}</div>" in admin.get(LOG, query_string={"code": "500"}, headers=asked).text
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "is_said"),
+    [("2026-11-28", "2026-11-27", True), ("1h", "24h", True), ("2026-11-28", "2026-11-28", False), ("1h", "", False)],
+)
+def test_a_time_range_that_ends_before_it_begins_is_told(
+    admin: FlaskClient, since: str, until: str, is_said: bool
+) -> None:
+    page = admin.get(LOG, query_string={"since": since, "until": until}).text
+    assert ("The time range ends before it begins." in page) is is_said
+
+
 def test_what_was_not_understood_goes_when_the_filter_is_given_anew() -> None:
     filters = DeliveryFilters.parse({"code": "50x", "status": "failed", "webhook": "\0"})
     assert filters.wrong == {"code": "50x", "webhook": UNREADABLE}
