@@ -4,14 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in
 from tests.browser.targets import shortened_choices
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
-from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.models import AuditEntry, Stats, utcnow
 from webhooks_ui.models.stats import hour_of
 
 ROWS_IN_SIGHT = """() => [...document.querySelectorAll("main tbody tr")].filter(
@@ -41,6 +41,32 @@ def test_a_screen_shows_many_rows_and_fewer_if_the_reader_wants_more_room(page: 
     assert in_sight["Compact", "/admin/webhook-deliveries"] >= 14
     assert in_sight["Comfortable", "/admin/webhooks"] <= 13
     assert in_sight["Comfortable", "/admin/webhook-deliveries"] <= 11
+
+
+@pytest.mark.parametrize(
+    ("path", "box", "link"),
+    [
+        ("/admin/webhooks", "Search webhooks by name or URL", "#sort-name"),
+        ("/admin/webhook-deliveries", "Search deliveries", "#sort-status"),
+        ("/admin/audit-log", "Actor", "#audit-older"),
+    ],
+)
+def test_a_click_during_a_search_leaves_the_list_as_the_box_says(page: Page, path: str, box: str, link: str) -> None:
+    for name in ("alpha", "beta"):
+        settle(add_delivery(make_webhook(name=name)))
+        db.session.add_all(AuditEntry(at=utcnow(), actor=name, action="x", object_type="x") for _ in range(30))
+        db.session.commit()
+    page.goto(path)
+    held: list[Route] = []
+    page.route(lambda address: "alpha" in address, lambda route: held.append(route))
+    rows = page.locator("main tbody tr")
+    with page.expect_request(lambda request: "alpha" in request.url):
+        page.get_by_label(box).fill("alpha")
+    page.locator(link).click()
+    held[0].continue_()
+    expect(rows.filter(has_text="beta")).to_have_count(0)
+    expect(rows.filter(has_text="alpha").first).to_be_visible()
+    expect(page).to_have_url(re.compile("=alpha"))
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280, 1920])

@@ -2,7 +2,7 @@
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy.exc import OperationalError
 
 from jobs.deliver import deliver
@@ -57,6 +57,27 @@ def test_the_log_follows_new_deliveries_and_waits_while_somebody_reads(page: Pag
     expect(page.get_by_role("switch", name="Follow new deliveries", checked=False)).to_be_focused()
     expect(page.locator("#follow")).to_have_count(0)
     expect(page.locator("#newer")).to_have_count(1)
+
+
+def test_a_search_goes_before_the_poll_of_a_live_log(page: Page, base_url: str) -> None:
+    page.context.add_cookies([{"name": "live", "value": "on", "url": base_url}])
+    webhooks = [make_webhook(name=name) for name in ("alpha", "beta")]
+    make_event()
+    page.goto(LOG)
+    polls: list[Route] = []
+    searches: list[Route] = []
+    page.route(lambda address: "/follow" in address, lambda route: polls.append(route))
+    with page.expect_request(lambda request: "/follow" in request.url):
+        pass
+    page.route(lambda address: "q=alpha" in address, lambda route: searches.append(route))
+    with page.expect_request(lambda request: "q=alpha" in request.url):
+        page.get_by_label("Search deliveries").fill("alpha")
+    make_event()
+    polls[0].continue_()
+    searches[0].continue_()
+    rows = page.locator("#deliveries tbody tr")
+    expect(rows.filter(has_text=webhooks[1].name)).to_have_count(0)
+    expect(rows).to_have_count(2)
 
 
 def test_a_live_log_says_that_it_waits_for_the_database_and_goes_on_afterwards(

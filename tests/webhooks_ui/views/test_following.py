@@ -52,7 +52,7 @@ def test_the_log_gets_nothing_until_a_delivery_arrives(live: FlaskClient) -> Non
     assert live.get(poll, headers=HTMX).status_code == 204
     second, third = settle(add_delivery(webhook)), settle(add_delivery(webhook))
     answer = live.get(poll, headers=HTMX).text
-    assert answer.lstrip().startswith('<div id="deliveries" data-live="on">')
+    assert answer.lstrip().startswith('<div id="deliveries" hx-sync="#delivery-filters:drop" data-live="on">')
     assert all(ROW.format(delivery.id) in answer for delivery in (second, third))
     assert f'<tr id="delivery-{first.id}" class="delivery">' in answer
     assert '<div id="arrivals" hx-swap-oob="innerHTML">2 new deliveries</div>' in answer
