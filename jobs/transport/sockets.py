@@ -36,7 +36,7 @@ class Sockets:
         self._watched: dict[int, int] = {}  # by socket: the events
         self._idle: set[int] = set()
         self._silent: set[int] = set()  # connections whose servers may only answer
-        self._heard_at: dict[int, float] = {}  # by socket: when something came last, on the monotonic clock
+        self._heard_at: dict[int, float] = {}  # by socket: when it was opened or something came last, monotonic
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
         self._rope.setblocking(False)
@@ -54,10 +54,13 @@ class Sockets:
         """Take note of a new connection. libcurl has closed an older one with the same number."""
         self._forget(fd)
         self._silent.add(fd)
+        self._heard_at[fd] = time.monotonic()  # libcurl may read all that comes at first in one go, without an event
 
     def note_multiplexed(self, fd: int) -> None:
         """Let the server of this connection talk whenever it wants to, as HTTP/2 does."""
         self._silent.discard(fd)
+        if fd in self._idle:
+            self._forget(fd)
 
     def end_if_silent(self, fd: int, since: float) -> None:
         """End a connection on which nothing came since ``since``, on the monotonic clock."""

@@ -185,6 +185,28 @@ def test_a_connection_of_http_2_that_falls_silent_is_used_no_more(
     assert endpoint.connections == 2
 
 
+def test_a_connection_of_http_2_on_which_the_server_speaks_between_requests_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = speaking_http_2(tmp_path, monkeypatch)
+    spoke = threading.Semaphore(0)
+
+    def handle(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            for stream in requests_on(secure):
+                secure.sendall(ANSWER + stream)
+                time.sleep(0.05)
+                secure.sendall(SETTINGS)
+                spoke.release()
+
+    with raw_receiving(handle) as endpoint, sending() as send:
+        for _ in range(3):
+            assert send(endpoint.url.replace("http:", "https:")).outcome == Outcome.DELIVERED
+            assert spoke.acquire(timeout=20)
+            time.sleep(0.1)  # the sender would end the connection now
+    assert endpoint.connections == 1
+
+
 def test_a_connection_of_http_2_on_which_others_are_answered_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +242,7 @@ def test_a_webhook_with_little_time_ends_no_connection_of_http_2_on_which_anothe
             arrived.set()
             gave_up.wait(20)
             secure.sendall(ANSWER + patient)
+            list(streams)  # a connection that is closed before all is read would be reset, and the answer might be lost
 
     with raw_receiving(handle) as endpoint, sending() as send, ThreadPoolExecutor(1) as pool:
         url = endpoint.url.replace("http:", "https:")
