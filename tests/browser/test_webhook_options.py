@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.authorities import Authority
 from tests.support.factories import make_event, make_webhook
@@ -15,6 +15,28 @@ from webhooks_ui.webhooks.own_headers import MASK
 def fill_the_log() -> None:
     for number in range(8):
         make_event(type="activation.failed", data={"reason": {"code": "limit_reached" if number < 3 else "other"}})
+
+
+def test_the_preview_shows_the_last_change_if_the_server_is_slow(page: Page) -> None:
+    webhook = make_webhook(url="https://93.184.215.14/")
+    page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    page.get_by_text("Sent with each request, and stored encrypted").click()
+    page.get_by_label(re.compile("^Authentication")).select_option("oauth")
+    page.get_by_label(re.compile("^User or client id")).fill("portal")
+    page.get_by_label(re.compile("^Password, token")).fill("a-client-secret")
+    page.get_by_label(re.compile("^Token URL")).fill("https://93.184.215.14/token")
+    expect(page.locator("#preview")).to_contain_text("POST https://93.184.215.14/token")
+
+    def answer_late(route: Route) -> None:
+        page.wait_for_timeout(500)
+        route.continue_()
+
+    page.route("**/preview", answer_late)
+    page.get_by_label(re.compile("^How the client")).select_option("body")
+    page.get_by_label("Environment", exact=True).select_option("staging")
+    expect(page.locator("#preview")).to_contain_text(f"client_secret={MASK}")
+    expect(page.locator("#preview")).to_contain_text("X-Webhook-Environment: staging")
+    page.unroute_all(behavior="wait")
 
 
 def test_conditions_are_tried_while_they_are_typed_and_then_saved(page: Page) -> None:

@@ -35,6 +35,7 @@ from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
 from webhooks_ui.webhooks.trial import Trial, paths_of, try_filter
 
 TYPE = "preview_type"  # the field that chooses the event
+ONE_BY_ONE = "closest .webhook-form-page:queue all"  # for ``hx-sync``: each answer replaces the target of the next one
 DELIVERY_ID = 1  # in the link of a message
 MADE_LATER = {"webhook-signature", "X-Webhook-Signature"}
 
@@ -86,12 +87,13 @@ def original(form: WebhookForm) -> Webhook | None:
 def page_context(form: WebhookForm, webhook: Webhook | None, event_type: str = "") -> dict[str, Any]:
     """Return what the template of the form needs."""
     preview = preview_of(form, webhook, event_type)
-    refreshes = {"hx-post": preview.address, "hx-target": "#preview", "hx-swap": "outerHTML", "hx-sync": "this:replace"}
+    refreshes = {"hx-post": preview.address, "hx-target": "#preview", "hx-swap": "outerHTML", "hx-sync": ONE_BY_ONE}
     return {
         "form": form,
         "webhook": webhook,
         "addresses": get_settings()["outgoing_addresses"],
         "preview": preview,
+        "ONE_BY_ONE": ONE_BY_ONE,
         "refreshes": refreshes,  # the attributes of a field that refreshes the preview
         "typing": refreshes | {"hx-trigger": "input changed delay:300ms"},
         "OPERATORS": tuple(Operator),
