@@ -70,7 +70,7 @@ DOUBLED = """() => {
   return ids.filter((id, place) => ids.indexOf(id) !== place);
 }"""
 
-SHORTENED = """() => [...document.querySelectorAll(".filters > .select > select")].filter((field) => {
+SHORTENED = """selects => [...document.querySelectorAll(selects)].filter((field) => {
   const style = getComputedStyle(field), pen = document.createElement("canvas").getContext("2d");
   pen.font = style.font;
   const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
@@ -104,15 +104,15 @@ def doubled_ids(page: Page) -> list[str]:
     return _told(page, DOUBLED)
 
 
-def shortened_choices(page: Page) -> list[str]:
-    """Return the filters whose chosen text has too little room."""
-    return _told(page, SHORTENED)
+def shortened_choices(page: Page, selects: str = ".filters > .select > select") -> list[str]:
+    """Return the choices whose chosen text has too little room."""
+    return _told(page, SHORTENED, selects)
 
 
 def invalid_parts(page: Page) -> list[str]:
     return _told(page, INVALID)
 
 
-def _told(page: Page, script: str, *arguments: int) -> list[str]:
+def _told(page: Page, script: str, *arguments: int | str) -> list[str]:
     found: list[str] = page.evaluate(script, *arguments)
     return found

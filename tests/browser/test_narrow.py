@@ -18,6 +18,12 @@ IS_IN_ONE_LINE = """badge => {
     return range.getClientRects().length === 1
 }"""
 
+LINES = """part => {
+    const range = document.createRange()
+    range.selectNodeContents(part)
+    return range.getClientRects().length
+}"""
+
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
     if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
@@ -41,6 +47,49 @@ def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None
     tops = page.locator(".filters > .select").evaluate_all("fields => fields.map((field) => field.offsetTop)")
     assert len(tops) == 4
     assert len(set(tops)) == 2
+
+
+@pytest.mark.parametrize("width", [360, 412])
+def test_the_webhooks_on_a_phone_stand_below_each_other_alike(page: Page, width: int) -> None:
+    for number, environment in enumerate(("production", "staging", "development")):
+        make_webhook(name=f"Hook {number}", url="https://customer-1.example.com/webhooks", environment=environment)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    heights = page.locator("tbody tr").evaluate_all("rows => rows.map((row) => row.clientHeight)")
+    assert max(heights) - min(heights) <= 1  # the line between two rows
+    assert max(heights) < 175
+    ends = page.locator("tbody .row-actions").evaluate_all("parts => parts.map((p) => p.getBoundingClientRect().right)")
+    assert len(set(ends)) == 1
+
+
+def test_the_choices_of_two_attempts_can_be_read_on_a_phone(page: Page) -> None:
+    delivery = settle(add_delivery(), 500)
+    add_attempt(delivery, number=1, response_code=500)
+    add_attempt(delivery, number=2, outcome="timeout", response_code=None)
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto(f"{LOG}/{delivery.id}")
+    expect(page.get_by_label("With attempt")).to_be_visible()
+    assert shortened_choices(page, ".compare select") == []
+
+
+def test_names_of_event_types_stay_whole_on_the_page_for_paper(page: Page) -> None:
+    make_webhook(event_types=["license.deactivated", "contract.suspended"])
+    for width in (320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto("/admin/webhooks?print=1")
+        assert page.locator("td", has_text="license.deactivated").evaluate(LINES) <= 2
+
+
+@pytest.mark.parametrize("name", ["Data warehouse", "Slack notifications"])
+def test_a_usual_name_has_one_line_in_the_log(page: Page, name: str) -> None:
+    webhook = make_webhook(name=name, breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=50))
+    add_delivery(webhook)  # waits, and says for what in a long line
+    settle(add_delivery(webhook), 500)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(LOG)
+    links = page.get_by_role("rowheader").get_by_role("link", name=name)
+    expect(links).to_have_count(2)
+    assert links.evaluate_all("links => links.every((link) => link.getClientRects().length === 1)")
 
 
 @pytest.mark.parametrize("state", ["Pending", "Retrying"])
@@ -99,8 +148,8 @@ def test_a_notice_gives_most_room_to_what_happened(page: Page, width: int) -> No
     widths = cells.evaluate_all("cells => cells.map((cell) => cell.getBoundingClientRect().width)")
     assert len(widths) == 5
     assert widths[2] == max(widths)
-    times = page.locator("td[data-label=Since]")
-    assert times.evaluate_all("cells => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)")
+    fixed = page.locator("td:is([data-label=Since], [data-label=Health])")
+    assert fixed.evaluate_all("cells => cells.every((cell) => cell.scrollWidth <= cell.clientWidth)")
     assert cut_off(page) == []
 
 
