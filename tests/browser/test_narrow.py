@@ -7,8 +7,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in
 from tests.browser.targets import cut_off, shortened_choices
-from tests.support.factories import make_api_key, make_webhook
+from tests.support.factories import make_api_key, make_user, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
+from webhooks_ui import audit
+from webhooks_ui.database import db
 from webhooks_ui.models import utcnow
 
 LOG = "/admin/webhook-deliveries"
@@ -23,6 +25,18 @@ LINES = """part => {
     range.selectNodeContents(part)
     return range.getClientRects().length
 }"""
+# Where the lines of the texts with an email address end: the last characters of all lines but the last one.
+ENDS_OF_LINES = """parts => parts.filter((part) => part.textContent.includes("@")).flatMap((part) => {
+    const range = document.createRange(), text = []
+    for (const node of [...part.childNodes].filter((node) => node.data)) {
+        for (let place = 0; place < node.length; place++) {
+            range.setStart(node, place)
+            range.setEnd(node, place + 1)
+            text.push([node.data[place], range.getBoundingClientRect().top])
+        }
+    }
+    return text.slice(0, -1).filter(([, top], place) => text[place + 1][1] > top).map(([character]) => character)
+})"""
 
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
@@ -47,6 +61,27 @@ def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None
     tops = page.locator(".filters > .select").evaluate_all("fields => fields.map((field) => field.offsetTop)")
     assert len(tops) == 4
     assert len(set(tops)) == 2
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_a_line_ends_in_an_email_address_only_after_the_at_sign_or_a_dot(
+    browser: Browser, base_url: str, watch: Watch, width: int
+) -> None:
+    make_user(email="somebody.with.a.name@licenses.example", role="viewer")
+    make_user(email="super_administrator@example.com", role="super_admin")
+    audit.act_as("somebody.with.a.name@licenses.example")
+    audit.record("user.created", "user", 1, "super_administrator@example.com", after={"email": "somebody@example.com"})
+    db.session.commit()
+    with open_context(browser, base_url, viewport={"width": width, "height": 900}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page, "super_admin")
+        for path in ("/admin/audit-log", "/admin/team", "/admin/team/1"):
+            page.goto(path)
+            page.locator(".user-button").click()
+            ends = page.locator("main :is(bdi, .anywhere, h1), .menu-head b").evaluate_all(ENDS_OF_LINES)
+            assert set(ends) <= {"@", "."}
+            assert ends or width > 320
 
 
 @pytest.mark.parametrize("width", [360, 412])

@@ -1,6 +1,7 @@
 """The functions and filters of the templates."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, url_for
 from flask_login import current_user
+from markupsafe import Markup, escape
 from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
@@ -43,6 +45,7 @@ from webhooks_ui.webhooks.unreadable import lost_options
 
 RECENT = timedelta(days=1)
 URL_TAIL_CHARACTERS = 10
+_ENDS_OF_PARTS = re.compile(r"@|\.(?=[^@\s]{1,64}@)")  # in an email address
 
 
 def register(app: Flask) -> None:
@@ -103,6 +106,7 @@ def register(app: Flask) -> None:
         pretty_json=pretty_json,
         pretty_text=pretty_text,
         words=words,
+        breakable=breakable,
         format_name=format_name,
         choice=choice,
         health=health,
@@ -216,6 +220,11 @@ def pretty_text(text: str) -> str:
 def words(name: str) -> str:
     """Return ``Super admin`` for ``super_admin``."""
     return name.replace("_", " ").capitalize()
+
+
+def breakable(text: str) -> Markup:
+    """Return the text so that a line may end after the ``@`` of an email address, or after a dot before that."""
+    return Markup(_ENDS_OF_PARTS.sub(r"\g<0><wbr>", str(escape(text))))  # noqa: S704 (it is escaped)
 
 
 def format_name(format: str) -> str:

@@ -35,6 +35,7 @@ def shown(client: FlaskClient, **filters: str) -> list[int]:
 def row(client: FlaskClient, number: int) -> tuple[str, list[str]]:
     """Return the text of an entry's row, and its links."""
     html = client.get(LOG).text.partition(f'<tr id="audit-{number}"')[2].partition("</tr>")[0]
+    html = html.replace("<wbr>", "")
     text = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.partition(">")[2])))
     return text, re.findall(r'href="([^"]+)"', html)
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import ROOT
-from webhooks_ui.web.template_helpers import in_catalogue_order, percent, url_parts
+from webhooks_ui.web.template_helpers import breakable, in_catalogue_order, percent, url_parts
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,12 @@ def test_event_types_are_listed_as_in_the_catalogue_and_gone_ones_last() -> None
 def test_a_share_has_one_decimal() -> None:
     shown = [percent(share) for share in (100, 99.9, 28.57, 0.35, 0.02, 0)]
     assert shown == ["100 %", "99.9 %", "28.6 %", "0.3 %", "under 0.1 %", "0 %"]
+
+
+def test_a_line_may_end_after_the_at_sign_of_an_email_address_and_after_a_dot_before_it() -> None:
+    assert breakable("eva@example.com") == "eva@<wbr>example.com"
+    assert breakable("eva.muster@example.com") == "eva.<wbr>muster@<wbr>example.com"
+    assert breakable("<b>portal.example.com</b>") == "&lt;b&gt;portal.example.com&lt;/b&gt;"
 
 
 def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:

@@ -21,9 +21,9 @@ def test_everybody_is_listed_with_role_state_and_ways_to_sign_in(sign_in: SignIn
     make_user("gone@example.com", "viewer", deactivated_at=utcnow())
     make_user("new@example.com", joined_at=None)
     page = sign_in("super_admin").get(TEAM).text
-    for text in ("Eva &lt;Muster&gt;", "eva@example.com", "Password, Authenticator app", "Deactivated", "Invited"):
+    for text in ("Eva &lt;Muster&gt;", "eva@<wbr>example.com", "Password, Authenticator app", "Deactivated", "Invited"):
         assert text in page
-    assert page.index("super_admin@example.com") < page.index("gone@example.com")
+    assert page.index("super_admin@<wbr>example.com") < page.index("gone@<wbr>example.com")
     assert f'href="{TEAM}/new"' in page
 
 

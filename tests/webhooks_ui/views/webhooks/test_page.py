@@ -66,7 +66,7 @@ def test_the_history_names_who_did_what(admin: FlaskClient) -> None:
     admin.post(f"/admin/webhooks/{webhook.id}/active", data={"active": "false"})
     page = admin.get(f"/admin/webhooks/{webhook.id}").text
     assert "Deactivated" in page
-    assert "admin@example.com, <time" in page
+    assert "admin@<wbr>example.com, <time" in page
 
 
 def test_the_history_says_what_each_field_was_and_became(admin: FlaskClient) -> None:
