@@ -1,8 +1,10 @@
 """The webhook pages with the keyboard alone."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.factories import make_webhook
+from tests.support.log_rows import add_delivery, settle
 
 
 def test_the_palette_leads_to_a_webhook(page: Page) -> None:
@@ -152,3 +154,26 @@ def test_the_environment_is_switched_in_the_top_bar(page: Page) -> None:
     expect(page.get_by_role("link", name="Alpha", exact=True)).to_have_count(0)
     page.get_by_label("Environment", exact=True).select_option("")
     expect(page.get_by_role("link", name="Alpha", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "link", "next_one"),
+    [
+        ("/admin/webhooks", "Skip the rows", "Print all"),
+        ("/admin/webhook-deliveries", "Skip the rows", "Retry all shown"),
+        ("/admin/webhooks/new", "Skip the event types", "Filter"),
+    ],
+)
+def test_a_long_part_can_be_skipped(page: Page, path: str, link: str, next_one: str) -> None:
+    for number in range(3):
+        settle(add_delivery(make_webhook(name=f"Hook {number}")), 500)
+    page.goto(path)
+    page.locator("main input[type=search]").first.focus()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.get_by_role("link", name=link).evaluate("link => link === document.activeElement"):
+            break
+    expect(page.get_by_role("link", name=link)).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_contain_text(next_one)
