@@ -32,6 +32,7 @@ class EmailForm(Form):
 
 
 class RoleForm(Form):
+    what_roles_may = WHAT_ROLES_MAY
     role = SelectField("Role", choices=_ROLES, validate_choice=False, default=Role.ADMIN)
 
     def validate_role(self, field: Field) -> None:

@@ -14,7 +14,9 @@ from tests.support.http import form_token
 from tests.support.mailbox import receiving_mail
 from tests.support.people import last_entry
 from webhooks_ui.database import db
+from webhooks_ui.forms.team import WHAT_ROLES_MAY
 from webhooks_ui.models import AuditEntry, OneTimeToken, User, utcnow
+from webhooks_ui.web.template_helpers import words
 
 SignIn = Callable[[str], FlaskClient]
 TEAM = "/admin/team"
@@ -35,6 +37,14 @@ def shown_link(page: str) -> str:
 def invited() -> list[User]:
     db.session.rollback()
     return list(db.session.scalars(db.select(User).where(User.joined_at.is_(None))))
+
+
+def test_who_chooses_a_role_reads_what_each_may_do(owner: FlaskClient) -> None:
+    for path in (f"{TEAM}/new", f"{TEAM}/1"):
+        page = owner.get(path).text
+        assert 'aria-describedby="role-hint"' in page
+        for role, may in WHAT_ROLES_MAY.items():
+            assert f"<b>{words(role)}</b>: {may}." in page.partition('id="role-hint"')[2]
 
 
 def test_without_a_mail_server_the_link_is_shown_to_copy_and_works(app: Flask, owner: FlaskClient) -> None:
