@@ -42,7 +42,7 @@ def _of_events(webhook: Webhook) -> Iterator[Check]:
     here = _count(happened, webhook.environment, webhook.event_types)
     if here:
         found = f"{_events(here)} of its types in {webhook.environment} {since}."
-        yield Check(Verdict.FINE, "Events that it wants happen", found)
+        yield Check(Verdict.FINE, "There are events for it", found)
         yield from _of_filter(webhook)
     missed = [*_elsewhere(webhook, happened, since), *_unsubscribed(webhook, happened, since)]
     verdict, also = (Verdict.NOTE, ", too") if here else (Verdict.PROBLEM, "")

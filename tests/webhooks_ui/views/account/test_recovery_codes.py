@@ -28,6 +28,14 @@ def test_new_codes_replace_the_old_ones_and_are_shown_once(admin: FlaskClient) -
     assert "10 are left" in admin.get("/account").text
 
 
+def test_no_code_is_said_to_be_left_if_none_is(admin: FlaskClient) -> None:
+    user = with_app(db.session.scalars(db.select(User)).one())
+    assert "None is left." in admin.get("/account").text
+    assert "left no longer work" not in admin.get(f"{PAGE}/new").text
+    make_codes(user)
+    assert "10 are left." in admin.get("/account").text
+
+
 def test_without_a_second_factor_there_are_none(admin: FlaskClient) -> None:
     assert "Set up a second factor first." in admin.post(PAGE, follow_redirects=True).text
     assert db.session.scalar(db.select(db.func.count(RecoveryCode.id))) == 0
