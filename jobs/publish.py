@@ -120,7 +120,7 @@ def send_test(webhook: Webhook, event: NewEvent) -> int:
     row = event_row(id, webhook.environment, event, body, now, 1)
     logger.info("A test is sent.", extra=logs.ids(event=row["public_id"], webhook=webhook.id))
     event_id = connection.execute(insert(Event).returning(Event.id), row).scalar_one()
-    store_keys(connection, {event_id: event.data})
+    store_keys(connection, event_id, event.data)
     delivery = new_delivery(
         event_id,
         event.type,

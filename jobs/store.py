@@ -15,16 +15,16 @@ from webhooks_ui.database import dialect
 from webhooks_ui.database.facts import Fact
 from webhooks_ui.database.family import Children, Family
 from webhooks_ui.deliveries.changes import new_delivery
-from webhooks_ui.events.keys import keys_of
+from webhooks_ui.events.keys import joined, keys_of
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.models import Delivery, Event, EventKey, utcnow
+from webhooks_ui.models import Delivery, Event, FreshKeys, utcnow
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 from webhooks_ui.webhooks.subscribers import Subscriber, subscribers
 
 LOOKUP_BATCH = 500  # ids in one IN (…)
 TRANSACTION_MAX_DELIVERIES = 10_000  # of several publications. All that write wait for the end of a transaction
 
-_EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, EventKey.__table__
+_EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, FreshKeys.__table__
 _UNIQUE = ("environment", "public_id")
 
 Key = tuple[str, str]  # the environment and the id of an event
@@ -229,10 +229,10 @@ def _insert(connection: Connection, entries: Sequence[_Entry], now: datetime, fa
     pairs = [(place, webhook) for place, entry in enumerate(entries) for webhook in entry.webhooks]
     deliveries = [_delivery_row(place, entries[place], webhook, at, end) for place, webhook in pairs]
     is_leased = any(row["lease_token"] for row in deliveries)
-    keys = [(place, key) for place, entry in enumerate(entries) for key in keys_of(entry.event.data)]
+    keys = [(place, joined(found)) for place, entry in enumerate(entries) if (found := keys_of(entry.event.data))]
     children = (
         Children(_DELIVERIES, *table_of(deliveries), has_ids=is_leased),
-        Children(_KEYS, ("event_id", "value"), keys),
+        Children(_KEYS, ("event_id", "keys"), keys),
     )
     born = database.insert_family(connection, Family(_EVENTS, _UNIQUE, *table_of(events), children), facts)
     if born is None:

@@ -1,31 +1,52 @@
-"""Index keys: store the keys of events that were published before keys were stored, a small batch at a time.
+"""Index keys: make rows of the keys of new events, and store those of events from before keys were stored.
 
-It goes back from the newest event to the oldest one, and keeps its place in the settings.
+A publisher stores all keys of an event in one row. To store each where it is found fast would cost it several times as
+much, because each key of an event stands in another place there.
+
+Events from before are read from the newest to the oldest one. The place is kept in the settings.
 """
 
 import time
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.keyed import INDEXED_FROM
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.keys import keys_of
-from webhooks_ui.models import Event, EventKey, Setting
+from webhooks_ui.events.keys import keys_of, split
+from webhooks_ui.models import Event, EventKey, FreshKeys, Setting
 
-INDEX_KEYS_SECONDS = 10  # between the runs
+INDEX_KEYS_SECONDS = 5  # between the runs
 RUN_SECONDS = 2.0
-BATCH_EVENTS = 200
+BATCH_EVENTS = 100  # in a transaction, for which publishers wait on SQLite
+PAUSE_SECONDS = 0.005  # after each, so that those who wait get their turn
+
+Row = tuple[str, int]  # of a key: its value, and the id of its event
 
 
 def index_keys() -> None:
-    """Index older events for some seconds, unless all are indexed."""
+    """Index new events, and then older ones, for some seconds or until all are indexed."""
     ends_at = time.monotonic() + RUN_SECONDS
-    while _step() and time.monotonic() < ends_at:
-        pass
+    for step in (_move, _step_back):
+        while step() and time.monotonic() < ends_at:
+            time.sleep(PAUSE_SECONDS)
 
 
-def _step() -> bool:
+def _move() -> bool:
+    """Index the next new events. Return True if there may be more."""
+    if db.session.scalar(select(FreshKeys.event_id).limit(1)) is None:
+        return False
+    release()
+    first = select(FreshKeys.event_id).order_by(FreshKeys.event_id).limit(BATCH_EVENTS)
+    take = delete(FreshKeys).where(FreshKeys.event_id.in_(first)).returning(FreshKeys.event_id, FreshKeys.keys)
+    with write_transaction() as connection:
+        taken = connection.execute(take).all()
+        _store(connection, [(key, id) for id, keys in taken for key in split(keys)])
+    return len(taken) == BATCH_EVENTS
+
+
+def _step_back() -> bool:
     """Index the next older events. Return True if there may be more."""
     place = db.session.scalar(select(Setting.value).where(Setting.name == INDEXED_FROM))
     if place is None:
@@ -35,7 +56,7 @@ def _step() -> bool:
     release()  # the data is read without a lock
     if not place:
         return False
-    rows = [{"value": key, "event_id": id} for id, body in events for key in _keys(body)]
+    rows = [(key, id) for id, body in events for key in _keys(body)]
     with write_transaction() as connection:
         _keep(connection, rows, events[-1].id if len(events) == BATCH_EVENTS else 0)
     return len(events) == BATCH_EVENTS
@@ -46,13 +67,16 @@ def _keys(body: bytes) -> set[str]:
     return keys_of(data) if isinstance(data, dict) else set()
 
 
-def _keep(connection: Connection, rows: list[dict[str, object]], place: int) -> None:
-    """Store the keys, unless they are there or a purge has deleted their event meanwhile, and the place."""
+def _keep(connection: Connection, rows: Sequence[Row], place: int) -> None:
+    """Store the keys, unless a purge has deleted their event meanwhile, and the place."""
     own = dialect(connection)
-    ids = {row["event_id"] for row in rows}
+    ids = {id for _, id in rows}
     left = set(connection.execute(select(Event.id).where(Event.id.in_(ids))).scalars()) if ids else set()
-    kept = [row for row in rows if row["event_id"] in left]
-    if kept:
-        connection.execute(own.insert(EventKey.__table__).on_conflict_do_nothing(), kept)
+    _store(connection, [row for row in rows if row[1] in left])
     statement = own.insert(Setting.__table__).values(name=INDEXED_FROM, value=place)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": place}))
+
+
+def _store(connection: Connection, rows: Sequence[Row]) -> None:
+    """Store keys that aren't stored yet, in the order in which the index has them."""
+    dialect(connection).insert_new(connection, EventKey.__table__, ("value", "event_id"), sorted(rows))

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or
 from webhooks_ui import audit
 from webhooks_ui.database import db, release, write_transaction, writing
 from webhooks_ui.deliveries.changes import cancel_orphans
-from webhooks_ui.models import Delivery, DeliveryStatus, Event, EventKey, get_settings, utcnow
+from webhooks_ui.models import Delivery, DeliveryStatus, Event, EventKey, FreshKeys, get_settings, utcnow
 from webhooks_ui.wake import CHORES
 
 BATCH_EVENTS = 200
@@ -128,8 +128,9 @@ def _purge_batch(connection: Connection, event_ids: list[int], before: datetime)
     deliveries = connection.execute(delete(Delivery).where(Delivery.event_id.in_(event_ids), _goes(before))).rowcount
     unused = ~exists().where(Delivery.event_id == Event.id)
     events = connection.execute(delete(Event).where(Event.id.in_(event_ids), unused)).rowcount
-    gone = ~exists().where(Event.id == EventKey.event_id)
-    connection.execute(delete(EventKey).where(EventKey.event_id.in_(event_ids), gone))
+    for table in (FreshKeys, EventKey):  # in this order, because the chore index_keys moves rows from one to the other
+        gone = ~exists().where(Event.id == table.event_id)
+        connection.execute(delete(table).where(table.event_id.in_(event_ids), gone))
     return Purged(deliveries, events)
 
 

@@ -145,8 +145,8 @@ class Dialect(Protocol):
     def seconds_until(self, column: str) -> str:
         """Return SQL for the seconds from the time that is bound as ``now`` until the time in ``column``."""
 
-    def contains(self, column: Any, text: str) -> ColumnElement[bool]:
-        """Return the condition that ``column`` holds ``text``."""
+    def contains(self, column: Any, text: Any) -> ColumnElement[bool]:
+        """Return the condition that ``column`` holds ``text``, which may be a parameter."""
 
     def among(self, column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
         """Return the condition that ``column`` is one of ``ids``, which may be thousands: they are one parameter."""
@@ -167,6 +167,11 @@ class Dialect(Protocol):
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
     ) -> None:
         """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
+
+    def insert_new(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Do what ``insert_many`` does, but leave out rows that are there already."""
 
     def insert_family(self, connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
         """Insert the rows of a family, in one statement where the database can.

@@ -221,7 +221,7 @@ def seconds_until(column: str) -> str:
     return f"CAST(EXTRACT(EPOCH FROM ({column} - :now)) AS double precision)"
 
 
-def contains(column: Any, text: str) -> ColumnElement[bool]:
+def contains(column: Any, text: Any) -> ColumnElement[bool]:
     return func.strpos(column, text) > 0  # takes half as long as LIKE
 
 
@@ -368,6 +368,13 @@ def update_held(
     statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
     values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
     return {id for (id,) in run(connection, statement, values)}
+
+
+def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        head = f"INSERT INTO {table.name} ({', '.join(columns)})"
+        statement = f"{head} SELECT * FROM {_unnested(table, tuple(columns))} ON CONFLICT DO NOTHING"
+        run(connection, statement, _arrays(rows))
 
 
 def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -227,9 +227,8 @@ def seconds_until(column: str) -> str:
     return f"((julianday({column}) - julianday(:now)) * 86400.0)"
 
 
-def contains(column: Any, text: str) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = column.contains(text, autoescape=True)
-    return condition
+def contains(column: Any, text: Any) -> ColumnElement[bool]:
+    return func.instr(column, text) > 0
 
 
 def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
@@ -257,6 +256,11 @@ def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> Co
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
+
+
+def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} ON CONFLICT DO NOTHING"
+    _in_portions(connection, statement, rows)
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:

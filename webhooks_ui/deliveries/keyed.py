@@ -1,14 +1,18 @@
-"""Finds events and deliveries by the keys in their data (see ``events.keys``), and says since when that is possible."""
+"""Finds events and deliveries by the keys in their data (see ``events.keys``), and says since when that is possible.
+
+The keys of new events are in another table until the chore ``index_keys`` moves them. It is asked first, so that no key
+is moved past a search.
+"""
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, func, literal, literal_column, or_, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
-from webhooks_ui.events.keys import as_key
-from webhooks_ui.models import Delivery, Environment, Event, EventKey, Setting
+from webhooks_ui.events.keys import SEPARATOR, as_key
+from webhooks_ui.models import Delivery, Environment, Event, EventKey, FreshKeys, Setting
 
 PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
@@ -21,6 +25,14 @@ _MOST = bindparam("most", type_=Integer)
 _ENVIRONMENTS: list[Any] = [literal_column(f"'{name}'") for name in Environment]
 
 _OF_KEYS = Query(select(EventKey.event_id).where(EventKey.value >= _LOW, EventKey.value < _HIGH).limit(_MOST))
+_OF_FRESH_KEYS = Query(
+    lambda connection: (
+        select(FreshKeys.event_id)
+        .where(dialect(connection).contains(FreshKeys.keys, bindparam("text", type_=String)))
+        .order_by(FreshKeys.event_id.desc())
+        .limit(_MOST)
+    )
+)
 _OF_IDS = Query(
     select(Event.id)
     .where(Event.environment.in_(_ENVIRONMENTS), Event.public_id >= _LOW, Event.public_id < _HIGH)
@@ -30,6 +42,7 @@ _FIRST = Query(
     select(
         select(Setting.value).where(Setting.name == INDEXED_FROM).scalar_subquery(),
         select(func.min(EventKey.event_id)).scalar_subquery(),
+        select(func.min(FreshKeys.event_id)).scalar_subquery(),
         select(func.min(Event.id)).scalar_subquery(),
     )
 )
@@ -47,7 +60,8 @@ def deliveries_with_key(text: str) -> Keyed:
     key = as_key(text)
     if len(key) < PREFIX_MIN_CHARACTERS:
         return Keyed()
-    events = _first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX + 1)
+    fresh = _first_fresh(key, KEYS_MAX + 1)
+    events = [*fresh, *_first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX + 1)]
     if not events:
         return Keyed()
     if len(events) <= KEYS_MAX:
@@ -58,7 +72,12 @@ def deliveries_with_key(text: str) -> Keyed:
             return Keyed(ids)
     # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all events with the key
     has_key = select(literal(True)).where(EventKey.event_id == Delivery.event_id, _begins(key)).limit(1)
-    return Keyed(condition=has_key.correlate(Delivery).scalar_subquery())
+    condition: ColumnElement[bool] = has_key.correlate(Delivery).scalar_subquery()
+    if fresh:
+        begins = dialect(db.engine).contains(FreshKeys.keys, f"{SEPARATOR}{key}")
+        is_fresh = select(begins).where(FreshKeys.event_id == Delivery.event_id)
+        condition = or_(condition, is_fresh.correlate(Delivery).scalar_subquery())
+    return Keyed(condition=condition)
 
 
 def newest_events(text: str, limit: int) -> list[Event]:
@@ -67,8 +86,9 @@ def newest_events(text: str, limit: int) -> list[Event]:
     if len(key) < PREFIX_MIN_CHARACTERS:
         return []
     exact = select(EventKey.event_id).where(EventKey.value == key).order_by(EventKey.event_id.desc()).limit(limit)
-    ids = set(db.session.scalars(exact))
+    ids = {*_first_fresh(f"{key}{SEPARATOR}", limit), *db.session.scalars(exact)}
     if len(ids) < limit:
+        ids |= set(_first_fresh(key, limit))
         ids |= set(_first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX))
     ids |= set(events_with_id(text.strip(), limit))
     query = select(Event).where(Event.id.in_(sorted(ids)[-limit:])).order_by(Event.id.desc())
@@ -90,12 +110,18 @@ def searchable_since() -> datetime | None:
 
     Older ones are still to be read by the chore ``index_keys``.
     """
-    stored, key, event = _FIRST.rows(db.session.connection(), {})[0]
-    first = key if stored is None else stored
+    stored, key, fresh, event = _FIRST.rows(db.session.connection(), {})[0]
+    first = (fresh if key is None else key) if stored is None else stored
     if event is None or (first is not None and first <= event):
         return None
     of_first = select(Event.created_at).where(Event.id >= (first or 0)).order_by(Event.id).limit(1)
     return db.session.scalar(of_first)
+
+
+def _first_fresh(key: str, most: int) -> list[int]:
+    """Return the newest events with a key that begins with ``key``, and stands in the table of fresh keys."""
+    values = {"text": f"{SEPARATOR}{key}", "most": most}
+    return [id for (id,) in _OF_FRESH_KEYS.rows(db.session.connection(), values)]
 
 
 def _first_of(query: Query, low: str, high: str, most: int) -> list[int]:

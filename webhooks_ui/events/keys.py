@@ -1,24 +1,26 @@
 """Keys: the values in an event's data by which people look for it. They are stored while it is published.
 
-Publishers wait for this, so it makes few objects.
+Publishers wait for this, so it makes few objects, and one row for all keys of an event. The chore ``index_keys`` makes
+a row of each key later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
-from webhooks_ui.database import dialect
-from webhooks_ui.models.event_key import KEY_MAX_CHARACTERS, EventKey
+from webhooks_ui.models import FreshKeys
+from webhooks_ui.models.event_key import KEY_MAX_CHARACTERS
 
 KEYS_MAX = 16  # of one event
 DEPTH_MAX = 3
 OF_ANY_OBJECT = frozenset(
     ("license_key", "email", "identifier", "activation_identifier", "license_id", "product_id", "contract_id")
 )
+OF_OBJECT_WITH_ID = OF_ANY_OBJECT | {"id"}
 OBJECTS_WITH_ID = frozenset(("", "license", "product", "contract"))  # "": the data itself
 PREVIOUS = "previous"  # the old values of an updated event stand in it as in the data
-_COLUMNS = ("value", "event_id")
+SEPARATOR = "\n"  # is in no key, because it can't be printed
 
 
 def keys_of(data: Mapping[str, Any]) -> set[str]:
@@ -32,12 +34,14 @@ def keys_of(data: Mapping[str, Any]) -> set[str]:
     for _ in range(DEPTH_MAX):
         inner: list[tuple[str, Mapping[str, Any]]] = []
         for name, values in objects:
+            wanted = OF_OBJECT_WITH_ID if name in OBJECTS_WITH_ID else OF_ANY_OBJECT
             for field, value in values.items():
-                if isinstance(value, str):
-                    if field in OF_ANY_OBJECT or (field == "id" and name in OBJECTS_WITH_ID):
-                        keys[as_key(value)] = None
+                if field in wanted and isinstance(value, str):
+                    keys[as_key(value)] = None
                 elif isinstance(value, dict):
                     inner.append((name if field == PREVIOUS else field, value))
+        if not inner:
+            break
         objects = inner
     keys.pop("", None)
     return set(list(keys)[:KEYS_MAX])
@@ -49,12 +53,17 @@ def as_key(text: str) -> str:
     return key if key.isprintable() else ""  # PostgreSQL can't store the others
 
 
-def store_keys(connection: Connection, events: Mapping[int, Mapping[str, Any]]) -> None:
-    """Store the keys of new events, in the caller's transaction.
+def joined(keys: Iterable[str]) -> str:
+    """Return keys as one text, in which each has a separator on both sides."""
+    return f"{SEPARATOR}{SEPARATOR.join(keys)}{SEPARATOR}"
 
-    Args:
-        events: the data of each event, by the id of its row.
-    """
-    rows = [(key, event_id) for event_id, data in events.items() for key in keys_of(data)]
-    if rows:
-        dialect(connection).insert_many(connection, EventKey.__table__, _COLUMNS, rows)
+
+def split(text: str) -> list[str]:
+    """Return the keys in a text that ``joined`` made."""
+    return text[1:-1].split(SEPARATOR)
+
+
+def store_keys(connection: Connection, event_id: int, data: Mapping[str, Any]) -> None:
+    """Store the keys of a new event, in the caller's transaction."""
+    if keys := keys_of(data):
+        connection.execute(insert(FreshKeys).values(event_id=event_id, keys=joined(keys)))

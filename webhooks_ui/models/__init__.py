@@ -10,6 +10,7 @@ from webhooks_ui.models.event import Event
 from webhooks_ui.models.event_key import EventKey
 from webhooks_ui.models.event_type import OwnEventType, SchemaCheck
 from webhooks_ui.models.form_token import FormToken
+from webhooks_ui.models.fresh_keys import FreshKeys
 from webhooks_ui.models.health import WebhookHealth
 from webhooks_ui.models.inspector import InspectedRequest, Inspector
 from webhooks_ui.models.one_time_token import OneTimeToken, TokenPurpose
@@ -47,6 +48,7 @@ __all__ = [
     "EventKey",
     "FilteredList",
     "FormToken",
+    "FreshKeys",
     "HourlyTotal",
     "InspectedRequest",
     "Inspector",

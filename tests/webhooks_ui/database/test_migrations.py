@@ -24,7 +24,19 @@ from tests.support.rig import postgresql
 from webhooks_ui import create_app
 from webhooks_ui.database import db, dialect, writing
 from webhooks_ui.deliveries.display import request_headers
-from webhooks_ui.models import ApiKey, Attempt, Delivery, OwnEventType, Scope, Stats, Webhook, secret_box, utcnow
+from webhooks_ui.events.keys import joined
+from webhooks_ui.models import (
+    ApiKey,
+    Attempt,
+    Delivery,
+    EventKey,
+    OwnEventType,
+    Scope,
+    Stats,
+    Webhook,
+    secret_box,
+    utcnow,
+)
 from webhooks_ui.models.stats import hour_of
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
@@ -168,6 +180,26 @@ def test_the_hours_of_a_webhook_come_from_its_statistics(empty: Flask) -> None:
     hours = db.select(Webhook.attempted_hour, Webhook.succeeded_hour).order_by(Webhook.id)
     now = hour_of(hour)
     assert db.session.execute(hours).all() == [(now - 1, now - 7), (0, 0)]
+
+
+def test_keys_of_new_events_are_kept_when_a_step_back_leaves_them_no_table(empty: Flask) -> None:
+    """Migration 0022, up and down, with rows in the tables."""
+    upgrade(revision="0021")
+    key = {"value": "old", "event_id": 1}
+    with db.engine.begin() as connection:
+        _insert(connection, key, "event_keys")
+    upgrade(revision="0022")
+    assert db.session.scalars(db.select(EventKey.value)).all() == ["old"]
+    db.session.remove()
+    with db.engine.begin() as connection:
+        _insert(connection, {"event_id": 2, "keys": joined(["a", "b"])}, "fresh_keys")
+        _insert(connection, {"event_id": 1, "keys": joined(["old"])}, "fresh_keys")  # was stored by the chore, too
+    downgrade(revision="0021")
+    rows = db.select(EventKey.value, EventKey.event_id).order_by(EventKey.value)
+    assert db.session.execute(rows).all() == [("a", 2), ("b", 2), ("old", 1)]
+    db.session.remove()
+    upgrade()
+    check()
 
 
 def test_a_webhook_of_the_time_before_has_no_options_and_works_as_before(empty: Flask) -> None:

@@ -14,7 +14,7 @@ from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite import STATEMENT_ROWS
 from webhooks_ui.database.statements import Query
-from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, utcnow
+from webhooks_ui.models import Attempt, Delivery, Event, EventKey, Stats, Webhook, utcnow
 
 __all__ = ["database_url"]  # a fixture
 
@@ -51,6 +51,15 @@ def test_rows_are_inserted_with_every_kind_of_value(deliveries: list[int]) -> No
     last = made[-1]
     assert (last.started_at, last.detail, last.tls, last.response_code) == (at, "Zoë\t\\N\n", None, None)
     assert (last.kept_headers, last.response_body, last.response_truncated) == ({"a": "b"}, b"\0\xff\\", True)
+
+
+def test_rows_that_are_there_already_are_left_out(deliveries: list[int]) -> None:
+    rows = [(f'Zoë\'s \\ "{id}"', id) for id in deliveries]
+    for some in (rows[::2], rows, []):
+        with write_transaction() as connection:
+            dialect(connection).insert_new(connection, EventKey.__table__, ("value", "event_id"), some)
+    found = db.session.execute(db.select(EventKey.value, EventKey.event_id).where(EventKey.value.like("Zo%"))).all()
+    assert sorted(found) == sorted(rows)
 
 
 def test_rows_are_updated_by_id_and_others_left_alone(deliveries: list[int]) -> None:

@@ -14,8 +14,9 @@ from webhooks_ui.deliveries import keyed
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.keyed import newest_events, searchable_since
 from webhooks_ui.deliveries.pages import find_page
+from webhooks_ui.events.keys import split
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Delivery, Event, EventKey, Setting
+from webhooks_ui.models import Delivery, Event, EventKey, FreshKeys, Setting
 
 __all__ = ["database_url"]  # a fixture
 
@@ -34,15 +35,25 @@ def found(text: str, **filters: str) -> list[str]:
     return [delivery.event.public_id for delivery in page.deliveries]
 
 
-def keys() -> set[str]:
+def fresh() -> list[str]:
+    """Return the keys of new events that are not indexed yet."""
     db.session.rollback()
-    return set(db.session.scalars(db.select(EventKey.value)))
+    return [key for text in db.session.scalars(db.select(FreshKeys.keys)) for key in split(text)]
+
+
+def indexed() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(db.select(EventKey.value)))
+
+
+def keys() -> list[str]:
+    return sorted(fresh() + indexed())
 
 
 def forget_keys() -> None:
     """Make the database as it was before keys were stored."""
     db.session.rollback()
-    for table in (EventKey, Setting):
+    for table in (FreshKeys, EventKey, Setting):
         db.session.execute(db.delete(table))
     db.session.commit()
 
@@ -114,7 +125,7 @@ def test_a_known_event_that_comes_again_has_its_keys_once() -> None:
     event = NewEvent("license.activated", {"license_key": "AGAIN"}, id="evt_again")
     for _ in range(2):
         publish("production", [event, event])
-    assert keys() == {"again"}
+    assert keys() == ["again"]
 
 
 def test_old_events_are_indexed_in_batches_and_pages_say_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +137,7 @@ def test_old_events_are_indexed_in_batches_and_pages_say_since_when(monkeypatch:
     assert found("old-") == []
     newest = db.session.scalars(db.select(Event).filter_by(public_id=ids[-1])).one().created_at
     index_keys()
-    assert keys() == {"old-4", "old-3"}
+    assert keys() == ["old-3", "old-4"]
     since = searchable_since()
     assert since is not None
     assert since < newest
@@ -142,7 +153,7 @@ def test_events_that_are_indexed_already_stay_so() -> None:
     happen(license_key="NEW-1")
     index_keys()
     index_keys()
-    assert keys() == {"new-1"}
+    assert keys() == ["new-1"]
     assert searchable_since() is None
 
 
@@ -156,4 +167,73 @@ def test_a_purge_deletes_the_keys_of_the_events_that_it_deletes() -> None:
     db.session.commit()
     db.session.rollback()
     purge(0)
-    assert keys() == {"waiting"}
+    assert keys() == ["waiting"]
+
+
+def test_new_events_are_found_in_the_same_way_before_and_after_they_are_indexed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_webhook()
+    ids = [happen(license_key=f"AB-{number}", email="100%_Ada@example.com") for number in range(3)]
+    happen(license_key="XAB-1", email="100xxada@example.com")
+    for most in (1_000, 1):  # with 1, the deliveries are looked for row by row
+        monkeypatch.setattr(keyed, "KEYS_MAX", most)
+        assert not indexed()
+        assert (found("ab-"), found("AB-1")) == (ids[::-1], [ids[1]])
+        assert found("100%_ada@example.com") == ids[::-1]
+        assert (found("b-1"), found("_ada@"), found("ab-1x")) == ([], [], [])
+        assert [event.public_id for event in newest_events("ab-1", 5)] == [ids[1]]
+    index_keys()
+    assert not fresh()
+    for most in (1_000, 1):
+        monkeypatch.setattr(keyed, "KEYS_MAX", most)
+        assert (found("ab-"), found("AB-1")) == (ids[::-1], [ids[1]])
+        assert found("100%_ada@example.com") == ids[::-1]
+        assert [event.public_id for event in newest_events("ab-1", 5)] == [ids[1]]
+
+
+def test_indexed_and_new_events_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_webhook()
+    first = happen(license_key="SAME-KEY")
+    index_keys()
+    other, second = happen(license_key="OTHER"), happen(license_key="SAME-KEY")
+    for most in (1_000, 1):
+        monkeypatch.setattr(keyed, "KEYS_MAX", most)
+        assert found("same-key") == found("same") == [second, first]
+    assert [event.public_id for event in newest_events("same", 5)] == [second, first]
+    assert [event.public_id for event in newest_events("same-key", 1)] == [second]
+    assert found("other") == [other]
+
+
+def test_new_events_are_indexed_once_in_any_number_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.chores.index_keys.BATCH_EVENTS", 2)
+    for number in range(5):
+        happen(license_key=f"KEY-{number}", email="ada@example.com")
+    happen(nothing="that is a key")
+    assert searchable_since() is None
+    index_keys()
+    assert not fresh()
+    assert sorted(indexed()) == 5 * ["ada@example.com"] + [f"key-{number}" for number in range(5)]
+
+
+def test_keys_that_a_chore_has_not_come_to_are_indexed_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run reads older events from the newest one on. It may meet some whose keys are new ones, too."""
+    monkeypatch.setattr("jobs.chores.index_keys.RUN_SECONDS", 0)
+    monkeypatch.setattr("jobs.chores.index_keys.BATCH_EVENTS", 2)
+    for number in range(5):
+        happen(license_key=f"KEY-{number}")
+    for _ in range(4):
+        index_keys()
+    assert not fresh()
+    assert sorted(indexed()) == [f"key-{number}" for number in range(5)]
+
+
+def test_a_purge_deletes_keys_that_are_not_indexed_and_those_that_are() -> None:
+    happen(license_key="INDEXED")
+    index_keys()
+    happen(license_key="NEW")
+    assert keys() == ["indexed", "new"]
+    purge(0)
+    assert keys() == []
+    happen(license_key="AFTER")  # SQLite may give it the id of one that was purged
+    assert keys() == ["after"]
