@@ -13,7 +13,7 @@ from jobs.chores.count_types import count_types
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.deliveries import by_type
-from webhooks_ui.models import Event, EventKey, Setting, TypeTotal, utcnow
+from webhooks_ui.models import Event, EventKey, FreshKeys, Setting, TypeTotal, utcnow
 from webhooks_ui.webhooks.stats import RANGES
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -138,6 +138,7 @@ def test_totals_stay_when_events_are_purged_and_go_when_no_range_shows_them() ->
     count_types()
     with write_transaction() as connection:
         connection.execute(delete(EventKey))
+        connection.execute(delete(FreshKeys))
         connection.execute(delete(Event))
     count_types()
     assert [events for events, _ in counted().values()] == [1]
