@@ -6,7 +6,9 @@ import sys
 
 import config
 from webhooks_ui import create_app, logs, tracing
+from webhooks_ui.app import is_ahead
 from webhooks_ui.cli import output
+from webhooks_ui.database import db
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
@@ -23,6 +25,9 @@ if is_command:
     output.explain_failures()
 else:  # commands must work with wrong keys, because some of them repair
     check_keys_or_exit(app)
+    if not is_ahead():  # then gunicorn forks after this, and no connection may stay open
+        with app.app_context():
+            db.engine.dispose()
 
 # A web server forks after this, so the heartbeats begin with the first request. A command never begins.
 app.extensions["pulse"] = Pulse(app, ProcessKind.WEB)

@@ -13,18 +13,33 @@ import socket
 import threading
 import time
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks_ui import __version__, counting, logs
 from webhooks_ui.database import dialect, reason, write_transaction
+from webhooks_ui.database.dialect import Dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Process, ProcessKind, utcnow
-from webhooks_ui.models.process import BEAT_SECONDS, HOST_MAX_CHARACTERS, is_alive
+from webhooks_ui.models.process import ALIVE, BEAT_SECONDS, HOST_MAX_CHARACTERS
 
 FORGET_AFTER = timedelta(minutes=10)  # a process of a machine that is gone
 STOP_SECONDS = 2.0
+CHANGING = ("beat_at", "progressed_at", "in_flight")
+
+# SQLAlchemy's work on each execution would touch memory that the processes of ``make run`` share.
+_COLUMNS: tuple[Any, ...] = Process.id, Process.pid
+_HOST: Any = bindparam("host")
+_FROM: Any = bindparam("earliest")
+_UNTIL: Any = bindparam("latest")
+_LATELY = Process.beat_at.between(_FROM, _UNTIL)
+_SILENT = Query(select(*_COLUMNS).where(Process.host == _HOST, ~_LATELY))
+_FORGET = Query(delete(Process).where(Process.id == bindparam("id")))
+_FORGET_OLD = Query(delete(Process).where(Process.host != _HOST, ~_LATELY))
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +101,13 @@ class Pulse:
             counting.flush(self._app)
             if started:
                 with write_transaction() as connection:
-                    connection.execute(delete(Process).where(Process.id == self.id))
+                    _FORGET.rows(connection, {"id": self.id})
 
     def _run(self) -> None:
         while True:
             try:
                 with self._app.app_context():
-                    self._beat()
+                    self.beat()
             except SQLAlchemyError as error:
                 self._wrote_at = -math.inf
                 self._trouble.say("No heartbeat can be written: %s", reason(error))
@@ -105,7 +120,8 @@ class Pulse:
             if self._stop.wait(BEAT_SECONDS):
                 return
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Write a heartbeat and the counts, and forget processes that are gone."""
         row = {
             "id": self.id,
             "kind": str(self._kind),
@@ -117,12 +133,18 @@ class Pulse:
             "progressed_at": self._progressed_at,
             "in_flight": self._in_flight,
         }
-        changed = {name: row[name] for name in ("beat_at", "progressed_at", "in_flight")}
         with counting.taken(self._app) as counts, write_transaction() as connection:
-            insert = dialect(connection).insert(Process.__table__).values(row)
-            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=changed))
+            _write(dialect(connection)).rows(connection, row)  # type: ignore[arg-type]  # modules are hashable
             counting.store(connection, counts)
             _forget_the_dead(connection)
+
+
+@cache
+def _write(own: Dialect) -> Query:
+    """Return the statement that writes a heartbeat."""
+    insert = own.insert(Process.__table__)
+    changed = {name: insert.excluded[name] for name in CHANGING}
+    return Query(insert.on_conflict_do_update(index_elements=["id"], set_=changed))
 
 
 def _host() -> str:
@@ -132,10 +154,10 @@ def _host() -> str:
 def _forget_the_dead(connection: Connection) -> None:
     """Delete the rows of processes that ended without a word: those of this machine, and old ones of others."""
     now, host = utcnow(), _host()
-    silent = connection.execute(select(Process.id, Process.pid).where(Process.host == host, ~is_alive(now))).all()
-    gone = [id for id, pid in silent if not _runs(pid)]
-    old = and_(Process.host != host, or_(Process.beat_at < now - FORGET_AFTER, Process.beat_at > now + FORGET_AFTER))
-    connection.execute(delete(Process).where(or_(Process.id.in_(gone), old)))
+    for id, pid in _SILENT.rows(connection, {"host": host, "earliest": now - ALIVE, "latest": now + ALIVE}):
+        if not _runs(pid):
+            _FORGET.rows(connection, {"id": id})
+    _FORGET_OLD.rows(connection, {"host": host, "earliest": now - FORGET_AFTER, "latest": now + FORGET_AFTER})
 
 
 def _runs(pid: int) -> bool:

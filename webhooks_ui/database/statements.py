@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Float, Select, text
+from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, text
 from sqlalchemy.engine import Dialect
 
-Statement = Select[Any] | CompoundSelect[Any]
+Statement = Select[Any] | CompoundSelect[Any] | Insert | Delete
 statement_of = lru_cache(maxsize=256)(text)
 
 
@@ -32,7 +32,7 @@ def run(connection: Connection, statement: str, values: Sequence[Any] | Mapping[
 
 
 class Query:
-    """A SELECT that runs without SQLAlchemy's work on each execution.
+    """A statement that runs without SQLAlchemy's work on each execution.
 
     Its values and rows are converted as SQLAlchemy would. Parameters that expand to a list don't work.
 
@@ -45,7 +45,7 @@ class Query:
         self._compiled: dict[type[Dialect], _Compiled] = {}
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Return all rows for the ``values`` of the parameters, by name."""
+        """Run it with the ``values`` of the parameters, by name. Return its rows, if it has any."""
         dialect = connection.dialect
         compiled = self._compiled.get(type(dialect))
         if compiled is None:
@@ -68,7 +68,8 @@ class _Compiled:
             for name, bind in compiled.binds.items()
             if (process := bind.type.dialect_impl(dialect).bind_processor(dialect))
         }
-        types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
+        columns = () if isinstance(statement, Insert | Delete) else statement.selected_columns
+        types = [column.type.dialect_impl(dialect) for column in columns]
         self._converters = [
             (place, process)
             for place, type in enumerate(types)

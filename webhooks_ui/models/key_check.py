@@ -2,13 +2,15 @@
 
 import logging
 import sys
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
-from webhooks_ui.database import db, dialect, release, writing
+from webhooks_ui.database import db, dialect, single_query, writing
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.setting import Setting
 from webhooks_ui.models.webhook import Webhook
@@ -21,13 +23,14 @@ WRONG_KEYS = (
     "back into the instance folder. If they are gone for good, docs/security.md says what to do."
 )
 
+_KEPT = Query(select(Setting.value).where(Setting.name == NAME))
+
 logger = logging.getLogger(__name__)
 
 
 def are_keys_right() -> bool:
     """Return True if ENCRYPTION_KEYS can decrypt what the database keeps, or if it keeps nothing yet."""
-    kept = db.session.scalar(select(Setting.value).where(Setting.name == NAME))
-    return _opens(kept) if kept is not None else _opens_a_secret()
+    return _are_right(_kept())
 
 
 def check_keys() -> None:
@@ -39,31 +42,25 @@ def check_keys() -> None:
         config.ConfigError: ENCRYPTION_KEYS can't decrypt what the database keeps.
     """
     try:
-        if not are_keys_right():
+        kept = _kept()
+        if not _are_right(kept):
             raise ConfigError(WRONG_KEYS)
-        if db.session.get(Setting, NAME) is None:
+        if not kept:
             with writing():
                 row = {"name": NAME, "value": secret_box.encrypt(TEXT)}
                 connection = db.session.connection()
                 connection.execute(dialect(connection).insert(Setting.__table__).values(row).on_conflict_do_nothing())
     except SQLAlchemyError as error:
         logger.warning("ENCRYPTION_KEYS can't be checked, because %s", _cause(error))
-    finally:
-        release()
 
 
 def check_keys_or_exit(app: Flask) -> None:
-    """Do ``check_keys`` at the start of a process. End the process with one line if the keys are wrong.
-
-    No connection stays open, because the process may fork.
-    """
+    """Do ``check_keys`` at the start of a process. End the process with one line if the keys are wrong."""
     with app.app_context():
         try:
             check_keys()
         except ConfigError as error:
             sys.exit(f"Can't start: {error}")
-        finally:
-            db.engine.dispose()
 
 
 def keep_anew() -> None:
@@ -80,6 +77,16 @@ def _cause(error: SQLAlchemyError) -> str:
     return f"the database fails: {str(error).splitlines()[0]}"
 
 
+def _kept() -> list[tuple[Any, ...]]:
+    """Return the row with the known text, or nothing. Each process asks for it, so no object is made of it."""
+    with single_query() as connection:
+        return _KEPT.rows(connection, {})
+
+
+def _are_right(kept: list[tuple[Any, ...]]) -> bool:
+    return _opens(kept[0][0]) if kept else _opens_a_secret()
+
+
 def _opens(encrypted: object) -> bool:
     try:
         return secret_box.decrypt(str(encrypted)) == TEXT
@@ -90,5 +97,6 @@ def _opens(encrypted: object) -> bool:
 def _opens_a_secret() -> bool:
     """Return True if the keys open the secret of a webhook, or if there is none. An older database keeps no text."""
     newest = select(Webhook.secret_encrypted).order_by(Webhook.id.desc()).limit(SAMPLE_WEBHOOKS)
-    secrets = db.session.scalars(newest).all()
+    with single_query() as connection:
+        secrets = connection.scalars(newest).all()
     return not secrets or any(map(secret_box.is_readable, secrets))

@@ -14,8 +14,9 @@ from flask import Flask
 from jobs.sweep import sweep
 from webhooks_ui import counting, create_app
 from webhooks_ui.database import db
-from webhooks_ui.models import Webhook, get_settings
+from webhooks_ui.models import ProcessKind, Webhook, get_settings
 from webhooks_ui.models.key_check import check_keys
+from webhooks_ui.pulse import Pulse
 
 LATE = ("gunicorn.glogging", "webhooks_ui.run.door.worker")
 PAGES = ("/login", "/healthz", "/admin/webhooks")  # what they answer to strangers needs no database
@@ -32,6 +33,7 @@ def warm_up_database(settings: Mapping[str, Any]) -> None:
             db.session.execute(db.select(mapper.class_).limit(1)).all()
         db.session.remove()
         sweep()
+        Pulse(app, ProcessKind.WORKER).beat()
         db.engine.dispose()
 
 
