@@ -19,7 +19,7 @@ from rq.job import Job
 from config import ConfigError, load
 from webhooks_ui import create_app, logs, tracing
 from webhooks_ui.database import db, outage, reason
-from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis, why_unusable
+from webhooks_ui.database.redis import ANONYMOUS, PAUSE_SECONDS, wait_for_redis, why_unusable
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.models.key_check import check_keys_or_exit
@@ -33,15 +33,16 @@ logger = logging.getLogger(__name__)
 _outages = logs.Seldom(logger)
 
 
-def make_app(kind: ProcessKind, description: str) -> Flask:
+def parse_arguments(kind: ProcessKind, description: str) -> None:
+    """Show the help of a process, which takes no arguments, if it is asked for."""
+    argparse.ArgumentParser(prog=f"python -m jobs.{kind}", description=f"{description} {SETTINGS}").parse_args()
+
+
+def make_app(kind: ProcessKind) -> Flask:
     """Return the app of a worker or scheduler, with its log and its heartbeats. End the process if a setting is wrong.
 
     Its ``extensions`` have ``pulse``, the heartbeats, which ``work`` starts.
-
-    Args:
-        description: for the help of the process, which takes no arguments.
     """
-    argparse.ArgumentParser(prog=f"python -m jobs.{kind}", description=f"{description} {SETTINGS}").parse_args()
     die_with_parent()
     try:
         settings = load()
@@ -130,7 +131,7 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     Call this when the engine has all its listeners, because the heartbeats connect to the database in their own thread.
     """
     app.extensions["pulse"].start()
-    connection: Any = Redis.from_url(app.config["REDIS_URL"])
+    connection: Any = Redis.from_url(app.config["REDIS_URL"], **ANONYMOUS)
     logging.getLogger("rq.worker").addFilter(_in_one_line)
     trouble = logs.Seldom(logger)
     worker: Worker | None = None

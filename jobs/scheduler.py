@@ -24,10 +24,10 @@ from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
 from jobs.chores.reclaim import RECLAIM_SECONDS, reclaim
 from jobs.chores.summarize import SUMMARIZE_SECONDS, summarize
-from jobs.rq_worker import Worker, make_app, work
+from jobs.rq_worker import Worker, make_app, parse_arguments, work
 from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import logs
-from webhooks_ui.database.redis import PAUSE_SECONDS, wait_for_redis
+from webhooks_ui.database.redis import ANONYMOUS, PAUSE_SECONDS, wait_for_redis
 from webhooks_ui.models import ProcessKind
 from webhooks_ui.wake import CHORES
 
@@ -94,8 +94,8 @@ def main() -> None:
     """Enqueue chores and do them until SIGTERM or SIGINT."""
     os.environ["TZ"] = "UTC"  # RQ reads cron times in the local zone
     time.tzset()
-    app = make_app(ProcessKind.SCHEDULER, "Plan retries, purges and other chores until SIGTERM or SIGINT.")
-    redis = Redis.from_url(app.config["REDIS_URL"])
+    app = make_app(ProcessKind.SCHEDULER)
+    redis = Redis.from_url(app.config["REDIS_URL"], **ANONYMOUS)
     threading.Thread(target=ask_for_chores, args=(redis,), name="cron", daemon=True).start()
     with app.app_context():
         work(app, Worker, CHORES)
@@ -103,4 +103,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    parse_arguments(ProcessKind.SCHEDULER, "Plan retries, purges and other chores until SIGTERM or SIGINT.")
     main()

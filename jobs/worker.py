@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from jobs import deliver
-from jobs.rq_worker import Worker, make_app, work
+from jobs.rq_worker import Worker, make_app, parse_arguments, work
 from webhooks_ui import tracing
 from webhooks_ui.database import db, dialect
 from webhooks_ui.memory import return_memory
@@ -30,7 +30,7 @@ def main() -> None:
     """Work until SIGTERM or SIGINT. Then finish what is in flight and give back the other leases."""
     _allow_open_files()
     return_memory()
-    app = make_app(ProcessKind.WORKER, "Deliver events until SIGTERM or SIGINT.")
+    app = make_app(ProcessKind.WORKER)
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
         _prepare_connections(db.engine)
@@ -60,4 +60,5 @@ def _prepare_connections(engine: Engine) -> None:
 
 
 if __name__ == "__main__":
+    parse_arguments(ProcessKind.WORKER, "Deliver events until SIGTERM or SIGINT.")
     main()

@@ -43,15 +43,21 @@ def configure(settings: Mapping[str, Any], process: str) -> None:
     level = settings["LOG_LEVEL"].upper()
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    _set_level(root, logging.getLevelName(level))
     for name in NOISY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+        _set_level(logging.getLogger(name), max(logging.WARNING, logging.getLevelName(level)))
     for name in OWN_HANDLERS:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Set the level unless it is set. ``setLevel`` touches all loggers, whose memory forked processes share."""
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 def name_process(**ids: Any) -> None:

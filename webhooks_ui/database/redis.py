@@ -15,6 +15,7 @@ from webhooks_ui.database.windows import Windows
 TIMEOUT_SECONDS = 1.0
 DOWN_SECONDS = 3.0  # for this long after a failure, Redis isn't tried again
 PAUSE_SECONDS = 0.5
+ANONYMOUS: dict[str, Any] = {"driver_info": None}  # each connection would look up the version of the client to tell it
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,11 @@ def connect(url: str) -> PatientRedis:
     return cast(
         PatientRedis,
         PatientRedis.from_url(
-            url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 1)
+            url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+            **ANONYMOUS,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from functools import cache
 from pathlib import Path
 
 ARGUMENTS_BEGIN, ARGUMENTS_END = 48, 49  # the numbers of fields in /proc/self/stat (proc(5))
@@ -12,13 +13,19 @@ def set_title(title: str) -> None:
 
     A forked process would show the command line of its parent.
     """
+    begin, size = find_room()
+    if begin and size > 0:
+        ctypes.memmove(begin, title.encode()[: size - 1].ljust(size, b"\0"), size)
+
+
+@cache
+def find_room() -> tuple[int, int]:
+    """Return the address and the size of the command line, or zeros. They are the same in a forked process."""
     if sys.platform != "linux":
-        return
+        return 0, 0
     try:
         _, _, fields = Path("/proc/self/stat").read_text().rpartition(") ")
         begin, end = (int(fields.split()[number - 3]) for number in (ARGUMENTS_BEGIN, ARGUMENTS_END))
     except (OSError, IndexError, ValueError):
-        return
-    size = end - begin
-    if begin and size > 0:
-        ctypes.memmove(begin, title.encode()[: size - 1].ljust(size, b"\0"), size)
+        return 0, 0
+    return begin, end - begin
