@@ -19,7 +19,7 @@ from typing import Any
 from config import ConfigError, keep, load
 from webhooks_ui import logs
 from webhooks_ui.die_with_parent import SUPERVISOR, die_with_parent
-from webhooks_ui.memory import give_back, return_memory
+from webhooks_ui.memory import fill_gaps, give_back, return_memory
 from webhooks_ui.run.programs import DEFAULT, FORKS, NAMES, Program, programs
 from webhooks_ui.stop_signals import stop_signals
 
@@ -163,6 +163,7 @@ def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
         warm_up_pages(made)
     gc.freeze()
     give_back()
+    fill_gaps()
     gc.enable()
 
 
