@@ -87,8 +87,9 @@ def when_ready(_server: Any) -> None:
 
     Otherwise a full collection would pause a worker for 100 ms and end the sharing of the memory that it touches.
     """
-    gc.collect()
-    gc.freeze()
+    if not is_ahead():  # else the supervisor has done so
+        gc.collect()
+        gc.freeze()
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from config import OWN_TIMEOUT_MAX_SECONDS
 from webhooks_ui.instance_folder import redis_socket
-from webhooks_ui.run.title import set_title
+from webhooks_ui.run.title import find_room, set_title
 
 NAMES = ("redis", "web", "worker", "scheduler", "demo")
 DEFAULT = ("web", "worker", "scheduler")
+WEB = "gunicorn", "--config", "python:webhooks_ui.run.gunicorn_conf", "wsgi:app"
 FIRST, USUAL, LAST = 1, 2, 3  # the order in which they start. They end in the opposite order
 FORKS = sys.platform == "linux"  # the system libraries of macOS don't work in a forked process
 
@@ -30,6 +31,7 @@ class Program:
     def load(self) -> None:
         """Import what the program needs, so that forked processes share it."""
         resolve_name(self.main)
+        find_room()
 
     def run(self) -> None:
         """Become this program, in a forked process."""
@@ -45,10 +47,9 @@ def programs(settings: Mapping[str, Any], names: Collection[str] = DEFAULT) -> l
     finishing = max(settings["REQUEST_TIMEOUT_SECONDS"], OWN_TIMEOUT_MAX_SECONDS) + 10
     instance = settings["INSTANCE_PATH"]
     redis = "webhooks_ui.run.redis_server", str(redis_socket(instance)), str(instance)
-    web = "gunicorn", "--config", "python:webhooks_ui.run.gunicorn_conf", "wsgi:app"
     known = {
         "redis": [Program("redis", redis, "webhooks_ui.run.redis_server:main", FIRST, 10)],
-        "web": [Program("web", web, "gunicorn.app.wsgiapp:run", USUAL, 15)],
+        "web": [Program("web", WEB, "webhooks_ui.run.web:main", USUAL, 15)],
         "worker": [
             Program(f"worker-{number}", ("jobs.worker",), "jobs.worker:main", USUAL, finishing)
             for number in range(settings["WORKERS"])

@@ -149,6 +149,7 @@ def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
     """
     # Imported here, so that a supervisor that doesn't fork stays small.
     from webhooks_ui import app
+    from webhooks_ui.run import web as web_server
     from webhooks_ui.run.warm_up import warm_up_database, warm_up_pages
 
     web = any(program.name == "web" for program in wanted)
@@ -161,6 +162,7 @@ def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:
     made = app.create_ahead(settings, web=web)
     if web:
         warm_up_pages(made)
+        web_server.configure()
     gc.freeze()
     give_back()
     fill_gaps()
