@@ -134,10 +134,10 @@ class Client:
         """Remember when libcurl wants to be called. libcurl calls this."""
         self._timer_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1_000
 
-    def _send(self, exchange: Exchange) -> None:
+    def _send(self, exchange: Exchange, *, is_fresh: bool = False) -> None:
         """Hand the exchange to libcurl, if all its addresses may be targets.
 
-        A public name that also leads inside is an attack, or a mistake.
+        A public name that also leads inside is an attack, or a mistake. If ``is_fresh``, no kept connection is used.
         """
         scheme = exchange.target.scheme
         forbidden = next((a for a in exchange.addresses if not is_allowed(a, scheme, self._allowed)), None)
@@ -147,7 +147,7 @@ class Client:
             return
         try:
             handle = self._free.pop() if self._free else Handle(self._settings)
-            handle.load(exchange)
+            handle.load(exchange, is_fresh=is_fresh)
             self._multi.add_handle(handle.curl)
         except Exception as error:  # nobody else must suffer from it
             exchange.failure = error
@@ -198,6 +198,10 @@ class Client:
         del self._handles[handle.curl]
         self._free.append(handle)
         exchange = handle.unload()
+        if exchange.was_stale:
+            exchange.begin_again()
+            self._send(exchange, is_fresh=True)
+            return
         if exchange.is_held_by_proxy:
             self._resolver.note_failure(exchange.target.host, exchange.addresses[0])
             if exchange.may_go_elsewhere:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import pycurl
+
 from webhooks_ui.webhooks.destination import Address, Destination
 
+BROKEN_OFF = {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING}
 PROXY_AUTHENTICATION_REQUIRED = 407
 
 
@@ -81,6 +84,16 @@ class Exchange:
         self.duration_ms = round((time.monotonic() - self.started) * 1_000)
 
     @property
+    def was_stale(self) -> bool:
+        """Whether the request went out once, on a kept connection, which ended before a byte came.
+
+        ``Handle`` then kept libcurl from repeating it on another kept connection, or libcurl didn't repeat it, as it
+        happens over HTTP/2.
+        """
+        is_over = self.error in BROKEN_OFF or (self.error == pycurl.E_ABORTED_BY_CALLBACK and not self.complaint)
+        return is_over and self.sendings == 1 and self.socket == -1 and not self.head_bytes
+
+    @property
     def is_held_by_proxy(self) -> bool:
         """Whether the request got no further than the egress proxy, which has not connected it."""
         return self.is_proxied and self.error is not None and not 200 <= self.proxy_status < 300
@@ -94,6 +107,10 @@ class Exchange:
     def go_elsewhere(self) -> None:
         """Begin again with the next address."""
         self.addresses = self.addresses[1:]
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget how it ended."""
         self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
         self.is_proxied, self.socket = False, -1
 

@@ -6,7 +6,7 @@ import re
 
 import pycurl
 
-from jobs.transport.exchange import Exchange
+from jobs.transport.exchange import BROKEN_OFF, Exchange
 from webhooks_ui.deliveries.outcomes import Outcome
 
 DETAIL_MAX_CHARACTERS = 300
@@ -42,7 +42,6 @@ _REFUSALS = {
     116: "certificate required",
 }
 _HANDSHAKE_FAILURE = 40  # what TLS 1.2 has for a missing certificate
-_BROKEN_OFF = {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING}
 _NO_PAIR = {pycurl.E_SSL_CERTPROBLEM, 43}  # our own certificate or key can't be loaded. pycurl has no name for 43
 # nginx accepts any certificate at first, and then answers 400. Its own codes for that are 495 and 496.
 _REFUSING_CODES = {400, 495, 496}
@@ -105,7 +104,7 @@ def _refusal(exchange: Exchange) -> tuple[Outcome, str] | None:
         return None
     if exchange.alert in _REFUSALS:
         words = f"it says: {_REFUSALS[exchange.alert]}"
-    elif exchange.error in _BROKEN_OFF and exchange.alert is None:
+    elif exchange.error in BROKEN_OFF and exchange.alert is None:
         words = "it asked for the certificate, and then ended the connection"
     elif pair is None and exchange.alert == _HANDSHAKE_FAILURE:
         words = ""

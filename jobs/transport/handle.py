@@ -95,14 +95,15 @@ class Handle:
         ):
             curl.setopt(option, value)
 
-    def load(self, exchange: Exchange) -> None:
-        """Prepare the transfer of ``exchange``."""
+    def load(self, exchange: Exchange, *, is_fresh: bool) -> None:
+        """Prepare the transfer of ``exchange``. If ``is_fresh``, it uses no kept connection."""
         self.exchange = exchange
         target, curl = exchange.target, self.curl
         curl.setopt(pycurl.URL, target.url)
         curl.setopt(pycurl.HTTPHEADER, [*starmap(_line, exchange.headers.items()), "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, exchange.sent)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(exchange.sent) > LARGE_BYTES else SENT_BYTES)
+        curl.setopt(pycurl.FRESH_CONNECT, is_fresh)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         is_secure = target.scheme == "https"
         curl.setopt(pycurl.VERBOSE, is_secure)  # tells us about the certificate and the cipher
@@ -241,14 +242,19 @@ class Handle:
 
         libcurl would be content with the common name, which RFC 9110, section 4.3.4, rules out. It would also repeat
         the request six times to an endpoint that sheds load by HTTP/2 (RFC 9113, section 8.7).
+
+        When a kept connection ends, others to the same endpoint often end with it. libcurl would try up to six of them.
+        The repetition goes out on a new connection instead. pycurl can set that only before a transfer begins.
         """
         exchange: Exchange = self.exchange
+        is_new = exchange.socket != -1
+        if exchange.sendings and not is_new:
+            return int(pycurl.PREREQFUNC_ABORT)
         exchange.sendings += 1
         exchange.sent_at = time.monotonic()
         if exchange.sendings > SENDINGS_MAX:
             exchange.complaint = "it refused the request, and its repetition, too"
             return int(pycurl.PREREQFUNC_ABORT)
-        is_new = exchange.socket != -1
         if is_new and not exchange.is_named and exchange.target.scheme == "https":
             exchange.is_unnamed = True
             return int(pycurl.PREREQFUNC_ABORT)

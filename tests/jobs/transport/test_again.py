@@ -1,10 +1,12 @@
 """When a sender reuses a connection, when it repeats a request, and how long an endpoint asks it to wait."""
 
+import contextlib
 import itertools
 import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 
 from jobs.send import Result
 from tests.jobs.sending import BODY, TIMEOUT_SECONDS, Send, answering, sending
+from tests.jobs.transport.conftest import OK
 from tests.support.certificates import make_certificate
-from tests.support.receivers import Receiver, raw_receiving, read_request
+from tests.support.receivers import Received, Receiver, raw_receiving, read_request
 from webhooks_ui.deliveries.outcomes import Outcome
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # frames of HTTP/2 (RFC 9113, section 4.1)
@@ -43,6 +46,32 @@ def test_a_kept_connection_that_the_server_closes_as_we_write_is_tried_once_more
         assert receiver.connections == 2
 
 
+@pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("together", [1, 8])
+@pytest.mark.parametrize("kept", [2, 3, 8])
+def test_a_request_is_delivered_however_many_kept_connections_have_died(
+    send: Send, kept: int, together: int, is_reset: bool
+) -> None:
+    """All kept connections end with the next request on them, before they have sent a byte. New ones are answered."""
+    with dying(kept, is_reset) as endpoint, ThreadPoolExecutor(max(kept, together)) as pool:
+        assert {result.outcome for result in pool.map(send, [endpoint.url] * kept)} == {Outcome.DELIVERED}
+        results = list(pool.map(send, [endpoint.url] * together, [b"%d" % number for number in range(together)]))
+        assert [(result.outcome, result.detail) for result in results] == [(Outcome.DELIVERED, "")] * together
+    bodies = Counter(request.body for request in endpoint.requests)
+    assert bodies.pop(BODY) == kept, "what was answered is not sent again"
+    assert len(bodies) == together
+    assert max(bodies.values()) == 2
+
+
+@pytest.mark.parametrize("kept", [1, 2, 8])
+def test_an_endpoint_that_ends_new_connections_too_is_asked_twice(send: Send, kept: int) -> None:
+    with dying(kept, is_reset=True, for_ever=True) as endpoint, ThreadPoolExecutor(kept) as pool:
+        assert {result.outcome for result in pool.map(send, [endpoint.url] * kept)} == {Outcome.DELIVERED}
+        result = send(endpoint.url, b"1")
+    assert (result.outcome, result.detail) == (Outcome.CONNECTION_FAILED, "Connection reset by peer")
+    assert [request.body for request in endpoint.requests].count(b"1") == 2
+
+
 def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send: Send) -> None:
     answered = []
 
@@ -68,8 +97,7 @@ def test_a_kept_connection_that_is_reset_within_the_head_is_not_tried_again(send
         received.append(read_request(peer))
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
         time.sleep(0.05)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        peer.close()
+        reset(peer)
 
     with raw_receiving(handle) as receiver:
         assert send(receiver.url).detail == ""
@@ -185,6 +213,29 @@ def test_a_connection_of_http_2_that_falls_silent_is_used_no_more(
     assert endpoint.connections == 2
 
 
+def test_requests_on_kept_connections_of_http_2_that_are_reset_are_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = speaking_http_2(tmp_path, monkeypatch)
+    kept = 8
+    numbers, together = itertools.count(), threading.Barrier(kept)
+
+    def handle(peer: socket.socket) -> None:
+        is_kept = next(numbers) < kept
+        if is_kept:
+            together.wait(20)  # a sender that knew of one connection of HTTP/2 would open no other one
+        with context.wrap_socket(peer, server_side=True) as secure:
+            for number, stream in enumerate(requests_on(secure)):
+                if is_kept and number:
+                    return reset(secure)
+                secure.sendall(ANSWER + stream)
+
+    with raw_receiving(handle) as endpoint, sending() as send, ThreadPoolExecutor(kept) as pool:
+        urls = [endpoint.url.replace("http:", "https:")] * kept
+        assert {result.outcome for result in pool.map(send, urls)} == {Outcome.DELIVERED}
+        assert [result.detail for result in pool.map(send, urls)] == [""] * kept
+
+
 def test_a_connection_of_http_2_on_which_the_server_speaks_between_requests_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,6 +304,41 @@ def test_a_webhook_with_little_time_ends_no_connection_of_http_2_on_which_anothe
         gave_up.set()
         assert patient.result().outcome == Outcome.DELIVERED
     assert endpoint.connections == 1
+
+
+@contextlib.contextmanager
+def dying(kept: int, is_reset: bool, *, for_ever: bool = False) -> Iterator[Receiver]:
+    """Run an endpoint whose first connections answer one request each, all at once, and end with the next one.
+
+    Args:
+        kept: how many connections that are.
+        is_reset: they end with a reset.
+        for_ever: new connections end with their first request.
+    """
+    together, lock = threading.Barrier(kept), threading.Lock()
+    numbers = itertools.count()
+
+    def handle(peer: socket.socket) -> None:
+        number = next(numbers)
+        for turn in itertools.count():
+            if not (request := read_request(peer)):
+                return
+            with lock:
+                receiver.requests.append(Received({}, request.partition(b"\r\n\r\n")[2], ""))
+            if number < kept and not turn:
+                together.wait(20)
+            elif number < kept or for_ever:
+                return reset(peer) if is_reset else None
+            peer.sendall(OK)
+
+    with raw_receiving(handle) as receiver:
+        yield receiver
+
+
+def reset(connection: socket.socket) -> None:
+    """End a connection with RST of TCP."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
 
 
 def speaking_http_2(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
