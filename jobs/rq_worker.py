@@ -53,7 +53,6 @@ def make_app(kind: ProcessKind) -> Flask:
     app = create_app(settings, web=False)
     pulse = app.extensions["pulse"] = Pulse(app, kind)
     app.extensions["progress"] = pulse.progress
-    check_keys_or_exit(app)
     return app
 
 
@@ -128,8 +127,10 @@ class Worker(SimpleWorker):
 def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     """Run an RQ worker on ``queue`` until one of the ``stop_signals``. Start a new one after each outage of Redis.
 
-    Call this when the engine has all its listeners, because the heartbeats connect to the database in their own thread.
+    End the process if the encryption keys are wrong. Call this when the engine has all its listeners, because it
+    connects to the database, and the pool keeps each connection.
     """
+    check_keys_or_exit(app)
     app.extensions["pulse"].start()
     connection: Any = Redis.from_url(app.config["REDIS_URL"], **ANONYMOUS)
     logging.getLogger("rq.worker").addFilter(_in_one_line)

@@ -10,6 +10,26 @@ import pytest
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
 
+PROBE = """
+import time
+
+from rq.exceptions import StopRequested
+
+from jobs import worker
+from webhooks_ui.database import db
+
+def show_how_it_commits(*_, **__):
+    while not db.engine.pool.checkedin():  # the heartbeat is being written
+        time.sleep(0.01)
+    with db.engine.connect() as first, db.engine.connect() as second:
+        for connection in (first, second):
+            print(connection.exec_driver_sql("PRAGMA synchronous").scalar(), flush=True)
+    raise StopRequested
+
+worker.DeliveryWorker.work = show_how_it_commits
+worker.main()
+"""
+
 
 def test_a_worker_starts_where_the_path_of_the_instance_folder_has_spaces_and_signs(tmp_path: Path) -> None:
     folder = tmp_path / "my files%20#1?"
@@ -62,6 +82,12 @@ def test_a_redis_that_refused_to_write_leaves_one_listener_in_each_process(modul
         wait_for(lambda: not listeners & set(redis.pubsub_channels("rq:pubsub:*")), what="its listener ends")
         redis.replicaof("NO", "ONE")
         wait_for(lambda: len(redis.pubsub_channels("rq:pubsub:*")) == 1, what="it works again")
+
+
+def test_each_connection_of_a_worker_commits_without_waiting_for_the_disk() -> None:
+    with rig() as product:
+        assert product.start("probe", sys.executable, "-c", PROBE).wait(30) == 0
+        assert product.log("probe").split() == ["1", "1"]  # synchronous=NORMAL
 
 
 def _states(product: Rig, queue: str) -> set[bytes]:
