@@ -126,7 +126,7 @@ def test_being_told_to_wait_uses_up_no_attempt(app: Flask, receiver: Receiver, h
 def test_a_delivery_that_was_told_to_wait_for_longer_than_its_schedule_lasts_has_failed(
     app: Flask, receiver: Receiver
 ) -> None:
-    receiver.answers = [(429, {"Retry-After": "1"}, b"")]
+    receiver.answers = [(429, {"Retry-After": "30"}, b"")]
     make_webhook(url=receiver.url)
     make_event()
     with time_machine.travel(utcnow(), tick=True) as clock:
