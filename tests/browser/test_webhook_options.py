@@ -17,14 +17,18 @@ def fill_the_log() -> None:
         make_event(type="activation.failed", data={"reason": {"code": "limit_reached" if number < 3 else "other"}})
 
 
-def test_the_preview_shows_the_last_change_if_the_server_is_slow(page: Page) -> None:
-    webhook = make_webhook(url="https://93.184.215.14/")
-    page.goto(f"/admin/webhooks/{webhook.id}/edit")
-    page.get_by_text("Sent with each request, and stored encrypted").click()
+def fill_in_oauth(page: Page) -> None:
     page.get_by_label(re.compile("^Authentication")).select_option("oauth")
     page.get_by_label(re.compile("^User or client id")).fill("portal")
     page.get_by_label(re.compile("^Password, token")).fill("a-client-secret")
     page.get_by_label(re.compile("^Token URL")).fill("https://93.184.215.14/token")
+
+
+def test_the_preview_shows_the_last_change_if_the_server_is_slow(page: Page) -> None:
+    webhook = make_webhook(url="https://93.184.215.14/")
+    page.goto(f"/admin/webhooks/{webhook.id}/edit")
+    page.get_by_text("Sent with each request, and stored encrypted").click()
+    fill_in_oauth(page)
     expect(page.locator("#preview")).to_contain_text("POST https://93.184.215.14/token")
 
     def answer_late(route: Route) -> None:
@@ -80,10 +84,7 @@ def test_oauth_and_a_client_certificate_are_saved_and_masked(page: Page) -> None
     page.goto(f"/admin/webhooks/{webhook.id}/edit")
     page.get_by_text("Sent with each request, and stored encrypted").click()
     expect(page.get_by_label(re.compile("^Token URL"))).to_be_hidden()
-    page.get_by_label(re.compile("^Authentication")).select_option("oauth")
-    page.get_by_label(re.compile("^User or client id")).fill("portal")
-    page.get_by_label(re.compile("^Password, token")).fill("a-client-secret")
-    page.get_by_label(re.compile("^Token URL")).fill("https://93.184.215.14/token")
+    fill_in_oauth(page)
     page.get_by_label(re.compile("^How the client")).select_option("body")
     expect(page.locator("#preview")).to_contain_text(f"client_secret={MASK}")
     page.get_by_text("For endpoints that ask for one").click()
