@@ -294,7 +294,6 @@ def dialect_of_url(database_url: str) -> Dialect:
     return _module("sqlite" if database_url.startswith("sqlite") else "postgresql")
 
 
-@cache
 def _cause(error: BaseException) -> BaseException:
     """Return the driver's error in one of SQLAlchemy, or ``error`` itself."""
     return error.orig if isinstance(error, DBAPIError) and error.orig else error
@@ -305,5 +304,6 @@ def _loaded() -> list[str]:
     return [name for name, driver in _DRIVERS.items() if driver in sys.modules]
 
 
+@cache
 def _module(name: str) -> Dialect:
     return cast(Dialect, import_module(f"webhooks_ui.database.{name}"))

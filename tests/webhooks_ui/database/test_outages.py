@@ -1,7 +1,9 @@
 """Each way in which the database can't be used gets its own sentence, and a server that only reads is left."""
 
+import gc
 import sqlite3
 import threading
+import weakref
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from webhooks_ui import create_app
-from webhooks_ui.database import db, dialect, outage, postgresql_patience, reason
+from webhooks_ui.database import db, dialect, is_conflict, outage, postgresql_patience, reason
 from webhooks_ui.database.dialect import dialect as dialect_of
 from webhooks_ui.database.postgresql import insert_many
 from webhooks_ui.models import Attempt
@@ -30,6 +32,23 @@ def test_a_lock_is_told_soon(app: Flask, tmp_path: Path) -> None:
             write_briefly(app)
     assert outage(caught.value) == "The database is locked: something else has been writing to it for too long."
     write_briefly(app)
+
+
+def test_an_error_is_not_kept(app: Flask) -> None:
+    """It would keep its traceback, and with that the connections and requests of all functions in it."""
+    try:
+        write_wrongly(app)
+    except SQLAlchemyError as error:
+        kept = weakref.ref(error)
+        told = is_conflict(error), outage(error), reason(error)
+    gc.collect()
+    assert told[:2] == (False, None)
+    assert kept() is None
+
+
+def write_wrongly(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("INSERT OR ELSE"))
 
 
 def test_a_brief_write_does_not_wait_for_a_queue_that_stands_still(app: Flask) -> None:
