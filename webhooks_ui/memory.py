@@ -41,5 +41,5 @@ def fill_gaps() -> None:
     end = library.sbrk(0)
     for size in GAP_BYTES:
         for _ in range(GAPS_MAX):
-            if not 0 < library.malloc(size) < end:
+            if not 0 < (library.malloc(size) or 0) < end:
                 break

@@ -11,6 +11,7 @@ from webhooks_ui.events.operational import OPERATIONAL, refusal
 from webhooks_ui.models import SchemaCheck, utcnow
 
 EVENT_MAX_BYTES = 256 * 1024  # the size of the body that the attempts send
+DATA_CHARACTERS = 60_000  # fit into that with everything else, even with four bytes each
 FIELDS = ("type", "data", "id", "timestamp")
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _KINDS = {
@@ -59,12 +60,17 @@ def check_event(
         raise WrongEvent(errors)
     note = _against_schema(given["type"], given["data"], is_test, budget)
     event = NewEvent(given["type"], given["data"], given.get("id"), timestamp, value["data"].text, note)
+    if len(event.data_json) > DATA_CHARACTERS:
+        _check_size(event, environment, is_test)
+    return event
+
+
+def _check_size(event: NewEvent, environment: str, is_test: bool) -> None:
     now = utcnow()
     size = len(render_body(event.id or new_event_id(now), environment, event, now, is_test=is_test))
     if size > EVENT_MAX_BYTES:
         message = f"The event would be sent with {size:,} bytes. At most {EVENT_MAX_BYTES:,} are allowed."
         raise WrongEvent([FieldError("data", message)], too_large=True)
-    return event
 
 
 def _against_schema(type_name: str, data: dict[str, Any], is_test: bool, budget: schema.Budget | None) -> str | None:

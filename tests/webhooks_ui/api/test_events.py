@@ -303,11 +303,13 @@ def test_unusual_but_valid_data_is_sent_unchanged(api: Api) -> None:
     assert json.loads(stored_events()[0].body)["data"] == data
 
 
-def test_an_event_may_have_256_kib_when_it_is_sent(api: Api) -> None:
+@pytest.mark.parametrize("character", ["é", "😀"])
+def test_an_event_may_have_256_kib_when_it_is_sent(api: Api, character: str) -> None:
     event: dict[str, object] = {**EVENT, "id": "evt_1", "timestamp": "2026-11-23T10:00:00Z"}
+    length = len(character.encode())
 
     def padded(size: int) -> dict[str, object]:
-        return event | {"data": {"pad": "é" * (size // 2)}}
+        return event | {"data": {"pad": character * (size // length)}}
 
     def to_the_letter(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode()
@@ -315,7 +317,7 @@ def test_an_event_may_have_256_kib_when_it_is_sent(api: Api) -> None:
     api.post("/events", data=to_the_letter(padded(0)))
     rest = EVENT_MAX_BYTES - len(stored_events()[0].body)
     assert api.post("/events", data=to_the_letter(padded(rest) | {"id": "evt_2"})).status_code == 202
-    response = api.post("/events", data=to_the_letter([EVENT, padded(rest + 2) | {"id": "evt_3"}]))
+    response = api.post("/events", data=to_the_letter([EVENT, padded(rest + length) | {"id": "evt_3"}]))
     assert (response.status_code, wrong_fields(response)) == (413, [(1, "data")])
     assert len(stored_events()) == 2
 
