@@ -15,14 +15,13 @@ from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.search import search
 from webhooks_ui.deliveries.walk import next_ids
-from webhooks_ui.models import Delivery, DeliveryStatus, Event, Webhook
+from webhooks_ui.models import Delivery, Event, Webhook
 
 BATCH_ROWS = 500
 BYTE_ORDER_MARK = "\ufeff"
 # Source: OWASP, "CSV Injection". The last four are the same signs in full width, as Excel takes them in Japanese.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-_IS_PENDING = Delivery.status == DeliveryStatus.PENDING
 COLUMNS: dict[str, Any] = {
     "id": Delivery.id,
     "event_id": Event.public_id,
