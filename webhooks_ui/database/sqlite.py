@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -373,9 +374,13 @@ def _insert_returning(
 def _update(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], also: str = ""
 ) -> None:
+    _in_portions(connection, _update_statement(table.name, tuple(columns), also), rows)
+
+
+@lru_cache(maxsize=64)
+def _update_statement(table: str, columns: Sequence[str], also: str) -> str:
     values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
-    statement = f"UPDATE {table.name} SET {values}{also} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
-    _in_portions(connection, statement, rows)
+    return f"UPDATE {table} SET {values}{also} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
 
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -386,6 +391,10 @@ def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence
 def _portions(statement: str, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for start in range(0, len(rows), STATEMENT_ROWS):
         portion = rows[start : start + STATEMENT_ROWS]
-        marks = f"({', '.join('?' * len(portion[0]))})"
-        values = f"VALUES {', '.join([marks] * len(portion))}"
-        yield statement.format(values=values), tuple(value for row in portion for value in row)
+        yield _with_marks(statement, len(portion), len(portion[0])), tuple(chain.from_iterable(portion))
+
+
+@lru_cache(maxsize=128)
+def _with_marks(statement: str, rows: int, columns: int) -> str:
+    marks = f"({', '.join('?' * columns)})"
+    return statement.format(values=f"VALUES {', '.join([marks] * rows)}")
