@@ -2,7 +2,7 @@
 
 Sources: RFC 9110, section 10.2.3 (Retry-After); draft-ietf-httpapi-ratelimit-headers, whose versions have ``RateLimit``
 with ``t`` or ``reset`` and ``RateLimit-Reset``. ``X-RateLimit-Reset`` has no standard: some services write seconds that
-are left, others a Unix time in seconds or milliseconds.
+are left, others a Unix time in seconds or milliseconds. Some write such a time into ``Retry-After``, too.
 """
 
 import email.utils
@@ -18,6 +18,7 @@ RESET_MAX_SECONDS = 3_600  # a larger one was understood wrongly, or is of anoth
 UNIX_TIME_FROM = 10**9  # a smaller number means seconds that are left
 MILLISECONDS_FROM = 10**12
 READ_MAX_CHARACTERS = 1_000
+READ_MAX_DIGITS = 15
 
 _SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _RESET = re.compile(r"(?:.*[;,\s])?(?:t|reset)\s*=\s*([0-9]{1,15})(?![0-9.]).*|([0-9]{1,15}(?:\.[0-9]{1,9})?)")
@@ -40,7 +41,7 @@ def asked_seconds(code: int, fields: Fields) -> int | None:
 def retry_after_seconds(value: str | None, date: str | None = None) -> int | None:
     """Return the seconds that ``Retry-After`` asks for: a number, or a date, or ``None``.
 
-    Some services write a fraction, such as ``2.0``. It is rounded up.
+    Some services write a fraction, such as ``2.0``, or a Unix time. It is rounded up.
 
     Args:
         date: the answer's own ``Date``. A date is read against it, for the endpoint's clock may be wrong.
@@ -49,7 +50,8 @@ def retry_after_seconds(value: str | None, date: str | None = None) -> int | Non
         return None
     value = value.strip()
     if found := _SECONDS.fullmatch(value):
-        return int(found[1].lstrip("0")[:9] or "0") + bool((found[2] or "").strip("0"))
+        number = int(found[1].lstrip("0")[:READ_MAX_DIGITS] or "0") + bool((found[2] or "").strip("0"))
+        return max(0, math.ceil(_seconds_left(number, date)))
     at = _http_date(value)
     if at is None:
         return None
@@ -60,10 +62,15 @@ def _reset_seconds(value: str, date: str | None) -> int | None:
     found = _RESET.fullmatch(value[:READ_MAX_CHARACTERS].strip())
     if not found:
         return None
-    seconds = float(found[1] or found[2])
-    if seconds >= UNIX_TIME_FROM:
-        seconds = seconds / (1_000 if seconds >= MILLISECONDS_FROM else 1) - _answered_at(date).timestamp()
+    seconds = _seconds_left(float(found[1] or found[2]), date)
     return max(0, math.ceil(seconds)) if seconds <= RESET_MAX_SECONDS else None
+
+
+def _seconds_left(number: float, date: str | None) -> float:
+    """Return the seconds until ``number``, if it is a Unix time. Else these are the seconds."""
+    if number < UNIX_TIME_FROM:
+        return number
+    return number / (1_000 if number >= MILLISECONDS_FROM else 1) - _answered_at(date).timestamp()
 
 
 def _answered_at(date: str | None) -> datetime:
