@@ -7,6 +7,7 @@ import re
 import pycurl
 
 from jobs.transport.exchange import BROKEN_OFF, Exchange
+from jobs.transport.handle import TOO_LARGE
 from webhooks_ui.deliveries.outcomes import Outcome
 
 DETAIL_MAX_CHARACTERS = 300
@@ -26,8 +27,8 @@ _RESPONSE_BROKEN = {
     pycurl.E_PARTIAL_FILE,
     pycurl.E_WRITE_ERROR,
     pycurl.E_HTTP2,
-    92,  # CURLE_HTTP2_STREAM. pycurl has no names for this one and the next
-    100,  # CURLE_TOO_LARGE
+    92,  # CURLE_HTTP2_STREAM. pycurl has no name for it
+    TOO_LARGE,
 }
 # The alerts by which endpoints say that a client certificate is missing or not good enough (RFC 8446, 6.2)
 _REFUSALS = {

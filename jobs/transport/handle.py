@@ -19,6 +19,8 @@ from webhooks_ui.webhooks.destination import Address
 from webhooks_ui.webhooks.targets import Network, is_allowed
 
 HEAD_MAX_BYTES = 64 * 1024  # of all heads of an answer, interim ones and trailers included
+HEAD_TOO_LARGE = f"its head has over {HEAD_MAX_BYTES:,} bytes"
+TOO_LARGE = 100  # CURLE_TOO_LARGE, for a line with over 100 KiB. libcurl has no words for it, and pycurl no name
 BODY_KEPT_BYTES = 10 * 1024
 CODED_MAX_BYTES = 64 * 1024  # of a body in chunks or compressed, of which the first 10 KiB are kept when it is decoded
 NEXT_ADDRESS_MS = 250  # after which the next address is tried beside a silent one (RFC 8305, section 5)
@@ -32,7 +34,7 @@ SWITCHING_PROTOCOLS = 101
 _HAPPY_EYEBALLS_TIMEOUT_MS, _SUPPRESS_CONNECT_HEADERS = 271, 265  # pycurl has no names for these options
 _STOP, _REFUSED = 0, -1  # what callbacks return to end a transfer, and to open no socket
 _GO_ON, _ABORT = 0, 1  # what the callback for progress returns
-_STATUS = re.compile(rb"HTTP/[0-9.]+ ([1-9][0-9]{2})(?![0-9])")
+_STATUS = re.compile(rb"HTTP/[0-9.]+ ([1-9][0-9]{2})(?![0-9])", re.IGNORECASE)
 _CODED = re.compile(rb"^(content|transfer)-encoding:", re.IGNORECASE | re.MULTILINE)
 _LINE_ENDS = (b"\r\n", b"\n")
 _CIPHER = re.compile(rb"SSL connection using (\S+) / (\S+)")
@@ -118,6 +120,8 @@ class Handle:
         if exchange.error is not None:
             exchange.os_error = self.curl.getinfo(pycurl.OS_ERRNO)
             exchange.proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) if self._settings.proxy else 0
+        if exchange.error == TOO_LARGE:
+            exchange.complaint = HEAD_TOO_LARGE
         if len(exchange.sent) > LARGE_BYTES:
             self.curl.setopt(pycurl.POSTFIELDS, b"")  # a handle that waits would keep it in memory
         return exchange
@@ -187,11 +191,11 @@ class Handle:
         exchange: Exchange = self.exchange
         exchange.head_bytes += len(line)
         if exchange.head_bytes > HEAD_MAX_BYTES:
-            exchange.complaint = f"its head has over {HEAD_MAX_BYTES:,} bytes"
+            exchange.complaint = HEAD_TOO_LARGE
             return _STOP
         if exchange.head_is_over:
             return None
-        if not exchange.is_in_head and line.startswith(b"HTTP/"):
+        if not exchange.is_in_head and line[:5].upper() == b"HTTP/":  # libcurl takes small letters, too
             exchange.is_in_head = True
             return self._take_status(line)
         if line not in _LINE_ENDS:

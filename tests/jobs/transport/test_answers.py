@@ -128,6 +128,13 @@ def test_what_is_no_http_is_no_success(send: Send, answer: bytes) -> None:
     assert (result.outcome, result.response_code) == (Outcome.RESPONSE_BROKEN, None)
 
 
+@pytest.mark.parametrize(("code", "outcome"), [(200, Outcome.DELIVERED), (503, Outcome.BAD_STATUS)])
+def test_a_status_line_in_small_letters_counts(send: Send, code: int, outcome: Outcome) -> None:
+    with raw_receiving(answering(b"http/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % code)) as receiver:
+        result = send(receiver.url)
+    assert (result.outcome, result.response_code, result.response_body) == (outcome, code, b"ok")
+
+
 def test_an_answer_that_ends_within_its_status_line_is_no_success(send: Send) -> None:
     with raw_receiving(answering(b"HTTP/1.1 20")) as receiver:
         assert send(receiver.url).outcome == Outcome.CONNECTION_FAILED
@@ -173,6 +180,16 @@ def test_a_head_of_many_large_fields_is_not_read_to_its_end(send: Send) -> None:
     with raw_receiving(answering(head)) as receiver:
         result = send(receiver.url)
     assert (result.outcome, result.detail) == (Outcome.DELIVERED, "its head has over 65,536 bytes")
+
+
+@pytest.mark.parametrize(
+    ("start", "outcome"), [(b"X-Long: ", Outcome.DELIVERED), (b"HTTP/1.1 200 ", Outcome.RESPONSE_BROKEN)]
+)
+def test_a_line_of_a_head_that_is_far_too_long_is_told(send: Send, start: bytes, outcome: Outcome) -> None:
+    head = start if start.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n" + start
+    with raw_receiving(answering(head + b"y" * 110_000 + b"\r\n\r\n")) as receiver:
+        result = send(receiver.url)
+    assert (result.outcome, result.detail) == (outcome, "its head has over 65,536 bytes")
 
 
 def test_an_answer_with_hundreds_of_fields_is_read(send: Send) -> None:
