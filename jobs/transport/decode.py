@@ -13,6 +13,7 @@ from jobs.transport.handle import BODY_KEPT_BYTES
 PARTS_MAX = 100
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[^\n]*\n")
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # of zlib's window bits
+_GZIP_START = b"\x1f\x8b"
 _ZLIB_CODINGS = ("gzip", "x-gzip", "deflate")
 _CHARSET = re.compile(
     r"""\bcharset\s*=\s*["']?(
@@ -79,12 +80,17 @@ def _inflate(body: bytes) -> bytes:
 
 
 def _inflated(body: bytes, window_bits: int) -> bytes:
-    """Return the first bytes of all that ``body`` holds, one part after the other (RFC 1952, section 2.2)."""
+    """Return the first bytes of all that ``body`` holds, one part after the other (RFC 1952, section 2.2).
+
+    What follows and is no part, such as line ends, is left out. Browsers and gzip ignore it, too.
+    """
     decoded = b""
     for _ in range(PARTS_MAX):
-        if not body or len(decoded) > BODY_KEPT_BYTES:
-            break
         decoder = zlib.decompressobj(window_bits)
         decoded += decoder.decompress(body, BODY_KEPT_BYTES + 1 - len(decoded))
         body = decoder.unused_data
+        if not body.startswith(_GZIP_START) or len(decoded) > BODY_KEPT_BYTES:
+            break
+    if body and window_bits == _RAW_DEFLATE:  # which has no header, so that a plain text may look like it
+        raise zlib.error("more follows")
     return decoded

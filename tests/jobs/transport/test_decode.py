@@ -35,6 +35,17 @@ def test_a_body_that_breaks_off_is_decoded_as_far_as_it_goes() -> None:
     assert TEXT.startswith(decode(gzip.compress(TEXT)[:-12], ["gzip"]))
 
 
+@pytest.mark.parametrize("rest", [b"\r\n", bytes(10), b"<!-- 0.2 s -->"])
+def test_what_follows_a_compressed_body_is_ignored(rest: bytes) -> None:
+    assert decode(gzip.compress(TEXT) + rest, ["gzip"]) == TEXT
+    assert decode(zlib.compress(TEXT) + rest, ["deflate"]) == TEXT
+
+
+def test_a_plain_text_that_begins_like_raw_deflate_is_not_decoded() -> None:
+    with pytest.raises(Undecodable, match="header"):
+        decode(raw_deflate(b"x") + b" plain", ["gzip"])
+
+
 def test_a_coding_that_nobody_asked_for_and_nobody_knows_is_left() -> None:
     assert decode(b"\x1b\x00", ["br"]) == b"\x1b\x00"
 
