@@ -108,6 +108,8 @@ def test_a_sender_that_is_not_an_address_is_refused(settings: Load, address: str
         ({"HOST": "::1", "PORT": "81"}, "http://[::1]:81"),
         ({"PUBLIC_URL": "https://portal.example.com"}, "https://portal.example.com"),
         ({"PUBLIC_URL": "https://portal.example.com:8443/"}, "https://portal.example.com:8443"),
+        ({"PUBLIC_URL": "HTTPS://Portal.Example.com:443/"}, "https://portal.example.com"),
+        ({"PUBLIC_URL": "http://[2001:DB8::1]:80"}, "http://[2001:db8::1]"),
     ],
 )
 def test_links_begin_with_the_portals_address(settings: Load, environ: dict[str, str], url: str) -> None:
@@ -127,6 +129,7 @@ def test_links_begin_with_the_portals_address(settings: Load, environ: dict[str,
         "https://portal.example.com:99999",
         "https://portal.example.com/\nPay here",
         "https://[portal",
+        "https://bücher.example",
     ],
 )
 def test_an_address_that_no_link_can_begin_with_is_refused(settings: Load, url: str) -> None:
@@ -457,8 +460,8 @@ def test_an_egress_proxy_is_read_from_its_url(settings: Load, given: dict[str, s
         ("socks5://proxy:1080", "must be the URL of an http proxy with its port"),
         ("http://eva:hush-hush@proxy", "must be the URL of an http proxy with its port"),
         ("http://:3128", "must be the URL of an http proxy with its port"),
-        ("http://proxy:0", "must have a port from 1 to 65535"),
-        ("http://proxy:99999", "must have a port from 1 to 65535"),
+        ("http://proxy:0", "must have a port from 1 to 65535."),
+        ("http://proxy:99999", "must have a port from 1 to 65535."),
         ("http://eva:hush-hush/x@proxy:3128", "write / ? # as %2F"),
         ("http://proxy:3128/path", "must end after the port"),
         ("http://proxy:3128?x=hush-hush", "must end after the port"),

@@ -10,6 +10,7 @@ from webhooks_ui.config_error import ConfigError
 from webhooks_ui.configuration.values import Network, http_parts, integer, networks, port_of, split_url
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+USUAL_PORTS = {"http": 80, "https": 443}
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 HOST_NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
@@ -70,10 +71,10 @@ def http_address(host: str, port: int) -> str:
 
 
 def public_url(url: str | None) -> str | None:
-    """Return the address of the portal as browsers see it, without a slash at the end.
+    """Return the address of the portal as browsers write its origin: in small letters, without a usual port or a slash.
 
     Raises:
-        ConfigError: It is no http address, or has a path.
+        ConfigError: It is no http address, has a path, or has a name that isn't in ASCII.
     """
     if not url:
         return None
@@ -83,7 +84,11 @@ def public_url(url: str | None) -> str | None:
         raise ConfigError("PUBLIC_URL must be the address of the portal, such as https://portal.example.com.")
     if parts.path.strip("/"):
         raise ConfigError("PUBLIC_URL can't have a path. The portal needs a host name or port of its own.")
-    return url.rstrip("/")
+    host = str(parts.hostname)
+    if not host.isascii():
+        raise ConfigError("PUBLIC_URL must have a host name in ASCII. Write bücher.example as xn--bcher-kva.example.")
+    port = "" if parts.port in (None, USUAL_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def allowed_hosts(text: str | None, public_url: str | None) -> list[str]:
@@ -137,7 +142,7 @@ def egress_proxy(url: str | None) -> str:
         raise ConfigError("EGRESS_PROXY must start with http://, such as http://user:password@host:3128.")
     if parts.path not in ("", "/") or parts.query or parts.fragment or not url.isprintable() or " " in url.strip():
         raise ConfigError("EGRESS_PROXY must end after the port. In a user or password, write / ? # as %2F %3F %23.")
-    if parts.scheme != "http" or not parts.hostname or not port_of("EGRESS_PROXY", parts):
+    if parts.scheme != "http" or not parts.hostname or not port_of("EGRESS_PROXY", parts, is_needed=True):
         raise ConfigError(
             "EGRESS_PROXY must be the URL of an http proxy with its port: http://user:password@host:3128."
         )

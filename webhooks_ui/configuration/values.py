@@ -20,14 +20,19 @@ def split_url(name: str, url: str) -> SplitResult:
         raise ConfigError(f"{name} is not a valid URL. In its parts, percent-encode special characters.") from None
 
 
-def port_of(name: str, parts: SplitResult) -> int | None:
-    """Return the port in a URL, if there is one."""
+def port_of(name: str, parts: SplitResult, *, is_needed: bool = False) -> int | None:
+    """Return the port in a URL, if there is one.
+
+    Args:
+        is_needed: whether the URL must have one, which the caller checks.
+    """
     try:
         if parts.port == 0:
             raise ValueError
     except ValueError:
         encode = " In a user or password, write : / ? # @ as %3A %2F %3F %23 %40." if "@" in parts.geturl() else ""
-        raise ConfigError(f"{name} must have a port from 1 to 65535, or no port.{encode}") from None
+        none = "" if is_needed else ", or no port"
+        raise ConfigError(f"{name} must have a port from 1 to 65535{none}.{encode}") from None
     return parts.port
 
 
