@@ -12,6 +12,8 @@ from webhooks_ui.webhooks.destination import Address, Destination
 
 BROKEN_OFF = {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING}
 PROXY_AUTHENTICATION_REQUIRED = 407
+REQUEST_TIMEOUT = 408
+CROSSING_SECONDS = 1.0  # within which an answer may have crossed with its request
 
 
 class ClientCertificate(NamedTuple):
@@ -88,10 +90,12 @@ class Exchange:
         """Whether the request went out once, on a kept connection, which ended before a byte came.
 
         ``Handle`` then kept libcurl from repeating it on another kept connection, or libcurl didn't repeat it, as it
-        happens over HTTP/2.
+        happens over HTTP/2. Some servers end an idle connection with 408, which may cross with the request, or come as
+        its answer (RFC 9110, section 15.5.9).
         """
         is_over = self.error in BROKEN_OFF or (self.error == pycurl.E_ABORTED_BY_CALLBACK and not self.complaint)
-        return is_over and self.sendings == 1 and self.socket == -1 and not self.head_bytes
+        is_refused = self.status == REQUEST_TIMEOUT and time.monotonic() - self.sent_at < CROSSING_SECONDS
+        return self.sendings == 1 and self.socket == -1 and (is_refused or (is_over and not self.head_bytes))
 
     @property
     def is_held_by_proxy(self) -> bool:
@@ -113,6 +117,8 @@ class Exchange:
         """Forget how it ended."""
         self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
         self.is_proxied, self.socket = False, -1
+        self.status, self.head, self.head_bytes, self.head_is_over = None, [], 0, False
+        self.body, self.is_coded, self.is_cut = bytearray(), False, False
 
     @property
     def deadline(self) -> float:

@@ -21,6 +21,7 @@ from tests.support.receivers import Received, Receiver, raw_receiving, read_requ
 from webhooks_ui.deliveries.outcomes import Outcome
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # frames of HTTP/2 (RFC 9113, section 4.1)
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 17\r\nConnection: close\r\n\r\nidle for too long"
 ANSWER = b"\0\0\1\1\5"  # the beginning of a head that ends the stream
 
 
@@ -70,6 +71,43 @@ def test_an_endpoint_that_ends_new_connections_too_is_asked_twice(send: Send, ke
         result = send(endpoint.url, b"1")
     assert (result.outcome, result.detail) == (Outcome.CONNECTION_FAILED, "Connection reset by peer")
     assert [request.body for request in endpoint.requests].count(b"1") == 2
+
+
+@pytest.mark.parametrize(("seconds", "last"), [(0, (Outcome.DELIVERED, 200)), (1.1, (Outcome.BAD_STATUS, 408))])
+def test_a_kept_connection_that_ends_with_408_at_once_is_tried_once_more(
+    send: Send, seconds: float, last: tuple[Outcome, int]
+) -> None:
+    """The first connection is idle for too long. What comes later than that may be meant for the request."""
+
+    def handle(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if receiver.connections == 1 and read_request(peer):
+            time.sleep(seconds)
+            peer.sendall(TIMED_OUT)
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        result = send(receiver.url)
+        assert (result.outcome, result.response_code) == last
+        assert result.response_body == (b"ok" if last[1] == 200 else b"idle for too long")
+
+
+def test_an_endpoint_that_answers_408_is_asked_twice_on_a_kept_connection_and_once_on_a_new_one(send: Send) -> None:
+    received = []
+
+    def handle(peer: socket.socket) -> None:
+        while read_request(peer):
+            received.append(receiver.connections)
+            is_first = len(received) == 1
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" if is_first else TIMED_OUT)
+
+    with raw_receiving(handle) as receiver:
+        assert send(receiver.url).outcome == Outcome.DELIVERED
+        assert send(receiver.url).response_code == 408
+        assert received == [1, 1, 2]
+        assert send(receiver.url).response_code == 408
+        assert received == [1, 1, 2, 3]
 
 
 def test_a_kept_connection_that_gave_a_byte_is_not_tried_again(send: Send) -> None:
