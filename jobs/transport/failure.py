@@ -86,7 +86,8 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
         return Outcome.TLS_FAILED, _words(exchange)
     if error == pycurl.E_COULDNT_CONNECT and exchange.os_error == errno.ECONNREFUSED and not exchange.is_proxied:
         return Outcome.REFUSED, ""
-    return Outcome.RESPONSE_BROKEN if error in _RESPONSE_BROKEN else Outcome.CONNECTION_FAILED, _words(exchange)
+    is_answer = error in _RESPONSE_BROKEN and not exchange.is_held_by_proxy
+    return Outcome.RESPONSE_BROKEN if is_answer else Outcome.CONNECTION_FAILED, _words(exchange)
 
 
 def _refusal(exchange: Exchange) -> tuple[Outcome, str] | None:

@@ -69,6 +69,16 @@ def test_a_proxy_that_refuses_us_is_named(receiver: Receiver, credentials: str) 
     assert receiver.requests == []
 
 
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.9\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
+def test_a_proxy_whose_answer_is_no_http_is_a_connection_that_failed(receiver: Receiver, answer: bytes) -> None:
+    with proxying() as proxy, sending(TIMEOUT_SECONDS, proxy=proxy.url) as send:
+        proxy.answer = answer + b"\r\n"
+        result = send(receiver.url)
+    assert (result.outcome, result.response_code) == (Outcome.CONNECTION_FAILED, None)
+    assert "the egress proxy" in result.detail
+    assert receiver.requests == []
+
+
 def test_a_proxy_that_is_down_is_no_endpoint_that_refuses(receiver: Receiver) -> None:
     with sending(proxy=f"http://127.0.0.1:{free_port()}") as send:
         result = send(receiver.url)
