@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import socket
 import sys
 import threading
@@ -15,8 +16,12 @@ from typing import Any
 from webhooks_ui.cli.verify import NotVerified, verify
 
 BODY_MAX_BYTES = 1024 * 1024
+LINE_MAX_BYTES = 1024
 IDLE_SECONDS = 60
 NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}(?=[\s;])")
 
 
 class CannotListen(Exception):
@@ -60,13 +65,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            return self._answer(411, "Content-Length is missing", close=True)
-        if int(length) > BODY_MAX_BYTES:
-            return self._answer(413, f"Over {BODY_MAX_BYTES:,} bytes", close=True)
-        body = self.rfile.read(int(length))
-        if len(body) < int(length):
-            return self._give_up(len(body), int(length))
+        if self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked":
+            try:
+                body = self._read_chunks()
+            except ValueError as error:
+                return self._refuse(400, f"The body is broken: {error}")
+        elif not (length.isascii() and length.isdigit()):
+            return self._refuse(411, "Content-Length is missing")
+        elif int(length) > BODY_MAX_BYTES:
+            return self._refuse(413, f"Over {BODY_MAX_BYTES:,} bytes")
+        else:
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                return self._give_up(len(body), int(length))
         try:
             verify(body, dict(self.headers.items()), self.server.secret)
             status, verdict = self.server.status, "verified"
@@ -74,6 +85,33 @@ class Handler(BaseHTTPRequestHandler):
             status, verdict = 401, f"NOT VERIFIED: {error}"
         self._show(verdict, body)
         self._answer(status, verdict)
+
+    def _read_chunks(self) -> bytes:
+        """Return a body in chunks (RFC 9112, section 7.1). Some tunnels send bodies on so.
+
+        Raises:
+            ValueError: They are no chunks, they broke off, or they are too many bytes.
+        """
+        body = b""
+        while True:
+            line = self.rfile.readline(LINE_MAX_BYTES)
+            if not (found := _SIZE.match(line)):
+                raise ValueError("a chunk has no size")
+            size = int(found[0], 16)
+            if len(body) + size > BODY_MAX_BYTES:
+                raise ValueError(f"over {BODY_MAX_BYTES:,} bytes")
+            body += self.rfile.read(size)
+            end = self.rfile.readline(LINE_MAX_BYTES)
+            while not size and end.strip():  # trailers
+                end = self.rfile.readline(LINE_MAX_BYTES)
+            if not end.endswith(b"\n") or end.strip():
+                raise ValueError("a chunk has another length than it says")
+            if not size:
+                return body
+
+    def _refuse(self, status: int, why: str) -> None:
+        self._show(f"REFUSED: {why}", b"")
+        self._answer(status, why, close=True)
 
     def _give_up(self, got: int, announced: int) -> None:
         """End the connection of a client that went away, without a word about a signature that nobody can check."""

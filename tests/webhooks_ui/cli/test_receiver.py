@@ -117,6 +117,39 @@ def test_a_client_that_goes_away_is_told_in_one_line(listener: Listener, capfd: 
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
+def post_in_chunks(listener: Listener, body: bytes) -> tuple[int, str]:
+    """Post a signed delivery whose body is written as it is. Return the status and the text of the answer."""
+    fields = signed() | {"Transfer-Encoding": "chunked"}
+    fields.pop("Content-Length", None)
+    listener.connection.request("POST", "/", iter([body]), fields, encode_chunked=False)
+    response = listener.connection.getresponse()
+    return response.status, response.read().decode()
+
+
+def test_a_body_in_chunks_is_read(listener: Listener) -> None:
+    chunks = b"%x;name=value\r\n%s\r\n%x\r\n%s\r\n0\r\n" % (5, BODY[:5], len(BODY) - 5, BODY[5:])
+    assert post_in_chunks(listener, chunks + b"\r\n") == (200, "verified\n")
+    before = local_address(listener)
+    assert post_in_chunks(listener, chunks + b"X-Trailer: 1\r\nX-Other: 2\r\n\r\n") == (200, "verified\n")
+    assert listener.post() == (200, "verified\n")
+    assert local_address(listener) == before
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"-1\r\n\r\n", b"zz\r\n", b"2\r\nabc\r\n0\r\n\r\n", b"200000\r\n", b"fffffffffff\r\n", b"\r\n" * 9]
+)
+def test_broken_chunks_are_refused_and_shown(listener: Listener, chunks: bytes) -> None:
+    status, answer = post_in_chunks(listener, chunks)
+    assert (status, answer.partition(":")[0]) == (400, "The body is broken")
+    assert f"REFUSED: {answer.strip()}" in listener.shown[0]
+
+
+def test_a_body_without_a_length_and_one_that_is_too_long_are_refused_and_shown(listener: Listener) -> None:
+    assert listener.post(changes={"Content-Length": "soon"})[0] == 411
+    assert listener.post(changes={"Content-Length": "2000000"})[0] == 413
+    assert ["REFUSED" in text for text in listener.shown] == [True, True]
+
+
 def test_the_connection_stays_open_between_deliveries(listener: Listener) -> None:
     listener.post()
     before = local_address(listener)
