@@ -87,11 +87,11 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--since", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
 @click.option("--until", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
 def export(format_: str, webhook: int | None, **filters: str | None) -> None:
-    """Print the delivery log to standard output, newest first."""
+    """Print the delivery log to standard output, newest first, in UTF-8."""
     chosen = DeliveryFilters().with_(
         webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()}
     )
     with writing():
         record_export(format_, chosen)
     for piece in (csv_lines if format_ == "csv" else json_lines)(chosen):
-        click.echo(piece, nl=False)
+        click.echo(piece.encode(), nl=False)  # UTF-8, whatever the terminal has

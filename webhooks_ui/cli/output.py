@@ -1,11 +1,18 @@
-"""The end of a command whose output can't be written, for example because the disk is full."""
+"""The output of commands: letters that a terminal doesn't have, and output that can't be written, as on a full disk."""
 
 import errno
+import io
 import os
 import sys
 from types import TracebackType
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def allow_any_letters() -> None:
+    r"""Let commands write ``\u20ac`` for what the encoding of standard output doesn't have, as on standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def explain_failures() -> None:
