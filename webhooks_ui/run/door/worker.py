@@ -100,6 +100,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         self._sending: dict[Connection, Future[Any]] = {}  # answers that are not read yet, with what follows
         self._held_bytes = 0
         self._next_check = 0.0
+        self._is_stopping = False
         self._present = threading.local()
 
     def init_process(self) -> None:
@@ -115,8 +116,11 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     # What gunicorn's loop calls, in the main thread
 
-    def accept(self, listener: socket.socket) -> None:
-        """Accept a new connection. If there are too many, the one that has done nothing for longest makes room."""
+    def accept(self, listener: socket.socket) -> bool:
+        """Accept a new connection. If there are too many, the one that has done nothing for longest makes room.
+
+        Return False if none waits, or none can be accepted.
+        """
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -125,11 +129,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
                 self._make_room()
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
-            return
+            return error.errno == errno.ECONNABORTED
         if self.nr_conns >= self.cfg.worker_connections:
             self._make_room()
         self.nr_conns += 1
         self.enqueue_req(Connection(self, sock, client, listener.getsockname()))
+        return True
 
     def enqueue_req(self, conn: Connection) -> None:
         """Collect the next request of a connection, beginning with what was read beyond the last one."""
@@ -178,12 +183,32 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         for conn, incoming in self._publisher.late():
             self._answer(conn, incoming)
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close connections that were kept open for long enough, unless a request has come at the last moment."""
+        if self.keepalived_conns and self.keepalived_conns[0].timeout <= time.monotonic():
+            self.wait_for_and_dispatch_events(0)
+        super().murder_keepalived(force)
+
     def _cap_keepalive(self, deadline: float) -> None:
-        """Give all connections a last deadline, because the worker stops."""
+        """Listen no longer, and give all connections a last deadline, because the worker stops."""
+        self._is_stopping = True
+        self._stop_listening()
+        self.nr_conns += len(self._lingering)
         super()._cap_keepalive(deadline)
         self._publisher.stop()
         for conn in self._collecting:
             conn.timeout = min(conn.timeout, deadline)
+
+    def _stop_listening(self) -> None:
+        """Accept the connections that wait, and close the listeners.
+
+        Each worker has a listener of its own. As long as it is open, it gets a share of the new connections, and those
+        that were not accepted at its end are reset.
+        """
+        for listener in self.sockets:
+            while self.accept(listener):
+                pass
+            listener.close()
 
     # Collecting
 
@@ -344,6 +369,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         conn.incoming = None
         conn.timeout = time.monotonic() + LINGER_SECONDS
         self._lingering[conn] = None
+        self.nr_conns += self._is_stopping  # gunicorn waits for what is counted
         if len(self._lingering) > self.cfg.worker_connections:
             self._end_linger(next(iter(self._lingering)))
 
@@ -362,6 +388,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def _end_linger(self, conn: Connection) -> None:
         del self._lingering[conn]
+        self.nr_conns -= self._is_stopping
         self._forget(conn)
         conn.close()
 

@@ -28,6 +28,7 @@ from webhooks_ui.run.door.worker import PUBLISHERS_MAX_BYTES, PUBLISHERS_THREADS
 EVENT = json.dumps({"type": "license.activated", "data": {"id": "1"}}).encode()
 LIMIT = 8 * 1024 * 1024
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+CLOSING = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 LARGE = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n"
 
 
@@ -438,11 +439,7 @@ def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
             text = make_api_key()[1]
         body = json.dumps([json.loads(EVENT)] * 1_000).encode()
         answers: list[bytes] = []
-        with stalled_clients(rig.port, 5), connect(rig) as publishing:
-            publishing.sendall(HEALTH)  # once it is answered, the connection is surely accepted
-            answered = b""
-            while not answered.endswith(b"\r\n\r\nok\n"):
-                answered += publishing.recv(65_536)
+        with stalled_clients(rig.port, 5), held_open(rig) as publishing:
             publishing.sendall(head(text, f"Content-Length: {len(body)}", "Connection: close") + body[:-1])
             rig.processes["web"].send_signal(signal.SIGTERM)
             time.sleep(0.3)  # the request's last byte comes while the server stops
@@ -452,6 +449,65 @@ def test_a_stopping_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
             assert rig.processes["web"].wait(15) == 0
             reader.join()
         assert status(answers[0]) == 202
+
+
+def test_a_stopping_process_answers_those_who_have_just_connected(tmp_path: Path) -> None:
+    with Rig(tmp_path, WEB_PROCESSES="1") as rig, contextlib.ExitStack() as stack:
+        rig.start_web()
+        assert status(talk(rig, CLOSING)) == 200
+        (process,) = psutil.Process(rig.processes["web"].pid).children()
+        process.suspend()
+        waiting = [stack.enter_context(connect(rig)) for _ in range(8)]
+        for connection in waiting:
+            connection.sendall(HEALTH)
+        process.terminate()
+        process.resume()
+        answers = [connection.recv(65_536) for connection in waiting]
+        assert [status(answer) for answer in answers] == [200] * 8
+        assert all(b"\r\nConnection: close\r\n" in answer for answer in answers)
+
+
+def test_a_stopping_server_takes_no_new_connection_that_it_would_not_answer(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        rig.start_web()
+        with held_open(rig) as begun:
+            begun.sendall(HEALTH[:-2])
+            rig.processes["web"].send_signal(signal.SIGTERM)
+
+            def is_refused() -> bool:
+                with contextlib.suppress(ConnectionRefusedError):
+                    assert status(talk(rig, CLOSING)) == 200
+                    return False
+                return True
+
+            wait_for(is_refused, what="it listens no longer")
+            begun.sendall(HEALTH[-2:])
+            assert status(begun.recv(65_536)) == 200
+        assert rig.processes["web"].wait(15) == 0
+
+
+def test_a_stopping_server_lets_a_client_read_why_it_was_refused(tmp_path: Path) -> None:
+    with Rig(tmp_path, WEB_PROCESSES="1") as rig:
+        rig.start_web()
+        with held_open(rig) as connection:
+            rig.processes["web"].send_signal(signal.SIGTERM)
+            connection.sendall(LARGE.replace(b"8388608", b"8388609"))
+            for _ in range(8):
+                time.sleep(0.1)  # the client goes on sending, although it has an answer
+                connection.sendall(b" " * 65_536)
+            assert status(connection.recv(65_536)) == 413
+        assert rig.processes["web"].wait(15) == 0
+
+
+@contextlib.contextmanager
+def held_open(rig: Rig) -> Iterator[socket.socket]:
+    """Connect, and ask once, so that the connection is surely accepted."""
+    with connect(rig) as connection:
+        connection.sendall(HEALTH)
+        answered = b""
+        while not answered.endswith(b"\r\n\r\nok\n"):
+            answered += connection.recv(65_536)
+        yield connection
 
 
 def test_a_killed_process_of_the_server_is_replaced(tmp_path: Path) -> None:
