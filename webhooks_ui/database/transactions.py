@@ -69,7 +69,8 @@ def write_transaction(*, one_statement: bool = False) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
         finally:
-            callbacks = connection.info.pop(_AFTER_COMMIT, ())
+            # To look at what a broken connection has would connect anew, and wait for a server that doesn't answer.
+            callbacks = () if connection.invalidated else connection.info.pop(_AFTER_COMMIT, ())
     for callback in callbacks:  # not after an error, which leaves this function above
         callback()
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from webhooks_ui import create_app
-from webhooks_ui.database import db, dialect, is_conflict, outage, postgresql_patience, reason
+from webhooks_ui.database import db, dialect, is_conflict, outage, postgresql_patience, reason, write_transaction
 from webhooks_ui.database.dialect import dialect as dialect_of
 from webhooks_ui.database.postgresql import insert_many
 from webhooks_ui.models import Attempt
@@ -187,6 +187,15 @@ class TestPostgreSql:
         assert outage(caught.value) == "The database server doesn't answer."
         with app.test_request_context(), db.engine.connect() as connection:
             assert connection.scalar(text("SELECT 7")) == 7
+
+    def test_a_transaction_that_loses_its_server_does_not_connect_again(self, app: Flask) -> None:
+        """A server that hangs would be waited for a second time, and its error would take the place of the first."""
+        connections: list[object] = []
+        with db.engine.connect():
+            event.listen(db.engine, "connect", lambda *arguments: connections.append(arguments))
+        with pytest.raises(DBAPIError, match="terminating connection"), write_transaction() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert connections == []
 
     def test_only_a_request_has_so_little_patience(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.1)
