@@ -6,6 +6,7 @@ something is wrong with one publication, the others of its group are committed a
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,8 @@ from webhooks_ui.database import db, dialect, is_conflict, outage, write_transac
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
+
+LONG_SECONDS = 5.0  # as long as a connection to a server that doesn't answer is tried
 
 TRIES = 3  # of a transaction that is in the way of others
 
@@ -38,6 +41,15 @@ class Waiting:
         self.others: list[Waiting] | None = None  # that its thread commits with it. None: another thread commits it
         self.is_done = False
         self.goes_on = goes_on
+        self.since = time.monotonic()
+
+    def fail(self, error: Exception) -> None:
+        self.error = self.error or error
+        self.end()
+
+    def end(self) -> None:
+        self.is_done = True
+        self.goes_on.set()
 
 
 class Groups:
@@ -85,7 +97,7 @@ class Groups:
             try:
                 _commit(group, self._memory)
             finally:
-                self._pass_on()
+                self._pass_on(next((each.error for each in group if each.error and outage(each.error)), None))
             committed = [(waiting.publication, waiting.stored) for waiting in group if waiting.stored]
             if committed:
                 after(committed)
@@ -97,12 +109,18 @@ class Groups:
                 logger.exception("Events are stored, but nobody could be told.")  # the sweep finds them
         finally:
             for waiting in group:
-                waiting.is_done = True
-                waiting.goes_on.set()
+                waiting.end()
 
-    def _pass_on(self) -> None:
-        """Let the thread of the next publication lead. If none waits, the next one to come leads."""
+    def _pass_on(self, trouble: Exception | None) -> None:
+        """Let the thread of the next publication lead. If none waits, the next one to come leads.
+
+        Args:
+            trouble: an outage of the database. Those who have waited for long hear of it, too. If each of them waited
+                for the database in its turn, the last one would get no answer for minutes.
+        """
         with self._lock:
+            while trouble and self._queue and time.monotonic() - self._queue[0].since >= LONG_SECONDS:
+                self._queue.popleft().fail(trouble)
             if self._queue:
                 self._appoint().goes_on.set()
             else:

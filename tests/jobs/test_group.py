@@ -175,12 +175,12 @@ def test_a_small_one_waits_for_no_group_of_many_events(app: Flask, sizes: list[i
     assert sizes == [1, 1, 2]
 
 
-def test_a_database_that_is_away_is_told_to_all_and_not_tried_for_each(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
-) -> None:
+def away(sizes: list[int]) -> Callable[..., None]:
+    """Return what stands for ``store`` while the database is away. It adds the size of each group to ``sizes``."""
+
     def refuse(connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None) -> None:
         store(connection, publications, memory)
-        sizes.append(0)
+        sizes.append(len(publications))
         cause: Exception = ConnectionError()
         if db.engine.dialect.name == "sqlite":
             import sqlite3
@@ -193,18 +193,44 @@ def test_a_database_that_is_away_is_told_to_all_and_not_tried_for_each(
             cause = psycopg.OperationalError("the connection is lost")
         raise OperationalError("INSERT", None, cause)
 
+    return refuse
+
+
+def test_a_database_that_is_away_is_told_to_all_and_not_tried_for_each(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
     def work(id: str) -> Publish:
         def run() -> list[Published]:
-            monkeypatch.setattr(jobs.group, "store", refuse)
+            monkeypatch.setattr(jobs.group, "store", away(sizes))
             return publish("production", [activated(id)])
 
         return run
 
     answers = together(app, *(work(id) for id in "abc"))
     assert [type(answer) for answer in answers[1:]] == [OperationalError] * 2
-    assert sizes.count(0) <= 2
+    assert len(sizes) <= 2
     monkeypatch.undo()
     assert publish("production", [activated("later")]) == [Published("later", 0)]  # the next one leads again
+
+
+@pytest.mark.parametrize(("long_seconds", "tries"), [(0, 1), (60, 3)])
+def test_those_who_have_waited_long_hear_of_an_outage_at_once(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, sizes: list[int], long_seconds: float, tries: int
+) -> None:
+    monkeypatch.setattr(jobs.group, "LONG_SECONDS", long_seconds)
+
+    def work(name: str) -> Publish:
+        def run() -> list[Published]:
+            monkeypatch.setattr(jobs.group, "store", away(sizes))
+            return publish("production", [activated(f"{name}_{number}") for number in range(EVENTS_MAX)])
+
+        return run
+
+    answers = together(app, *(work(name) for name in "abc"))
+    assert [type(answer) for answer in answers] == [OperationalError] * 3
+    assert len(sizes) == tries
+    groups = app.extensions["groups"]
+    assert (len(groups._queue), groups._free) == (0, 1)
 
 
 @pytest.mark.parametrize("transactions", [1, 2, 3])

@@ -14,7 +14,7 @@ DETAILS = {
     413: "The request is too large. The limit is 8 MiB.",
     429: "The key has used up its requests. Try again after the seconds in Retry-After.",
     500: "Something went wrong on our side. It was logged.",
-    503: "The database isn't responding. Nothing was changed. Try again after the seconds in Retry-After.",
+    503: "The database isn't responding. Try again after the seconds in Retry-After.",
 }
 
 
