@@ -344,6 +344,7 @@ POSTGRESQL: dict[str, tuple[Fault, int, str]] = {
 
 def told(broken: Deployment, status: int, sentence: str) -> bool:
     code, answer = broken.readyz()
+    assert len(answer["reasons"]) == len(set(answer["reasons"])), answer
     return code == status and any(re.match(sentence, reason) for reason in answer["reasons"])
 
 

@@ -42,7 +42,7 @@ def readyz() -> tuple[Response, int]:
     failed = any(trouble.level is Level.FAILED for trouble in troubles)
     answer = jsonify(
         status="unavailable" if failed else "degraded" if troubles else "ok",
-        reasons=[trouble.sentence for trouble in troubles],
+        reasons=list(dict.fromkeys(trouble.sentence for trouble in troubles)),
         checks={name: str(trouble.level) if trouble else "ok" for name, trouble in counted.items()},
     )
     return answer, 503 if failed else 200
