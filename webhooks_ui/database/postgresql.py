@@ -18,6 +18,7 @@ from sqlalchemy import (
     Engine,
     Table,
     TableClause,
+    TypeDecorator,
     any_,
     bindparam,
     func,
@@ -226,11 +227,11 @@ def contains(column: Any, text: Any) -> ColumnElement[bool]:
 
 
 def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
-    return _is_any_of(column, literal(ids, _Ids(BigInteger)))
+    return _is_any_of(column, literal(ids, _Ids()))
 
 
 def among_bound(column: Any) -> ColumnElement[bool]:
-    return _is_any_of(column, bindparam("ids", type_=_Ids(BigInteger)))
+    return _is_any_of(column, bindparam("ids", type_=_Ids()))
 
 
 def _is_any_of(column: Any, ids: Any) -> ColumnElement[bool]:
@@ -238,9 +239,13 @@ def _is_any_of(column: Any, ids: Any) -> ColumnElement[bool]:
     return condition
 
 
-class _Ids(postgresql.ARRAY[int]):
-    """An array that goes to the driver as a literal, see ``_arrays``."""
+class _Ids(TypeDecorator[Sequence[int]]):
+    """An array that goes to the driver as a literal, see ``_arrays``.
 
+    A subclass of ARRAY doesn't work: SQLAlchemy puts the one of its driver in its place.
+    """
+
+    impl = postgresql.ARRAY(BigInteger)
     cache_ok = True
 
     def bind_processor(self, dialect: Any) -> Any:

@@ -1,9 +1,11 @@
 """What the driver runs directly behaves as what SQLAlchemy runs: values, rows, transactions and errors."""
 
 import contextlib
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.support.both_databases import database_url
@@ -57,6 +59,22 @@ def test_it_is_part_of_the_transaction() -> None:
         connection.get_transaction().rollback()  # type: ignore[union-attr]
     with db.engine.connect() as connection:
         assert run(connection, "SELECT name FROM api_keys", ()) == [("Portal",)]
+
+
+def test_many_ids_go_to_the_driver_as_one_text() -> None:
+    ids = [make_webhook(name=f"Webhook {n}").id for n in range(3)]
+    of = dialect(db.engine)
+    sent: list[Any] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *given: sent.extend(_values(given[3])))
+    with db.engine.connect() as connection:
+        found = connection.scalars(select(Webhook.id).where(of.among(Webhook.id, ids[1:])).order_by(Webhook.id)).all()
+        bound = Query(select(Webhook.id).where(of.among_bound(Webhook.id)).order_by(Webhook.id))
+        assert found == [id for (id,) in bound.rows(connection, {"ids": ids[1:]})] == ids[1:]
+    assert [type(value) for value in sent] == [str]
+
+
+def _values(parameters: Any) -> Iterable[Any]:
+    return parameters.values() if isinstance(parameters, dict) else parameters
 
 
 def test_an_error_is_one_of_sqlalchemy_without_the_values() -> None:
