@@ -24,7 +24,7 @@ from webhooks_ui.models.setting import Setting, get_settings, set_settings
 from webhooks_ui.models.stats import Stats
 from webhooks_ui.models.summary import BacklogSample, HourlyTotal, TypeTotal
 from webhooks_ui.models.types import utcnow
-from webhooks_ui.models.user import IS_MEMBER, Role, User, UserStatus
+from webhooks_ui.models.user import IS_MEMBER, Person, Role, User, UserStatus
 from webhooks_ui.models.user_session import SignInMethod, UserSession
 from webhooks_ui.models.webhook import Environment, Subscription, Webhook, WebhookFormat, WebhookStatus
 
@@ -55,6 +55,7 @@ __all__ = [
     "OneTimeToken",
     "OwnEventType",
     "Passkey",
+    "Person",
     "Process",
     "ProcessKind",
     "RecoveryCode",

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from flask_login import UserMixin
 from sqlalchemy import BigInteger, ColumnElement, String, Text, UniqueConstraint, and_
@@ -103,6 +104,19 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined,misc]
     @property
     def shown_name(self) -> str:
         return self.name or self.email
+
+
+class _Known(NamedTuple):
+    id: int
+    email: str
+    name: str
+    role: str
+
+
+class Person(_Known, UserMixin):  # type: ignore[misc]
+    """What each page needs to know of the person who is signed in, under the names that ``User`` has for it."""
+
+    shown_name: Any = User.shown_name
 
 
 IS_MEMBER: ColumnElement[bool] = and_(User.joined_at.is_not(None), User.deactivated_at.is_(None))  # may sign in

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, or_, select
 from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
-from webhooks_ui.models import FilteredList, Role, SavedFilter, User
+from webhooks_ui.models import FilteredList, Person, Role, SavedFilter, User
 from webhooks_ui.models.saved_filter import NAME_MAX_CHARACTERS
 
 FILTERS_MAX = 50  # of one person
@@ -54,20 +54,20 @@ _OF = Query(
 )
 
 
-def of(user: User, list: FilteredList) -> Sequence[Seen]:
+def of(user: Person, list: FilteredList) -> Sequence[Seen]:
     """Return the filters of a list that somebody sees, by name."""
     rows = _OF.rows(db.session.connection(), {"list": list.value, "user_id": user.id})
     return [Seen(*row) for row in rows]
 
 
-def named(user: User, part: str, most: int) -> Sequence[SavedFilter]:
+def named(user: Person, part: str, most: int) -> Sequence[SavedFilter]:
     """Return the filters of all lists that somebody sees and whose names contain ``part``."""
     has_part = func.lower(SavedFilter.name).contains(part.lower(), autoescape=True)
     seen = select(SavedFilter).where(_IS_SEEN, has_part).order_by(*_BY_NAME).limit(most)
     return db.session.scalars(seen, {"user_id": user.id}).all()
 
 
-def get(filter_id: int, user: User) -> SavedFilter | None:
+def get(filter_id: int, user: Person) -> SavedFilter | None:
     """Return a filter that somebody sees, or ``None``."""
     found = db.session.get(SavedFilter, filter_id)
     return found if found and (found.is_shared or found.user_id == user.id) else None
@@ -108,7 +108,7 @@ def save(
     return saved
 
 
-def may_delete(saved: SavedFilter | Seen, user: User) -> bool:
+def may_delete(saved: SavedFilter | Seen, user: Person) -> bool:
     """Return True if it is that person's own, or a shared one and they may change what others left behind."""
     return saved.user_id == user.id or (saved.is_shared and user.role == Role.SUPER_ADMIN)
 

@@ -2,13 +2,13 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
-from sqlalchemy.orm import contains_eager
 
 from webhooks_ui.database import db, write_aside
-from webhooks_ui.models import SignInMethod, User, UserSession, utcnow
+from webhooks_ui.database.statements import Query
+from webhooks_ui.models import Person, Setting, SignInMethod, User, UserSession, utcnow
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.models.user_session import USER_AGENT_MAX_CHARACTERS
 
@@ -18,17 +18,35 @@ SEEN_PRECISION = timedelta(minutes=1)
 TOKEN_BYTES = 32
 
 
+class PresentSession(NamedTuple):
+    """What each page needs to know of the session that it is shown in."""
+
+    id: int
+    two_factors: bool
+    created_at: datetime
+    last_seen_at: datetime
+    two_factors_of: list[str] | None  # the roles of which a super admin requires two factors. None: never saved
+    person: Person
+
+    @property
+    def lacks_second_factor(self) -> bool:
+        return not self.two_factors and self.person.role in (self.two_factors_of or ())
+
+
 def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
     """Return the condition for sessions that began, and were used, after these times."""
     return and_(UserSession.created_at > begun_after, UserSession.last_seen_at > used_after)
 
 
-_FIND = (  # built once, because each page needs it, and building takes longer than running it
-    select(UserSession)
-    .join(User)
+_OWN: list[Any] = [
+    *(UserSession.id, UserSession.two_factors, UserSession.created_at, UserSession.last_seen_at),
+    select(Setting.value).where(Setting.name == "second_factor_roles").scalar_subquery(),
+]
+_FIND = Query(
+    select(*_OWN, *(getattr(User, name) for name in Person._fields))
+    .join(UserSession.user)
     .where(UserSession.digest == bindparam("digest"), User.deactivated_at.is_(None))
     .where(_began_after(bindparam("begun_after"), bindparam("used_after")))
-    .options(contains_eager(UserSession.user))
 )
 
 
@@ -50,13 +68,17 @@ def renew(token: str) -> str:
     return new
 
 
-def find(token: str) -> UserSession | None:
-    """Return the session with ``token``, with its user, or ``None`` if it ended."""
-    found: UserSession | None = db.session.scalar(_FIND, {"digest": digest(token), **_times()})
-    return found
+def find(token: str) -> PresentSession | None:
+    """Return the session with ``token``, or ``None`` if it ended."""
+    rows = _FIND.rows(db.session.connection(), {"digest": digest(token), **_times()})
+    return _session_of(rows[0]) if rows else None
 
 
-def note_use(session: UserSession) -> None:
+def _session_of(values: tuple[Any, ...]) -> PresentSession:
+    return PresentSession._make((*values[: len(_OWN)], Person._make(values[len(_OWN) :])))
+
+
+def note_use(session: PresentSession) -> None:
     """Store when the session was last used, at most once a minute.
 
     Pages can be read while nothing can be written to the database.
@@ -64,7 +86,7 @@ def note_use(session: UserSession) -> None:
     now = utcnow()
     if now - session.last_seen_at >= SEEN_PRECISION:
         write_aside(  # the user first, as all others lock them, so that no deadlock can occur
-            update(User).where(User.id == session.user_id).values(last_seen_at=now),
+            update(User).where(User.id == session.person.id).values(last_seen_at=now),
             update(UserSession).where(UserSession.id == session.id).values(last_seen_at=now),
         )
 

@@ -20,9 +20,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Request, Response
 
 from webhooks_ui import audit
-from webhooks_ui.database import after_commit
-from webhooks_ui.models import User, UserSession, utcnow
-from webhooks_ui.people import second_factor, sessions
+from webhooks_ui.database import after_commit, db
+from webhooks_ui.models import Person, User, utcnow
+from webhooks_ui.people import sessions
 from webhooks_ui.web import resume
 from webhooks_ui.web.answers import came_from, go, safe_next, wants_fragment
 from webhooks_ui.web.extensions import login
@@ -52,8 +52,8 @@ def register(app: Flask) -> None:
     app.before_request_funcs.setdefault(None, []).insert(0, check_access)
 
 
-def load_user(_request: Request) -> User | None:
-    """Return the user whose session the browser's cookie names, or None if there is none or it ended."""
+def load_user(_request: Request) -> Person | None:
+    """Return the person whose session the browser's cookie names, or None if there is none or it ended."""
     token = session.get(TOKEN)
     found = sessions.find(token) if token else None  # a visitor costs no query
     if found is None:
@@ -61,13 +61,18 @@ def load_user(_request: Request) -> User | None:
     g.user_session = found
     if not (wants_fragment() and request.endpoint in POLLED):
         sessions.note_use(found)
-    return found.user
+    return found.person
 
 
-def current_session() -> UserSession:
+def current_session() -> sessions.PresentSession:
     """Return the session of the person who is signed in."""
-    found: UserSession = g.user_session
+    found: sessions.PresentSession = g.user_session
     return found
+
+
+def own_account() -> User:
+    """Return the account of the person who is signed in."""
+    return db.session.get(User, current_user.id) or abort(404)
 
 
 def renew_token() -> str:
@@ -93,7 +98,7 @@ def check_access() -> Response | None:
     if not may(current_user.role, endpoint):
         abort(403)
     audit.act_as(current_user.email)
-    if lacks_second_factor() and not sets_up_second_factor(endpoint):
+    if current_session().lacks_second_factor and not sets_up_second_factor(endpoint):
         return go(url_for("account.index"))
     if needs_fresh(endpoint) and not is_fresh():
         flash("Please sign in again before you change this.")
@@ -109,11 +114,6 @@ def is_fresh() -> bool:
     began = current_session().created_at.timestamp()
     asked_at: float = session.get(ASKED_AT, began)
     return utcnow().timestamp() - min(began, asked_at) < FRESH_FOR.total_seconds()
-
-
-def lacks_second_factor() -> bool:
-    """Return True if the person signed in with one factor only, and a super admin requires two of the role."""
-    return not current_session().two_factors and second_factor.is_required(current_user.role)
 
 
 def _to_login(again: int | None = None) -> Response:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import defer, joinedload
 
 from webhooks_ui import audit
 from webhooks_ui.database import db
-from webhooks_ui.models import Role, SavedPayload, User
+from webhooks_ui.models import Person, Role, SavedPayload
 from webhooks_ui.models.saved_payload import NAME_MAX_CHARACTERS
 
 PAYLOADS_MAX = 100
@@ -53,7 +53,7 @@ def save(event_type: str, name: str, data: str, user_id: int) -> SavedPayload:
     return payload
 
 
-def may_delete(payload: SavedPayload, user: User) -> bool:
+def may_delete(payload: SavedPayload, user: Person) -> bool:
     """Return True if that person saved it, or may change what others left behind."""
     return payload.user_id == user.id or user.role == Role.SUPER_ADMIN
 

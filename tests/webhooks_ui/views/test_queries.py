@@ -77,3 +77,12 @@ def test_more_rows_need_no_more_queries(sign_in: object, role: str, path: str) -
         add(16)
     assert status == (200 if role == "super_admin" or path == "/admin/webhooks" else 403)
     assert made[1] <= made[0] + 1, made
+
+
+def test_who_is_signed_in_and_what_that_requires_is_one_query(sign_in: object) -> None:
+    client: FlaskClient = sign_in("admin")  # type: ignore[operator]
+    client.get("/admin/webhooks")
+    db.session.remove()
+    with statements() as asked:
+        client.get("/admin/webhooks")
+    assert len([each for each in asked if "FROM user" in each or "FROM settings" in each]) == 1

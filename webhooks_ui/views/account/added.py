@@ -2,7 +2,8 @@
 
 from flask import url_for
 
-from webhooks_ui.models import User
+from webhooks_ui.database import db
+from webhooks_ui.models import User, UserSession
 from webhooks_ui.people import recovery_codes, sessions
 from webhooks_ui.views.account.recovery_codes import keep_to_show
 from webhooks_ui.web.access import current_session, renew_token
@@ -15,7 +16,7 @@ def note_added(user: User) -> str:
     of the cookie doesn't count as one with two factors.
     """
     sessions.end_all(user, but=renew_token())
-    current_session().two_factors = True
+    db.session.get_one(UserSession, current_session().id).two_factors = True
     if recovery_codes.count_left(user):
         return url_for("account.index")
     return keep_to_show(recovery_codes.replace(user))

@@ -9,6 +9,7 @@ from webhooks_ui.forms.account import CodeForm
 from webhooks_ui.models.secret_box import Undecryptable
 from webhooks_ui.people import accounts, second_factor, totp
 from webhooks_ui.views.account.added import note_added
+from webhooks_ui.web.access import own_account
 from webhooks_ui.web.answers import go
 
 WRONG = "This code is wrong. Enter the one that the app shows now. If that fails, check the clock of your phone."
@@ -38,14 +39,14 @@ def edit() -> BaseResponse:
 def enable() -> BaseResponse:
     """Enable the app if the code shows that it is set up."""
     form = CodeForm()
-    if current_user.has_totp or not form.validate():
+    if own_account().has_totp or not form.validate():
         return _page(form, 422)
     with writing():
         user = accounts.lock(current_user.id) or abort(404)
         is_right = second_factor.enable_authenticator(user, form.code.data or "")
         address = note_added(user) if is_right else ""
     if not is_right:
-        form.code.errors = [PAUSED if second_factor.is_paused(current_user) else WRONG]
+        form.code.errors = [PAUSED if second_factor.is_paused(own_account()) else WRONG]
         return _page(form, 422)
     flash("The authenticator app is set up. From now on, signing in with your password asks for its code.")
     return go(address)
@@ -53,7 +54,7 @@ def enable() -> BaseResponse:
 
 @blueprint.get("/remove")
 def confirm_remove() -> str:
-    return render_template("account/remove_authenticator.html")
+    return render_template("account/remove_authenticator.html", has_passkeys=bool(own_account().passkeys))
 
 
 @blueprint.post("/remove")
@@ -70,10 +71,11 @@ def remove() -> BaseResponse:
 
 def _page(form: CodeForm, status: int = 200) -> BaseResponse:
     """Show the QR code, or go back to the account if no app is being set up."""
-    if current_user.has_totp or current_user.totp_secret_encrypted is None:
+    user = own_account()
+    if user.has_totp or user.totp_secret_encrypted is None:
         return go(url_for("account.index"))
     try:
-        context = {"form": form, "qr_code": totp.qr_code(current_user), "secret": totp.secret_of(current_user)}
+        context = {"form": form, "qr_code": totp.qr_code(user), "secret": totp.secret_of(user)}
     except Undecryptable:
         flash(UNREADABLE, "error")
         return go(url_for("account.index"))

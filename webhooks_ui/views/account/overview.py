@@ -9,7 +9,7 @@ from webhooks_ui.forms.account import NameForm
 from webhooks_ui.models import UserSession
 from webhooks_ui.people import accounts, passkeys, recovery_codes, sessions
 from webhooks_ui.views.account.devices import device
-from webhooks_ui.web.access import current_session, lacks_second_factor, renew_token
+from webhooks_ui.web.access import current_session, own_account, renew_token
 from webhooks_ui.web.answers import go
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -51,14 +51,15 @@ def end_other_sessions() -> BaseResponse:
 
 
 def _page(form: NameForm, status: int = 200) -> Response:
+    user = own_account()
     page = render_template(
         "account/index.html",
         form=form,
-        sessions=sessions.of(current_user),
+        account=user,
+        sessions=sessions.of(user),
         present=current_session(),
         device=device,
-        codes_left=recovery_codes.count_left(current_user),
-        lacks_second_factor=lacks_second_factor(),
+        codes_left=recovery_codes.count_left(user),
         passkey_site=passkeys.site(current_app.config["PUBLIC_URL"]),
         has_passwords=current_app.config["PASSWORD_SIGN_IN"],
         provider=current_app.config["OIDC"],

@@ -8,7 +8,7 @@ from webhooks_ui.database import writing
 from webhooks_ui.forms.account import NewPasswordForm
 from webhooks_ui.models import User
 from webhooks_ui.people import accounts, second_factor
-from webhooks_ui.web.access import renew_token
+from webhooks_ui.web.access import own_account, renew_token
 from webhooks_ui.web.answers import go
 
 WRONG = "This is not your present password."
@@ -76,7 +76,7 @@ def _problem_of(user: User, form: NewPasswordForm) -> str | None:
 
 def _form(**options: None) -> NewPasswordForm:
     about = (current_user.email, current_user.name)
-    return NewPasswordForm(about=about, asks_present=current_user.password_hash is not None, **options)
+    return NewPasswordForm(about=about, asks_present=own_account().password_hash is not None, **options)
 
 
 def _page(form: NewPasswordForm, status: int = 200) -> Response:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from webhooks_ui.database import writing
 from webhooks_ui.people import accounts, recovery_codes
 from webhooks_ui.web import form_tokens
+from webhooks_ui.web.access import own_account
 from webhooks_ui.web.answers import go
 
 blueprint = Blueprint("recovery_codes", __name__, url_prefix="/account/recovery-codes")
@@ -21,7 +22,7 @@ def keep_to_show(codes: list[str]) -> str:
 
 @blueprint.get("/new")
 def new() -> str:
-    return render_template("account/new_recovery_codes.html", left=recovery_codes.count_left(current_user))
+    return render_template("account/new_recovery_codes.html", left=recovery_codes.count_left(own_account()))
 
 
 @blueprint.post("")
@@ -40,7 +41,7 @@ def create() -> Response:
 def show(handle: str) -> Response:
     """Show the codes. After some minutes this is no longer possible."""
     codes = (form_tokens.unseal(handle) or "").split()
-    if not codes or not recovery_codes.belong_to(current_user, codes):
+    if not codes or not recovery_codes.belong_to(own_account(), codes):
         flash("Recovery codes are shown only once, right after they were made. You can make new ones.", "error")
         return go(url_for("account.index"))
     return make_response(render_template("account/recovery_codes.html", codes=codes))
