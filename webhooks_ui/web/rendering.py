@@ -1,8 +1,12 @@
 """Takes a quarter off the time of rendering. A list puts out 1,500 values and calls 400 functions."""
 
+from collections import ChainMap
+from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 from flask import Flask
+from jinja2 import Environment
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]
@@ -12,6 +16,12 @@ def register(app: Flask) -> None:
     app.jinja_env.context_class = DirectContext
     app.jinja_env.code_generator_class = Generator
     app.jinja_env.escaped = escaped  # type: ignore[attr-defined]
+    app.jinja_env.make_globals = partial(globals_of, app.jinja_env)  # type: ignore[method-assign]
+
+
+def globals_of(environment: Environment, own: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+    """Return the globals of a template. Jinja would put two dictionaries in a chain, in which each name costs calls."""
+    return ChainMap(own, environment.globals) if own else environment.globals
 
 
 def escaped(value: Any) -> str:
