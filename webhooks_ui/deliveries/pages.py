@@ -11,9 +11,9 @@ from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
-from webhooks_ui.deliveries.rows import Row, read, select_rows
+from webhooks_ui.deliveries.rows import Row, of_ids, read, select_rows
 from webhooks_ui.deliveries.search import Search, search
-from webhooks_ui.deliveries.walk import by_id, farthest, goes_on, matching_ids, window_end
+from webhooks_ui.deliveries.walk import farthest, first_ids, goes_on, matching_ids, window_end
 from webhooks_ui.models import Delivery, DeliveryStatus
 from webhooks_ui.parsing import ID_MAX
 
@@ -142,11 +142,10 @@ def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tup
     if start is None:
         start = ID_MAX if descending else 0
     end = window_end(found, start, descending) if found.sources else farthest(found, start, descending)
-    ids = matching_ids(found, start, end, descending, limit)
-    rows = read(select_rows().where(Delivery.id.in_(ids)).order_by(by_id(descending)).limit(limit))
-    if end is not None and not found.sources and len(rows) < limit and not goes_on(found, end, descending):
+    ids = first_ids(found, start, end, limit, descending=descending)
+    if end is not None and not found.sources and len(ids) < limit and not goes_on(found, end, descending):
         end = None
-    return rows, end
+    return of_ids(ids), end
 
 
 def _order(sort: str) -> tuple[Any, ...]:

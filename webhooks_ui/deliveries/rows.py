@@ -1,11 +1,13 @@
 """The rows of the delivery log. They are made faster than ``Delivery`` objects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
 
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect
+from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Delivery, Event, Webhook
 from webhooks_ui.models.delivery import next_attempt_of, shown_status_of
 
@@ -88,6 +90,15 @@ def select_rows() -> Select[Any]:
 def read(query: Select[Any]) -> list[Row]:
     """Return the rows of ``query``, which ``select_rows`` made."""
     return [_row(tuple(values)) for values in db.session.execute(query)]
+
+
+def of_ids(ids: Sequence[int]) -> list[Row]:
+    """Return the rows with these ids, in their order. One that was deleted a moment ago is missing."""
+    found = {values[0]: values for values in _OF_IDS.rows(db.session.connection(), {"ids": ids})} if ids else {}
+    return [_row(found[id]) for id in ids if id in found]
+
+
+_OF_IDS = Query(lambda connection: select_rows().where(dialect(connection).among_bound(Delivery.id)))
 
 
 def _row(values: tuple[Any, ...]) -> Row:

@@ -124,9 +124,14 @@ def next_ids(found: Search, start: int, limit: int, *, descending: bool = True) 
         descending: newest first, below ``start``. Otherwise oldest first, above it.
     """
     end = window_end(found, start, descending)
-    query = matching_ids(found, start, end, descending, limit)
-    ids = sorted(set(db.session.scalars(query)), reverse=descending)[:limit]
+    ids = first_ids(found, start, end, limit, descending=descending)
     return ids, ids[-1] if len(ids) == limit else end
+
+
+def first_ids(found: Search, start: int, end: int | None, limit: int, *, descending: bool) -> list[int]:
+    """Return the first ``limit`` matching ids from ``start`` (exclusive) to ``end``, in the order of the walk."""
+    query = matching_ids(found, start, end, descending, limit)
+    return sorted(set(db.session.connection().scalars(query)), reverse=descending)[:limit]
 
 
 def count_by_status(found: Search, start: int, seconds: float) -> tuple[Counter[str], bool]:

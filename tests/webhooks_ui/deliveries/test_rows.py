@@ -13,6 +13,7 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries import display
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.pages import find_page
+from webhooks_ui.deliveries.rows import of_ids
 from webhooks_ui.models import Webhook, get_settings, utcnow
 
 __all__ = ["database_url"]
@@ -46,3 +47,10 @@ def test_a_row_tells_what_the_delivery_tells(
     for tell in (display.mark, display.held_by, display.poll_seconds):
         assert tell(row) == tell(delivery)
     assert display.attempts_planned(row, get_settings()) == display.attempts_planned(delivery, get_settings())
+
+
+def test_rows_come_in_the_order_of_their_ids_and_without_those_that_are_gone(app: Flask) -> None:
+    first, second = (make_delivery(make_webhook(name=name)).id for name in ("One", "Two"))
+    assert [row.id for row in of_ids([second, first])] == [second, first]
+    assert [row.webhook.name for row in of_ids([second + 1, first])] == ["One"]
+    assert of_ids([]) == []
