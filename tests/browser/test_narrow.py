@@ -1,6 +1,7 @@
 """In a narrow or low window in Chromium: no text is shortened, cut off or broken within a word, and no focus hidden."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -38,6 +39,20 @@ ENDS_OF_LINES = """parts => parts.filter((part) => part.textContent.includes("@"
     return text.slice(0, -1).filter(([, top], place) => text[place + 1][1] > top).map(([character]) => character)
 })"""
 
+TEXTS_OF_LINES = """part => {
+    const range = document.createRange(), lines = [""], nodes = document.createTreeWalker(part, NodeFilter.SHOW_TEXT)
+    for (let top, node; (node = nodes.nextNode());) {
+        for (let place = 0; place < node.length; place++) {
+            range.setStart(node, place)
+            range.setEnd(node, place + 1)
+            const at = range.getBoundingClientRect().top
+            if (at > top) lines.push("")
+            lines[lines.length - 1] += node.data[place]
+            top = at
+        }
+    }
+    return lines
+}"""
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
     if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
@@ -61,6 +76,20 @@ def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None
     tops = page.locator(".filters > .select").evaluate_all("fields => fields.map((field) => field.offsetTop)")
     assert len(tops) == 4
     assert len(set(tops)) == 2
+
+
+@pytest.mark.parametrize("width", [320, 400, 640])
+def test_a_line_of_a_url_ends_between_its_parts(page: Page, width: int) -> None:
+    url = "https://licenses.example.com/tenants/acme/production/webhooks?signature=v1&region=europe&shop=first"
+    webhook = make_webhook(url=url)
+    page.set_viewport_size({"width": width, "height": 900})
+    for path in (f"/admin/webhooks/{webhook.id}", f"/admin/webhooks/{webhook.id}/delete"):
+        page.goto(path)
+        lines: list[str] = page.locator("main code.anywhere").first.evaluate(TEXTS_OF_LINES)
+        assert "".join(lines) == url
+        assert len(lines) > 1
+        for line, following in pairwise(lines):
+            assert line.endswith("/") or following[0] in ".?&", lines
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])

@@ -44,8 +44,10 @@ from webhooks_ui.webhooks.option_words import facts
 from webhooks_ui.webhooks.unreadable import lost_options
 
 RECENT = timedelta(days=1)
-URL_TAIL_CHARACTERS = 10
+URL_TAIL_CHARACTERS, URL_TAIL_CHARACTERS_MAX = 10, 16
 _ENDS_OF_PARTS = re.compile(r"@|\.(?=[^@\s]{1,64}@)")  # in an email address
+_URL = re.compile(r"https?://\S+")
+_BETWEEN_PARTS = re.compile(r"(?<=/)(?!/)|(?=[.?]|&amp;)")  # of a URL
 
 
 def register(app: Flask) -> None:
@@ -135,12 +137,14 @@ def shown_url(url: str) -> str:
 def url_parts(url: str) -> tuple[str, str, str]:
     """Return a URL without ``https://`` in three parts: up to the host, the middle, and the end of the path.
 
-    Pages leave out what is in the middle where there is no room.
+    Pages leave out what is in the middle where there is no room. The end begins with a ``/`` if there is one near.
     """
     text = url.removeprefix("https://")
     begin = text.find("/", text.find("://") + 3)
     host, path = (text, "") if begin < 0 else (text[:begin], text[begin:])
-    return host, path[:-URL_TAIL_CHARACTERS], path[-URL_TAIL_CHARACTERS:]
+    slash = path.rfind("/", max(0, len(path) - URL_TAIL_CHARACTERS_MAX), len(path) - 1)
+    end = slash if slash >= 0 else max(0, len(path) - URL_TAIL_CHARACTERS)
+    return host, path[:end], path[end:]
 
 
 def in_catalogue_order(names: Iterable[str]) -> list[str]:
@@ -223,8 +227,13 @@ def words(name: str) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Return the text so that a line may end after the ``@`` of an email address, or after a dot before that."""
-    return Markup(_ENDS_OF_PARTS.sub(r"\g<0><wbr>", str(escape(text))))  # noqa: S704 (it is escaped)
+    """Return the text so that a line may end between the parts of an email address or of a URL.
+
+    In an address these places are after the ``@`` and after a dot before that, in a URL after ``/`` and before ``.``,
+    ``?`` and ``&``. A sign at the start of a line tells that the URL goes on.
+    """
+    parts = _ENDS_OF_PARTS.sub(r"\g<0><wbr>", str(escape(text)))
+    return Markup(_URL.sub(lambda url: _BETWEEN_PARTS.sub("<wbr>", url[0]), parts))  # noqa: S704 (it is escaped)
 
 
 def format_name(format: str) -> str:

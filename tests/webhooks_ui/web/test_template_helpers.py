@@ -14,7 +14,9 @@ from webhooks_ui.web.template_helpers import breakable, in_catalogue_order, perc
     [
         ("https://a.example", ("a.example", "", "")),
         ("https://a.example/in", ("a.example", "", "/in")),
-        ("https://a.example/shop/webhooks/incoming", ("a.example", "/shop/webhook", "s/incoming")),
+        ("https://a.example/shop/webhooks/incoming", ("a.example", "/shop/webhooks", "/incoming")),
+        ("https://a.example/shop/incoming/", ("a.example", "/shop", "/incoming/")),
+        ("https://a.example/in?key=" + "0" * 40, ("a.example", "/in?key=" + "0" * 30, "0" * 10)),
         ("http://127.0.0.1:8009/in?a=1", ("http://127.0.0.1:8009", "", "/in?a=1")),
         ("http://127.0.0.1:8009", ("http://127.0.0.1:8009", "", "")),
         ("https://a.example?token=" + "x" * 40, ("a.example?token=" + "x" * 40, "", "")),
@@ -41,6 +43,15 @@ def test_a_line_may_end_after_the_at_sign_of_an_email_address_and_after_a_dot_be
     assert breakable("eva@example.com") == "eva@<wbr>example.com"
     assert breakable("eva.muster@example.com") == "eva.<wbr>muster@<wbr>example.com"
     assert breakable("<b>portal.example.com</b>") == "&lt;b&gt;portal.example.com&lt;/b&gt;"
+
+
+def test_a_line_may_end_between_the_parts_of_a_url() -> None:
+    url = "https://a.example.com/webhooks/in?a=1&b=2"
+    broken = "https://<wbr>a<wbr>.example<wbr>.com/<wbr>webhooks/<wbr>in<wbr>?a=1<wbr>&amp;b=2"
+    assert breakable(url) == broken
+    assert breakable(f"Moved to {url}. Was eva@example.com's") == (
+        f"Moved to {broken}<wbr>. Was eva@<wbr>example.com&#39;s"
+    )
 
 
 def test_the_height_of_rows_is_remembered(admin: FlaskClient) -> None:
