@@ -53,6 +53,10 @@ TEXTS_OF_LINES = """part => {
     }
     return lines
 }"""
+BUTTONS_OF_EACH_LINE = """buttons => {
+    const tops = buttons.map((button) => button.offsetTop)
+    return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length)
+}"""
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
     if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
@@ -90,6 +94,14 @@ def test_a_line_of_a_url_ends_between_its_parts(page: Page, width: int) -> None:
         assert len(lines) > 1
         for line, following in pairwise(lines):
             assert line.endswith("/") or following[0] in ".?&", lines
+
+
+@pytest.mark.parametrize("width", [320, 600, 640, 700, 768, 900, 1024, 1280, 1920])
+def test_no_button_of_a_webhook_wraps_alone(page: Page, width: int) -> None:
+    webhook = make_webhook(url="https://licenses.example.com/tenants/acme/production/webhooks")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    assert 1 not in page.locator(".page-header .actions > *").evaluate_all(BUTTONS_OF_EACH_LINE)
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
