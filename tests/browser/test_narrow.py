@@ -104,6 +104,17 @@ def test_no_button_of_a_webhook_wraps_alone(page: Page, width: int) -> None:
     assert 1 not in page.locator(".page-header .actions > *").evaluate_all(BUTTONS_OF_EACH_LINE)
 
 
+@pytest.mark.parametrize("width", [320, 640, 700, 768, 1024])
+def test_the_top_bar_squeezes_nothing_but_the_email_address(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    widths = page.locator(".topbar .icon-only:visible, .palette-button").evaluate_all(
+        "buttons => buttons.filter((button) => button.offsetWidth < button.offsetHeight - 1).map((button) => button.id)"
+    )
+    assert widths == []
+    assert page.locator(".brand").evaluate("brand => brand.scrollWidth <= brand.clientWidth")
+
+
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_a_line_ends_in_an_email_address_only_after_the_at_sign_or_a_dot(
     browser: Browser, base_url: str, watch: Watch, width: int
