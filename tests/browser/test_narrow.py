@@ -12,7 +12,8 @@ from tests.support.factories import make_api_key, make_user, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
-from webhooks_ui.models import utcnow
+from webhooks_ui.events.types import EVENT_TYPES
+from webhooks_ui.models import TypeTotal, utcnow
 
 LOG = "/admin/webhook-deliveries"
 IS_IN_ONE_LINE = """badge => {
@@ -113,6 +114,23 @@ def test_the_top_bar_squeezes_nothing_but_the_email_address(page: Page, width: i
     )
     assert widths == []
     assert page.locator(".brand").evaluate("brand => brand.scrollWidth <= brand.clientWidth")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_table_that_scrolls_in_its_card_keeps_its_heads_in_sight(page: Page, width: int) -> None:
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    for name in EVENT_TYPES:
+        db.session.add(TypeTotal(hour=hour, environment="production", type=name, events=1, deliveries=1))
+    db.session.commit()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/overview")
+    table = page.get_by_role("region", name="Events by type")
+    assert table.evaluate("part => part.scrollHeight > part.clientHeight")
+    table.evaluate("part => part.scrollTo(0, part.scrollHeight)")
+    head, box = table.get_by_role("columnheader", name="Event type").bounding_box(), table.bounding_box()
+    assert head
+    assert box
+    assert head["y"] == pytest.approx(box["y"], abs=1)
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
