@@ -53,7 +53,7 @@ def test_without_javascript_the_answer_is_set_and_requests_are_there_after_a_rel
     url = page.locator("#inspector-url").input_value()
     page.locator("#answer > summary").click()
     page.get_by_label("Status").select_option("429")
-    page.get_by_label("Retry-After in seconds").fill("30")
+    page.get_by_label("Retry-After").fill("30")
     page.get_by_label("Body").fill("slow down")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#answer > summary")).to_contain_text("429 Too Many Requests, at once")

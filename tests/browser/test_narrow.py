@@ -58,6 +58,7 @@ BUTTONS_OF_EACH_LINE = """buttons => {
     const tops = buttons.map((button) => button.offsetTop)
     return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length)
 }"""
+
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
     if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
@@ -131,6 +132,16 @@ def test_a_table_that_scrolls_in_its_card_keeps_its_heads_in_sight(page: Page, w
     assert head
     assert box
     assert head["y"] == pytest.approx(box["y"], abs=1)
+
+
+@pytest.mark.parametrize("width", [768, 1280, 1920])
+def test_the_fields_of_an_inspectors_answer_stand_in_a_line(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/inspector")
+    page.get_by_role("button", name="Create inspector").click()
+    page.locator("#answer summary").click()
+    tops = [page.get_by_label(name).bounding_box() for name in ("Delay", "Retry-After")]
+    assert len({box["y"] for box in tops if box}) == 1
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])

@@ -53,10 +53,8 @@ class InspectorForm(Form):
         choices=[SelectChoice(str(code), f"{code} {HTTPStatus(code).phrase}: {then}") for code, then in CODES.items()],
         validate_choice=False,
     )
-    delay_seconds = WholeNumberField("Delay in seconds", 0, DELAY_MAX_SECONDS, WRONG_DELAY)
-    retry_after_seconds = WholeNumberField(
-        "Retry-After in seconds", 0, RETRY_AFTER_MAX_SECONDS, WRONG_RETRY_AFTER, optional=True
-    )
+    delay_seconds = WholeNumberField("Delay", 0, DELAY_MAX_SECONDS, WRONG_DELAY)
+    retry_after_seconds = WholeNumberField("Retry-After", 0, RETRY_AFTER_MAX_SECONDS, WRONG_RETRY_AFTER, optional=True)
     body = TextAreaField(
         "Body",
         [
