@@ -75,6 +75,11 @@ def not_understood(sent: Mapping[str, str], understood: Mapping[str, str]) -> di
     return {name: clean(sent[name]) or UNREADABLE for name in empty}
 
 
+def not_in_list(what: str) -> str:
+    """Return what to say of a value of a filter that isn't ``what``, such as ``a status``."""
+    return f"Not {what}: choose one from the list."
+
+
 def one_of(choices: object, text: str) -> str:
     """Return ``text`` if it is in ``choices``, or else an empty text."""
     return text if text in choices else ""  # type: ignore[operator]

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import RETRYING, DeliveryStatus, Environment
-from webhooks_ui.parsing import clean, not_understood, one_of, parse_id, parse_time
+from webhooks_ui.parsing import clean, not_in_list, not_understood, one_of, parse_id, parse_time
 
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
 UNFINISHED = "unfinished"  # pending or retrying
@@ -33,11 +33,11 @@ _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
 _TIME_PROBLEM = "Not a time: write 24h, 2026-11-23 or 2026-11-23T10:00."
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
     "q": "Nothing that can be read: write letters or digits.",
-    "category": "Not a category: choose one from the list.",
-    "status": "Not a status: choose one from the list.",
+    "category": not_in_list("a category"),
+    "status": not_in_list("a status"),
     "code": "Not a code: write 500 or 5xx.",
-    "environment": "Not an environment: choose one from the list.",
-    "webhook": "Not the number of a webhook: choose one from the list.",
+    "environment": not_in_list("an environment"),
+    "webhook": not_in_list("the number of a webhook"),
     "action": "Not the number of a bulk action: open one from the list of bulk actions.",
     "since": _TIME_PROBLEM,
     "until": _TIME_PROBLEM,

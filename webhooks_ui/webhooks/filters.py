@@ -6,15 +6,15 @@ from typing import Any
 
 from webhooks_ui.models import Environment, WebhookHealth, WebhookStatus
 from webhooks_ui.models.webhook import SEARCH_MAX_CHARACTERS
-from webhooks_ui.parsing import not_understood, one_of
+from webhooks_ui.parsing import not_in_list, not_understood, one_of
 
 SORTS = ("-created_at", "created_at", "name", "-name")  # the first one is the default
 PAGE_SIZES = (25, 50, 100)
 ONCE_STATUSES = (WebhookHealth.FAILING, WebhookHealth.DISABLED)  # old addresses have them as the status
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
-    "environment": "Not an environment: choose one from the list.",
-    "status": "Not a status: choose one from the list.",
-    "health": "Not a health: choose one from the list.",
+    "environment": not_in_list("an environment"),
+    "status": not_in_list("a status"),
+    "health": not_in_list("a health"),
 }
 
 

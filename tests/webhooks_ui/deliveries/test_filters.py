@@ -152,6 +152,15 @@ def test_the_log_says_which_filter_is_not_understood_and_how_to_write_it(admin: 
     assert "Clear filters" in page
 
 
+def test_each_filter_that_is_not_understood_has_a_line(admin: FlaskClient) -> None:
+    add_delivery()
+    note = admin.get(f"{LOG}?code=50x&since=soon").text.split('id="wrong-filters"')[1].split("</p>")[0]
+    first, second, rest = note.split("<br>")
+    assert "“50x”" in first
+    assert "“soon”" in second
+    assert rest.strip().startswith("The list leaves them out.")
+
+
 @pytest.mark.parametrize("name", ["code", "since", "until"])
 def test_a_typed_filter_says_so_beside_its_field(admin: FlaskClient, name: str) -> None:
     add_delivery()

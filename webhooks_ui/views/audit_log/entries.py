@@ -8,12 +8,12 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
-from webhooks_ui.parsing import clean, not_understood, one_of, parse_id
+from webhooks_ui.parsing import clean, not_in_list, not_understood, one_of, parse_id
 from webhooks_ui.views.audit_log.words import OBJECTS
 
 PAGE_ROWS = 50
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
-    "object_type": "Not a kind of object: choose one from the list.",
+    "object_type": not_in_list("a kind of object"),
     "object_id": "Not the number of an object: follow the link in an entry.",
 }
 
