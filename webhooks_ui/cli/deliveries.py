@@ -87,7 +87,7 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
 @click.option("--since", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
 @click.option("--until", callback=_time, help="A time (UTC), a date, or an age such as 24h.")
 def export(format_: str, webhook: int | None, **filters: str | None) -> None:
-    """Print the delivery log to standard output, newest first, in UTF-8."""
+    """Print the delivery log to standard output, newest first, in UTF-8. Times are in UTC."""
     chosen = DeliveryFilters().with_(
         webhook=str(webhook or ""), **{name: value or "" for name, value in filters.items()}
     )

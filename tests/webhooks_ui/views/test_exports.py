@@ -37,7 +37,7 @@ def test_csv_holds_what_the_filters_show(admin: FlaskClient) -> None:
     settle(add_delivery())
     answer = admin.get(f"{LOG}/export.csv?status=failed")
     assert answer.content_type == "text/csv; charset=utf-8"
-    assert 'filename="deliveries.csv"' in answer.headers["Content-Disposition"]
+    assert 'filename="deliveries-utc.csv"' in answer.headers["Content-Disposition"]
     rows = rows_of(answer)
     assert [int(row["id"]) for row in rows] == [delivery.id for delivery in failed][::-1]
     assert (rows[0]["status"], rows[0]["response_code"], rows[0]["webhook"]) == ("failed", "503", "Orders")

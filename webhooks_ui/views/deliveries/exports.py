@@ -27,8 +27,8 @@ def json() -> Response:
 def _file(
     filters: DeliveryFilters, format: str, lines: Callable[[DeliveryFilters], Iterator[str]], content_type: str
 ) -> Response:
-    """Write the export to the audit log, and answer with the file."""
+    """Write the export to the audit log, and answer with the file. Its name says what its times are."""
     with writing():
         record_export(format, filters)
-    headers = {"Content-Disposition": f'attachment; filename="deliveries.{format}"'}
+    headers = {"Content-Disposition": f'attachment; filename="deliveries-utc.{format}"'}
     return Response(stream_with_context(lines(filters)), content_type=content_type, headers=headers)
