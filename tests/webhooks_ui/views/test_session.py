@@ -18,6 +18,13 @@ from webhooks_ui.models import User, utcnow
 from webhooks_ui.people import accounts
 from webhooks_ui.web.sign_in_throttle import FAILURES_PER_MINUTE
 
+WEBHOOK = {
+    "name": "Billing",
+    "url": "https://93.184.215.14/in",
+    "environment": "production",
+    "events": "license.created",
+}
+
 SignIn = Callable[[str], FlaskClient]
 
 
@@ -183,6 +190,21 @@ def test_without_passwords_none_is_asked_for_or_taken(app: Flask, client: FlaskC
 
 def test_a_visitor_gets_no_cookie_before_a_form_needs_one(client: FlaskClient) -> None:
     assert "Set-Cookie" not in client.get("/healthz").headers
+
+
+def test_an_answer_that_comes_late_undoes_nothing_that_the_session_got_meanwhile(client: FlaskClient) -> None:
+    make_user()
+    sign_in(client)
+    client.get("/admin/webhooks/new")
+    early = copy_of(client)  # sends the cookie that the browser had when it asked for the preview
+    created = client.post("/admin/webhooks/new", data=WEBHOOK)
+    late = early.post("/admin/webhooks/new/preview", data=WEBHOOK, headers=HTMX)
+    assert late.status_code == 200
+    for cookie in late.headers.getlist("Set-Cookie"):
+        client.set_cookie("session", cookie.partition("=")[2].partition(";")[0])
+    page = client.get(created.location).text
+    assert "secret-text" in page
+    assert f"{WEBHOOK['name']} was created." in page
 
 
 def test_the_name_of_the_browser_may_be_anything(client: FlaskClient) -> None:
