@@ -5,10 +5,12 @@ import re
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from jobs.publish import publish
 from tests.browser.conftest import Watch
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import ApiKey, Delivery
 
 LOG = "/admin/webhook-deliveries"
@@ -32,6 +34,18 @@ def test_search_filter_detail_and_retry_are_links_and_forms(plain_page: Page, ap
     expect(page.locator("#delivery .badge").first).to_contain_text("Retrying")
     db.session.rollback()
     assert db.session.get_one(Delivery, failed.id, populate_existing=True).status == "pending"
+
+
+def test_a_license_key_is_found_from_any_page(plain_page: Page, app: Flask) -> None:
+    page = plain_page
+    make_webhook()
+    publish("production", [NewEvent("license.created", {"license_key": "KM-1234-5678"})])
+    page.goto("/admin/webhooks")
+    page.get_by_role("link", name="Go to a page, webhook or event").click()
+    page.get_by_role("searchbox", name="Page, webhook or event").fill("KM-1234-5678")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("main").get_by_role("link", name="license.created").click()
+    expect(page).to_have_url(re.compile("/admin/events/1$"))
 
 
 def test_pages_of_the_log_are_links(plain_page: Page, app: Flask) -> None:
