@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -343,3 +344,19 @@ def test_only_admins_may(sign_in: SignIn, role: str) -> None:
     client = sign_in(role)
     for path in (RETRIES, CANCELLATIONS, "/admin/webhooks/1/missed", "/admin/webhooks/1/recoveries"):
         assert client.post(path).status_code == 403
+
+
+def test_a_recovery_begins_where_the_outage_did(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+
+    def begins(failing_since: datetime | None) -> list[str]:
+        webhook.failing_since = failing_since
+        db.session.commit()
+        return re.findall(r'data-utc="([^"]+)"', admin.get(f"/admin/webhooks/{webhook.id}/recoveries").text)
+
+    with time_machine.travel(utcnow().replace(second=30, microsecond=0), tick=False):
+        day_ago, outage = (utcnow() - timedelta(days=ago, seconds=30) for ago in (1, 3))
+        whole_day = [day_ago.isoformat()] * 2  # to the minute: seconds have no room on a phone
+        assert begins(None) == whole_day
+        assert begins(utcnow() - timedelta(hours=3)) == whole_day
+        assert begins(utcnow() - timedelta(days=3)) == [outage.isoformat(), day_ago.isoformat()]
