@@ -219,6 +219,26 @@ def test_a_status_is_not_broken_within_its_word(page: Page, state: str) -> None:
         assert badge.evaluate(IS_IN_ONE_LINE)
 
 
+def test_what_a_delivery_waits_for_is_shown_whole(page: Page) -> None:
+    webhook = make_webhook(breaker_opened_at=utcnow(), consecutive_failures=10, failing_since=utcnow())
+    delivery = add_delivery(webhook, attempts_count=1)
+    page.set_viewport_size({"width": 320, "height": 900})
+    for path in (f"{LOG}/{delivery.id}", f"/admin/events/{delivery.event_id}", LOG):
+        page.goto(path)
+        expect(page.locator(".badge", has_text="Retrying")).to_contain_text("(webhook failing)")
+        assert cut_off(page) == [], path
+
+
+def test_what_is_copied_stands_beside_its_button_on_a_phone(page: Page) -> None:
+    delivery = add_delivery()
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto(f"/admin/events/{delivery.event_id}")
+    text, button = page.locator("#event-id").bounding_box(), page.get_by_label("Copy event ID").bounding_box()
+    assert text
+    assert button
+    assert button["y"] < text["y"] + text["height"]
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_a_long_name_and_url_cut_nothing_off(page: Page, width: int) -> None:
     webhook = make_webhook(name="W" * 100, url="https://example.com/" + "a" * 500)
