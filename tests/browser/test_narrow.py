@@ -6,12 +6,14 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from jobs.publish import publish
 from tests.browser.conftest import Watch, open_context, sign_in
 from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_api_key, make_user, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import TypeTotal, utcnow
 
@@ -227,6 +229,18 @@ def test_what_a_delivery_waits_for_is_shown_whole(page: Page) -> None:
         page.goto(path)
         expect(page.locator(".badge", has_text="Retrying")).to_contain_text("(webhook failing)")
         assert cut_off(page) == [], path
+
+
+def test_the_results_of_the_palette_can_be_told_apart_on_a_phone(page: Page) -> None:
+    types = ("license.deactivated", "activation.created", "contract.suspended")
+    publish("production", [NewEvent(name, {"license_key": "KM-1234-5678"}) for name in types])
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto("/admin/webhooks")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("KM-1234-5678")
+    names = page.locator("#palette-results .truncate")
+    expect(names).to_contain_text([*types[::-1], "All deliveries"])
+    assert names.evaluate_all("names => names.slice(0, 3).every((name) => name.scrollWidth <= name.clientWidth)")
 
 
 def test_what_is_copied_stands_beside_its_button_on_a_phone(page: Page) -> None:
