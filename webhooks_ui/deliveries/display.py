@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from webhooks_ui.database import db
-from webhooks_ui.deliveries.filters import STATUS_FILTERS
+from webhooks_ui.deliveries.filters import CODE_CLASSES, STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import Outcome, advise, explain
 from webhooks_ui.deliveries.request_headers import Sent, headers_of, merged
 from webhooks_ui.deliveries.rows import Shown
@@ -20,6 +20,7 @@ from webhooks_ui.models.delivery import IN_ORDER, ONE_MORE
 from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+CODES_OFFERED = (*CODE_CLASSES, "401", "403", "404", "410", "429", "500", "502", "503", "504")
 CHOICES: dict[str, list[tuple[str, str]]] = {
     "status": [("", "All statuses"), *((name, name.replace("_", " ").capitalize()) for name in STATUS_FILTERS)],
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],

@@ -152,6 +152,15 @@ def test_the_log_says_which_filter_is_not_understood_and_how_to_write_it(admin: 
     assert "Clear filters" in page
 
 
+def test_the_log_offers_classes_of_codes_and_usual_codes(admin: FlaskClient) -> None:
+    limited, broken = settle(add_delivery(), 429), settle(add_delivery(), 400)
+    offered = admin.get(LOG).text.split('id="code-classes">')[1].split("</datalist>")[0]
+    assert re.findall('value="(\\w+)"', offered)[:6] == ["2xx", "3xx", "4xx", "5xx", "401", "403"]
+    assert "429" in offered
+    assert shown_ids(admin, code="429") == [limited.id]
+    assert shown_ids(admin, code="4xx") == [broken.id, limited.id]
+
+
 def test_each_filter_that_is_not_understood_has_a_line(admin: FlaskClient) -> None:
     add_delivery()
     note = admin.get(f"{LOG}?code=50x&since=soon").text.split('id="wrong-filters"')[1].split("</p>")[0]

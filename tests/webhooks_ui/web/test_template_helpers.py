@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import ROOT
+from webhooks_ui.deliveries import display
 from webhooks_ui.web.template_helpers import breakable, in_catalogue_order, percent, url_parts
 
 
@@ -85,6 +86,17 @@ def test_no_sentence_says_since_an_hour_ago_or_until_in_an_hour() -> None:
         if (hits := relative.findall(path.read_text()))
     }
     assert found == {}
+
+
+def test_templates_name_only_what_the_display_of_deliveries_has() -> None:
+    """Jinja shows nothing for a name that doesn't exist, so that a list of choices was empty."""
+    named = {
+        name
+        for path in (ROOT / "templates").rglob("*.html")
+        for name in re.findall(r"\bdisplay\.(\w+)", path.read_text())
+    }
+    assert "CODES_OFFERED" in named
+    assert {name for name in named if not hasattr(display, name)} == set()
 
 
 def test_pages_commands_and_the_api_write_email_alike() -> None:
