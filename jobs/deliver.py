@@ -261,8 +261,7 @@ class Drain:
         if renews or not self._leases.held:
             self._leases.note_renewal(began, now)
         if claimed:
-            self._leases.take((delivery.id for delivery in claimed), began)
-            self._sending.add(trace_claims(claimed, time.monotonic() - began))
+            self._leases.take(self._sending.add(trace_claims(claimed, time.monotonic() - began)), began)
         self._progress(self._slots.in_flight)
         if self._demand.wants_help:
             call_help()

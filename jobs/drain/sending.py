@@ -74,11 +74,12 @@ class Sending:
         """Whether the thread goes on. If it doesn't, an error that nobody expected is in the log."""
         return self._thread.is_alive()
 
-    def add(self, claimed: list[Claimed]) -> None:
-        """Send each of ``claimed`` as soon as it may go out."""
+    def add(self, claimed: list[Claimed]) -> list[int]:
+        """Send each of ``claimed`` as soon as it may go out. Return the ids that ``Slots.add`` does."""
         with self.lock:
-            self.slots.add(claimed)
+            ids = self.slots.add(claimed)
         self._sender.wake()
+        return ids
 
     def offer(
         self, claimed: Sequence[Claimed], began: float, at: datetime, until: float, unknown: Sequence[int] = ()

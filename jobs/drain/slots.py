@@ -72,11 +72,13 @@ class Slots:
         self._waiting: OrderedDict[int, Lane] = OrderedDict()  # those with a queue, the next in turn first
         self._busy: dict[int, Lane] = {}  # those with something in flight
 
-    def add(self, claimed: Iterable[Claimed]) -> None:
-        """Queue ``claimed``, but for those that are queued or in flight already.
+    def add(self, claimed: Iterable[Claimed]) -> list[int]:
+        """Queue ``claimed``, but for those that are queued or in flight already. Return the ids of the others.
 
-        This worker may lease its own deliveries once more, if the clock jumps beyond the ends of their leases.
+        A worker may lease such a delivery once more if the clock jumps beyond the end of its lease, or if the run that
+        sent it has failed.
         """
+        ids: list[int] = []
         for delivery in claimed:
             id = delivery.target.id
             lane = self._lanes.setdefault(id, Lane(self.first_per_webhook))
@@ -84,10 +86,12 @@ class Slots:
                 continue
             self._waiting[id] = lane
             lane.ids.add(delivery.id)
+            ids.append(delivery.id)
             lane.queue.append(delivery)
             lane.queued_bytes += len(delivery.body)
             self.queued += 1
             self.queued_bytes += len(delivery.body)
+        return ids
 
     def start_next(self, now: float) -> Claimed | None:
         """Take slots for the next delivery, and return the delivery. Webhooks take turns.

@@ -368,6 +368,34 @@ def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
     assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
 
 
+def test_what_is_in_flight_since_a_run_that_failed_holds_up_no_later_run(
+    app: Flask, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    answers = threading.Event()
+    with receiving() as slow, time_machine.travel(utcnow(), tick=True) as clock:
+        slow.respond = lambda request: (answers.wait(20), OK)[1]
+        make_webhook(url=receiver.url)
+        make_webhook(url=slow.url)
+        make_event()
+        with monkeypatch.context() as broken:
+            broken.setattr("jobs.deliver.record", fail)
+            with pytest.raises(RuntimeError, match="broken"):
+                deliver()
+        clock.shift(LEASE_SECONDS + 1)
+        thread = delivering(app)
+        wait_for(lambda: len(receiver.requests) == 2)  # both are leased again
+        answers.set()
+        thread.join(20)  # it waits for the end of the lease, and sends again
+        if thread.is_alive():
+            app.extensions["sending"].stop()  # a run that would go on for ever fails by this
+            pytest.fail("the run doesn't end")
+    db.session.rollback()
+    assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+
+
 def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app: Flask, receiver: Receiver) -> None:
     make_webhook(url=receiver.url, secret_encrypted="not a token")
     make_webhook(url=receiver.url, secret_encrypted=secret_box.encrypt("no secret"))
