@@ -19,7 +19,7 @@ from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
 from jobs.drain.sending import GROUP_SECONDS, Arrived, sending_of
 from jobs.express import LANE
-from jobs.record import Finished, Recorded, count_recorded, record, record_one_by_one
+from jobs.record import Finished, Recorded, count_recorded, record, record_alone
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
 from webhooks_ui import counting, logs
@@ -197,26 +197,28 @@ class Drain:
         ):
             return
         patience = time.monotonic() + DATABASE_PATIENCE_SECONDS
+        one_by_one = False  # because one of the results can't be stored
         while True:
             try:
+                if one_by_one:
+                    self._record_one_by_one()
                 self._transact()
                 return
-            except (DBAPIError, InvalidRequestError, ValueError) as error:
-                if self._finished and isinstance(error, DataError | IntegrityError | ValueError):
-                    self._record_one_by_one()
-                    continue
+            except (DataError, IntegrityError, ValueError):
+                if one_by_one or not self._finished:
+                    raise
+                one_by_one = True
+            except (DBAPIError, InvalidRequestError) as error:
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
                 self._tell(error)
                 time.sleep(DATABASE_PAUSE_SECONDS)
 
     def _record_one_by_one(self) -> None:
-        before = len(self._finished)
-        try:
-            for item in record_one_by_one(self._leases.token, self._finished, self._settings):
-                self._tell_of([item])
-        finally:
-            self._sending.note_recorded(before - len(self._finished))
+        while self._finished:
+            self._tell_of(record_alone(self._leases.token, self._finished[0], self._settings))
+            del self._finished[0]
+            self._sending.note_recorded(1)
 
     def _tell_of(self, recorded: list[Recorded]) -> None:
         """Count, log and trace the results that were written."""

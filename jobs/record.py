@@ -83,19 +83,16 @@ def count_recorded(connection: Connection, recorded: Sequence[Recorded]) -> None
     count(connection, [item.attempted for item in recorded])
 
 
-def record_one_by_one(token: str, finished: list[Finished], settings: Mapping[str, Any]) -> Iterator[Recorded]:
-    """Write each result in a transaction of its own, and remove it from ``finished``. Yield what was written.
+def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
+    """Write a result in a transaction of its own. Return it, unless its lease was lost.
 
-    If a result can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
+    If it can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
     """
-    while finished:
-        try:
-            recorded = _record_alone(token, finished[-1], settings)
-        except (DataError, IntegrityError, ValueError):
-            logger.exception("The answer of the endpoint of delivery %d can't be stored", finished[-1][0].id)
-            recorded = _record_alone(token, _without_answer(finished[-1]), settings)
-        finished.pop()
-        yield from recorded
+    try:
+        return _record_alone(token, item, settings)
+    except (DataError, IntegrityError, ValueError):
+        logger.exception("The answer of the endpoint of delivery %d can't be stored", item[0].id)
+        return _record_alone(token, _without_answer(item), settings)
 
 
 def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:

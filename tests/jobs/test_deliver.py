@@ -2,12 +2,16 @@ import base64
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook as Verifier
 
 from jobs.claim import LEASE_SECONDS
@@ -20,7 +24,7 @@ from tests.jobs.sending import answering
 from tests.support.factories import make_event, make_webhook, older_secret
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
 from tests.support.waiting import wait_for
-from webhooks_ui.database import db, writing
+from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.deliveries.changes import make_due
 from webhooks_ui.deliveries.display import attempts_planned, explanation, request_headers
 from webhooks_ui.events.new_event import NewEvent
@@ -394,6 +398,43 @@ def test_what_is_in_flight_since_a_run_that_failed_holds_up_no_later_run(
             pytest.fail("the run doesn't end")
     db.session.rollback()
     assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+
+
+@pytest.fixture
+def refused_answers(app: Flask) -> Iterator[None]:
+    """Let the database refuse an answer that is the same as another one."""
+    with db.engine.begin() as connection:
+        connection.execute(text("CREATE UNIQUE INDEX refusing ON attempts (response_body)"))
+    yield
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        connection.execute(text("DROP INDEX refusing"))
+
+
+@pytest.mark.parametrize("outages", [0, 2])
+def test_an_answer_that_the_database_refuses_is_left_out(
+    app: Flask, receiver: Receiver, refused_answers: None, outages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(outages))
+
+    @contextmanager
+    def sometimes_away() -> Iterator[Connection]:
+        if next(left, None) is not None:
+            raise OperationalError("BEGIN", None, Exception("the database is away"))
+        with write_transaction() as connection:
+            yield connection
+
+    monkeypatch.setattr("jobs.record.write_transaction", sometimes_away)
+    receiver.answers = [(200, {}, b"the same")]
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    make_event()
+    make_event()
+    deliver()
+    assert [attempt.response_body for attempt in attempts()] == [b"the same", None, None]
+    assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
+    assert len(receiver.requests) == 3
 
 
 def test_secrets_that_cannot_be_read_hold_only_their_own_webhook_back(app: Flask, receiver: Receiver) -> None:
