@@ -1,5 +1,6 @@
 """Send: signed requests go out, and their results come back. Requests to targets are sent here only."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ from jobs.transport.handle import BODY_KEPT_BYTES
 from webhooks_ui.deliveries.outcomes import Outcome
 
 HEADERS_MAX_CHARACTERS = 16 * 1024
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -53,8 +56,17 @@ def _result(exchange: Exchange) -> Result:
     result = Result(outcome, exchange.started_at, exchange.duration_ms, detail, exchange.status)
     if exchange.connection:
         result.address, result.tls = exchange.connection
-    if exchange.status is None:
-        return result
+    if exchange.status is not None:
+        try:
+            _read(exchange, result)
+        except Exception as error:  # the thread would end, and with it all that is in flight
+            logger.exception("An answer of %s can't be read", exchange.target.host)
+            result.detail = result.detail or f"its answer can't be read: {error!r}"
+    return result
+
+
+def _read(exchange: Exchange, result: Result) -> None:
+    """Put into the result what the answer says."""
     fields = [_field(line) for line in exchange.head]
     result.response_headers = _cut_headers(fields)
     body = bytes(exchange.body)
@@ -62,14 +74,13 @@ def _result(exchange: Exchange) -> Result:
         try:
             body = decode(body, [*_codings(fields, "content-encoding"), *_codings(fields, "transfer-encoding")])
         except Undecodable as error:
-            result.detail = detail or f"its body can't be decoded: {error}"
+            result.detail = result.detail or f"its body can't be decoded: {error}"
     body = as_utf8(body, next(values_of(fields, "content-type"), ""))
     result.response_body = body[:BODY_KEPT_BYTES]
     result.response_truncated = len(body) > BODY_KEPT_BYTES or (exchange.is_cut and bool(exchange.body))
-    if outcome is Outcome.BAD_STATUS:
+    if result.outcome is Outcome.BAD_STATUS and exchange.status:
         result.retry_after_seconds = asked_seconds(exchange.status, fields)
         result.slows_down = is_back_pressure(exchange.status, result.retry_after_seconds)
-    return result
 
 
 def _field(line: bytes) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 Nothing more is decoded than is kept, so that a small body which stands for a huge one costs no memory.
 """
 
-import codecs
 import re
 import zlib
 from collections.abc import Sequence
@@ -55,8 +54,8 @@ def as_utf8(body: bytes, content_type: str) -> bytes:
     An endpoint may name anything, so Python isn't asked for other names. It knows codecs that are no charsets, and
     remembers each name that it doesn't know. A character that was cut at the end is dropped.
     """
-    charset = _CHARSET.search(content_type)
-    return codecs.getincrementaldecoder(charset[1])("replace").decode(body).encode() if charset else body
+    charset = _CHARSET.search(content_type)  # Python's incremental decoders raise errors although they are to replace
+    return body.decode(charset[1], "replace").removesuffix("\ufffd").encode() if charset else body
 
 
 def _joined(body: bytes) -> bytes:

@@ -191,6 +191,24 @@ def test_an_error_of_our_own_costs_no_delivery_and_no_slot(
     assert the_result(sending)[2].outcome == Outcome.DELIVERED
 
 
+def test_an_answer_that_we_fail_to_read_counts_by_its_status(
+    sending: Sending, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("jobs.send.as_utf8", lambda *_: 1 / 0)
+    sending.add(deliveries(receiver.url, 1))
+    _, _, result = the_result(sending)
+    assert (result.outcome, result.response_code) == (Outcome.DELIVERED, 200)
+    assert result.detail == "its answer can't be read: ZeroDivisionError('division by zero')"
+    assert "An answer of 127.0.0.1 can't be read" in caplog.text
+    assert sending.is_alive
+
+
+def test_an_endpoint_that_names_a_charset_wrongly_ends_no_thread(sending: Sending, receiver: Receiver) -> None:
+    receiver.answers = [(200, {"Content-Type": "text/plain; charset=utf-16"}, "fine".encode("utf-16-le"))]
+    sending.add(deliveries(receiver.url, 1))
+    assert the_result(sending)[2].response_body == b"fine"
+
+
 def test_own_headers_replace_ours_and_are_hidden_in_the_answer(sending: Sending, receiver: Receiver) -> None:
     receiver.respond = lambda request: (200, {}, json.dumps(request.headers).encode())
     own = OwnHeader("accept", "application/json"), OwnHeader("X-Tenant", "secret-value")

@@ -94,5 +94,17 @@ def test_what_is_no_charset_that_we_know_changes_nothing(charset: str) -> None:
     assert as_utf8(b"+AHM- \xff", f"text/plain; charset={charset}") == b"+AHM- \xff"
 
 
+def test_utf_16_without_a_byte_order_mark_is_read_as_browsers_do() -> None:
+    assert as_utf8("Error ü".encode("utf-16-le"), "text/plain; charset=UTF-16").decode() == "Error ü"
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16be", "shift_jis", "iso-2022-jp", "gb18030", "iso-8859-6"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x1b", b"\x1b(\x1b\xcc\xce\xa6\x96v.a", bytes(range(256)), bytes(range(255, -1, -1))]
+)
+def test_any_bytes_can_be_read_in_any_charset(charset: str, body: bytes) -> None:
+    as_utf8(body, f"text/plain; charset={charset}").decode()
+
+
 def test_half_a_character_at_the_end_is_dropped() -> None:
     assert as_utf8("ああ".encode("shift_jis")[:-1], "text/plain; charset=shift_jis").decode() == "あ"
