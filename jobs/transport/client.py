@@ -38,8 +38,7 @@ class Client:
         self._sockets = Sockets()
         self._settings = Settings(allowed, authorities, proxy, self._sockets.note_opened)
         self._resolver = Resolver(self.wake)
-        self._resolving: list[tuple[float, int, Exchange]] = []  # a heap of those with a deadline, the earliest first
-        self._asked = 0  # keeps exchanges with the same deadline apart
+        self._resolving: list[tuple[float, int, Exchange]] = []  # a heap, the earliest deadline first, then by id
         self._handles: dict[Any, Handle] = {}  # those in use, by libcurl's object
         self._free: list[Handle] = []
         self._connections: OrderedDict[int, Connection] = OrderedDict()  # by libcurl's number, the oldest first
@@ -88,8 +87,7 @@ class Client:
             self._send(exchange)
         else:
             self._resolver.ask(target.host).waiting.append(exchange)
-            self._asked += 1
-            heapq.heappush(self._resolving, (exchange.deadline, self._asked, exchange))
+            heapq.heappush(self._resolving, (exchange.deadline, id(exchange), exchange))
 
     def push(self) -> None:
         """Let requests that were started go out at once, as far as their connections are there already."""
