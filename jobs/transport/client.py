@@ -19,9 +19,6 @@ from webhooks_ui.webhooks.destination import Destination, TargetError, destinati
 from webhooks_ui.webhooks.forbidden import is_bad_port
 from webhooks_ui.webhooks.targets import Network, is_allowed
 
-HTTP_2 = 3  # as libcurl reports it
-READ_AT_ONCE = 256  # messages of libcurl
-
 
 class Client:
     """Makes requests. All but ``wake`` must be called by one thread.
@@ -179,15 +176,13 @@ class Client:
 
     def _collect(self) -> None:
         """Take the exchanges that libcurl has ended."""
-        left = 1
-        while left:
-            left, succeeded, failed = self._multi.info_read(READ_AT_ONCE)
-            for curl in succeeded:
-                self._take(self._handles[curl])
-            for curl, error, message in failed:
-                handle = self._handles[curl]
-                handle.exchange.error, handle.exchange.message = error, message
-                self._take(handle)
+        _, succeeded, failed = self._multi.info_read()
+        for curl in succeeded:
+            self._take(self._handles[curl])
+        for curl, error, message in failed:
+            handle = self._handles[curl]
+            handle.exchange.error, handle.exchange.message = error, message
+            self._take(handle)
 
     def _take(self, handle: Handle) -> None:
         self._note_connection(handle)
@@ -224,7 +219,7 @@ class Client:
         self._connections[number] = exchange.connection
         if len(self._connections) > self._connections_max:
             self._connections.popitem(last=False)
-        if handle.curl.getinfo(pycurl.INFO_HTTP_VERSION) == HTTP_2:
+        if handle.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0:
             self._sockets.note_multiplexed(exchange.socket)
         self._resolver.note_answer(target.host, address)
 

@@ -43,7 +43,7 @@ _REFUSALS = {
     116: "certificate required",
 }
 _HANDSHAKE_FAILURE = 40  # what TLS 1.2 has for a missing certificate
-_NO_PAIR = {pycurl.E_SSL_CERTPROBLEM, 43}  # our own certificate or key can't be loaded. pycurl has no name for 43
+_NO_PAIR = {pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT}  # our own certificate or key can't be loaded
 # nginx accepts any certificate at first, and then answers 400. Its own codes for that are 495 and 496.
 _REFUSING_CODES = {400, 495, 496}
 _REFUSING_WORDS = re.compile(rb"The SSL certificate error|No required SSL certificate was sent")
