@@ -67,8 +67,6 @@ class Handle:
     def __init__(self, settings: Settings) -> None:
         self.exchange: Any = None  # an Exchange while it is in use
         self._settings = settings
-        self._pinned = False  # names were set that the next exchange must not see
-        self._has_certificate = False
         self.curl = curl = pycurl.Curl()
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -142,13 +140,12 @@ class Handle:
         first IPv6 address is given twice, because it is refused the first time.
         """
         target, addresses = exchange.target, exchange.addresses
-        if self._pinned:
+        if target.address:
             self.curl.unsetopt(pycurl.RESOLVE)
             self.curl.unsetopt(pycurl.CONNECT_TO)
-        self._pinned = not target.address
-        if self._pinned and self._settings.proxy:
+        elif self._settings.proxy:
             self.curl.setopt(pycurl.CONNECT_TO, [f"::{bracketed(addresses[0])}:{target.port}"])
-        elif self._pinned:
+        else:
             others = [address for address in addresses if address.version == 6 != addresses[0].version]
             listed = ",".join(map(bracketed, (*addresses, *others[:1])))
             self.curl.setopt(pycurl.RESOLVE, [f"+{target.host}:{target.port}:{listed}"])
@@ -156,10 +153,8 @@ class Handle:
     def _show(self, exchange: Exchange) -> None:
         """Show the client certificate of the request, if it has one."""
         certificate = exchange.client_certificate
-        if self._has_certificate or certificate:
-            self.curl.setopt(pycurl.SSLCERT_BLOB, certificate.certificate if certificate else None)
-            self.curl.setopt(pycurl.SSLKEY_BLOB, certificate.key if certificate else None)
-        self._has_certificate = certificate is not None
+        self.curl.setopt(pycurl.SSLCERT_BLOB, certificate.certificate if certificate else None)
+        self.curl.setopt(pycurl.SSLKEY_BLOB, certificate.key if certificate else None)
 
     def _open_socket(self, _purpose: int, address: Any) -> int:
         """Open a socket to an address that may be a target. libcurl asks for each address, also for one in the URL."""
