@@ -84,10 +84,10 @@ class Sockets:
                 self._selector.modify(fd, events)
             else:
                 self._selector.register(fd, events)
-        except (KeyError, OSError):  # an older socket with this number was closed
-            is_idle = fd in self._idle
-            self._forget(fd)
-            if is_idle:
+        except OSError:  # an older socket with this number was closed, and the selector has just forgotten it
+            self._watched.pop(fd, None)
+            if fd in self._idle:
+                self._idle.discard(fd)
                 return
             self._selector.register(fd, events)
         self._watched[fd] = events

@@ -1,8 +1,10 @@
-"""When a connection counts as silent."""
+"""When a connection counts as silent, and which sockets are watched."""
 
+import os
 import socket
 import time
 
+import pycurl
 import pytest
 
 from jobs.transport.sockets import Sockets
@@ -23,3 +25,20 @@ def test_a_new_connection_has_not_been_silent_since_before_it_was_opened(ago: fl
         else:
             assert theirs.recv(1) == b""  # it was ended
     sockets.close()
+
+
+def test_a_socket_of_libcurl_is_watched_although_one_with_its_number_was_closed() -> None:
+    """libcurl closes kept connections without a word, and opens sockets of its own to resolve the name of a proxy."""
+    sockets = Sockets()
+    (ours, theirs), (other, peer) = socket.socketpair(), socket.socketpair()
+    number = ours.fileno()
+    sockets.note_opened(number)
+    sockets.watch(pycurl.POLL_IN, number, None, None)
+    ours.close()
+    os.dup2(other.fileno(), number)
+    peer.send(b"x")
+    sockets.watch(pycurl.POLL_INOUT, number, None, None)
+    assert sockets.wait(1.0) == [(number, pycurl.POLL_INOUT)]
+    os.close(number)
+    for each in (theirs, other, peer, sockets):
+        each.close()
