@@ -41,14 +41,11 @@ class Sockets:
         self._bell.setblocking(False)
         self._rope.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        self._rung = False
 
     def wake(self) -> None:
         """End ``wait``, from any thread. Once the sockets are closed, nobody waits."""
-        if not self._rung:
-            self._rung = True
-            with contextlib.suppress(OSError):
-                self._rope.send(b"x")
+        with contextlib.suppress(OSError):
+            self._rope.send(b"x")
 
     def note_opened(self, fd: int) -> None:
         """Take note of a new connection. libcurl has closed an older one with the same number."""
@@ -98,8 +95,7 @@ class Sockets:
         for key, events in self._selector.select(seconds):
             if key.fileobj is self._bell:
                 with contextlib.suppress(BlockingIOError):
-                    self._bell.recv(64)
-                self._rung = False  # only now: what was handed over before a ring that is skipped is seen next
+                    self._bell.recv(DISCARDED_BYTES)
             elif key.fd in self._idle:
                 self._end(key.fd)
             else:
