@@ -8,7 +8,7 @@ quarter of the slots, which is closed to other doubtful webhooks.
 A request takes one slot, and one more for each further 16 KiB of its body, because what is in flight is in memory.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
@@ -30,8 +30,7 @@ class Lane:
     """The deliveries of one webhook."""
 
     allowance: int  # slots at most. A request that needs more goes out alone
-    queue: deque[Claimed] = field(default_factory=deque)
-    ids: set[int] = field(default_factory=set)  # of the deliveries that are queued or in flight
+    queue: OrderedDict[int, Claimed] = field(default_factory=OrderedDict)  # by id, the next one first
     queued_bytes: int = 0
     in_flight: dict[int, float] = field(default_factory=dict)  # delivery id → when it was started
     taken: int = 0  # slots
@@ -82,12 +81,11 @@ class Slots:
         for delivery in claimed:
             id = delivery.target.id
             lane = self._lanes.setdefault(id, Lane(self.first_per_webhook))
-            if delivery.id in lane.ids:
+            if delivery.id in lane.queue or delivery.id in lane.in_flight:
                 continue
             self._waiting[id] = lane
-            lane.ids.add(delivery.id)
             ids.append(delivery.id)
-            lane.queue.append(delivery)
+            lane.queue[delivery.id] = delivery
             lane.queued_bytes += len(delivery.body)
             self.queued += 1
             self.queued_bytes += len(delivery.body)
@@ -116,7 +114,7 @@ class Slots:
         return sum(lane.taken for lane in self._busy.values() if lane.is_doubtful(now))
 
     def _start(self, webhook_id: int, lane: Lane, now: float) -> Claimed:
-        delivery = lane.queue.popleft()
+        _, delivery = lane.queue.popitem(last=False)
         lane.queued_bytes -= len(delivery.body)
         self.queued_bytes -= len(delivery.body)
         lane.in_flight[delivery.id] = now
@@ -140,7 +138,6 @@ class Slots:
         """
         lane = self._lanes[delivery.target.id]
         started = lane.in_flight.pop(delivery.id)
-        lane.ids.remove(delivery.id)
         if not lane.in_flight:
             del self._busy[delivery.target.id]
         lane.taken -= slots_of(delivery)
@@ -172,11 +169,9 @@ class Slots:
         dropped: list[Claimed] = []
         for webhook_id in list(self._waiting) if webhook_ids is None else webhook_ids:
             if lane := self._waiting.get(webhook_id):  # its last delivery may have gone out meanwhile
-                taken = [delivery for delivery in lane.queue if ids is None or delivery.id in ids]
-                dropped += taken
-                lane.ids.difference_update(delivery.id for delivery in taken)
-                lane.queue = deque(delivery for delivery in lane.queue if ids is not None and delivery.id not in ids)
-                lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue)
+                taken = [id for id in lane.queue if ids is None or id in ids]
+                dropped += [lane.queue.pop(id) for id in taken]
+                lane.queued_bytes = sum(len(delivery.body) for delivery in lane.queue.values())
                 if not lane.queue:
                     lane.paused = False
                     del self._waiting[webhook_id]
