@@ -19,7 +19,8 @@ from jobs.drain.leases import REFRESH_SECONDS, Leases
 from jobs.drain.listener import Listener
 from jobs.drain.sending import GROUP_SECONDS, Arrived, sending_of
 from jobs.express import LANE
-from jobs.record import Finished, Recorded, count_recorded, record, record_alone
+from jobs.health import count
+from jobs.record import Finished, Recorded, record, record_alone
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
 from webhooks_ui import counting, logs
@@ -252,7 +253,7 @@ class Drain:
                 leased = self._demand.lease(connection, now)
                 # After a jump of the clock, some may be our own that we hold: sent, perhaps, but not written yet.
                 claimed = [delivery for delivery in leased if delivery.id not in self._leases.held]
-            count_recorded(connection, recorded)
+            count(connection, [item.attempted for item in recorded])
         self._trouble.over("Results and leases are written again.")
         self._tell_of(recorded)
         self._demand.note_finished(len(self._finished))

@@ -24,7 +24,10 @@ from webhooks_ui.webhooks.causes import Failure
 
 
 def count(connection: Connection, attempts: Sequence[Attempted]) -> None:
-    """Add the attempts to the hourly statistics, but for those that were only asked to slow down."""
+    """Add the attempts to the hourly statistics, but for those that were only asked to slow down.
+
+    Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
+    """
     database = dialect(connection)
     counts: Counter[tuple[int, datetime, bool, int]] = Counter(
         (

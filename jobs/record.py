@@ -50,7 +50,7 @@ def record(
     """Write the results of those deliveries in ``finished`` that ``token`` still holds. Return what was written.
 
     A result whose lease was lost is dropped, because the worker that holds the delivery now writes its own result. The
-    statistics are left to ``count_recorded``.
+    statistics are left to ``health.count``.
 
     Args:
         settings: the product's settings. ``retry_schedule`` and ``alert_threshold`` are used.
@@ -75,14 +75,6 @@ def record(
     return recorded
 
 
-def count_recorded(connection: Connection, recorded: Sequence[Recorded]) -> None:
-    """Add the results to the statistics.
-
-    Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
-    """
-    count(connection, [item.attempted for item in recorded])
-
-
 def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     """Write a result in a transaction of its own. Return it, unless its lease was lost.
 
@@ -98,7 +90,7 @@ def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> lis
 def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     with write_transaction() as connection:
         recorded = record(connection, token, [item], settings)
-        count_recorded(connection, recorded)
+        count(connection, [item.attempted for item in recorded])
         return recorded
 
 
