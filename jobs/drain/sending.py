@@ -209,6 +209,8 @@ def sending_of(app: Flask) -> Sending:
     """Return the sending thread of this process, with what earlier jobs learned about the webhooks."""
     sending = cast("Sending | None", app.extensions.get("sending"))
     if sending is None or not sending.is_alive:
+        if sending:
+            sending.stop()  # an error has ended its thread, but its connections are still open
         config = app.config
         requests = requests_at_a_time(config["IN_FLIGHT"])
         sender = Sender(

@@ -1,5 +1,6 @@
 import json
 import resource
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from jobs.claim import Claimed
 from jobs.compose import Options
-from jobs.drain.sending import OTHER_FILES, Sending, requests_at_a_time
+from jobs.drain.sending import OTHER_FILES, Sending, requests_at_a_time, sending_of
 from jobs.drain.slots import Slots
 from jobs.look import Target
 from jobs.record import Finished
 from jobs.send import Sender
 from jobs.transport.authorities import authorities_file
 from tests.jobs.sending import LOOPBACK
-from tests.support.receivers import OK, Receiver
+from tests.support.receivers import OK, Receiver, raw_receiving, read_request
 from tests.support.waiting import wait_for
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.models import WebhookFormat
@@ -242,6 +244,26 @@ def test_requests_are_signed_when_they_go_out(sending: Sending, receiver: Receiv
     sending.add(deliveries(receiver.url, 1))
     results(sending, 1)
     assert receiver.requests[0].headers["webhook-signature"].startswith("v1,")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_an_error_has_ended_leaves_no_connection_open(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Event()
+
+    def handle(peer: socket.socket) -> None:
+        while read_request(peer):
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        closed.set()
+
+    sending = sending_of(app)
+    monkeypatch.setattr(sending, "_finish", lambda finished, _: finished and 1 / 0)
+    with raw_receiving(handle) as endpoint:
+        sending.add(deliveries(endpoint.url, 1))
+        wait_for(lambda: not sending.is_alive)
+        assert sending_of(app) is not sending
+        assert closed.wait(5)
 
 
 def test_no_more_are_in_flight_than_files_may_be_open(caplog: pytest.LogCaptureFixture) -> None:
