@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, update
 
 from jobs.compose import link_of
-from jobs.look import Target, targets_of
 from jobs.pace import allowed, until_after
 from jobs.retry import NEVER
+from jobs.target import Target, targets_of
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing

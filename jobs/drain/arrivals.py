@@ -17,7 +17,7 @@ from jobs.claim import LEASE_SECONDS, Claimed
 from jobs.drain.leases import sends_until
 from jobs.drain.sending import Sending
 from jobs.express import Item, Parcel, opened
-from jobs.look import Target, targets_of
+from jobs.target import Target, targets_of
 from jobs.trace import trace_claims
 from webhooks_ui.database import single_query
 from webhooks_ui.models import utcnow

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from jobs.claim import Claimed, Claims
 from jobs.drain.sending import Sending
-from jobs.look import Target, look
+from jobs.look import look
+from jobs.target import Target
 
 LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited
 LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory

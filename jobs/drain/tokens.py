@@ -9,9 +9,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jobs.look import Target
 from jobs.oauth import NoToken, read_token, token_request
 from jobs.send import Result, Sender
+from jobs.target import Target
 from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.webhooks.oauth import OAuthClient
 

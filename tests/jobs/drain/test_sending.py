@@ -14,9 +14,9 @@ from jobs.claim import Claimed
 from jobs.compose import Options
 from jobs.drain.sending import OTHER_FILES, Sending, requests_at_a_time, sending_of
 from jobs.drain.slots import Slots
-from jobs.look import Target
 from jobs.record import Finished
 from jobs.send import Sender
+from jobs.target import Target
 from jobs.transport.authorities import authorities_file
 from tests.jobs.sending import LOOPBACK
 from tests.support.receivers import OK, Receiver, raw_receiving, read_request

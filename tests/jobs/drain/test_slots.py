@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from jobs.claim import Claimed
 from jobs.drain.slots import Slots
-from jobs.look import Target
+from jobs.target import Target
 
 
 def deliveries(webhook: int, count: int) -> list[Claimed]:

@@ -16,9 +16,9 @@ from jobs.claim import Claimed
 from jobs.compose import Options
 from jobs.drain.sending import Sending
 from jobs.drain.slots import Slots
-from jobs.look import Target
 from jobs.record import Finished
 from jobs.send import Sender
+from jobs.target import Target
 from jobs.transport.authorities import authorities_file
 from tests.jobs.sending import LOOPBACK, forever
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, receiving

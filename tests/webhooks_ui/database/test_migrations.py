@@ -17,7 +17,7 @@ from sqlalchemy import Connection, column, insert, table
 
 from config import ROOT, load
 from jobs.compose import DEFAULTS
-from jobs.look import targets_of
+from jobs.target import targets_of
 from tests.support.authorities import Authority
 from tests.support.factories import make_api_key, make_event, make_webhook
 from tests.support.rig import postgresql
