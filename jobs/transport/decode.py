@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from jobs.transport.handle import BODY_KEPT_BYTES
 
 PARTS_MAX = 100
+CODINGS_MAX = 5  # a head has room for thousands, and a body may be what it is decoded to
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[^\n]*\n")
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # of zlib's window bits
 _GZIP_START = b"\x1f\x8b"
@@ -36,8 +37,10 @@ def decode(body: bytes, codings: Sequence[str]) -> bytes:
         codings: the names in Content-Encoding and Transfer-Encoding, in the order in which they were applied.
 
     Raises:
-        Undecodable: it isn't in that coding.
+        Undecodable: it isn't in that coding, or has too many.
     """
+    if len(codings) > CODINGS_MAX:
+        raise Undecodable(f"it is in {len(codings):,} codings")
     for coding in reversed(codings):
         if coding == "chunked":
             body = _joined(body)
@@ -60,11 +63,11 @@ def as_utf8(body: bytes, content_type: str) -> bytes:
 
 def _joined(body: bytes) -> bytes:
     """Return the data of the chunks, as far as they are whole (RFC 9112, section 7.1)."""
-    joined = bytearray()
-    while (size := _SIZE.match(body)) and int(size[1], 16):
-        data = body[size.end() : size.end() + int(size[1], 16)]
-        joined += data
-        body = body[size.end() + len(data) + 2 :]
+    joined, at = bytearray(), 0
+    while (size := _SIZE.match(body, at)) and (length := int(size[1], 16)):
+        at = size.end() + length
+        joined += body[size.end() : at]
+        at += len(b"\r\n")
     return bytes(joined)
 
 

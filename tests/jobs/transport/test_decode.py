@@ -58,6 +58,18 @@ def test_countless_empty_parts_cost_little() -> None:
     assert decode(gzip.compress(b"") * 3_000, ["gzip"]) == b""
 
 
+def test_a_body_in_chunks_is_joined_as_far_as_it_goes() -> None:
+    assert decode(b"3;name=value\r\nabc\r\n0002\r\nde\r\n5\r\nfg", ["chunked"]) == b"abcdefg"
+    assert decode(b"1\r\na\r\n0\r\n\r\n1\r\nb\r\n", ["chunked"]) == b"a"
+    assert decode(b"fffffffffffffff\r\na", ["chunked"]) == b"a"
+
+
+def test_a_body_in_countless_codings_is_left() -> None:
+    """Each costs time, and there are bodies that gunzip to themselves."""
+    with pytest.raises(Undecodable, match="it is in 9,000 codings"):
+        decode(gzip.compress(TEXT), ["gzip"] * 9_000)
+
+
 def test_what_is_not_compressed_can_not_be_decoded() -> None:
     with pytest.raises(Undecodable, match="header"):
         decode(b"plain", ["gzip"])
