@@ -76,8 +76,8 @@ def what_it_changes(kind: str, filters: DeliveryFilters) -> Search:
     return replace(found, condition=and_(found.condition, can_be))
 
 
-def ask(action_id: int) -> bool:
-    """Ask RQ to carry on the action. Return True if Redis accepted the job. If not, ``resume`` asks again later."""
+def ask(action_id: int) -> None:
+    """Ask RQ to carry on the action. If Redis doesn't take the job, ``resume`` asks again later."""
     redis: Redis = current_app.extensions["redis"]
     try:
         Queue(CHORES, connection=redis).enqueue(
@@ -85,8 +85,6 @@ def ask(action_id: int) -> bool:
         )
     except RedisError as error:
         logger.warning("Redis is not reachable, bulk action %d waits for it: %s", action_id, error)
-        return False
-    return True
 
 
 def resume() -> None:
