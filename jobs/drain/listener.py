@@ -1,13 +1,16 @@
 """Listener: hears wake-ups and parcels while a job runs, so that the next event needs no new job."""
 
+import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from redis import Redis, RedisError
 
+from webhooks_ui.database.redis import PAUSE_SECONDS
 from webhooks_ui.wake import CHANNEL, HELP, WAITING_KEY
 
 STOP_SECONDS = 1.0
@@ -44,26 +47,39 @@ class Listener:
 
     def start(self) -> None:
         """Start to listen. Take a wake-up that is already waiting, because the caller looks for work next anyway."""
+        channel = self._redis.pubsub()  # type: ignore[no-untyped-call]
         try:
-            self._channel = self._redis.pubsub()  # type: ignore[no-untyped-call]
-            self._channel.subscribe(CHANNEL, self._lane)
+            channel.subscribe(CHANNEL, self._lane)
             for _ in range(2):
-                self._channel.get_message(timeout=1.0)  # the confirmations; from now on Redis counts this subscriber
+                channel.get_message(timeout=1.0)  # the confirmations; from now on Redis counts this subscriber
             self._take()
         except RedisError:
+            channel.close()
             return
-        self._thread = threading.Thread(target=self._hear, args=(self._channel,), name="listener", daemon=True)
+        self._channel = channel
+        self._thread = threading.Thread(target=self._hear, args=(channel,), name="listener", daemon=True)
         self._thread.start()
 
     def _hear(self, channel: Any) -> None:
-        """Ring for wake-ups until Redis confirms the end of the subscription, or the connection is lost."""
-        try:
-            self._hear_until_the_end(channel)
-        except RedisError:
-            pass
-        except Exception:  # what a read raises whose connection is closed by another thread depends on the moment
-            if channel is self._channel:
-                raise
+        """Ring for wake-ups until Redis confirms the end of the subscription.
+
+        If Redis refuses something or the connection is lost, leave the channels, so that nobody counts on this worker.
+        Then subscribe again.
+        """
+        while channel is self._channel:
+            try:
+                self._hear_until_the_end(channel)
+                return
+            except RedisError:
+                channel.close()
+                time.sleep(PAUSE_SECONDS)
+                with contextlib.suppress(RedisError):
+                    channel.subscribe(CHANNEL, self._lane)
+                    self._bell.put(True)  # for what wasn't heard
+            except Exception:  # what a read raises whose connection is closed by another thread depends on the moment
+                if channel is self._channel:
+                    raise
+        channel.close()
 
     def _hear_until_the_end(self, channel: Any) -> None:
         while channel is self._channel and (message := channel.get_message(timeout=None))["type"] != "unsubscribe":

@@ -22,12 +22,12 @@ from jobs.publish import publish
 from jobs.record import Recorded, record
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
-from tests.support.receivers import Receiver
+from tests.support.receivers import OK, Receiver, receiving
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
-from webhooks_ui.wake import WAITING_KEY
+from webhooks_ui.wake import CHANNEL, WAITING_KEY
 from webhooks_ui.webhooks import changes
 
 
@@ -282,6 +282,30 @@ def test_a_clock_that_jumps_beyond_the_lease_sends_nothing_twice(app: Flask, wor
         sweep()
         wait_for(settled)
     assert len(receiver.requests) == 3
+
+
+def test_a_busy_worker_listens_again_after_redis_refused_it_something(
+    app: Flask, redis: Redis, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or publishers would hand it parcels that it doesn't hear, for as long as it is busy."""
+    answers = threading.Event()
+    with receiving() as slow, working(app, monkeypatch):
+        slow.respond = lambda request: (answers.wait(8), OK)[1]
+        make_webhook(url=slow.url, event_types=["license.created"])
+        make_webhook(url=receiver.url, event_types=["license.activated"])
+        publish("production", [NewEvent("license.created", {})])
+        wait_for(lambda: slow.requests)
+        redis.execute_command("ACL", "SETUSER", "default", "-del")  # type: ignore[no-untyped-call]
+        try:
+            redis.publish(CHANNEL, b"")
+            wait_for(lambda: not lanes(redis), what="nobody counts on it")
+        finally:
+            redis.execute_command("ACL", "SETUSER", "default", "+del")  # type: ignore[no-untyped-call]
+        wait_for(lambda: lanes(redis), what="it listens again")
+        publish("production", [one()])
+        wait_for(lambda: receiver.requests, LEASE_SECONDS / 2)
+        answers.set()
+        wait_for(settled)
 
 
 def test_a_late_parcel_is_left_alone(
