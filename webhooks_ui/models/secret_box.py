@@ -44,12 +44,19 @@ def key_bytes(secret: str) -> bytes:
     if not secret.startswith(PREFIX):
         raise ValueError(f"A secret starts with {PREFIX}")
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(_padded(secret.removeprefix(PREFIX)), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"The part after {PREFIX} must be base64") from None
     if not SECRET_MIN_BYTES <= len(key) <= SECRET_MAX_BYTES:
         raise ValueError(f"A secret has {SECRET_MIN_BYTES} to {SECRET_MAX_BYTES} bytes, but this one has {len(key)}")
     return key
+
+
+def _padded(text: str) -> str:
+    """Return base64 with the usual padding. Up to two signs may be too many, which Python refuses since 3.13."""
+    data = text.rstrip("=")
+    given, wanted = len(text) - len(data), -len(data) % 4
+    return data + "=" * wanted if wanted <= given <= 2 else text
 
 
 def encrypt(secret: str) -> str:
