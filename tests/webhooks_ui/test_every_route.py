@@ -5,6 +5,8 @@
 
 import os
 import re
+from collections.abc import Callable
+from datetime import timedelta
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,8 +18,10 @@ from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from tests.webhooks_ui.views.test_any_input import ODD
 from tests.webhooks_ui.web.test_request_headers import HEADERS
-from webhooks_ui.database import db
-from webhooks_ui.models import ApiKey, Inspector, User, Webhook
+from webhooks_ui.database import db, writing
+from webhooks_ui.models import ApiKey, Inspector, User, UserSession, Webhook, utcnow
+
+SignIn = Callable[[str], FlaskClient]
 
 REQUESTS = int(os.environ.get("ROUTE_REQUESTS", "400"))
 FIELDS = [
@@ -65,6 +69,17 @@ def test_no_request_gets_an_error_of_the_server(app: Flask, admin: FlaskClient, 
     )
     answer.get_data()  # exports are made while they are read
     assert answer.status_code < 500, f"{method} {path}: {answer.text[:300]}"
+
+
+def test_no_form_fails_after_a_pause_of_minutes(app: Flask, sign_in: SignIn) -> None:
+    """The use of a session is noted in a transaction of its own. On SQLite, it fails in the middle of another one."""
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    for rule in app.url_map.iter_rules():
+        if "POST" in (rule.methods or ()):
+            client = sign_in("super_admin")
+            with writing():
+                db.session.execute(db.update(UserSession).values(last_seen_at=utcnow() - timedelta(minutes=5)))
+            assert client.post(re.sub("<[^>]+>", "1", rule.rule)).status_code < 500, rule
 
 
 def _fill() -> str:

@@ -101,8 +101,9 @@ def forget_half() -> None:
 
 def sign_out() -> None:
     """End the session of this browser. The call owns the transaction."""
+    is_known = current_user.is_authenticated  # asked before: to find the person also notes the use of the session
     with writing():
-        if current_user.is_authenticated:
+        if is_known:
             audit.act_as(current_user.email)
             audit.record("user.signed_out", "user", current_user.id, current_user.email)
         sessions.end(session.get(TOKEN, ""))

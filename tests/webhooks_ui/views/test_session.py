@@ -95,6 +95,12 @@ def test_signing_out_ends_the_session(admin: FlaskClient) -> None:
     assert admin.get("/admin/webhooks").status_code == 302
 
 
+def test_signing_out_works_after_a_pause_of_minutes(admin: FlaskClient) -> None:
+    with time_machine.travel(utcnow() + timedelta(minutes=5), tick=False):
+        assert admin.post("/logout").status_code == 303
+    assert actions() == ["user.signed_out"]
+
+
 def test_a_cookie_that_was_copied_before_opens_nothing_after_the_logout(admin: FlaskClient) -> None:
     copy = copy_of(admin)
     assert is_signed_in(copy)
