@@ -5,9 +5,10 @@ The form sends the values that it showed. The form of a webhook has marks of its
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from webhooks_ui.forms import Form
+from webhooks_ui.parsing import parse_object
 
 F = TypeVar("F", bound=Form)
 
@@ -44,7 +45,7 @@ def merge(saved: Mapping[str, str], given: Mapping[str, str], form_with: Callabl
         form_with: returns the form of what was sent, with the given texts in place of some fields. They are the saved
             values of fields that were left as they were shown.
     """
-    seen = _read(given.get(SEEN, ""))
+    seen = {name: str(value) for name, value in parse_object(given.get(SEEN, "")).items()}
     others = {name: text for name, text in saved.items() if name in given and not _same(seen.get(name, text), text)}
     kept = {name: text for name, text in others.items() if _same(given[name], seen[name])}
     clashing = {name: text for name, text in others.items() if name not in kept and not _same(given[name], text)}
@@ -55,14 +56,6 @@ def merge(saved: Mapping[str, str], given: Mapping[str, str], form_with: Callabl
         shown = words if len(words) <= SHOWN_MAX_CHARACTERS else f"{words[:SHOWN_MAX_CHARACTERS]}…"
         form[name].errors = [*form[name].errors, CHANGED.format(shown or "nothing")]
     return Merged(form, status, seen_of(saved))
-
-
-def _read(text: str) -> dict[str, str]:
-    try:
-        seen: Any = json.loads(text)
-    except ValueError:
-        return {}
-    return {name: str(value) for name, value in seen.items()} if isinstance(seen, dict) else {}
 
 
 def _same(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ from wtforms import Field
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.forms.webhook_options import ROW
 from webhooks_ui.models import Webhook
+from webhooks_ui.parsing import parse_object
 
 # Fields that mean something together only. One that was changed holds the others
 TOGETHER = (
@@ -47,7 +48,7 @@ def taken_over(webhook: Webhook, sent: "MultiDict[str, str]") -> tuple[WebhookFo
         sent: the fields of the request. Without marks, all of them count as changed.
     """
     saved = WebhookForm.of(webhook, formdata=None)
-    began_with, now = _read(sent.get("marks", "")), _marks(saved)
+    began_with, now = parse_object(sent.get("marks", "")), _marks(saved)
     typed = _marks(WebhookForm.of(webhook, formdata=sent))
     kept = sent.copy()
     labels: list[str] = []
@@ -84,12 +85,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(child) for name, child in value.items()}
     return [_plain(child) for child in value] if isinstance(value, Iterable) else value
-
-
-def _read(marks: str) -> dict[str, str]:
-    """Return the marks that a page sent back. Anything else counts as none."""
-    try:
-        read = json.loads(marks)
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}

@@ -8,12 +8,13 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.factories import make_api_key
+from tests.support.factories import make_api_key, make_webhook
 from tests.support.http import HTMX
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui import audit
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.changes import retry
+from webhooks_ui.models import OwnEventType
 
 SignIn = Callable[[str], FlaskClient]
 ODD = [
@@ -150,6 +151,20 @@ def test_any_form_of_an_api_key_gives_an_answer(log: FlaskClient, path: str, for
 def test_resending_any_ids_changes_no_more_than_there_are(log: FlaskClient, ids: list[int]) -> None:
     with writing():
         assert set(retry(ids)) <= {1, 2, 3}
+
+
+@pytest.mark.parametrize("field", ["seen", "marks"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[]", "NaN", '{"name": [[]]}'])
+@pytest.mark.parametrize("path", ["settings/webhooks", "api-keys/1/edit", "webhooks/1/edit", "event-types/a.b/edit"])
+def test_what_a_form_remembers_may_be_any_text(sign_in: SignIn, path: str, text: str, field: str) -> None:
+    client = sign_in("super_admin")
+    make_webhook()
+    make_api_key()
+    db.session.add(OwnEventType(name="a.b", description="", example={}, check="off"))
+    db.session.commit()
+    fields = {"name": "Other", "url": "https://93.184.215.14/in", "environment": "production", "secret": ""}
+    fields |= {"events": "license.created", "version": "0", field: text}  # the webhook now has another version
+    assert client.post(f"/admin/{path}", data=fields).status_code in (303, 409, 422)
 
 
 FORMS = {
