@@ -1,10 +1,13 @@
 """The choices that a browser remembers: environment, theme, height of rows, keyboard shortcuts, and live lists."""
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from flask import Blueprint, current_app, redirect, request
+from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response
 
+from webhooks_ui.models import Environment
 from webhooks_ui.web.answers import came_from, safe_next
 from webhooks_ui.web.preferences import DENSITIES, LIVE, SHORTCUTS, THEMES, choose_environment, without_environment
 
@@ -34,19 +37,31 @@ def set_live() -> Response:
 
 
 def _remember(name: str, values: tuple[str, ...], back: str = "") -> Response:
-    """Put the choice of the form into a cookie, unless it is none of ``values``. Go ``back``, else where it says."""
+    """Put the choice of the form into a cookie. Go ``back``, else where it says."""
+    value = _choice(name, values)
     response = redirect(back or _same_page(), 303)
-    value = request.form.get(name, "")
-    if value in values:
-        secure = current_app.config["SESSION_COOKIE_SECURE"]
-        response.set_cookie(name, value, max_age=YEAR_SECONDS, secure=secure, samesite="Lax", httponly=True)
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie(name, value, max_age=YEAR_SECONDS, secure=secure, samesite="Lax", httponly=True)
     return response
 
 
 @blueprint.post("/environment")
 def set_environment() -> Response:
-    choose_environment(request.form.get("environment", ""))
+    choose_environment(_choice("environment", ("", *Environment)))
     return redirect(without_environment(_same_page()), 303)
+
+
+def _choice(name: str, values: Sequence[str]) -> str:
+    """Return the choice that was sent.
+
+    Raises:
+        UnprocessableEntity: It is none of ``values``.
+    """
+    value = request.form.get(name)
+    if value is None or value not in values:
+        listed = ", ".join(each or "empty" for each in values)
+        raise UnprocessableEntity(f"The field {name} must be one of: {listed}.")
+    return value
 
 
 def _same_page() -> str:

@@ -21,8 +21,8 @@ def current_environment() -> str:
 
 
 def choose_environment(name: str) -> None:
-    """Remember ``name``. A text that is no environment means all environments."""
-    session["environment"] = one_of(tuple(Environment), name)
+    """Remember ``name``, one of ``Environment``, or an empty text for all of them."""
+    session["environment"] = name
 
 
 def without_environment(address: str) -> str:
