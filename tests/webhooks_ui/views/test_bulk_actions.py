@@ -263,7 +263,8 @@ def test_a_running_action_survives_a_reload_and_can_be_stopped(admin: FlaskClien
     page = admin.get(address).text
     assert "Changes made before then are kept." in page
     assert 'hx-trigger="every' not in page
-    admin.post(f"{address}/stop")
+    page = admin.post(f"{address}/stop", follow_redirects=True).text
+    assert "Nothing was stopped: this action isn&#39;t running any more." in page
     assert db.session.scalar(db.select(db.func.count(AuditEntry.id)).filter_by(action="bulk_action.stopped")) == 1
 
 
@@ -335,7 +336,16 @@ def test_unknown_ones_are_a_404(admin: FlaskClient) -> None:
     for path in ("/admin/bulk-actions/9", "/admin/webhooks/9/recoveries"):
         assert admin.get(path).status_code == 404
     assert admin.post("/admin/webhooks/9/missed").status_code == 404
-    assert admin.post("/admin/bulk-actions/9/stop", follow_redirects=True).status_code == 404
+    for change in ("stop", "continue"):
+        assert admin.post(f"/admin/bulk-actions/9/{change}").status_code == 404
+
+
+def test_continuing_what_is_not_stopped_says_so(admin: FlaskClient) -> None:
+    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
+    db.session.add(action)
+    db.session.commit()
+    page = admin.post(f"/admin/bulk-actions/{action.id}/continue", follow_redirects=True).text
+    assert "Nothing was continued: this action isn&#39;t stopped any more." in page
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])

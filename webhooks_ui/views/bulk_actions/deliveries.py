@@ -68,6 +68,8 @@ def show(action_id: int) -> Response:
 def stop(action_id: int) -> BaseResponse:
     if bulk_actions.stop(action_id):
         flash("Stopped. Changes made so far are kept.")
+    else:
+        _refuse(action_id, "Nothing was stopped: this action isn't running any more.")
     return go(url_for(".show", action_id=action_id))
 
 
@@ -75,7 +77,16 @@ def stop(action_id: int) -> BaseResponse:
 def carry_on(action_id: int) -> BaseResponse:
     if bulk_actions.carry_on(action_id):
         flash("Continued where it was stopped.")
+    else:
+        _refuse(action_id, "Nothing was continued: this action isn't stopped any more.")
     return go(url_for(".show", action_id=action_id))
+
+
+def _refuse(action_id: int, why: str) -> None:
+    """Say on the next page why nothing was changed. Answer with 404 if there is no such action."""
+    if db.session.get(BulkAction, action_id) is None:
+        abort(404)
+    flash(why, "error")
 
 
 def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters, back: str = "") -> BaseResponse | str:
