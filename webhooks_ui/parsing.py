@@ -17,6 +17,7 @@ PRESETS = {
 TEXT_MAX_CHARACTERS = 200
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 ID_MAX = 2**63 - 1  # the largest row id on every database
+COUNT_MAX = 2**31 - 1  # the largest number of attempts. PostgreSQL can't compare a larger one with such a column
 # Adding to these times, or subtracting from them, can't overflow.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, Delete, Insert, Update, delete, insert, text, update
 
 from tests.support.both_databases import database_url
-from tests.support.factories import make_api_key
+from tests.support.factories import make_api_key, make_delivery
 from tests.support.people import last_entry
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
@@ -133,6 +133,15 @@ def test_what_another_deletes_meanwhile_is_told(app: Flask, sign_in: SignIn) -> 
     mine = {"name": "Other", "code": "500", "delay_seconds": "0", "body": ""}
     status = send_meanwhile(client, "update", f"/admin/inspector/{inspector_id}", mine, theirs)
     assert status == (404 if db.engine.dialect.name == "sqlite" else 409)
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, 2**31, 2**63 - 1])
+def test_a_number_of_attempts_may_be_larger_than_its_column(sign_in: SignIn, number: int) -> None:
+    client, delivery = sign_in("admin"), make_delivery()
+    address = f"/admin/webhook-deliveries/{delivery.id}"
+    assert client.get(f"{address}/attempts/{number}/body").status_code == 404
+    page = client.post(f"{address}/retries", data={"attempts": number}, follow_redirects=True).text
+    assert "Not retried: there was another attempt since you opened this page." in page
 
 
 def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert | Delete) -> int:

@@ -16,7 +16,7 @@ from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.keyed import searchable_since
 from webhooks_ui.deliveries.pages import NEWER_MAX, SORTED_ROWS, Cursor, count_newer, find_all, find_page
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import COUNT_MAX, parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
 from webhooks_ui.web.answers import PRINTED_MAX, render, shorten_address, wants_fragment, wants_print
 from webhooks_ui.web.json_tree import fold
@@ -112,7 +112,7 @@ def body(delivery_id: int) -> Response:
     return _bytes(load(delivery_id).event.body, display.body_file(delivery_id), "body-raw")
 
 
-@blueprint.get(f"{DELIVERY}/attempts/<int:number>/body")
+@blueprint.get(f"{DELIVERY}/attempts/<int(max={COUNT_MAX}):number>/body")
 def attempt_body(delivery_id: int, number: int) -> Response:
     """Return the bytes that one attempt sent instead, because the webhook's format wants it."""
     attempt = db.session.scalar(select(Attempt).filter_by(delivery_id=load(delivery_id).id, number=number))

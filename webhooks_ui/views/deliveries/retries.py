@@ -8,7 +8,7 @@ from webhooks_ui.database import writing
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries import changes
 from webhooks_ui.models import Delivery
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import COUNT_MAX, parse_id
 from webhooks_ui.views.deliveries.log import DELIVERY, context, load
 from webhooks_ui.web.answers import wants_fragment
 
@@ -26,7 +26,7 @@ def create(delivery_id: int) -> BaseResponse:
     load(delivery_id)
     # The number of attempts that the page showed, so that a second click isn't a second retry.
     seen = parse_id(request.form.get("attempts", ""))
-    unchanged = true() if seen is None else Delivery.attempts_count == seen
+    unchanged = true() if seen is None else Delivery.attempts_count == min(seen, COUNT_MAX)
     with writing():
         changed = changes.retry([delivery_id], unchanged)
     delivery = load(delivery_id)
