@@ -23,6 +23,7 @@ from hypothesis import settings as hypothesis_settings
 from redis import Redis, RedisError
 from werkzeug.test import TestResponse
 
+from jobs import deliver
 from tests.support.factories import make_user
 from tests.support.fast_apps import empty_tables_of_postgresql, remember_routes, share_templates
 from tests.support.people import start_session
@@ -77,6 +78,13 @@ def nothing_leaves() -> Iterator[None]:
     refused.clear()
     yield
     assert not refused
+
+
+@pytest.fixture(autouse=True)
+def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End each drain as soon as it has nothing to do."""
+    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
+    monkeypatch.setattr(deliver, "WAIT_SECONDS", 0)
 
 
 # How fast examples are made says nothing about the product: four processes share two cores.

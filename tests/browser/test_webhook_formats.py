@@ -31,7 +31,6 @@ def hosts_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
         return genuine("127.0.0.1" if is_service else host, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", here)
-    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
 
 
 def judged_by(receiver: Receiver, service: str) -> list[str]:

@@ -16,10 +16,14 @@ from tests.support.both_databases import database_url
 __all__ = ["database_url"]
 
 
-@pytest.fixture(autouse=True)
-def no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """End each drain as soon as it has nothing to do."""
-    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
+WAIT_SECONDS = deliver.WAIT_SECONDS
+
+
+@pytest.fixture
+def waiting_drains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a drain wait for a webhook that may send again soon, as in the product."""
+    monkeypatch.setattr(deliver, "WAIT_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0.1)  # ten looks in this time
 
 
 @pytest.fixture

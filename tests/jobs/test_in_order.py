@@ -4,6 +4,7 @@ import json
 import time
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 
 from jobs.bulk_actions import batches
@@ -145,6 +146,7 @@ def test_a_delivery_that_was_published_while_the_order_was_switched_on_is_found(
     assert numbers(receiver) == [0]
 
 
+@pytest.mark.usefixtures("waiting_drains")
 def test_a_webhook_that_keeps_the_order_and_a_rate(app: Flask, receiver: Receiver) -> None:
     make_webhook(url=receiver.url, in_order=True, rate_limit=20, rate_period="second")
     publish_numbers(*range(10))

@@ -14,6 +14,7 @@ from jobs.deliver import deliver
 from jobs.publish import publish
 from tests.support.factories import make_delivery, make_event, make_webhook
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
+from tests.support.waiting import wait_for
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.events.new_event import NewEvent
@@ -55,12 +56,16 @@ def the_webhook() -> Webhook:
 
 def deliver_until(condition: Callable[[], bool], seconds: float) -> None:
     """Run drains, as the sweep would ask for them."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        deliver()
+
+    def holds() -> bool:
+        if not condition():
+            deliver()
+        return condition()
+
+    wait_for(holds, seconds)
 
 
+@pytest.mark.usefixtures("waiting_drains")
 @pytest.mark.parametrize("answer", [(429, {"Retry-After": "1"}, b""), (503, {"Retry-After": "1"}, b""), (429, {}, b"")])
 def test_an_endpoint_of_one_request_a_second_gets_all_events(app: Flask, receiver: Receiver, answer: Answer) -> None:
     receiver.respond = limit = Limit(1, answer)
@@ -88,6 +93,7 @@ def test_an_endpoint_of_ten_a_second_gets_its_events_with_few_requests_in_vain_a
     assert len(late) <= 0.5 * len([at for at in limit.accepted if at > started + 5])
 
 
+@pytest.mark.usefixtures("waiting_drains")
 def test_nothing_goes_out_before_the_time_that_the_endpoint_asked_for(app: Flask, receiver: Receiver) -> None:
     arrived: list[float] = []
 
@@ -217,6 +223,7 @@ def test_for_other_answers_retry_after_is_a_floor_under_the_schedule(
     assert the_webhook().consecutive_failures == 1
 
 
+@pytest.mark.usefixtures("waiting_drains")
 @pytest.mark.parametrize(("limit", "period", "seconds"), [(5, "second", 1.7), (120, "minute", 4.0)])
 def test_a_rate_limit_holds_and_what_it_holds_back_goes_out_in_time(
     app: Flask, receiver: Receiver, limit: int, period: str, seconds: float

@@ -90,6 +90,7 @@ def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: R
     assert len(receiver.requests) == 2
 
 
+@pytest.mark.usefixtures("waiting_drains")
 @pytest.mark.parametrize("answer", [(500, {"Retry-After": "60"}, b""), (429, {"Retry-After": "5"}, b"")])
 def test_a_clock_that_goes_back_a_day_holds_up_no_retry_even_if_others_publish_at_once(
     app: Flask, receiver: Receiver, answer: Answer

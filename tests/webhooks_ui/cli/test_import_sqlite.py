@@ -124,9 +124,8 @@ def test_every_value_of_every_table_comes_over(run: Run, app: Flask, old: Flask,
 
 
 def test_the_service_goes_on_where_it_was(
-    run: Run, app: Flask, old: Flask, tables_gone: None, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    run: Run, app: Flask, old: Flask, tables_gone: None, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(deliver, "LINGER_SECONDS", 0)
     with on(old) as file:
         make_user()
         make_api_key()
