@@ -9,20 +9,29 @@ from werkzeug.routing import Rule
 
 from webhooks_ui.database import db
 
-_compile_builder = Rule._compile_builder
-_builders: dict[tuple[Any, ...], Any] = {}
+_compile = Rule.compile
+_compiled_rules: dict[tuple[Any, ...], dict[str, Any]] = {}
 
 
 def remember_routes() -> None:
-    """Let equal rules of all apps share the functions that build addresses. An app spends most of its time on them."""
+    """Let equal rules of all apps share what Werkzeug compiles them to. An app spends most of its time on that."""
 
-    def remembered(rule: Rule, append_unknown: bool = True) -> Any:
-        key = rule.rule, rule.subdomain, rule.host, str(rule.defaults), tuple(rule._trace), append_unknown
-        if key not in _builders:
-            _builders[key] = _compile_builder(rule, append_unknown)
-        return _builders[key]
+    def compile_once(rule: Rule) -> None:
+        assert rule.map is not None
+        converters = tuple(sorted((name, str(kind)) for name, kind in rule.map.converters.items()))
+        text = rule.rule, rule.subdomain, rule.host, str(rule.defaults)
+        key = *text, rule.merge_slashes, rule.map.host_matching, converters
+        known = _compiled_rules.get(key)
+        if known is None:
+            _compile(rule)
+            names = ("_parts", "_trace", "_converters", "arguments")
+            known = _compiled_rules[key] = {name: getattr(rule, name) for name in names}
+            known |= {name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")}
+            return
+        for name, value in known.items():
+            setattr(rule, name, value.__get__(rule, None) if name.startswith("_build") else value)
 
-    Rule._compile_builder = remembered  # type: ignore[assignment, method-assign]
+    Rule.compile = compile_once  # type: ignore[assignment, method-assign]
 
 
 class CompiledTemplates(jinja2.BytecodeCache):
