@@ -25,7 +25,13 @@ from werkzeug.test import TestResponse
 
 from jobs import deliver
 from tests.support.factories import make_user
-from tests.support.fast_apps import empty_tables_of_postgresql, remember_routes, share_templates
+from tests.support.fast_apps import (
+    empty_tables_of_postgresql,
+    remember_routes,
+    remember_statements,
+    share_statements,
+    share_templates,
+)
 from tests.support.people import start_session
 from tests.support.receivers import Receiver, receiving
 from tests.support.rig import postgresql
@@ -37,6 +43,7 @@ from webhooks_ui.models import User
 from webhooks_ui.run import redis_server
 
 remember_routes()
+remember_statements()
 
 PASSWORD = "correct horse battery"
 RUN_MARK = "WEBHOOKS_TEST_RUN"
@@ -234,6 +241,7 @@ def app(settings: dict[str, Any], web: bool, empty_sqlite: Path) -> Iterator[Fla
     redis: Redis = app.extensions["redis"]
     redis.flushall()
     with app.app_context():
+        share_statements(db.engine)
         if not is_sqlite:
             empty_tables_of_postgresql()
         yield app

@@ -4,7 +4,9 @@ from typing import Any
 
 import jinja2
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 from webhooks_ui.database import db
@@ -55,6 +57,20 @@ _templates = CompiledTemplates()
 def share_templates(app: Flask) -> None:
     """Let the app take templates that another one has compiled."""
     app.jinja_env.bytecode_cache = _templates
+
+
+_statements: dict[str, LRUCache[Any, Any]] = {}
+
+
+def remember_statements() -> None:
+    """Let equal dialects of all engines share the SQL of statements, also that of the mappers."""
+    DefaultDialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+    DefaultDialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+
+
+def share_statements(engine: Engine) -> None:
+    """Let the engine take SQL that another one of its kind has written."""
+    engine._compiled_cache = _statements.setdefault(engine.dialect.name, LRUCache(1_000))
 
 
 def empty_tables_of_postgresql() -> None:
