@@ -141,9 +141,16 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def _words(value: Any, secrets: Sequence[str]) -> str:
     """Return a value from an answer, as short and printable text without ``secrets``."""
-    text = hidden(value if isinstance(value, str) else json.dumps(value), secrets)
+    text = hidden(value if isinstance(value, str) else _json(value), secrets)
     shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return shown[:WORDS_MAX_CHARACTERS].rstrip(".")
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:  # writing takes some levels more than reading
+        return "nested too deeply"
 
 
 def _with(sentence: str, detail: str) -> str:

@@ -4,6 +4,7 @@ Any number of deliveries of a webhook wait for one request to its token endpoint
 endpoint that hangs holds up its own webhooks alone. ``Tokens`` belongs to the sending thread.
 """
 
+import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -13,9 +14,12 @@ from jobs.oauth import NoToken, read_token, token_request
 from jobs.send import Result, Sender
 from jobs.target import Target
 from jobs.transport.exchange import ClientCertificate
+from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.webhooks.oauth import OAuthClient
 
 KEPT_MAX = 10_000  # tokens
+
+logger = logging.getLogger(__name__)
 
 
 class Fetch(NamedTuple):
@@ -81,6 +85,10 @@ class Tokens:
         except NoToken as failure:
             del self._known[fetch]
             return waiting, failure
+        except Exception as error:  # the thread would end, and with it all that is in flight
+            logger.exception("An answer of the token endpoint of webhook %d can't be read", fetch.webhook_id)
+            del self._known[fetch]
+            return waiting, NoToken(Outcome.TOKEN_BROKEN, f"Its answer can't be read: {error!r}.")
         known.text, known.ends = token.text, time.monotonic() + token.seconds
         self._known.move_to_end(fetch)
         self._forget_oldest()

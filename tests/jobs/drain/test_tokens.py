@@ -290,6 +290,23 @@ def test_each_way_to_fail_has_its_outcome_and_a_sentence(
     assert finished(sending)[0][2].outcome == Outcome.DELIVERED, "the next attempt fetches again"
 
 
+def test_no_nesting_of_an_error_ends_the_thread(sending: Sending, receiver: Receiver, tokens: TokenEndpoint) -> None:
+    """Python writes JSON to fewer levels than it reads. Where that begins depends on the stack."""
+    depths = iter(range(940, 1_000))
+
+    def nest(_: Received) -> Answer:
+        depth = next(depths)
+        return 400, {}, b'{"error":%b1%b}' % (b"[" * depth, b"]" * depth)
+
+    tokens.receiver.respond = nest
+    for id in range(1, 61):
+        sending.add(deliveries(receiver.url, 1, oauth_options(tokens.url), webhook_id=id))
+    results = [result for _, _, result in finished(sending, 60)]
+    assert {result.outcome for result in results} == {Outcome.TOKEN_REFUSED}
+    assert "It answered 400, nested too deeply." in {result.detail for result in results}
+    assert sending.is_alive
+
+
 def test_a_token_endpoint_that_repeats_what_it_was_sent_brings_no_credentials_into_the_log(
     sending: Sending, receiver: Receiver, tokens: TokenEndpoint
 ) -> None:
