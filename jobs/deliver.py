@@ -9,7 +9,7 @@ import threading
 import time
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError
 
 from jobs.claim import Claimed
 from jobs.claim import release as release_leases
@@ -20,7 +20,7 @@ from jobs.drain.listener import Listener
 from jobs.drain.sending import GROUP_SECONDS, Arrived, sending_of
 from jobs.express import LANE
 from jobs.health import count
-from jobs.record import Finished, Recorded, record, record_alone
+from jobs.record import Finished, Recorded, may_pass, record, record_alone
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
 from webhooks_ui import counting, logs
@@ -205,11 +205,12 @@ class Drain:
                     self._record_one_by_one()
                 self._transact()
                 return
-            except (DataError, IntegrityError, ValueError):
-                if one_by_one or not self._finished:
-                    raise
-                one_by_one = True
-            except (DBAPIError, InvalidRequestError) as error:
+            except Exception as error:
+                if not may_pass(error):
+                    if one_by_one or not self._finished:
+                        raise
+                    one_by_one = True
+                    continue
                 if stopping.is_set() and time.monotonic() > patience:
                     raise
                 self._tell(error)

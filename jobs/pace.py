@@ -7,6 +7,8 @@ nothing goes out. The moment is kept with the webhook, so that all workers toget
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from jobs.throttle import RATE_LEAST
+
 BURST = timedelta(seconds=0.1)  # that may be caught up with: a worker looks for work now and then
 
 
@@ -25,7 +27,7 @@ def interval_seconds(rate_limit: int | None, period_seconds: int, rate: float | 
         rate: requests a second that its endpoint takes, so far as it asked to slow down.
     """
     own = period_seconds / rate_limit if rate_limit else 0.0
-    earned = 1 / rate if rate else 0.0
+    earned = 1 / max(rate, RATE_LEAST) if rate else 0.0
     return max(own, earned) or None
 
 

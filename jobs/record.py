@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs.announce import announce, is_announced
-from jobs.claim import Claimed
+from jobs.claim import Claimed, release
 from jobs.compose import Request
 from jobs.health import count, judge_webhooks
 from jobs.retry import NEVER, Attempted, Decision, decide
@@ -24,7 +24,7 @@ from webhooks_ui.deliveries.request_headers import SIGNATURE, Kept, Sent, kept_o
 from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
-from webhooks_ui.models import Attempt, Delivery, DeliveryStatus
+from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, utcnow
 from webhooks_ui.models.delivery import ONE_MORE
 from webhooks_ui.webhooks.causes import text_of
 
@@ -40,6 +40,8 @@ class Recorded(NamedTuple):
     decision: Decision
     attempted: Attempted
 
+
+AGAIN_AFTER = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +80,31 @@ def record(
 def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
     """Write a result in a transaction of its own. Return it, unless its lease was lost.
 
-    If it can't be stored, store it without the endpoint's answer. Otherwise its delivery would be sent for ever.
+    If it can't be stored, store it without the endpoint's answer. If that is impossible, too, try the delivery again
+    much later. Otherwise it would be sent again and again.
     """
+    id = item[0].id
     try:
         return _record_alone(token, item, settings)
-    except (DataError, IntegrityError, ValueError):
-        logger.exception("The answer of the endpoint of delivery %d can't be stored", item[0].id)
+    except Exception as error:
+        if may_pass(error):
+            raise
+        logger.exception("The answer of the endpoint of delivery %d can't be stored", id)
+    try:
         return _record_alone(token, _without_answer(item), settings)
+    except Exception as error:
+        if may_pass(error):
+            raise
+        logger.exception("The attempt of delivery %d can't be stored. It is made again in an hour.", id)
+    with write_transaction() as connection:
+        release(connection, utcnow() + AGAIN_AFTER, token, [id])
+    return []
+
+
+def may_pass(error: Exception) -> bool:
+    """Return True if the database may take the same later. Else something is wrong with what it was given."""
+    is_refused = isinstance(error, DataError | IntegrityError)
+    return isinstance(error, DBAPIError | InvalidRequestError) and not is_refused
 
 
 def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:

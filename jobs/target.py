@@ -16,6 +16,7 @@ from jobs.pace import interval_seconds
 from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
+from webhooks_ui.deliveries.schedules import check_delays
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import RatePeriod, in_grace
 from webhooks_ui.webhooks.client_certificates import open_pair
@@ -23,11 +24,13 @@ from webhooks_ui.webhooks.oauth import open_client
 from webhooks_ui.webhooks.own_headers import open_headers
 
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
+BROKEN = "What is stored of the headers or credentials can't be read. Set them anew."
 LOST_PAIR = "It can't be decrypted: its key is not in ENCRYPTION_KEYS. Set it anew."
+REPORTED_MAX = 10_000  # webhooks
 BROKEN_PAIR = "What is stored of it can't be read. Set it anew."
 
 logger = logging.getLogger(__name__)
-_reported: set[str] = set()  # encrypted secrets that the log names already, because each look meets them again
+_reported: set[tuple[int, int, str]] = set()  # what the log names already, because each look meets it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +95,33 @@ def targets_of(connection: Connection, now: datetime, webhooks: Collection[int])
 
 
 def target_of(row: TargetRow, now: datetime, is_probe: bool = False) -> Target | None:
-    """Return the target, or ``None`` if its secret can't be decrypted or is none.
+    """Return the target, or ``None`` if its secret can't be decrypted, or if what is stored of it can't be used.
 
     An older secret that can't be decrypted is left out.
     """
-    older = tuple(secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
     keys = tuple(current_app.config["ENCRYPTION_KEYS"])
     try:
+        older = tuple(secret["secret_encrypted"] for secret in in_grace(json.loads(row.older_secrets), now))
         target = _target_of(row._replace(paced_seconds=None), older, is_probe, keys)
-    except (secret_box.Undecryptable, ValueError) as error:  # whatever it is, the other webhooks go on
-        if row.secret_encrypted not in _reported:
-            what = f"used: {error}" if isinstance(error, ValueError) else "decrypted: its key is not in ENCRYPTION_KEYS"
-            logger.error("The secret of webhook %d can't be %s", row.id, what)
-            _reported.add(row.secret_encrypted)
+    except secret_box.Undecryptable:
+        _report(row, "The secret of webhook %d can't be decrypted: its key is not in ENCRYPTION_KEYS")
+        return None
+    except Exception as error:  # whatever a person wrote into its row, the other webhooks go on
+        _report(row, "Webhook %d can't be used, so its deliveries wait: %r", error)
         return None
     if row.paced_seconds is not None:
         target = replace(target, paced_until=now + timedelta(seconds=row.paced_seconds))
     return target
+
+
+def _report(row: TargetRow, message: str, *more: object) -> None:
+    """Log what is wrong with a webhook, once for each change of it."""
+    key = row.id, row.version, row.secret_encrypted
+    if key not in _reported:
+        if len(_reported) >= REPORTED_MAX:
+            _reported.clear()
+        _reported.add(key)
+        logger.error(message, row.id, *more)
 
 
 @lru_cache(maxsize=4_096)  # a webhook is looked at many times a second
@@ -132,7 +145,7 @@ def _target_of(row: TargetRow, older: Sequence[str], is_probe: bool, _keys: Sequ
         is_probe,
         _options(row),
         row.timeout_seconds,
-        tuple(json.loads(row.retry_delays)) if row.retry_delays else None,
+        tuple(check_delays(json.loads(row.retry_delays))) if row.retry_delays else None,
         row.name,
         row.version,
     )
@@ -142,15 +155,17 @@ def _options(row: TargetRow) -> Options:
     auth = json.loads(row.auth or "null")
     try:
         own, client = open_headers(json.loads(row.headers), auth), open_client(auth)
-    except (secret_box.Undecryptable, ValueError, KeyError):
+    except secret_box.Undecryptable:
         return Options(row.format, unusable=UNREADABLE)
+    except Exception:  # whatever a person wrote into its row, the attempt says what to do
+        return Options(row.format, unusable=BROKEN)
     if row.client_certificate is None:
         return Options(row.format, own, client)
     try:
         pair = open_pair(json.loads(row.client_certificate))
     except secret_box.Undecryptable:
         return Options(row.format, lost_certificate=LOST_PAIR)
-    except (ValueError, KeyError, TypeError):
+    except Exception:  # likewise
         return Options(row.format, lost_certificate=BROKEN_PAIR)
     shown = ClientCertificate(pair.certificate.encode(), pair.key.encode()) if pair else None
     return Options(row.format, own, client, shown)

@@ -23,12 +23,12 @@ class WrongDelays(ValueError):
 
 
 def delays_of(schedule: str, own: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the delay before each attempt, in seconds.
+    """Return the delay before each attempt, in seconds. A schedule that we don't know is the default one.
 
     Args:
         own: the delays between the attempts of a webhook whose schedule is ``OWN``.
     """
-    return (0, *own) if schedule == OWN and own else SCHEDULES_SECONDS[schedule]
+    return (0, *own) if schedule == OWN and own else SCHEDULES_SECONDS.get(schedule, SCHEDULES_SECONDS["default"])
 
 
 def gives_up_at(asked_at: datetime, delays: Sequence[int]) -> datetime:

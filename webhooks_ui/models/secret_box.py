@@ -106,7 +106,7 @@ def rotate(encrypted: str) -> str:
 def _decrypt(encrypted: str, keys: tuple[str, ...]) -> str:
     try:
         return _box(keys).decrypt(encrypted.encode()).decode()
-    except InvalidToken:
+    except (InvalidToken, ValueError):  # or it isn't even a text
         raise Undecryptable from None
 
 

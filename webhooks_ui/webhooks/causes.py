@@ -37,19 +37,22 @@ def add(stored: Sequence[Mapping[str, Any]], failures: Iterable[Failure]) -> lis
 
     The cause that is longest past is forgotten if there are more than ``CAUSES_MAX``.
     """
-    causes = {(item["outcome"], item["code"]): dict(item) for item in stored}
-    for failure in failures:
-        key = failure.outcome, failure.response_code
-        before = causes.pop(key, {"count": 0, "since": failure.at.isoformat()})
-        causes[key] = {
-            "outcome": failure.outcome,
-            "code": failure.response_code,
-            "text": failure.text,
-            "count": before["count"] + 1,
-            "since": before["since"],
-            "delivery": failure.delivery_id,
+    causes = {(cause.outcome, cause.response_code): cause for cause in reversed(read(stored))}
+    for outcome, code, text, at, delivery_id in failures:
+        before = causes.pop((outcome, code), None)
+        times, since = (before.times, before.since) if before else (0, at)
+        causes[outcome, code] = Cause(outcome, code, text, times + 1, since, delivery_id)
+    return [
+        {
+            "outcome": cause.outcome,
+            "code": cause.response_code,
+            "text": cause.text,
+            "count": cause.times,
+            "since": cause.since.isoformat(),
+            "delivery": cause.delivery_id,
         }
-    return list(causes.values())[-CAUSES_MAX:]
+        for cause in list(causes.values())[-CAUSES_MAX:]
+    ]
 
 
 def causes_of(webhook: Any) -> list[Cause]:
@@ -58,18 +61,24 @@ def causes_of(webhook: Any) -> list[Cause]:
 
 
 def read(stored: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """Return the causes that ``Webhook.failures`` holds, the latest first."""
-    return [
-        Cause(
-            item["outcome"],
-            item["code"],
-            item["text"],
-            item["count"],
-            datetime.fromisoformat(item["since"]),
-            item["delivery"],
-        )
-        for item in reversed(stored)
-    ]
+    """Return the causes that ``Webhook.failures`` holds, the latest first.
+
+    If a person wrote something else there, there are none. The webhook goes on without its history.
+    """
+    try:
+        return [
+            Cause(
+                item["outcome"],
+                item["code"],
+                item["text"],
+                int(item["count"]),
+                datetime.fromisoformat(item["since"]),
+                item["delivery"],
+            )
+            for item in reversed(stored)
+        ]
+    except (ValueError, TypeError, LookupError):
+        return []
 
 
 def text_of(detail: str, body: bytes | None) -> str:
