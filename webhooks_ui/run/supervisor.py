@@ -50,7 +50,7 @@ class Child:
         pause = min(float(self.failures), PAUSE_MAX_SECONDS)
         if not self.is_ending:
             code = os.waitstatus_to_exitcode(status)
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with {code}"
             logger.warning("%s %s. It starts again in %d s.", self.program.name, how, pause)
         self.pid, self.due_at = 0, now + pause
 
@@ -140,6 +140,14 @@ class Supervisor:
             signal.setitimer(signal.ITIMER_REAL, max(min(dates) - time.monotonic(), 0.001))
         self._stops = signal.sigwait(self._watched) in self._stopping or self._stops
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _signal_name(number: int) -> str:
+    """Return the name of a signal. Most signals for real time have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def prepare(settings: Mapping[str, Any], wanted: Sequence[Program]) -> None:

@@ -23,7 +23,8 @@ from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.models.key_check import check_keys
-from webhooks_ui.run.supervisor import START_SECONDS
+from webhooks_ui.run.programs import programs
+from webhooks_ui.run.supervisor import START_SECONDS, Child
 
 
 def answers(port: str) -> bool:
@@ -275,3 +276,14 @@ def test_a_web_server_that_cannot_make_its_app_ends_with_one_line_and_is_started
     finally:
         program.terminate()
         assert program.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN + 1])
+def test_any_signal_may_end_a_process(number: int) -> None:
+    """The supervisor would end with it, and all processes with the supervisor."""
+    child = Child(programs(load({}), ["scheduler"])[0])
+    command = [sys.executable, "-c", f"import os; os.kill(os.getpid(), {int(number)})"]
+    pid = os.posix_spawn(sys.executable, command, os.environ)
+    child.note_start(pid)
+    child.note_end(os.waitpid(pid, 0)[1])
+    assert (child.pid, child.failures) == (0, 1)
