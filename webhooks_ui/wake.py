@@ -26,10 +26,11 @@ SAY_AGAIN_SECONDS = 60.0
 
 # Sets a key for some seconds unless it is set, and then tells all that listen on a channel. One round trip for both.
 # Returns how many listen, or -1 if the key was set. Redis expires keys by the wall clock. If the clock was set back, a
-# key could stay for hours. Such a key is replaced.
+# key could stay for hours, and one that somebody restored without its time, for ever. Such a key is replaced.
 _TELL = """
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
-    if redis.call('TTL', KEYS[1]) <= tonumber(ARGV[1]) then return -1 end
+    local left = redis.call('TTL', KEYS[1])
+    if left >= 0 and left <= tonumber(ARGV[1]) then return -1 end
     redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
 end
 return redis.call('PUBLISH', ARGV[2], ARGV[3])

@@ -13,7 +13,7 @@ from jobs.drain import listener as listeners
 from jobs.drain.listener import Listener
 from tests.support.waiting import wait_for
 from webhooks_ui.database import redis as redis_client
-from webhooks_ui.wake import call_help, wake
+from webhooks_ui.wake import WAITING_KEY, WAITING_SECONDS, call_help, wake
 
 QUEUE_KEY = "rq:queue:deliveries"
 
@@ -51,6 +51,17 @@ def heard(bell: queue.SimpleQueue[bool], seconds: float = 1.0) -> bool:
 def test_one_wake_up_waits_at_a_time(redis: Redis) -> None:
     assert (wake(), wake()) == (True, True)
     assert redis.llen(QUEUE_KEY) == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_a_key_that_never_expires_keeps_no_wake_up_back(redis: Redis, kind: str) -> None:
+    if kind == "text":
+        redis.set(WAITING_KEY, "1")
+    else:
+        redis.rpush(WAITING_KEY, "1")
+    assert (wake(), wake()) == (True, True)
+    assert redis.llen(QUEUE_KEY) == 1
+    assert 0 < redis.ttl(WAITING_KEY) <= WAITING_SECONDS
 
 
 def test_a_worker_that_listens_is_told_instead_of_rq(
