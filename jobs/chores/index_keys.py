@@ -6,6 +6,7 @@ much, because each key of an event stands in another place there.
 Events from before are read from the newest to the oldest one. The place is kept in the settings.
 """
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ INDEX_KEYS_SECONDS = 5  # between the runs
 RUN_SECONDS = 2.0
 BATCH_EVENTS = 100  # in a transaction, for which publishers wait on SQLite
 PAUSE_SECONDS = 0.005  # after each, so that those who wait get their turn
+
+logger = logging.getLogger(__name__)
 
 Row = tuple[str, int]  # of a key: its value, and the id of its event
 
@@ -56,14 +59,19 @@ def _step_back() -> bool:
     release()  # the data is read without a lock
     if not place:
         return False
-    rows = [(key, id) for id, body in events for key in _keys(body)]
+    rows = [(key, id) for id, body in events for key in _keys(id, body)]
     with write_transaction() as connection:
         _keep(connection, rows, events[-1].id if len(events) == BATCH_EVENTS else 0)
     return len(events) == BATCH_EVENTS
 
 
-def _keys(body: bytes) -> set[str]:
-    data = strict_json.load_members(body)["data"].value
+def _keys(id: int, body: bytes) -> set[str]:
+    """Return the keys in an event's body. One that another version or a person wrote may be anything."""
+    try:
+        data = strict_json.load_members(body)["data"].value
+    except (ValueError, TypeError, LookupError) as error:
+        logger.warning("Event %d can't be found by its keys, because its body can't be read: %s", id, error)
+        return set()
     return keys_of(data) if isinstance(data, dict) else set()
 
 

@@ -165,3 +165,10 @@ def test_two_schedulers_count_nothing_twice(app: Flask, monkeypatch: pytest.Monk
     db.session.rollback()
     place = db.session.scalar(select(Setting.value).where(Setting.name == by_type.COUNTED_TO))
     assert place == db.session.scalar(select(func.max(Event.id)))
+
+
+def test_events_from_a_clock_that_was_wrong_hold_up_no_others() -> None:
+    publish(-timedelta(days=400), "license.created")
+    publish(MINUTES, "license.updated")
+    count_types()
+    assert {type for _, _, type in counted()} == {"license.created", "license.updated"}

@@ -149,6 +149,21 @@ def test_old_events_are_indexed_in_batches_and_pages_say_since_when(monkeypatch:
     assert len(keys()) == 5
 
 
+def test_an_older_event_whose_body_cannot_be_read_holds_up_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    make_webhook()
+    for number in range(4):
+        happen(license_key=f"OLD-{number}")
+    forget_keys()
+    bodies = b"\xff", b'{"data":1,"data":2}', b"[]"
+    for event, body in zip(db.session.scalars(db.select(Event).order_by(Event.id.desc())).all(), bodies, strict=False):
+        event.body = body
+    db.session.commit()
+    index_keys()
+    index_keys()
+    assert keys() == ["old-0"]
+    assert len([entry for entry in caplog.records if "can't be read" in entry.message]) == 3
+
+
 def test_events_that_are_indexed_already_stay_so() -> None:
     happen(license_key="NEW-1")
     index_keys()
