@@ -79,7 +79,7 @@ def make_cron(redis: Redis) -> Cron:
 
 
 def ask_for_chores(redis: Redis) -> None:
-    """Run the schedule for ever. Start it again after each outage of Redis."""
+    """Run the schedule for ever. Start it again after each outage of Redis, and after any other error."""
     trouble = logs.Seldom(logger)
     while True:
         wait_for_redis(redis)
@@ -87,6 +87,9 @@ def ask_for_chores(redis: Redis) -> None:
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
             trouble.say("Chores can't be scheduled, trying again: %s", error)
+            time.sleep(PAUSE_SECONDS)
+        except Exception:  # without this thread no chore would be done any more, and nobody would notice
+            logger.exception("Chores can't be scheduled, trying again")
             time.sleep(PAUSE_SECONDS)
 
 
