@@ -40,6 +40,7 @@ class Listener:
         self._take_parcels = take
         self._channel: Any = None
         self._thread: threading.Thread | None = None
+        self._closing = threading.Lock()
 
     @property
     def listens(self) -> bool:
@@ -71,7 +72,7 @@ class Listener:
                 self._hear_until_the_end(channel)
                 return
             except RedisError:
-                channel.close()
+                self._close(channel)
                 time.sleep(PAUSE_SECONDS)
                 with contextlib.suppress(RedisError):
                     channel.subscribe(CHANNEL, self._lane)
@@ -79,7 +80,7 @@ class Listener:
             except Exception:  # what a read raises whose connection is closed by another thread depends on the moment
                 if channel is self._channel:
                     raise
-        channel.close()
+        self._close(channel)
 
     def _hear_until_the_end(self, channel: Any) -> None:
         while channel is self._channel and (message := channel.get_message(timeout=None))["type"] != "unsubscribe":
@@ -111,7 +112,12 @@ class Listener:
             return False
         finally:
             channel, self._channel, self._thread = self._channel, None, None
-            channel.close()  # a thread that Redis keeps waiting ends by this
+            self._close(channel)  # a thread that Redis keeps waiting ends by this
+
+    def _close(self, channel: Any) -> None:
+        """Close the channel. Redis' client fails if two threads do it at the same moment."""
+        with self._closing:
+            channel.close()
 
     def _take(self) -> bool:
         """Take the wake-up that waits in Redis. Return True if there was one, so that no other worker answers it."""
