@@ -115,9 +115,9 @@ class Exchange:
 
     def begin_again(self) -> None:
         """Forget how it ended."""
-        self.error, self.message, self.os_error, self.proxy_status = None, "", 0, 0
+        self.error, self.message, self.complaint, self.os_error, self.proxy_status = None, "", "", 0, 0
         self.is_proxied, self.socket = False, -1
-        self.status, self.head, self.head_bytes, self.head_is_over = None, [], 0, False
+        self.status, self.head, self.head_bytes, self.is_in_head, self.head_is_over = None, [], 0, False, False
         self.body, self.is_coded, self.is_cut = bytearray(), False, False
 
     @property

@@ -93,6 +93,21 @@ def test_a_kept_connection_that_ends_with_408_at_once_is_tried_once_more(
         assert result.response_body == (b"ok" if last[1] == 200 else b"idle for too long")
 
 
+@pytest.mark.parametrize("length", [40, 80], ids=["head", "body"])
+def test_a_408_that_breaks_off_does_not_spoil_the_next_answer(send: Send, length: int) -> None:
+
+    def handle(peer: socket.socket) -> None:
+        read_request(peer)
+        peer.sendall(OK)
+        if receiver.connections == 1 and read_request(peer):
+            peer.sendall(TIMED_OUT[:length])
+
+    with raw_receiving(handle) as receiver:
+        send(receiver.url)
+        result = send(receiver.url)
+        assert (result.outcome, result.response_code, result.detail) == (Outcome.DELIVERED, 200, "")
+
+
 def test_an_endpoint_that_answers_408_is_asked_twice_on_a_kept_connection_and_once_on_a_new_one(send: Send) -> None:
     received = []
 
