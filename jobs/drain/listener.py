@@ -62,25 +62,26 @@ class Listener:
         self._thread.start()
 
     def _hear(self, channel: Any) -> None:
-        """Ring for wake-ups until Redis confirms the end of the subscription.
-
-        If Redis refuses something or the connection is lost, leave the channels, so that nobody counts on this worker.
-        Then subscribe again.
-        """
+        """Ring for wake-ups until Redis confirms the end of the subscription."""
         while channel is self._channel:
             try:
                 self._hear_until_the_end(channel)
                 return
-            except RedisError:
-                self._close(channel)
-                time.sleep(PAUSE_SECONDS)
-                with contextlib.suppress(RedisError):
-                    channel.subscribe(CHANNEL, self._lane)
-                    self._bell.put(True)  # for what wasn't heard
+            except RedisError:  # it refused something, or the connection is lost
+                self._subscribe_again(channel)
             except Exception:  # what a read raises whose connection is closed by another thread depends on the moment
                 if channel is self._channel:
                     raise
         self._close(channel)
+
+    def _subscribe_again(self, channel: Any) -> None:
+        """Leave the channels, so that nobody counts on this worker. Subscribe again as soon as Redis lets it."""
+        self._close(channel)
+        while channel is self._channel and not channel.subscribed:
+            time.sleep(PAUSE_SECONDS)
+            with contextlib.suppress(RedisError):
+                channel.subscribe(CHANNEL, self._lane)
+                self._bell.put(True)  # for what wasn't heard
 
     def _hear_until_the_end(self, channel: Any) -> None:
         while channel is self._channel and (message := channel.get_message(timeout=None))["type"] != "unsubscribe":

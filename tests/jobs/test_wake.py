@@ -1,5 +1,8 @@
+import contextlib
 import queue
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from jobs.drain import listener as listeners
 from jobs.drain.listener import Listener
 from tests.support.waiting import wait_for
 from webhooks_ui.database import redis as redis_client
+from webhooks_ui.run import redis_server
 from webhooks_ui.wake import WAITING_KEY, WAITING_SECONDS, call_help, wake
 
 QUEUE_KEY = "rq:queue:deliveries"
@@ -108,6 +112,39 @@ def test_a_listener_ends_quietly_while_redis_hangs(
         thread.join(5)
     assert not thread.is_alive()
     wait_for(redis.ping, what="Redis goes on")
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_listener_outlives_an_outage_of_redis_or_ends(
+    tmp_path: Path, bell: queue.SimpleQueue[bool], is_stopped: bool
+) -> None:
+    """Its first tries to subscribe again fail."""
+    redis = redis_client.connect(f"unix://{tmp_path / 'redis.sock'}")
+    listener = listener_of(redis, bell)
+    with running_redis(tmp_path):
+        wait_for(lambda: redis_client.is_reachable(redis), what="Redis answers")
+        listener.start()
+        (thread,) = [thread for thread in threading.enumerate() if thread.name == "listener"]
+    time.sleep(3 * redis_client.PAUSE_SECONDS)
+    if is_stopped:
+        listener.stop()
+        thread.join(5)
+        assert not thread.is_alive()
+        return
+    with running_redis(tmp_path):
+        assert heard(bell, 10)
+        wait_for(lambda: redis_client.is_reachable(redis), what="Redis answers")
+        assert len(redis.pubsub_channels()) == 2
+        listener.stop()
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[None]:
+    with subprocess.Popen(redis_server.command(folder / "redis.sock", folder), stdout=subprocess.DEVNULL) as server:
+        try:
+            yield
+        finally:
+            server.kill()
 
 
 def test_help_is_called_once_a_second_from_those_that_listen_and_from_one_that_does_not(
