@@ -162,6 +162,12 @@ def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin: Flask
     assert f"mark={first.id}" not in answer
 
 
+def test_a_row_that_changed_comes_once_for_two_marks_of_it(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery())
+    answer = admin.get(f"{LOG}/unfinished?mark={delivery.id}-pending-0-0&mark={delivery.id}-pending-1-0").text
+    assert answer.count(f'<tr id="delivery-{delivery.id}"') == 1
+
+
 @pytest.mark.parametrize("query", ["", "?mark=", "?mark=x-y", "?mark=99999999999999999999", "?mark=7-pending-0-0"])
 def test_marks_of_nothing_end_the_polling(admin: FlaskClient, query: str) -> None:
     answer = admin.get(f"{LOG}/unfinished{query}")

@@ -98,8 +98,8 @@ def show(delivery_id: int) -> Response:
 def unfinished() -> str:
     """Return the rows that changed since the log showed them. The log polls this for its unfinished rows."""
     seen = set(request.args.getlist("mark")[: PAGE_SIZES[-1]])
-    ids = [id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None]
-    deliveries = rows.of_ids(ids)
+    ids = {id for mark in seen if (id := parse_id(mark.partition("-")[0])) is not None}
+    deliveries = rows.of_ids(sorted(ids))
     changed = [delivery for delivery in deliveries if display.mark(delivery) not in seen]
     return render_template(
         "deliveries/_unfinished.html", deliveries=deliveries, changed=changed, settings=get_settings()
