@@ -30,6 +30,7 @@ from webhooks_ui.webhooks.causes import text_of
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result
 Time = Callable[[datetime | None], Any]
+AGAIN_AFTER = timedelta(hours=1)  # for a delivery of which no attempt can be stored
 
 
 class Recorded(NamedTuple):
@@ -40,8 +41,6 @@ class Recorded(NamedTuple):
     decision: Decision
     attempted: Attempted
 
-
-AGAIN_AFTER = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
