@@ -16,7 +16,7 @@ PRESETS = {
 }
 TEXT_MAX_CHARACTERS = 200
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
-ID_MAX = 2**63 - 1  # the largest row id on every database
+ID_MAX = 2**62  # the largest row id that is understood. Databases hold twice as much, so a window beyond it fits, too
 COUNT_MAX = 2**31 - 1  # the largest number of attempts. PostgreSQL can't compare a larger one with such a column
 # Adding to these times, or subtracting from them, can't overflow.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)

@@ -15,6 +15,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.changes import retry
 from webhooks_ui.models import OwnEventType
+from webhooks_ui.parsing import ID_MAX
 
 SignIn = Callable[[str], FlaskClient]
 ODD = [
@@ -75,6 +76,8 @@ PAGES = st.sampled_from(
         "/admin/webhook-deliveries",
         "/admin/webhook-deliveries/newer",
         "/admin/webhook-deliveries/follow",
+        "/admin/webhooks/1/newer-deliveries",
+        "/admin/webhooks/1/follow",
         "/admin/webhook-deliveries/export.csv",
         "/admin/webhook-deliveries/export.json",
         "/admin/webhook-deliveries/retries",
@@ -84,8 +87,9 @@ PAGES = st.sampled_from(
         "/admin/api-keys",
     ]
 )
-NOTHING_NEW = {"/admin/webhook-deliveries/follow": {204}}
+NOTHING_NEW = {"/admin/webhook-deliveries/follow": {204}, "/admin/webhooks/1/follow": {204}}
 ACTS = ("export.csv", "export.json", "retries", "cancellations")  # these refuse what isn't understood
+HIGHEST = str(2**63 - 1)
 UNHURRIED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -103,6 +107,13 @@ def log(admin: FlaskClient) -> FlaskClient:
 
 @example(page="/admin/webhook-deliveries", query=[("until", "9999-12-31T23:59:59")], htmx=False)
 @example(page="/admin/webhook-deliveries", query=[("since", "0001-01-01")], htmx=False)
+@example(page="/admin/webhook-deliveries", query=[("sort", "time"), ("cursor", f"after-{HIGHEST}")], htmx=False)
+@example(page="/admin/webhook-deliveries", query=[("sort", "time"), ("cursor", f"after-{ID_MAX}")], htmx=False)
+@example(page="/admin/webhook-deliveries", query=[("webhook", "1"), ("cursor", f"before-{HIGHEST}")], htmx=False)
+@example(page="/admin/webhook-deliveries", query=[("webhook", "1"), ("cursor", f"before-{ID_MAX}")], htmx=False)
+@example(page="/admin/webhook-deliveries/newer", query=[("than", HIGHEST)], htmx=False)
+@example(page="/admin/webhooks/1/newer-deliveries", query=[("than", HIGHEST)], htmx=False)
+@example(page="/admin/webhooks/1/newer-deliveries", query=[("than", str(ID_MAX))], htmx=False)
 @UNHURRIED
 @given(page=PAGES, query=QUERIES, htmx=st.booleans())
 def test_any_query_gives_a_page(log: FlaskClient, page: str, query: list[tuple[str, str]], htmx: bool) -> None:
