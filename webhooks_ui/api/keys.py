@@ -56,10 +56,11 @@ def authenticate() -> None:
     Raises:
         Problem: 401 if the key is missing, unknown, revoked or at its end, or 429 if it is over its rate.
     """
-    authorization = request.authorization
-    if authorization is None or authorization.type != "bearer" or not authorization.token:
+    # Werkzeug's ``request.authorization`` fails on letters outside ASCII after Basic.
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
         raise Problem(401, "Send an API key: Authorization: Bearer km_…", headers=_challenge())
-    sent, now = digest(authorization.token), utcnow()
+    sent, now = digest(token.strip()), utcnow()
     g.sent_key, g.is_key_remembered = sent, False
     known = remembered(sent) if request.endpoint in REMEMBERING else None
     if known and not is_use_due(known, sent, now):
