@@ -67,9 +67,9 @@ def named(user: Person, part: str, most: int) -> Sequence[SavedFilter]:
     return db.session.scalars(seen, {"user_id": user.id}).all()
 
 
-def get(filter_id: int, user: Person) -> SavedFilter | None:
-    """Return a filter that somebody sees, or ``None``."""
-    found = db.session.get(SavedFilter, filter_id)
+def get(filter_id: int, user: Person, *, lock: bool = False) -> SavedFilter | None:
+    """Return a filter that somebody sees, or ``None``. With ``lock``, nobody else deletes it meanwhile."""
+    found = db.session.get(SavedFilter, filter_id, with_for_update=lock, populate_existing=lock)
     return found if found and (found.is_shared or found.user_id == user.id) else None
 
 

@@ -108,15 +108,15 @@ def confirm_delete(filter_id: int) -> str:
 @blueprint.post("/<int:filter_id>/delete")
 def delete(filter_id: int) -> BaseResponse:
     with writing():
-        saved = _deletable(filter_id)
+        saved = _deletable(filter_id, lock=True)
         name, address = saved.name, address_of(saved.list, saved.query)
         saved_filters.delete(saved)
     flash(f"The filter {name} was deleted.")
     return go(address)
 
 
-def _deletable(filter_id: int) -> SavedFilter:
-    saved = saved_filters.get(filter_id, current_user) or abort(404)
+def _deletable(filter_id: int, *, lock: bool = False) -> SavedFilter:
+    saved = saved_filters.get(filter_id, current_user, lock=lock) or abort(404)
     if not saved_filters.may_delete(saved, current_user):
         abort(403)
     return saved

@@ -27,8 +27,8 @@ def everything() -> Sequence[SavedPayload]:
     return db.session.scalars(query.order_by(SavedPayload.event_type, SavedPayload.name)).all()
 
 
-def get(payload_id: int) -> SavedPayload | None:
-    return db.session.get(SavedPayload, payload_id)
+def get(payload_id: int, *, lock: bool = False) -> SavedPayload | None:
+    return db.session.get(SavedPayload, payload_id, with_for_update=lock, populate_existing=lock)
 
 
 def save(event_type: str, name: str, data: str, user_id: int) -> SavedPayload:

@@ -14,23 +14,26 @@ from flask.testing import FlaskClient
 from sqlalchemy import Connection, Delete, Insert, Update, delete, insert, text, update
 
 from tests.support.both_databases import database_url
-from tests.support.factories import make_api_key, make_delivery
-from tests.support.people import last_entry
+from tests.support.factories import make_api_key, make_delivery, make_webhook
+from tests.support.people import actions, last_entry
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import (
     ApiKey,
+    FilteredList,
     Inspector,
     OneTimeToken,
     OwnEventType,
+    SavedFilter,
+    SavedPayload,
     Setting,
     User,
     get_settings,
     set_settings,
     utcnow,
 )
-from webhooks_ui.people import accounts
-from webhooks_ui.webhooks import inspectors
+from webhooks_ui.people import accounts, saved_filters
+from webhooks_ui.webhooks import inspectors, saved_payloads
 
 __all__ = ["database_url"]
 
@@ -133,6 +136,29 @@ def test_what_another_deletes_meanwhile_is_told(app: Flask, sign_in: SignIn) -> 
     mine = {"name": "Other", "code": "500", "delay_seconds": "0", "body": ""}
     status = send_meanwhile(client, "update", f"/admin/inspector/{inspector_id}", mine, theirs)
     assert status == (404 if db.engine.dialect.name == "sqlite" else 409)
+
+
+def test_a_shared_filter_is_deleted_once(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("super_admin")
+    with writing():
+        user_id = db.session.scalars(db.select(User.id)).one()
+        saved_id = saved_filters.save(user_id, FilteredList.WEBHOOKS, "Ours", {"health": "failing"}, is_shared=True).id
+    theirs = delete(SavedFilter).where(SavedFilter.id == saved_id)
+    assert send_meanwhile(client, "delete", f"/admin/saved-filters/{saved_id}/delete", {}, theirs) == 404
+    assert actions("saved_filter") == ["saved_filter.shared"]
+
+
+def test_a_saved_payload_is_deleted_once(app: Flask, sign_in: SignIn) -> None:
+    client, webhook = sign_in("super_admin"), make_webhook()
+    with writing():
+        user_id = db.session.scalars(db.select(User.id)).one()
+        payload = saved_payloads.save("license.activated", "Ours", "{}", user_id)
+        db.session.flush()
+        payload_id = payload.id
+    address = f"/admin/webhooks/{webhook.id}/test/payloads/{payload_id}/delete"
+    theirs = delete(SavedPayload).where(SavedPayload.id == payload_id)
+    assert send_meanwhile(client, "delete_payload", address, {}, theirs) == 404
+    assert actions("test_payload") == ["test_payload.saved"]
 
 
 @pytest.mark.parametrize("number", [2**31 - 1, 2**31, 2**63 - 1])

@@ -40,7 +40,7 @@ def delete_payload(webhook_id: int, payload_id: int) -> BaseResponse:
     """Delete a saved payload. What is typed in the form stays."""
     changes.get(webhook_id)
     with writing():
-        payload = saved_payloads.get(payload_id) or abort(404)
+        payload = saved_payloads.get(payload_id, lock=True) or abort(404)
         if not saved_payloads.may_delete(payload, current_user):
             abort(403)
         name = payload.name
