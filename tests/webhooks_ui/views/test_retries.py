@@ -74,6 +74,15 @@ def test_a_second_click_is_no_second_retry(admin: FlaskClient) -> None:
     assert fresh(delivery).status == "failed"
 
 
+@pytest.mark.parametrize("attempts", ["", "x", "-1", "5.0", str(2**63 - 1)])
+def test_a_number_of_attempts_that_is_none_is_refused(admin: FlaskClient, attempts: str) -> None:
+    delivery = settle(add_delivery(), 500, attempts_count=5)
+    answer = admin.post(f"{LOG}/{delivery.id}/retries", data={"attempts": attempts})
+    assert answer.status_code == 422
+    assert "The field attempts must be the number that the page shows. Reload the page and retry." in answer.text
+    assert fresh(delivery).status == "failed"
+
+
 def test_a_deleted_webhook_gets_nothing_more(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     delivery.webhook.deleted_at = utcnow()

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy import true
+from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
@@ -25,7 +26,12 @@ def confirm(delivery_id: int) -> str:
 def create(delivery_id: int) -> BaseResponse:
     load(delivery_id)
     # The number of attempts that the page showed, so that a second click isn't a second retry.
-    seen = parse_id(request.form.get("attempts", ""))
+    text = request.form.get("attempts")
+    seen = parse_id(text or "")
+    if text is not None and seen is None:
+        raise UnprocessableEntity(
+            "The field attempts must be the number that the page shows. Reload the page and retry."
+        )
     unchanged = true() if seen is None else Delivery.attempts_count == min(seen, COUNT_MAX)
     with writing():
         changed = changes.retry([delivery_id], unchanged)
