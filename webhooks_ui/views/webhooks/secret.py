@@ -45,7 +45,9 @@ def replace_secret(webhook_id: int) -> BaseResponse:
 def end_secret(webhook_id: int, secret_id: str) -> BaseResponse:
     with writing():
         webhook = changes.get(webhook_id, lock=True)
-        changes.end_secret(webhook, secret_id)
+        has_ended = changes.end_secret(webhook, secret_id)
+    if not has_ended:
+        return _answer(webhook, "Nothing was changed: this older secret has ended before, or never was.", "error")
     return _answer(webhook, "The older secret has expired. Deliveries are no longer signed with it.")
 
 

@@ -101,5 +101,8 @@ def test_an_older_secret_is_ended_and_that_is_recorded(admin: FlaskClient, heade
     assert "The older secret has expired" in answer.text
     assert reloaded(webhook).older_secrets == [kept]
     assert recorded_actions() == ["webhook.secret_ended"]
-    admin.post(address)  # again: nothing happens
+    again = admin.post(address, headers=headers, follow_redirects=True)
+    assert "Nothing was changed: this older secret has ended before" in again.text
+    assert "The older secret has expired" not in again.text
     assert reloaded(webhook).older_secrets == [kept]
+    assert recorded_actions() == ["webhook.secret_ended"]
