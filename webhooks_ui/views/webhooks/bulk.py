@@ -16,6 +16,7 @@ from webhooks_ui.web.answers import go, safe_next
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.filters import PAGE_SIZES
 
+WEBHOOKS_MAX = PAGE_SIZES[-1]
 ACTIONS: dict[str, Callable[[Webhook], object]] = {
     "activate": lambda webhook: changes.set_active(webhook, True),
     "deactivate": lambda webhook: changes.set_active(webhook, False),
@@ -39,7 +40,11 @@ def bulk() -> Response | str:
     action, back = request.form.get("action", ""), safe_next(request.form.get("next"))
     if action not in ACTIONS:
         raise UnprocessableEntity("The field action must be activate, deactivate or delete.")
-    texts = request.form.getlist("webhook")
+    texts = set(request.form.getlist("webhook"))
+    if len(texts) > WEBHOOKS_MAX:
+        raise UnprocessableEntity(
+            f"Nothing was changed, because {len(texts)} webhooks were selected. Select at most {WEBHOOKS_MAX} at once."
+        )
     is_confirmed = "confirmed" in request.form
     if is_confirmed:
         with writing():
@@ -71,8 +76,8 @@ def _confirmation(action: str, webhooks: list[Webhook], back: str) -> str:
     )
 
 
-def _chosen(texts: list[str], *, lock: bool = False) -> list[Webhook]:
+def _chosen(texts: set[str], *, lock: bool = False) -> list[Webhook]:
     """Return the webhooks with these ids. Skip texts that are no id, and webhooks that were deleted."""
-    ids = {id for text in texts[: PAGE_SIZES[-1]] if (id := parse_id(text)) is not None}
+    ids = {id for text in texts if (id := parse_id(text)) is not None}
     query = select(Webhook).where(Webhook.id.in_(ids), IS_LIVE).order_by(Webhook.id)
     return list(db.session.scalars(query.with_for_update() if lock else query))

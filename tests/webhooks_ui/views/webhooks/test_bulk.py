@@ -133,3 +133,14 @@ def test_an_operator_may_change_no_more_than_one(sign_in: Any) -> None:
     client = sign_in("operator")
     assert bulk(client, action="deactivate", webhook=webhook.id, confirmed="true").status_code == 403
     assert "webhook-bulk" not in client.get("/admin/webhooks").text
+
+
+@pytest.mark.parametrize("confirmed", [{}, {"confirmed": "true"}])
+def test_more_webhooks_than_fit_a_page_are_refused_and_none_is_left_out(
+    admin: FlaskClient, confirmed: dict[str, str]
+) -> None:
+    first = make_webhook().id
+    answer = bulk(admin, action="deactivate", webhook=[first] * 2 + list(range(first + 1, first + 101)), **confirmed)
+    assert answer.status_code == 422
+    assert "Nothing was changed, because 101 webhooks were selected. Select at most 100 at once." in answer.text
+    assert states() == [(True, True)]
