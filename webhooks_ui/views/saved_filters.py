@@ -95,7 +95,9 @@ def _sent() -> tuple[FilteredList, dict[str, str]]:
         list_ = FilteredList(request.form.get("list", ""))
     except ValueError:
         raise UnprocessableEntity(f"The field list must be one of: {', '.join(FilteredList)}.") from None
-    given = request.form.get("query", "")[:QUERY_MAX_CHARACTERS]
+    given = request.form.get("query", "")
+    if len(given) > QUERY_MAX_CHARACTERS:
+        raise UnprocessableEntity(f"The field query can have at most {QUERY_MAX_CHARACTERS:,} characters. Shorten it.")
     return list_, query_of(PARSE[list_](dict(parse_qsl(given, keep_blank_values=True))))
 
 

@@ -209,3 +209,10 @@ def test_the_palette_finds_the_filters_that_one_sees(admin: FlaskClient, sign_in
     assert "Failed today" not in other
     assert "saved filter" not in page(sign_in("operator"), palette).lower().replace("no page, saved filter", "")
     assert "Failed today" not in page(admin, "/admin/palette")
+
+
+def test_a_query_that_is_too_long_is_refused_and_not_cut(admin: FlaskClient) -> None:
+    answer = save(admin, query="q=" + "a" * 3_999)
+    assert answer.status_code == 422
+    assert "The field query can have at most 4,000 characters. Shorten it." in answer.text
+    assert saved() == []
