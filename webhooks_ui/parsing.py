@@ -1,10 +1,8 @@
 """Parses values that people and programs sent. Invalid text becomes an empty text or ``None``, never an error."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 from webhooks_ui.models import utcnow
 
@@ -70,15 +68,6 @@ def parse_end(text: str) -> datetime | None:
     else:
         at = (parse_time(text, end_of_day=True) if text not in PRESETS else None) or now
     return at if at > now else None
-
-
-def parse_object(text: str) -> dict[str, Any]:
-    """Return the JSON object in ``text``, or an empty one if there is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def not_understood(sent: Mapping[str, str], understood: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from webhooks_ui.forms import Form
-from webhooks_ui.parsing import parse_object
+from webhooks_ui.json_object import parse_object
 
 F = TypeVar("F", bound=Form)
 

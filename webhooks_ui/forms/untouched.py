@@ -14,8 +14,8 @@ from wtforms import Field
 
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.forms.webhook_options import ROW
+from webhooks_ui.json_object import parse_object
 from webhooks_ui.models import Webhook
-from webhooks_ui.parsing import parse_object
 
 # Fields that mean something together only. One that was changed holds the others
 TOGETHER = (

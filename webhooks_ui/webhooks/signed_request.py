@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from webhooks_ui.json_object import parse_object
+
 NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
@@ -49,11 +51,7 @@ def changes_of(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 def ids_in(given: Given) -> list[str]:
     """Return the ids that the event may have: the one in the header, and the one in the body."""
-    try:
-        body = json.loads(given.body)
-    except (ValueError, RecursionError):
-        body = None
-    ids = given.headers.get(NAMES[0]), body.get("id") if isinstance(body, dict) else None
+    ids = given.headers.get(NAMES[0]), parse_object(given.body).get("id")
     return [id for id in dict.fromkeys(ids) if isinstance(id, str)]
 
 

@@ -5,7 +5,6 @@ Limits"; learn.microsoft.com, "Create incoming webhooks", "Rate limiting for con
 Logic Apps".
 """
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhooks_ui.events.formats.text import one_line
+from webhooks_ui.json_object import parse_object
 from webhooks_ui.models.webhook import WebhookFormat
 
 QUOTED_MAX_CHARACTERS = 200
@@ -75,7 +75,7 @@ _SLACK_GONE = {
 
 
 def _slack(code: int, text: str) -> Said:
-    word = str(_object(text).get("error", text))
+    word = str(parse_object(text).get("error", text))
     if word in _SLACK_GONE:
         return Said(_SLACK_GONE[word], is_gone=True)
     return Said(_SLACK.get(word, ""))
@@ -93,7 +93,7 @@ _DISCORD_GONE = {
 
 
 def _discord(code: int, text: str) -> Said:
-    answer = _object(text)
+    answer = parse_object(text)
     number = answer.get("code")
     if not isinstance(number, int):
         number = 0  # Discord's number for an error without one of its own
@@ -124,7 +124,7 @@ def _teams(code: int, text: str) -> Said:
         return _posted(text)
     if code == 410 or _is_connector_gone(text):
         return Said("The connector was removed or retired. Make a workflow in Teams, and use its URL.", is_gone=True)
-    error = _object(text).get("error")
+    error = parse_object(text).get("error")
     name, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
     if not isinstance(name, str):
         return NOTHING
@@ -160,15 +160,6 @@ _READERS: dict[str, Callable[[int, str], Said]] = {
 def _quoted(service: str, message: Any) -> str:
     text = one_line(message)[:QUOTED_MAX_CHARACTERS] if isinstance(message, str) else ""
     return f"{service} says: {text}" if text else ""
-
-
-def _object(text: str) -> dict[str, Any]:
-    """Return the JSON object in a text, or an empty one if there is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _seconds(value: Any) -> int | None:
