@@ -14,6 +14,8 @@ BROKEN_OFF = {pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING}
 PROXY_AUTHENTICATION_REQUIRED = 407
 REQUEST_TIMEOUT = 408
 CROSSING_SECONDS = 1.0  # within which an answer may have crossed with its request
+_OF_ANSWER = ("status", "head", "head_bytes", "is_in_head", "head_is_over", "body", "is_coded", "is_cut")
+_OF_END = ("error", "message", "complaint", "os_error", "proxy_status", "is_proxied", "socket")
 
 
 class ClientCertificate(NamedTuple):
@@ -114,11 +116,10 @@ class Exchange:
         self.begin_again()
 
     def begin_again(self) -> None:
-        """Forget how it ended."""
-        self.error, self.message, self.complaint, self.os_error, self.proxy_status = None, "", "", 0, 0
-        self.is_proxied, self.socket = False, -1
-        self.status, self.head, self.head_bytes, self.is_in_head, self.head_is_over = None, [], 0, False, False
-        self.body, self.is_coded, self.is_cut = bytearray(), False, False
+        """Forget the answer and how it ended."""
+        fresh = Exchange(self.key, self.target, self.headers, self.sent, self.seconds)
+        for name in (*_OF_ANSWER, *_OF_END):
+            setattr(self, name, getattr(fresh, name))
 
     @property
     def deadline(self) -> float:
