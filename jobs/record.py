@@ -83,18 +83,16 @@ def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> lis
     much later. Otherwise it would be sent again and again.
     """
     id = item[0].id
-    try:
-        return _record_alone(token, item, settings)
-    except Exception as error:
-        if may_pass(error):
-            raise
-        logger.exception("The answer of the endpoint of delivery %d can't be stored", id)
-    try:
-        return _record_alone(token, _without_answer(item), settings)
-    except Exception as error:
-        if may_pass(error):
-            raise
-        logger.exception("The attempt of delivery %d can't be stored. It is made again in an hour.", id)
+    for result, problem in (
+        (item, "The answer of the endpoint of delivery %d can't be stored"),
+        (_without_answer(item), "The attempt of delivery %d can't be stored. It is made again in an hour."),
+    ):
+        try:
+            return _record_alone(token, result, settings)
+        except Exception as error:
+            if may_pass(error):
+                raise
+            logger.exception(problem, id)
     with write_transaction() as connection:
         release(connection, utcnow() + AGAIN_AFTER, token, [id])
     return []

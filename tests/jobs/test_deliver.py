@@ -2,7 +2,7 @@ import base64
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -343,6 +343,15 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_is_dropped(app: 
     assert (the_delivery().status, the_delivery().lease_token) == ("delivered", None)
 
 
+def fail_to_record(fail: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run call ``fail`` in place of storing results. It raises what ends the run."""
+    with monkeypatch.context() as broken:
+        broken.setattr("jobs.deliver.record", fail)
+        broken.setattr("jobs.deliver.record_alone", fail)
+        with pytest.raises(RuntimeError, match="broken"):
+            deliver()
+
+
 def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
     app: Flask, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,11 +371,7 @@ def test_results_that_arrive_while_a_run_fails_keep_no_later_request_back(
         make_event()
         for _ in range(5):
             released.clear()
-            with monkeypatch.context() as broken:
-                broken.setattr("jobs.deliver.record", fail)
-                broken.setattr("jobs.deliver.record_alone", fail)
-                with pytest.raises(RuntimeError, match="broken"):
-                    deliver()
+            fail_to_record(fail, monkeypatch)
             clock.shift(LEASE_SECONDS + 1)
         deliver()
     db.session.rollback()
@@ -386,11 +391,7 @@ def test_what_is_in_flight_since_a_run_that_failed_holds_up_no_later_run(
         make_webhook(url=receiver.url)
         make_webhook(url=slow.url)
         make_event()
-        with monkeypatch.context() as broken:
-            broken.setattr("jobs.deliver.record", fail)
-            broken.setattr("jobs.deliver.record_alone", fail)
-            with pytest.raises(RuntimeError, match="broken"):
-                deliver()
+        fail_to_record(fail, monkeypatch)
         clock.shift(LEASE_SECONDS + 1)
         thread = delivering(app)
         wait_for(lambda: len(receiver.requests) == 2)  # both are leased again
