@@ -7,10 +7,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from webhooks_ui.config_error import ConfigError
-from webhooks_ui.configuration.values import Network, http_parts, integer, networks, port_of, split_url
+from webhooks_ui.configuration.values import DEFAULT_PORTS, Network, http_parts, integer, networks, port_of, split_url
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
-USUAL_PORTS = {"http": 80, "https": 443}
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 HOST_NAME = re.compile(r"\.?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 
@@ -87,7 +86,7 @@ def public_url(url: str | None) -> str | None:
     host = str(parts.hostname)
     if not host.isascii():
         raise ConfigError("PUBLIC_URL must have a host name in ASCII. Write bücher.example as xn--bcher-kva.example.")
-    port = "" if parts.port in (None, USUAL_PORTS[parts.scheme]) else f":{parts.port}"
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 

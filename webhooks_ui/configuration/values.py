@@ -11,6 +11,8 @@ from webhooks_ui.config_error import ConfigError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
 
 def split_url(name: str, url: str) -> SplitResult:
     """Return the parts of a URL."""

@@ -9,9 +9,10 @@ from urllib.parse import quote, urlsplit
 
 import idna
 
+from webhooks_ui.configuration.values import DEFAULT_PORTS
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST_MAX_CHARACTERS = 253
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
