@@ -19,9 +19,7 @@ BODY_MAX_BYTES = 1024 * 1024
 LINE_MAX_BYTES = 1024
 IDLE_SECONDS = 60
 NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-
-
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}(?=[\s;])")
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}(?=[\s;])")  # of a chunk
 
 
 class CannotListen(Exception):
