@@ -24,7 +24,7 @@ from jobs.record import Finished, Recorded, may_pass, record, record_alone
 from jobs.tally import tally
 from jobs.trace import trace_attempts, trace_claims
 from webhooks_ui import counting, logs
-from webhooks_ui.database import outage, reason, release, write_transaction
+from webhooks_ui.database import kept_connections, outage, reason, release
 from webhooks_ui.models import get_settings, utcnow
 from webhooks_ui.wake import call_help, wake
 
@@ -58,6 +58,7 @@ class Drain:
         self._heartbeat = app.extensions.get("heartbeat", lambda: None)
         self._progress = app.extensions.get("progress", lambda in_flight: None)
         self._counters = counting.of(app)
+        self._connections = kept_connections(app)
         self._trouble = logs.Seldom(logger)
         self._leases = Leases(self._sending)
         self._demand = Demand(self._sending, self._leases.token, app.config["REQUEST_TIMEOUT_SECONDS"])
@@ -238,7 +239,7 @@ class Drain:
         claimed: list[Claimed] = []
         recorded: list[Recorded] = []
         self._demand.wants_help = False
-        with write_transaction() as connection:
+        with self._connections.write_transaction() as connection:
             began, now = time.monotonic(), utcnow()  # not earlier, because the wait for the write lock may be long
             if self._finished:
                 recorded = record(connection, self._leases.token, self._finished, self._settings)

@@ -55,6 +55,7 @@ class Lanes:
 
     def __init__(self, redis: Redis, *, is_on: bool) -> None:
         self._redis = redis
+        self._publisher: Redis | None = None
         self._is_on = is_on
         self._lock = threading.Lock()
         self._tokens: Sequence[str] = ()
@@ -77,13 +78,20 @@ class Lanes:
         """
         message = json.dumps([at.isoformat(), *parcels], separators=(",", ":"))
         try:
-            if self._redis.publish(LANE + token, message):
+            if self._keeping().publish(LANE + token, message):
                 return True
         except RedisError as error:
             logger.debug("A parcel could not be handed over: %s", error)
         with self._lock:
             self._tokens = [known for known in self._tokens if known != token]
         return False
+
+    def _keeping(self) -> Redis:
+        """Return a client that keeps its connection. To take one from the pool takes longer than the rest."""
+        with self._lock:
+            if self._publisher is None:
+                self._publisher = self._redis.client()  # type: ignore[no-untyped-call]
+            return self._publisher
 
     def _listening(self) -> list[str]:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from flask import Flask
 
 from jobs.store import OtherContent, Outcome, Publication, Stored, store
-from webhooks_ui.database import db, dialect, is_conflict, outage, write_transaction
+from webhooks_ui.database import KeptConnections, db, dialect, is_conflict, kept_connections, outage
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
@@ -56,11 +56,13 @@ class Groups:
     """Commits the publications of one process. Threads may share it.
 
     Args:
+        connections: for the transactions.
         transactions: how many may run at a time.
         memory: of who gets which events.
     """
 
-    def __init__(self, transactions: int, memory: KnownSubscribers | None = None) -> None:
+    def __init__(self, connections: KeptConnections, transactions: int, memory: KnownSubscribers | None = None) -> None:
+        self._connections = connections
         self._memory = memory
         self._lock = threading.Lock()
         self._free = transactions
@@ -95,7 +97,7 @@ class Groups:
         """Commit ``group``, let the next one be committed, and tell all of ``group``."""
         try:
             try:
-                _commit(group, self._memory)
+                self._commit(group)
             finally:
                 self._pass_on(next((each.error for each in group if each.error and outage(each.error)), None))
             committed = [(waiting.publication, waiting.stored) for waiting in group if waiting.stored]
@@ -140,33 +142,33 @@ class Groups:
             events += len(first.others[-1].publication.events)
         return first
 
+    def _commit(self, group: Sequence[Waiting], tries: int = TRIES) -> None:
+        """Commit a group in one transaction. If it is too large, or one of them is wrong, commit each half by itself.
 
-def _commit(group: Sequence[Waiting], memory: KnownSubscribers | None, tries: int = TRIES) -> None:
-    """Commit a group in one transaction. If it is too large, or one of them is wrong, commit each half by itself.
-
-    Another process may publish the same ids in another order. Then the database ends one of the two transactions.
-    """
-    publications = [waiting.publication for waiting in group]
-    try:
-        with write_transaction(one_statement=all(len(each.events) == 1 for each in publications)) as connection:
-            became = store(connection, publications, memory)
-            _check(publications, became)
-    except Exception as error:
-        if is_conflict(error) and tries > 1:
-            _commit(group, memory, tries - 1)
-        elif len(group) == 1 or outage(error):
-            for waiting in group:
-                waiting.error = error
-        else:
-            middle = len(group) // 2
-            _commit(group[:middle], memory)
-            _commit(group[middle:], memory)
-        return
-    for waiting, what in zip(group, became, strict=True):
-        if isinstance(what, Stored):
-            waiting.stored = what
-        else:
-            waiting.error = what
+        Another process may publish the same ids in another order. Then the database ends one of the two transactions.
+        """
+        publications = [waiting.publication for waiting in group]
+        are_single = all(len(each.events) == 1 for each in publications)
+        try:
+            with self._connections.write_transaction(one_statement=are_single) as connection:
+                became = store(connection, publications, self._memory)
+                _check(publications, became)
+        except Exception as error:
+            if is_conflict(error) and tries > 1:
+                self._commit(group, tries - 1)
+            elif len(group) == 1 or outage(error):
+                for waiting in group:
+                    waiting.error = error
+            else:
+                middle = len(group) // 2
+                self._commit(group[:middle])
+                self._commit(group[middle:])
+            return
+        for waiting, what in zip(group, became, strict=True):
+            if isinstance(what, Stored):
+                waiting.stored = what
+            else:
+                waiting.error = what
 
 
 def _check(publications: Sequence[Publication], became: Sequence[Outcome]) -> None:
@@ -181,6 +183,6 @@ def groups_of(app: Flask) -> Groups:
     if "groups" not in app.extensions:
         database = dialect(db.engine)
         memory = KnownSubscribers() if database.HAS_ROUND_TRIPS else None
-        app.extensions.setdefault("groups", Groups(database.PUBLISHING, memory))
+        app.extensions.setdefault("groups", Groups(kept_connections(app), database.PUBLISHING, memory))
     groups: Groups = app.extensions["groups"]
     return groups

@@ -12,12 +12,12 @@ from sqlalchemy.exc import OperationalError
 
 import jobs.group
 import jobs.store
-from jobs.group import EVENTS_MAX, Groups, Waiting
+from jobs.group import EVENTS_MAX, Groups, Waiting, groups_of
 from jobs.publish import publish
 from jobs.store import OtherContent, Outcome, Publication, Published, Stored, event_row, store
 from tests.support.factories import make_webhook
 from tests.support.waiting import wait_for
-from webhooks_ui.database import db, write_transaction
+from webhooks_ui.database import db, kept_connections, write_transaction
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
@@ -57,7 +57,7 @@ def nobody_commits() -> Iterator[None]:
 def together(app: Flask, *publishes: Publish) -> list[Answer]:
     """Publish from a thread each, so that all but the first wait for each other. Return the answers in their order."""
     answers: list[Answer] = [[] for _ in publishes]
-    groups = Groups(transactions=1)
+    groups = Groups(kept_connections(app), transactions=1)
     app.extensions["groups"] = groups
     arrived = threading.Semaphore(0)
 
@@ -113,7 +113,7 @@ def test_one_wrong_publication_costs_its_group_few_transactions(app: Flask, size
     publish("production", [activated("known")])
     wrong = Publication("production", [activated("new"), activated("known", other="content")])
     right = [Publication("production", [activated(f"evt_{number}")]) for number in range(EVENTS_MAX - 2)]
-    became = Groups(transactions=1).commit([*right[:70], wrong, *right[70:]], lambda _committed: None)
+    became = groups_of(app).commit([*right[:70], wrong, *right[70:]], lambda _committed: None)
     assert [type(each) for each in became] == [Stored] * 70 + [OtherContent] + [Stored] * (EVENTS_MAX - 72)
     assert len(sizes) < 20
     assert db.session.query(Event).count() == EVENTS_MAX - 1
@@ -126,7 +126,7 @@ def test_a_group_of_too_many_deliveries_takes_several_transactions(
     for _ in range(2):
         make_webhook()
     events = [[activated("a")], [activated("b")], [activated(f"c{number}") for number in range(3)], [activated("d")]]
-    became = Groups(transactions=1).commit([Publication("production", own) for own in events], lambda _committed: None)
+    became = groups_of(app).commit([Publication("production", own) for own in events], lambda _committed: None)
     assert [each.results for each in became if isinstance(each, Stored)] == [
         [Published(str(event.id), 2) for event in own] for own in events
     ]
@@ -237,7 +237,7 @@ def test_those_who_have_waited_long_hear_of_an_outage_at_once(
 def test_many_threads_publish_each_event_once(app: Flask, transactions: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make_webhook()
     each, errors = 25, []
-    groups = app.extensions["groups"] = Groups(transactions)
+    groups = app.extensions["groups"] = Groups(kept_connections(app), transactions)
     appoint = groups._appoint
 
     def appoint_late() -> Waiting:

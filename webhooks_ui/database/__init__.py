@@ -2,6 +2,7 @@
 
 from webhooks_ui.database.asides import write_aside
 from webhooks_ui.database.dialect import dialect, is_conflict, outage, reason
+from webhooks_ui.database.kept_connections import KeptConnections, kept_connections
 from webhooks_ui.database.tables import db
 from webhooks_ui.database.transactions import (
     after_commit,
@@ -13,11 +14,13 @@ from webhooks_ui.database.transactions import (
 )
 
 __all__ = [
+    "KeptConnections",
     "after_commit",
     "after_write",
     "db",
     "dialect",
     "is_conflict",
+    "kept_connections",
     "outage",
     "reason",
     "release",

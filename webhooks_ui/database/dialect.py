@@ -87,6 +87,9 @@ class Dialect(Protocol):
     def prepare(self, connection: Any) -> None:
         """Configure a new connection of the driver."""
 
+    def rows_of(self, cursor: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a cursor of the driver. There are none after a statement that returns no rows."""
+
     def migrating(self, connection: Connection) -> AbstractContextManager[None]:
         """Wait until nobody else migrates, and keep others waiting during the block."""
 

@@ -115,6 +115,12 @@ def prepare(connection: Any) -> None:
     """Do nothing. The settings of the server apply."""
 
 
+def rows_of(cursor: Any) -> list[tuple[Any, ...]]:
+    """Return them without a look at ``cursor.description``, for which the driver describes each column anew."""
+    rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.rownumber is not None else []
+    return rows
+
+
 @contextmanager
 def migrating(connection: Connection) -> Iterator[None]:
     """Hold a lock until the transaction ends.
@@ -281,10 +287,8 @@ def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] 
     born = Born({}, [[] for _ in family.children])
     numbers = [number for number, children in enumerate(family.children) if children.rows]
     known = _by_question(facts)
-    values: list[Any] = [array for rows in known.values() for array in _arrays(rows)]
-    values += [list(column) for column in zip(*family.rows, strict=True)]  # they may hold bytes
-    values += [array for part in parts[1:] for array in _arrays(part.rows)]
-    for part, id, place in run(connection, _family_statement(tuple(known), *map(_shape, parts)), tuple(values)):
+    values = [array for rows in (*known.values(), *(part.rows for part in parts)) for array in _arrays(rows)]
+    for part, id, place in run(connection, _family_statement(tuple(known), *map(_shape, parts)), values):
         if part is None:
             return None
         if part == 0:
@@ -453,6 +457,8 @@ def _element(value: Any) -> str:
         return "NULL"
     if isinstance(value, int | float):  # bool, too
         return str(value)
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -90,6 +90,11 @@ def prepare(connection: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def rows_of(cursor: Any) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
 def _begin_to_give_space_back(connection: Any) -> bool:
     """Let a new database give its space back. Return True if an older one must be rewritten for that.
 

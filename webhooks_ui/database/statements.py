@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, text
 from sqlalchemy.engine import Dialect
 
+from webhooks_ui.database.dialect import dialect
+
 Statement = Select[Any] | CompoundSelect[Any] | Insert | Delete
 statement_of = lru_cache(maxsize=256)(text)
 
@@ -24,7 +26,7 @@ def run(connection: Connection, statement: str, values: Sequence[Any] | Mapping[
     cursor: Any = connection.connection.cursor()
     try:
         cursor.execute(statement, values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+        rows = dialect(connection).rows_of(cursor)
     except BaseException as error:
         connection._handle_dbapi_exception(error, statement, None, cursor, None)
     cursor.close()
@@ -46,11 +48,11 @@ class Query:
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run it with the ``values`` of the parameters, by name. Return its rows, if it has any."""
-        dialect = connection.dialect
-        compiled = self._compiled.get(type(dialect))
+        kind = type(connection.dialect)
+        compiled = self._compiled.get(kind)
         if compiled is None:
             statement = self._statement(connection) if callable(self._statement) else self._statement
-            compiled = self._compiled[type(dialect)] = _Compiled(statement, dialect)
+            compiled = self._compiled[kind] = _Compiled(statement, connection.dialect)
         rows = run(connection, compiled.text, compiled.parameters(values))
         return [compiled.converted(row) for row in rows] if compiled.converts else rows
 

@@ -53,7 +53,7 @@ def _begin(connection: Connection) -> None:
     """
     options = connection.get_execution_options()
     if "without_begin" not in options:
-        dialect(connection).begin(connection, "writes" in options)
+        dialect(connection).begin(connection, options.get("writes", False))
 
 
 db = Database(model_class=Base)

@@ -62,15 +62,22 @@ def write_transaction(*, one_statement: bool = False) -> Iterator[Connection]:
         one_statement: the block changes the database with a single ``insert_family``. Where that is one statement, it
             commits by itself, which saves round trips. What the block does afterwards rolls nothing back then.
     """
-    with db.engine.connect() as connection:
-        if not (one_statement and dialect(connection).FAMILY_IS_ONE_STATEMENT):
-            connection = connection.execution_options(writes=True)
-        try:
-            with connection.begin():
-                yield connection
-        finally:
-            # To look at what a broken connection has would connect anew, and wait for a server that doesn't answer.
-            callbacks = () if connection.invalidated else connection.info.pop(_AFTER_COMMIT, ())
+    with db.engine.connect() as connection, transaction_on(connection, one_statement=one_statement):
+        yield connection
+
+
+@contextmanager
+def transaction_on(connection: Connection, *, one_statement: bool) -> Iterator[None]:
+    """Do on ``connection`` what ``write_transaction`` does on one of its own."""
+    writes = not (one_statement and dialect(connection).FAMILY_IS_ONE_STATEMENT)
+    if connection.get_execution_options().get("writes", False) != writes:
+        connection.execution_options(writes=writes)
+    try:
+        with connection.begin():
+            yield
+    finally:
+        # To look at what a broken connection has would connect anew, and wait for a server that doesn't answer.
+        callbacks = () if connection.invalidated else connection.info.pop(_AFTER_COMMIT, ())
     for callback in callbacks:  # not after an error, which leaves this function above
         callback()
 
