@@ -25,7 +25,6 @@ from webhooks_ui.api.keys import actor, ended, is_use_due
 from webhooks_ui.api.known_keys import Caller, remembered
 from webhooks_ui.api.rate import Use, rates_of, use
 from webhooks_ui.database import outage
-from webhooks_ui.database.for_requests import be_for_requests
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
@@ -91,7 +90,6 @@ def publish(app: Flask, plain: Sequence[Plain]) -> list[bytes | None]:
 
     The context of ``app`` is needed.
     """
-    be_for_requests()
     uses = [use(app, each.caller.id, each.caller.rate_per_minute) for each in plain]
     publications = [
         Publication(each.caller.environment, [each.event], fact=each.caller.fact, traceparent=each.traceparent)

@@ -1,13 +1,17 @@
 """Tells what is done for a request, whose sender must not wait for a database that hangs."""
 
-from flask import g, has_app_context, has_request_context
+from contextvars import ContextVar
+
+from flask import has_request_context
+
+_is_for_requests = ContextVar("is_for_requests", default=False)
 
 
 def be_for_requests() -> None:
-    """Let what is done in the present context of the app count as done for requests, though Flask sees none."""
-    g.is_for_requests = True
+    """Let what the present thread does from now on count as done for requests, though Flask sees none."""
+    _is_for_requests.set(True)
 
 
 def is_for_requests() -> bool:
     """Return True for what Flask does for a request, and after ``be_for_requests``."""
-    return has_request_context() or (has_app_context() and "is_for_requests" in g)
+    return _is_for_requests.get() or has_request_context()

@@ -1,5 +1,6 @@
 """Plain publications: which requests are plain, and that their answers are those of the view."""
 
+import contextvars
 import io
 import json
 import logging
@@ -20,6 +21,7 @@ from jobs.publish import publish as publish_events
 from tests.support.factories import make_api_key, make_webhook
 from webhooks_ui.api import plain
 from webhooks_ui.database import db, postgresql_patience
+from webhooks_ui.database.for_requests import be_for_requests
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import ApiKey, Event, OwnEventType, utcnow
 
@@ -330,11 +332,13 @@ class TestPostgreSql:
         self, app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.3)
+        publisher = contextvars.copy_context()
+        publisher.run(be_for_requests)
         with db.engine.connect().execution_options(writes=True) as other, other.begin() as transaction:
             other.execute(db.text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
             ends = threading.Timer(10, transaction.rollback)
             ends.start()
-            status, headers, body = parts(published(app, request(key)))
+            status, headers, body = parts(publisher.run(published, app, request(key)))
             ends.cancel()
         assert (status, headers["Retry-After"]) == ("HTTP/1.1 503 SERVICE UNAVAILABLE", "5")
         assert body["detail"].startswith("The database isn't responding.")

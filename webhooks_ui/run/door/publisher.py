@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from webhooks_ui.api import plain
+from webhooks_ui.database.for_requests import be_for_requests
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.staying import RECEIVED_BYTES
@@ -97,6 +98,7 @@ class Publisher:
 
     def run(self) -> None:
         """Answer requests for ever."""
+        be_for_requests()
         while True:
             arrived = self._arrived()
             self._began = time.monotonic()

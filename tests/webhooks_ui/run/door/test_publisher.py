@@ -22,6 +22,7 @@ from tests.support.locks import locked
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction
+from webhooks_ui.database.for_requests import is_for_requests
 from webhooks_ui.models import ApiKey, Event, utcnow
 from webhooks_ui.run.door.incoming import Incoming
 from webhooks_ui.run.door.publisher import STAY_SECONDS, STAYING_MAX, Publisher
@@ -222,6 +223,16 @@ def test_a_request_that_no_thread_can_take_ends_its_own_connection_only(app: Fla
         publisher.take(cast(Connection, conn), whole)
         wait_for(lambda wanted=conn: wanted in answered, what="it is passed on")  # type: ignore[misc]
     assert given_back == [(unlucky, False)]
+
+
+def test_its_thread_waits_for_no_database_that_hangs(app: Flask) -> None:
+    asked: list[bool] = []
+    publisher = Publisher(app, lambda *_: asked.append(is_for_requests()), lambda *_: None, lambda: Incoming(100))
+    whole = Incoming(100)
+    whole.add(b"POST /api/v1/events HTTP/1.1\r\n\r\n")
+    publisher.take(cast(Connection, Mute(("::1", 1))), whole)
+    wait_for(lambda: asked == [True], what="it works for a request")
+    assert not is_for_requests()
 
 
 def test_a_stop_under_load_loses_nothing_that_was_answered(tmp_path: Path) -> None:
