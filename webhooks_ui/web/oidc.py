@@ -1,13 +1,15 @@
 """The client of the provider of single sign-on (OpenID Connect, by Authlib: code flow with PKCE, state and nonce)."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
-from authlib.integrations.flask_client import OAuth
+from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
 from flask import current_app, session
 from joserfc.errors import JoseError
+from joserfc.jwk import import_key
 from werkzeug.wrappers import Response
 
 from webhooks_ui.configuration.sign_in import OidcProvider
@@ -18,6 +20,7 @@ TIMEOUT_SECONDS = 10
 EXTENSION = "oidc_clients"
 NAME = "oidc"
 UNFINISHED_MAX = 3
+DESCRIPTION_SECONDS = 3_600  # how long the provider's description of itself is used
 
 
 class Failed(Exception):
@@ -67,12 +70,11 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
     """
     client = _client(provider)
     try:
-        issuer = _checked_issuer(provider, client.load_server_metadata())
+        metadata = client.load_server_metadata()
+        issuer = _checked_issuer(provider, metadata)
         token = client.authorize_access_token(claims_options={"iss": {"essential": True, "values": [issuer]}})
         claims = dict(token["userinfo"])
-        if {"email", "email_verified", provider.role_claim} - claims.keys() and client.server_metadata.get(
-            "userinfo_endpoint"
-        ):
+        if {"email", "email_verified", provider.role_claim} - claims.keys() and metadata.get("userinfo_endpoint"):
             more = client.userinfo(token=token)
             if more.get("sub") != claims["sub"]:  # OpenID Connect Core 1.0, 5.3.2
                 raise ValueError("The userinfo endpoint describes somebody else.")
@@ -84,8 +86,35 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
             raise Failed("The provider didn't sign you in: access was denied.") from error
         raise Failed("The provider didn't sign you in. Try again, or ask its administrators.") from error
     except (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        _clients().pop(provider, None)  # its description may have changed
         raise Unusable from error
     return claims
+
+
+class Client(FlaskOAuth2App):  # type: ignore[misc]
+    """The client of Authlib, which fetches the provider's keys at each sign-in.
+
+    A provider may have replaced a key by one with the same name, or without any, or have withdrawn it.
+    """
+
+    def fetch_jwk_set(self, force: bool = True) -> dict[str, Any]:
+        found: dict[str, Any] = super().fetch_jwk_set(force=True)
+        return {"keys": [key for key in found["keys"] if _is_for_signatures(key)]}
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the provider's description was read too long ago."""
+        now = time.time()
+        return bool(now - self.server_metadata.get("_loaded_at", now) > DESCRIPTION_SECONDS)
+
+
+def _is_for_signatures(key: dict[str, Any]) -> bool:
+    """Return True if the key can be one for signatures. Others must not matter (RFC 7517, 4.2 and 5)."""
+    try:
+        import_key(key)
+    except (JoseError, ValueError, KeyError, TypeError):
+        return False
+    return key.get("use") != "enc"
 
 
 def _forget_old_states() -> None:
@@ -95,12 +124,18 @@ def _forget_old_states() -> None:
         session.pop(key)
 
 
+def _clients() -> dict[OidcProvider, Any]:
+    clients: dict[OidcProvider, Any] = current_app.extensions.setdefault(EXTENSION, {})
+    return clients
+
+
 def _client(provider: OidcProvider) -> Any:
-    """Return the client, which keeps the provider's description and keys."""
-    clients = current_app.extensions.setdefault(EXTENSION, {})
-    if provider not in clients:
-        clients[provider] = OAuth(current_app).register(
+    """Return the client, which keeps the provider's description."""
+    client = _clients().get(provider)
+    if client is None or client.is_old:
+        client = _clients()[provider] = OAuth(current_app).register(
             NAME,
+            client_cls=Client,
             client_id=provider.client_id,
             client_secret=provider.client_secret,
             server_metadata_url=provider.issuer.rstrip("/") + DISCOVERY,
@@ -110,7 +145,7 @@ def _client(provider: OidcProvider) -> Any:
                 "default_timeout": TIMEOUT_SECONDS,
             },
         )
-    return clients[provider]
+    return client
 
 
 def _checked_issuer(provider: OidcProvider, metadata: Mapping[str, Any]) -> str:

@@ -1,0 +1,78 @@
+"""Single sign-on through providers that change their keys, or keep to the standards in unusual ways."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from joserfc.jwk import RSAKey
+from time_machine import travel
+
+from tests.support.factories import make_user
+from tests.support.odd_provider import EMAIL, OddProvider, providing_oddly
+from tests.support.people import is_signed_in
+from webhooks_ui.models import utcnow
+from webhooks_ui.web.oidc import DESCRIPTION_SECONDS
+
+PUBLIC_KEY = RSAKey.generate_key(2_048).as_dict(private=False)
+
+
+@pytest.fixture
+def provider(app: Flask) -> Iterator[OddProvider]:
+    with providing_oddly() as provider:
+        app.config["OIDC"] = provider.settings()
+        make_user(EMAIL)
+        yield provider
+
+
+@pytest.mark.parametrize("names_key", [True, False])
+@pytest.mark.parametrize("name", ["1", "2"])
+def test_a_provider_may_replace_its_key(
+    app: Flask, client: FlaskClient, provider: OddProvider, name: str, names_key: bool
+) -> None:
+    provider.names_key = names_key
+    provider.sign_in(client)
+    provider.key = RSAKey.generate_key(2_048, {"kid": name})
+    other = app.test_client()
+    provider.sign_in(other)
+    assert is_signed_in(other)
+
+
+def test_after_a_failure_the_provider_is_asked_anew_where_its_endpoints_are(
+    app: Flask, client: FlaskClient, provider: OddProvider
+) -> None:
+    provider.sign_in(client)
+    provider.token_path = "/v2/token"
+    other = app.test_client()
+    assert provider.sign_in(other).status_code == 503
+    provider.sign_in(other)
+    assert is_signed_in(other)
+
+
+def test_what_a_provider_says_of_itself_is_used_for_an_hour(client: FlaskClient, provider: OddProvider) -> None:
+    began = utcnow()
+    with travel(began, tick=False):
+        client.get("/login/sso")
+    provider.description = {"authorization_endpoint": f"{provider.issuer}/elsewhere"}
+    with travel(began.timestamp() + DESCRIPTION_SECONDS, tick=False):
+        assert f"{provider.issuer}/authorize?" in client.get("/login/sso").headers["Location"]
+    with travel(began.timestamp() + DESCRIPTION_SECONDS + 1, tick=False):
+        assert f"{provider.issuer}/elsewhere?" in client.get("/login/sso").headers["Location"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"kty": "EC", "crv": "P-1024", "x": "AA", "y": "AA", "kid": "2"},
+        {"kty": "of the future", "kid": "2"},
+        {"kid": "2"},
+        PUBLIC_KEY | {"use": "enc"},
+    ],
+)
+@pytest.mark.parametrize("names_key", [True, False])
+def test_keys_that_are_of_no_use_here_do_not_matter(
+    client: FlaskClient, provider: OddProvider, key: dict[str, str], names_key: bool
+) -> None:
+    provider.names_key, provider.more_keys = names_key, [key]
+    provider.sign_in(client)
+    assert is_signed_in(client)
