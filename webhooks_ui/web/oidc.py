@@ -3,10 +3,12 @@
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 import requests
 from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+from authlib.integrations.requests_client.oauth2_session import OAuth2ClientAuth
 from flask import current_app, session
 from joserfc.errors import JoseError
 from joserfc.jwk import import_key
@@ -21,6 +23,7 @@ EXTENSION = "oidc_clients"
 NAME = "oidc"
 UNFINISHED_MAX = 3
 DESCRIPTION_SECONDS = 3_600  # how long the provider's description of itself is used
+BASIC, BODY = "client_secret_basic", "client_secret_post"  # Discovery 1.0, 3: token_endpoint_auth_methods_supported
 
 
 class Failed(Exception):
@@ -71,8 +74,11 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
     client = _client(provider)
     try:
         metadata = client.load_server_metadata()
-        issuer = _checked_issuer(provider, metadata)
-        token = client.authorize_access_token(claims_options={"iss": {"essential": True, "values": [issuer]}})
+        expected = {"iss": _checked_issuer(provider, metadata), "aud": provider.client_id}
+        token = client.authorize_access_token(
+            claims_options={name: {"essential": True, "values": [value]} for name, value in expected.items()},
+            auth=_credentials(provider, metadata),
+        )
         claims = dict(token["userinfo"])
         if {"email", "email_verified", provider.role_claim} - claims.keys() and metadata.get("userinfo_endpoint"):
             more = client.userinfo(token=token)
@@ -115,6 +121,17 @@ def _is_for_signatures(key: dict[str, Any]) -> bool:
     except (JoseError, ValueError, KeyError, TypeError):
         return False
     return key.get("use") != "enc"
+
+
+def _credentials(provider: OidcProvider, metadata: Mapping[str, Any]) -> Any:
+    """Return what authenticates the portal at the token endpoint: Basic, or else fields of the body.
+
+    Source: RFC 6749, 2.3.1.
+    """
+    methods = metadata.get("token_endpoint_auth_methods_supported") or ()
+    if BODY in methods and BASIC not in methods:
+        return OAuth2ClientAuth(provider.client_id, provider.client_secret, BODY)
+    return quote_plus(provider.client_id), quote_plus(provider.client_secret)
 
 
 def _forget_old_states() -> None:

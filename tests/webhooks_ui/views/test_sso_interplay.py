@@ -1,6 +1,8 @@
 """Single sign-on through providers that change their keys, or keep to the standards in unusual ways."""
 
+import base64
 from collections.abc import Iterator
+from urllib.parse import parse_qs, unquote_plus
 
 import pytest
 from flask import Flask
@@ -9,7 +11,7 @@ from joserfc.jwk import RSAKey
 from time_machine import travel
 
 from tests.support.factories import make_user
-from tests.support.odd_provider import EMAIL, OddProvider, providing_oddly
+from tests.support.odd_provider import CLIENT_ID, CLIENT_SECRET, EMAIL, OddProvider, providing_oddly
 from tests.support.people import is_signed_in
 from webhooks_ui.models import utcnow
 from webhooks_ui.web.oidc import DESCRIPTION_SECONDS
@@ -76,3 +78,41 @@ def test_keys_that_are_of_no_use_here_do_not_matter(
     provider.names_key, provider.more_keys = names_key, [key]
     provider.sign_in(client)
     assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("audience", ["another", ["another"], ["another", "a third"]])
+def test_an_id_token_that_is_for_somebody_else_opens_nothing(
+    client: FlaskClient, provider: OddProvider, audience: object
+) -> None:
+    provider.claims = {"aud": audience, "azp": CLIENT_ID}
+    assert provider.sign_in(client).status_code == 503
+    assert not is_signed_in(client)
+    provider.claims = {"aud": ["another", CLIENT_ID], "azp": CLIENT_ID}
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("methods", [None, [], ["client_secret_basic"], ["client_secret_post", "client_secret_basic"]])
+def test_the_portal_authenticates_by_basic_in_its_encoded_form(
+    client: FlaskClient, provider: OddProvider, methods: list[str] | None
+) -> None:
+    if methods is not None:
+        provider.description = {"token_endpoint_auth_methods_supported": methods}
+    provider.sign_in(client)
+    assert is_signed_in(client)
+    header = provider.token_requests[0].headers["authorization"]
+    id, _, secret = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
+    assert (unquote_plus(id), unquote_plus(secret)) == (CLIENT_ID, CLIENT_SECRET)
+    assert b"client_secret" not in provider.token_requests[0].body
+
+
+def test_the_portal_authenticates_in_the_body_where_the_provider_wants_it(
+    client: FlaskClient, provider: OddProvider
+) -> None:
+    provider.description = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+    provider.sign_in(client)
+    assert is_signed_in(client)
+    request = provider.token_requests[0]
+    fields = parse_qs(request.body.decode())
+    assert (fields["client_id"], fields["client_secret"]) == ([CLIENT_ID], [CLIENT_SECRET])
+    assert "authorization" not in request.headers
