@@ -101,11 +101,18 @@ def _role(provider: OidcProvider, claims: Mapping[str, Any]) -> str | None:
     """Return the highest role that the table gives, or ``None`` without a table.
 
     Raises:
-        Refused: The table gives no role to this person.
+        Refused: The table gives no role to this person. Or the provider says only where the claim is, as Entra ID does
+            for people in over 200 groups. The row for everybody else isn't for them.
     """
     if not provider.roles:
         return None
     given = claims.get(provider.role_claim)
+    elsewhere = claims.get("_claim_names")  # OpenID Connect Core 1.0, 5.6.2
+    if given is None and isinstance(elsewhere, dict) and provider.role_claim in elsewhere:
+        raise Refused(
+            f"The provider left out {provider.role_claim}, which give your role here. That happens when there are too "
+            "many. Ask its administrators to send only those that count here."
+        )
     values = {str(value) for value in given} if isinstance(given, list) else {str(given)} if given else set()
     roles = [Role(role) for value, role in provider.roles if value in values]
     roles = roles or [Role(role) for value, role in provider.roles if value == ANY_VALUE]

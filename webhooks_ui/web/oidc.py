@@ -80,7 +80,7 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
             auth=_credentials(provider, metadata),
         )
         claims = dict(token["userinfo"])
-        if {"email", "email_verified", provider.role_claim} - claims.keys() and metadata.get("userinfo_endpoint"):
+        if _wanted(provider) - claims.keys() and metadata.get("userinfo_endpoint"):
             more = client.userinfo(token=token)
             if more.get("sub") != claims["sub"]:  # OpenID Connect Core 1.0, 5.3.2
                 raise ValueError("The userinfo endpoint describes somebody else.")
@@ -121,6 +121,11 @@ def _is_for_signatures(key: dict[str, Any]) -> bool:
     except (JoseError, ValueError, KeyError, TypeError):
         return False
     return key.get("use") != "enc"
+
+
+def _wanted(provider: OidcProvider) -> set[str]:
+    """Return the claims that count for signing in."""
+    return {"email", "email_verified"} | ({provider.role_claim} if provider.roles else set())
 
 
 def _credentials(provider: OidcProvider, metadata: Mapping[str, Any]) -> Any:

@@ -13,9 +13,11 @@ from time_machine import travel
 from tests.support.factories import make_user
 from tests.support.odd_provider import CLIENT_ID, CLIENT_SECRET, EMAIL, OddProvider, providing_oddly
 from tests.support.people import is_signed_in
-from webhooks_ui.models import utcnow
+from tests.support.token_endpoint import answer
+from webhooks_ui.models import User, utcnow
 from webhooks_ui.web.oidc import DESCRIPTION_SECONDS
 
+TABLE = (("admins", "super_admin"), ("*", "viewer"))
 PUBLIC_KEY = RSAKey.generate_key(2_048).as_dict(private=False)
 
 
@@ -116,3 +118,28 @@ def test_the_portal_authenticates_in_the_body_where_the_provider_wants_it(
     fields = parse_qs(request.body.decode())
     assert (fields["client_id"], fields["client_secret"]) == ([CLIENT_ID], [CLIENT_SECRET])
     assert "authorization" not in request.headers
+
+
+def test_a_claim_that_gives_no_role_here_need_not_be_told(client: FlaskClient, provider: OddProvider) -> None:
+    provider.userinfo = answer(403)
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
+def test_who_is_in_too_many_groups_is_told_so_and_keeps_the_role(
+    app: Flask, client: FlaskClient, provider: OddProvider
+) -> None:
+    user: User = make_user("mia@example.com", role="super_admin")
+    app.config["OIDC"] = provider.settings(roles=TABLE, allowed_domains=("example.com",))
+    provider.claims = {
+        "email": user.email,
+        "_claim_names": {"groups": "src1"},
+        "_claim_sources": {"src1": {"endpoint": "https://graph.example.com/me/getMemberObjects"}},
+    }
+    refused = provider.sign_in(client)
+    assert refused.status_code == 403
+    assert "The provider left out groups" in refused.text
+    assert user.role == "super_admin"
+    provider.userinfo = answer(200, sub="eva", groups=["admins"])
+    provider.sign_in(client)
+    assert is_signed_in(client)
