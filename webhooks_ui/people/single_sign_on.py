@@ -24,15 +24,17 @@ logger = logging.getLogger(__name__)
 def admit(provider: OidcProvider, claims: Mapping[str, Any]) -> User:
     """Return the user whom ``claims`` describe, linked to the account at the provider and with the role that they give.
 
-    An account is linked by its address, and only if the provider has verified that. The table of roles also lets people
-    in who have no account yet.
+    An account is linked by its address, and only if the provider has verified that. From then on, the address counts
+    only if its domain does. The table of roles also lets people in who have no account yet.
 
     Raises:
         Refused: This person may not sign in. The message says why.
     """
-    email, role = _verified_email(provider, claims), _role(provider, claims)
     issuer, subject = str(claims["iss"]), _subject(claims)
-    found = db.session.scalar(select(User).filter_by(oidc_issuer=issuer, oidc_subject=subject)) or accounts.find(email)
+    linked = db.session.scalar(select(User).filter_by(oidc_issuer=issuer, oidc_subject=subject))
+    email = linked.email if linked and not provider.allowed_domains else _verified_email(provider, claims)
+    role = _role(provider, claims)
+    found = linked or accounts.find(email)
     user = accounts.lock_among_super_admins(found.id) if found else None
     if user is None:
         if role is None:

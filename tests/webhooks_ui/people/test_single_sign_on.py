@@ -38,6 +38,19 @@ def test_an_account_is_linked_by_its_verified_address_and_found_by_the_link_from
     assert again(user).email == "eva@example.com"
 
 
+@pytest.mark.parametrize(
+    "claims", [{"email_verified": False}, {"email_verified": None}, {"email": None}, {"email": ""}]
+)
+def test_whoever_is_linked_needs_no_verified_address_unless_its_domain_counts(
+    app: Flask, claims: dict[str, Any]
+) -> None:
+    user = make_user("eva@example.com")
+    admit()
+    assert admit(**claims).id == user.id
+    with pytest.raises(Refused, match=r"hasn't verified|didn't tell"):
+        admit(WITH_ROLES, groups=["portal-admins"], **claims)
+
+
 @pytest.mark.parametrize("verified", [False, None, "false", 0, "yes"])
 def test_an_address_that_is_not_verified_opens_nothing(app: Flask, verified: object) -> None:
     user = make_user("eva@example.com")
