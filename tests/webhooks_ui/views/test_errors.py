@@ -159,6 +159,30 @@ def test_an_expired_form_leads_back_to_its_page(guarded: FlaskClient) -> None:
     assert (broken.status_code, links(broken.text)) == (400, ["/admin/webhooks"])
 
 
+@pytest.mark.parametrize(
+    ("referer", "title"),
+    [
+        (None, "Your browser didn&#39;t say where this form is from"),
+        ("https://portal.example.com:8443/login", "This form is from another address"),
+        ("https://portal.example.com/login", "Your browser sent no cookie with this form"),
+    ],
+)
+def test_a_form_that_may_be_of_another_site_is_told_from_an_expired_one(
+    app: Flask, referer: str | None, title: str
+) -> None:
+    client = app.test_client()
+    base = "https://portal.example.com"
+    token = re.search('name="csrf_token" value="([^"]+)"', client.get("/login", base_url=base).text)
+    assert token
+    if "cookie" in title:
+        client = app.test_client()
+    headers = {"Referer": referer} if referer else {}
+    answer = client.post("/login", base_url=base, data={"csrf_token": token[1]}, headers=headers)
+    assert answer.status_code == 400
+    assert title in answer.text
+    assert "has expired" not in answer.text
+
+
 def test_htmx_is_told_the_same_with_the_link(guarded: FlaskClient) -> None:
     headers = HTMX | {"Referer": "http://localhost/admin/webhooks?q=a"}
     answer = guarded.post("/admin/webhooks/1/active", data={"active": "true"}, headers=headers)

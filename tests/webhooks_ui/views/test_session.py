@@ -223,7 +223,9 @@ def test_the_name_of_the_browser_may_be_anything(client: FlaskClient) -> None:
 
 
 def test_a_form_without_its_token_is_refused_with_advice(app: Flask) -> None:
-    answer = app.test_client().post("/login", data={"email": "a@example.com", "password": "b"})
+    client = app.test_client()
+    client.get("/login")
+    answer = client.post("/login", data={"email": "a@example.com", "password": "b"})
     assert answer.status_code == 400
     assert "This form has expired" in answer.text
 

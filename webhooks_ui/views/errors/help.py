@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, UnprocessableEntity
@@ -52,6 +52,21 @@ EXPIRED = (
     "You signed in or out after you opened it, perhaps in another tab, so nothing was saved. "
     "Go back and copy what you typed, then open the page again.",
 )
+NO_COOKIE = (
+    "Your browser sent no cookie with this form",
+    "Nothing was saved. Open the page again. If that doesn't help, allow cookies for this site, and use its https "
+    "address: in production, browsers get no cookie without https.",
+)
+NO_REFERER = (
+    "Your browser didn't say where this form is from",
+    "Nothing was saved. With https, the portal takes forms of its own pages only, and knows them by the header "
+    "Referer. Your browser, one of its extensions or a proxy leaves that out. Allow it for this site.",
+)
+OTHER_REFERER = (
+    "This form is from another address",
+    "Nothing was saved. If you sent it from the portal, the proxy in front of it passes on another host or port than "
+    "your browser asked for. Tell the operator: docs/proxies.md says what the proxy must send.",
+)
 
 TYPO = "The address may have a typo."
 LISTED = {  # by the argument of the address: what it names, why there may be none, and the section that lists all
@@ -93,10 +108,23 @@ def help_for(error: HTTPException) -> Help:
     if status == 404:
         return _not_found() or Help(title, advice, _home())
     if isinstance(error, CSRFError):
-        return Help(*EXPIRED, (("Open the page again", came_from()),))
+        return Help(*_refused_form(error.description or ""), (("Open the page again", came_from()),))
     if isinstance(error, UnprocessableEntity | WrongHost):
         advice = error.description or advice  # our views write it for people
     return Help(title, advice, (("Back to the page", came_from()), *_home()) if request.method == "POST" else _home())
+
+
+def _refused_form(why: str) -> tuple[str, str]:
+    """Return the title and the advice for a form that may have been sent by another site.
+
+    Args:
+        why: Flask-WTF's description of the error.
+    """
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return NO_COOKIE
+    if why.startswith("The referrer"):
+        return NO_REFERER if "missing" in why else OTHER_REFERER
+    return EXPIRED
 
 
 def _whose_role() -> str:
