@@ -53,6 +53,7 @@ HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
 
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # a pooler may have lost what ``prepare`` set
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
 WRONG_ENCODING = "UTF8?"  # a code of ours
@@ -112,7 +113,11 @@ def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
 
 
 def prepare(connection: Any) -> None:
-    """Do nothing. The settings of the server apply."""
+    """Set what our statements and the driver rely on. The server's administrator may prefer something else.
+
+    The driver reads times in the style ISO only.
+    """
+    connection.execute("SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO")
 
 
 def rows_of(cursor: Any) -> list[tuple[Any, ...]]:
@@ -156,9 +161,9 @@ def begin(connection: Connection, writes: bool) -> None:
     if writes:
         driver: Any = connection.connection.dbapi_connection
         try:
-            driver.execute("BEGIN")
+            driver.execute(BEGIN)
         except psycopg.Error as error:  # SQLAlchemy wraps only the errors of its own calls
-            connection._handle_dbapi_exception(error, "BEGIN", None, None, None)
+            connection._handle_dbapi_exception(error, BEGIN, None, None, None)
 
 
 def check_alive(connection: Any) -> None:

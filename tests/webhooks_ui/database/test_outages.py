@@ -202,6 +202,24 @@ class TestPostgreSql:
         with db.engine.connect() as connection:
             assert connection.scalar(text("SELECT 7 FROM pg_sleep(0.3)")) == 7
 
+    def test_what_the_server_prefers_does_not_matter(
+        self, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In a stricter isolation, an update of a row that somebody else has changed meanwhile is an error."""
+        monkeypatch.setenv("PGOPTIONS", r"-c default_transaction_isolation=serializable -c DateStyle=SQL,DMY")
+        app = create_app(settings)
+        rename = text("UPDATE settings SET value = '2' WHERE name = 'x'")
+        with app.app_context():
+            write_briefly(app)
+            with write_transaction() as connection:
+                assert connection.scalar(text("SELECT count(*) FROM settings WHERE name = 'x'")) == 1
+                with db.engine.connect() as other:
+                    assert other.scalar(text("SHOW transaction_isolation")) == "read committed"
+                    assert dialect_of(other).server_time(other) is not None
+                    other.execute(rename)
+                assert connection.execute(rename).rowcount == 1
+            db.engine.dispose()
+
     def test_the_clock_of_the_server_is_asked(self, app: Flask) -> None:
         with db.engine.connect() as connection:
             assert dialect_of(connection).server_time(connection) is not None
