@@ -9,8 +9,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis, RedisError
+from rq import Queue
 from rq.cron import CronJob, CronScheduler
 from rq.utils import now
 
@@ -43,6 +45,7 @@ CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (end_inspectors, END_INSPECTORS_SECONDS),
 )
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
+AS_CHORE: dict[str, Any] = {"result_ttl": 0, "failure_ttl": 3_600}
 
 logger = logging.getLogger(__name__)
 
@@ -71,19 +74,24 @@ class Cron(CronScheduler):
 def make_cron(redis: Redis) -> Cron:
     """Return the schedule of all chores."""
     cron = Cron(redis, logging_level="WARNING")
-    cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, result_ttl=0, failure_ttl=3_600)
+    cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, **AS_CHORE)
     for chore, seconds in CHORES_EVERY:
-        cron.register(chore, CHORES, interval=seconds, ttl=seconds, result_ttl=0, failure_ttl=3_600)
-    cron.register(purge_daily, CHORES, cron=PURGE_CRON, result_ttl=0, failure_ttl=3_600)
+        cron.register(chore, CHORES, interval=seconds, ttl=seconds, **AS_CHORE)
+    cron.register(purge_daily, CHORES, cron=PURGE_CRON, **AS_CHORE)
     return cron
 
 
 def ask_for_chores(redis: Redis) -> None:
-    """Run the schedule for ever. Start it again after each outage of Redis, and after any other error."""
+    """Run the schedule for ever. Start it again after each outage of Redis, and after any other error.
+
+    Each start asks for a purge, too. The daily one is lost if nothing runs at that time, as on machines that are off at
+    night.
+    """
     trouble = logs.Seldom(logger)
     while True:
         wait_for_redis(redis)
         try:
+            Queue(CHORES, connection=redis).enqueue(purge_daily, **AS_CHORE)
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
             trouble.say("Chores can't be scheduled, trying again: %s", error)

@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
+from typing import NoReturn
 
+import pytest
 from flask import Flask
+from rq import Queue
 
+from jobs import scheduler
 from tests.support.rig import ROOT
 from tests.support.waiting import wait_for
+from webhooks_ui.wake import CHORES
 
 SCRIPT = """
 import sys, threading, time
@@ -32,3 +37,18 @@ def test_chores_are_asked_for_after_the_clock_was_as_wrong_as_it_can_be(app: Fla
             wait_for(lambda: redis.llen("rq:queue:chores") > 1, what="chores are asked for")
         finally:
             process.kill()
+
+
+def test_a_start_asks_for_the_purge_that_was_missed_while_nothing_ran(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(BaseException): ...
+
+    def end(_cron: scheduler.Cron) -> NoReturn:
+        raise Ended
+
+    monkeypatch.setattr(scheduler.Cron, "start", end)
+    with pytest.raises(Ended):
+        scheduler.ask_for_chores(app.extensions["redis"])
+    asked = Queue(CHORES, connection=app.extensions["redis"]).get_jobs()
+    assert [job.func_name for job in asked] == ["jobs.chores.purge.purge_daily"]
