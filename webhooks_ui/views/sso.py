@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, current_app, redirect, request, session, url_for
 from flask.blueprints import BlueprintSetupState
+from flask_login import current_user
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response
 
@@ -21,6 +22,7 @@ from webhooks_ui.people import single_sign_on
 from webhooks_ui.people.accounts import Refused
 from webhooks_ui.views.session import page
 from webhooks_ui.web.access import ASKED_AT
+from webhooks_ui.web.answers import safe_next
 from webhooks_ui.web.places import place_in
 from webhooks_ui.web.sign_in import begin_half, refuse, sign_in
 
@@ -67,6 +69,8 @@ def callback() -> Response:
         with _place():
             claims = oidc.claims_of_answer(provider)
     except oidc.Failed as error:
+        if isinstance(error, oidc.Unasked) and current_user.is_authenticated:
+            return redirect(safe_next(None))  # another tab was faster, and its sign-in forgot that this one had begun
         return _failed(error)
     audit.act_as(audit.PROVIDER)
     try:

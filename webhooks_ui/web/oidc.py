@@ -32,6 +32,13 @@ class Failed(Exception):
     status = 400  # of the answer
 
 
+class Unasked(Failed):
+    """This browser didn't ask the provider what it answers, or no longer knows that it did."""
+
+    def __init__(self) -> None:
+        super().__init__("Signing in took too long, or was begun in another tab. Please start again.")
+
+
 class Unusable(Failed):
     """The provider can't be reached, or its answer makes no sense."""
 
@@ -68,7 +75,8 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
     """Return what the provider says of the person, from the checked ID token and the userinfo endpoint.
 
     Raises:
-        Failed: The person gave up, or the answer is none to this browser's question.
+        Failed: The person gave up.
+        Unasked: The answer is none to this browser's question.
         Unusable: The provider can't be reached, or its answer makes no sense.
     """
     client = _client(provider)
@@ -86,7 +94,7 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
                 raise ValueError("The userinfo endpoint describes somebody else.")
             claims = with_more(claims, more)
     except MismatchingStateError as error:
-        raise Failed("Signing in took too long, or was begun in another tab. Please start again.") from error
+        raise Unasked from error
     except OAuthError as error:
         if error.error == "access_denied":
             raise Failed("The provider didn't sign you in: access was denied.") from error

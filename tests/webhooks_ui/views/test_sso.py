@@ -199,6 +199,14 @@ def test_an_answer_works_once_and_only_in_the_browser_that_asked(
     assert session_count(user) == 1
 
 
+def test_a_second_tab_in_which_signing_in_was_begun_goes_on_too(client: FlaskClient, provider: Provider) -> None:
+    user = make_user("eva@example.com")
+    tabs = [provider.way_back(client, {"sub": "eva"}) for _ in range(2)]
+    for tab in tabs:
+        assert client.get(tab).headers["Location"] == "/admin/webhooks"
+    assert session_count(user) == 1
+
+
 @pytest.mark.parametrize("query", ["", "?code=x", "?state=x&code=x", "?error=x", "?error=server_error&state=%00"])
 def test_an_answer_that_nobody_asked_for_is_refused(client: FlaskClient, provider: Provider, query: str) -> None:
     answer = client.get(f"{CALLBACK}{query}")
