@@ -67,6 +67,7 @@ def redirect_to(provider: OidcProvider, callback: str, **parameters: str) -> Res
         _forget_old_states()
         answer: Response = _client(provider).authorize_redirect(callback, **parameters)
     except (requests.RequestException, OAuthError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        _clients().pop(provider, None)  # what it said of itself may have been an error
         raise Unusable from error
     return answer
 

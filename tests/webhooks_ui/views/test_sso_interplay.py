@@ -53,6 +53,14 @@ def test_after_a_failure_the_provider_is_asked_anew_where_its_endpoints_are(
     assert is_signed_in(other)
 
 
+def test_a_description_that_lacks_something_is_read_again(client: FlaskClient, provider: OddProvider) -> None:
+    provider.description = {"authorization_endpoint": None}
+    assert client.get("/login/sso").status_code == 503
+    provider.description = {}
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
 def test_what_a_provider_says_of_itself_is_used_for_an_hour(client: FlaskClient, provider: OddProvider) -> None:
     began = utcnow()
     with travel(began, tick=False):
