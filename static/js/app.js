@@ -115,7 +115,12 @@ const count = () => {
 };
 
 // Rows stay selected while the list shows others: the form of the bulk bar carries those that are out of sight.
-const kept = new Set();
+// They are selected again for who goes back from the question of a bulk change.
+const kept = new Set(history.state?.kept);
+if (kept.size) history.replaceState({ ...history.state, kept: [] }, "");
+document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && history.replaceState({ ...history.state, kept: [...kept] }, ""));
+const goBack = (event) => (event.preventDefault(), history.back());
+document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && goBack(event));
 const keepSelection = () => {
   const form = document.querySelector("[data-keeps]");
   if (!form) return;

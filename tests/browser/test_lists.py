@@ -176,6 +176,29 @@ def test_what_is_selected_stays_selected_while_the_list_shows_others(page: Page)
     expect(page.get_by_role("list", name="Selected webhooks")).to_contain_text("Alpha")
 
 
+@pytest.mark.parametrize("way", ["by the browser", "Back to Webhooks", "Cancel"])
+def test_what_is_selected_stays_selected_for_who_goes_back_from_the_question(page: Page, way: str) -> None:
+    for name in ("Alpha", "Beta", "Gamma"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks")
+    page.get_by_label("Select Alpha").check()
+    page.get_by_label("Search webhooks by name or URL").fill("bet")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("Select Beta").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", name="Delete 2 webhooks?")).to_be_visible()
+    if way == "by the browser":
+        page.go_back()
+    else:
+        page.get_by_role("link", name=way).click()
+    expect(page.get_by_label("Select Beta")).to_be_checked()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    expect(page.get_by_text("1 of them not shown")).to_be_visible()
+    page.get_by_label("Select Beta").uncheck()
+    page.reload()
+    expect(page.locator("#webhook-bulk output")).to_have_text("0 selected")
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_a_toast_leaves_the_bar_of_the_selection_free(
     browser: Browser, base_url: str, watch: Watch, width: int
