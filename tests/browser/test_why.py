@@ -7,7 +7,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from jobs.publish import publish
-from tests.browser.conftest import open_context, sign_in
+from tests.browser.conftest import Watch, open_context, sign_in
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.database import db
@@ -135,6 +135,24 @@ def test_an_event_is_sent_to_a_webhook_of_another_environment(
     db.session.rollback()
     replay = db.session.scalars(db.select(Delivery).filter_by(webhook_id=other.id)).one()
     assert replay.trigger == "replay"
+
+
+@pytest.mark.parametrize("kind", ["page", "plain_page"])
+def test_an_event_that_is_sent_to_a_webhook_that_is_gone_has_the_focus_on_the_choice(
+    request: pytest.FixtureRequest, kind: str, known: str, watch: Watch
+) -> None:
+    watch.expect_status(422)
+    other = make_webhook(name="Gone")
+    page: Page = request.getfixturevalue(kind)
+    page.goto(f"/admin/palette?q={KEY}")
+    page.get_by_role("link", name=re.compile("license.activated")).click()
+    choice = page.get_by_label("Webhook", exact=True)
+    choice.select_option(label="Gone (production)")
+    other.deleted_at = utcnow()
+    db.session.commit()
+    page.get_by_role("button", name="Send event").press("Enter")
+    expect(choice).to_have_attribute("aria-invalid", "true")
+    expect(choice).to_be_focused()
 
 
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
