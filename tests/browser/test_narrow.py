@@ -331,6 +331,31 @@ def test_what_gets_the_focus_is_not_hidden_by_what_stays_in_view(page: Page, siz
             assert page.evaluate(FOCUS_IS_SEEN)
 
 
+@pytest.mark.parametrize("width", [320, 1280])
+def test_what_gets_the_focus_in_the_drawer_of_a_payload_is_not_hidden_by_its_button(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/admin/webhooks/new")
+    page.get_by_label("Payload of license.created").press("Enter")
+    expect(page.locator("#drawer-title")).to_be_focused()
+    for key in ["Tab"] * 8 + ["Shift+Tab"] * 10:
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUS_IS_SEEN)
+
+
+def test_what_gets_the_focus_is_not_hidden_by_a_toast(page: Page) -> None:
+    delivery = settle(add_delivery(make_webhook(), {f"field {number}": number for number in range(60)}), 500)
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"{LOG}/{delivery.id}")
+    page.evaluate("say('alert', 'The server took too long to respond. Reload the page to see the current state.')")
+    toast = page.locator("#alert .toast").bounding_box()
+    assert toast
+    page.locator("h1").click()
+    page.keyboard.press("Tab")
+    while page.locator(".toast :focus").count() == 0:  # the last part of the page
+        assert page.evaluate("document.activeElement.getBoundingClientRect().top") < toast["y"]
+        page.keyboard.press("Tab")
+
+
 def test_the_last_column_of_operators_keeps_its_distance(browser: Browser, base_url: str, watch: Watch) -> None:
     make_webhook()
     with open_context(browser, base_url, viewport={"width": 768, "height": 900}) as context:
