@@ -198,6 +198,17 @@ def test_names_of_event_types_stay_whole_on_the_page_for_paper(page: Page) -> No
         assert page.locator("td", has_text="license.deactivated").evaluate(LINES) <= 2
 
 
+def test_a_time_has_two_lines_at_most_on_the_page_for_paper(page: Page) -> None:
+    settle(add_delivery(make_webhook(name="Slack notifications", event_types=["license.deactivated"])), 500)
+    for path in ("/admin/webhooks?print=1", f"{LOG}?print=1"):
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(path)
+            times = page.locator("td", has_text=" UTC")
+            expect(times).not_to_have_count(0)
+            assert all(len(time.evaluate(TEXTS_OF_LINES)) <= 2 for time in times.all())
+
+
 @pytest.mark.parametrize("name", ["Data warehouse", "Slack notifications"])
 def test_a_usual_name_has_one_line_in_the_log(page: Page, name: str) -> None:
     webhook = make_webhook(name=name, breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=50))

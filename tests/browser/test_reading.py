@@ -1,6 +1,7 @@
 """Reading deliveries and event types in Chromium: with the keyboard, on paper, and by a link to an event type."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
-from webhooks_ui.models import Delivery
+from webhooks_ui.models import Delivery, utcnow
 
 LOG = "/admin/webhook-deliveries"
 
@@ -71,6 +72,15 @@ def test_on_paper_the_log_is_a_table_alone(page: Page, failed: Delivery) -> None
     for control in ("#delivery-filters", ".list-actions", ".row-actions >> nth=0", "nav.sidebar"):
         expect(page.locator(control)).to_be_hidden()
     expect(page.get_by_role("columnheader", name="Actions")).to_have_count(0)
+
+
+def test_on_paper_the_next_attempt_stays_in_its_column(page: Page) -> None:
+    add_delivery(make_webhook(), attempts_count=1, due_at=utcnow() + timedelta(minutes=5))
+    page.set_viewport_size({"width": 720, "height": 900})  # A4 without its margins
+    page.goto(LOG)
+    page.emulate_media(media="print")
+    status = page.get_by_role("cell", name="next")
+    assert status.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 @pytest.mark.parametrize(
