@@ -46,7 +46,7 @@ def fields_of(page: str) -> dict[str, str]:
 def verdicts(client: FlaskClient, webhook: Webhook, **fields: str) -> list[tuple[str, str]]:
     answer = client.post(f"/admin/webhooks/{webhook.id}/signature", data=fields)
     assert answer.status_code == 200
-    found = re.findall(r'<li data-status="(\w+)".*?<b>(.*?)</b>', answer.text.partition('class="form"')[0], re.S)
+    found = re.findall(r'<li data-status="(\w+)".*?<b>(.*?)</b>', answer.text.partition("<textarea")[0], re.S)
     return [(status, html.unescape(title)) for status, title in found]
 
 
