@@ -34,15 +34,14 @@ def of(user_id: int) -> Sequence[tuple[Inspector, int]]:
     return [(inspector, number) for inspector, number in db.session.execute(query)]
 
 
-def get(inspector_id: int, user_id: int) -> Inspector:
-    """Return an inspector of this person.
+def get(inspector_id: int, user_id: int, *, lock: bool = False) -> Inspector:
+    """Return an inspector of this person. With ``lock``, lock its row until the transaction ends.
 
     Raises:
         werkzeug.exceptions.NotFound: There is none, it ended, or it belongs to somebody else.
     """
-    found: Inspector | None = db.session.scalar(
-        select(Inspector).where(Inspector.id == inspector_id, Inspector.user_id == user_id, _is_live())
-    )
+    query = select(Inspector).where(Inspector.id == inspector_id, Inspector.user_id == user_id, _is_live())
+    found: Inspector | None = db.session.scalar(query.with_for_update() if lock else query)
     if found is None:
         raise NotFound
     return found
@@ -100,7 +99,7 @@ def delete(inspector: Inspector) -> None:
 
 def end_old() -> None:
     """Delete the inspectors that nobody looked at for ``KEPT_FOR``, and all requests that are as old."""
-    for inspector in db.session.scalars(select(Inspector).where(~_is_live())).all():
+    for inspector in db.session.scalars(select(Inspector).where(~_is_live()).with_for_update(skip_locked=True)).all():
         _remove(inspector, "ended")
     db.session.execute(delete_from(InspectedRequest).where(InspectedRequest.received_at < utcnow() - KEPT_FOR))
 

@@ -132,11 +132,23 @@ def test_what_another_deletes_meanwhile_is_told(app: Flask, sign_in: SignIn) -> 
     client = sign_in("super_admin")
     with writing():
         user_id = db.session.scalars(db.select(User.id)).one()
+        saved_id = saved_filters.save(user_id, FilteredList.WEBHOOKS, "Ours", {"health": "failing"}, is_shared=True).id
+    theirs = delete(SavedFilter).where(SavedFilter.id == saved_id)
+    mine = {"list": "webhooks", "query": "status=active", "name": "Ours", "replace": "1"}
+    status = send_meanwhile(client, "create", "/admin/saved-filters", mine, theirs)
+    assert status == (303 if db.engine.dialect.name == "sqlite" else 409)
+
+
+@pytest.mark.parametrize(("view", "end"), [("update", ""), ("delete", "/delete")])
+def test_an_inspector_is_deleted_once(app: Flask, sign_in: SignIn, view: str, end: str) -> None:
+    client = sign_in("super_admin")
+    with writing():
+        user_id = db.session.scalars(db.select(User.id)).one()
         inspector_id = inspectors.create(user_id, "Mine").id
     theirs = delete(Inspector).where(Inspector.id == inspector_id)
     mine = {"name": "Other", "code": "500", "delay_seconds": "0", "body": ""}
-    status = send_meanwhile(client, "update", f"/admin/inspector/{inspector_id}", mine, theirs)
-    assert status == (404 if db.engine.dialect.name == "sqlite" else 409)
+    assert send_meanwhile(client, view, f"/admin/inspector/{inspector_id}{end}", mine, theirs) == 404
+    assert actions("inspector") == ["inspector.created"]
 
 
 def test_a_shared_filter_is_deleted_once(app: Flask, sign_in: SignIn) -> None:

@@ -16,13 +16,13 @@ def add_helpers() -> dict[str, object]:
     return {"phrase": lambda code: HTTPStatus(code).phrase}
 
 
-def load(inspector_id: int) -> Inspector:
-    """Return an inspector of the person who is signed in.
+def load(inspector_id: int, *, lock: bool = False) -> Inspector:
+    """Return an inspector of the person who is signed in. With ``lock``, lock its row until the transaction ends.
 
     Raises:
         werkzeug.exceptions.NotFound: There is none, it ended, or it belongs to somebody else.
     """
-    return inspectors.get(inspector_id, current_user.id)
+    return inspectors.get(inspector_id, current_user.id, lock=lock)
 
 
 def address_of(inspector: Inspector) -> str:

@@ -17,7 +17,7 @@ def update(inspector_id: int) -> BaseResponse:
     if not form.validate():
         return page(load(inspector_id), form, 422)
     with writing():
-        inspectors.edit(load(inspector_id), form.columns)
+        inspectors.edit(load(inspector_id, lock=True), form.columns)
     flash("Saved. The next request gets this answer.")
     return go(url_for(".show", inspector_id=inspector_id))
 
@@ -39,7 +39,7 @@ def confirm_delete(inspector_id: int) -> str:
 @blueprint.post("/<int:inspector_id>/delete")
 def delete(inspector_id: int) -> Response | BaseResponse:
     with writing():
-        inspector = load(inspector_id)
+        inspector = load(inspector_id, lock=True)
         name = inspector.name
         inspectors.delete(inspector)
     flash(f"{name} was deleted. Its URL answers 404 now.")
