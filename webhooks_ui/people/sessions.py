@@ -61,11 +61,14 @@ def start(user: User, method: SignInMethod, *, two_factors: bool, address: str |
     return token
 
 
-def renew(token: str) -> str:
-    """Give the session with ``token`` a new one, which is returned. The old one opens nothing any more."""
+def renew(token: str) -> str | None:
+    """Give the session with ``token`` a new one, which is returned. The old one opens nothing any more.
+
+    Return ``None`` if the session has ended. Else it lasts until the transaction ends.
+    """
     new = secrets.token_urlsafe(TOKEN_BYTES)
-    db.session.execute(update(UserSession).where(UserSession.digest == digest(token)).values(digest=digest(new)))
-    return new
+    renewed = update(UserSession).where(UserSession.digest == digest(token)).values(digest=digest(new))
+    return new if db.session.execute(renewed.returning(UserSession.id)).first() else None
 
 
 def find(token: str) -> PresentSession | None:

@@ -46,8 +46,13 @@ POLLED = frozenset(  # open pages ask for these by themselves, which keeps no se
 )
 
 
+class SessionEnded(Exception):
+    """Somebody ended the session during the request. Nothing may be changed any more."""
+
+
 def register(app: Flask) -> None:
     login.request_loader(load_user)
+    app.register_error_handler(SessionEnded, lambda _error: _to_login())
     # Before the CSRF check, so that people whose session ended get the sign-in page and no error about a token.
     app.before_request_funcs.setdefault(None, []).insert(0, check_access)
 
@@ -79,8 +84,13 @@ def renew_token() -> str:
     """Give the present session a new token, so that a copy of the browser's cookie opens no page any more. Return it.
 
     The caller owns the transaction. The browser gets the token after the commit.
+
+    Raises:
+        SessionEnded: The session ended after the request had begun.
     """
     token = sessions.renew(session[TOKEN])
+    if token is None:
+        raise SessionEnded
     after_commit(partial(session.__setitem__, TOKEN, token))
     return token
 

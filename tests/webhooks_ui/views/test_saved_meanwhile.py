@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Delete, Insert, Update, delete, insert, text,
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key, make_delivery, make_webhook
-from tests.support.people import actions, last_entry
+from tests.support.people import actions, again, code_of, is_signed_in, last_entry, start_session
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import (
@@ -28,6 +28,7 @@ from webhooks_ui.models import (
     SavedPayload,
     Setting,
     User,
+    UserSession,
     get_settings,
     set_settings,
     utcnow,
@@ -172,6 +173,27 @@ def test_a_saved_payload_is_deleted_once(app: Flask, sign_in: SignIn) -> None:
     theirs = delete(SavedPayload).where(SavedPayload.id == payload_id)
     assert send_meanwhile(client, "delete_payload", address, {}, theirs) == 404
     assert actions("test_payload") == ["test_payload.saved"]
+
+
+@pytest.mark.parametrize(("view", "end"), [("enable", "authenticator"), ("end_other_sessions", "sessions/end-others")])
+def test_a_session_that_is_ended_meanwhile_changes_nothing(app: Flask, sign_in: SignIn, view: str, end: str) -> None:
+    client, other = sign_in("admin"), app.test_client()
+    user = db.session.scalars(db.select(User)).one()
+    client.post("/account/authenticator/new")
+    start_session(other, user)
+    theirs = delete(UserSession).where(UserSession.id == 1)
+    assert send_meanwhile(client, view, f"/account/{end}", {"code": code_of(again(user))}, theirs) == 302
+    assert "Your session has ended. Nothing was changed." in client.get("/login").text
+    assert not again(user).has_totp
+    assert is_signed_in(other)
+
+
+def test_a_session_is_ended_once(app: Flask, sign_in: SignIn) -> None:
+    client = sign_in("admin")
+    start_session(app.test_client(), db.session.scalars(db.select(User)).one())
+    theirs = delete(UserSession).where(UserSession.id == 2)
+    assert send_meanwhile(client, "end_session", "/account/sessions/2/end", {}, theirs) == 303
+    assert actions() == []
 
 
 @pytest.mark.parametrize("number", [2**31 - 1, 2**31, ID_MAX])

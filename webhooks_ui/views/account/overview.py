@@ -35,7 +35,7 @@ def rename() -> BaseResponse:
 def end_session(session_id: int) -> BaseResponse:
     """End one session of the person. This does nothing if it ended before."""
     with writing():
-        found = db.session.get(UserSession, session_id)
+        found = db.session.get(UserSession, session_id, with_for_update=True)
         if found is not None and found.user_id == current_user.id:
             accounts.end_session(found)
     flash("The session was ended.")
