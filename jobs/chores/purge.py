@@ -112,15 +112,16 @@ def cutoff(older_than_days: int | None = None) -> datetime:
 
 
 def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:
-    """Return the next old events after ``place``, oldest first.
+    """Lock and return the next old events after ``place``, oldest first.
 
-    Thanks to the place, a run visits events that are still needed only once.
+    Thanks to the place, a run visits events that are still needed only once. Who makes a delivery of one of them at
+    this moment is waited for.
     """
     query = select(Event.id, Event.created_at).where(Event.created_at < before)
     if place:
         created_at, id = place
         query = query.where(Event.created_at >= created_at, or_(Event.created_at > created_at, Event.id > id))
-    rows = connection.execute(query.order_by(Event.created_at, Event.id).limit(BATCH_EVENTS))
+    rows = connection.execute(query.order_by(Event.created_at, Event.id).limit(BATCH_EVENTS).with_for_update())
     return [(row.id, row.created_at) for row in rows]
 
 

@@ -104,6 +104,8 @@ def send_missed(
     if not events or (webhook := connection.execute(alive).first()) is None:
         return 0
     ids = [event_id for event_id, _ in events]
+    left = select(Event.id).where(Event.id.in_(ids)).order_by(Event.id)  # a purge may have deleted others meanwhile
+    kept = set(connection.scalars(left.with_for_update(read=True, key_share=True)))
     query = select(Delivery.event_id).where(Delivery.event_id.in_(ids), Delivery.webhook_id == missed.webhook_id)
     there = set(connection.execute(query).scalars())
     now = utcnow()
@@ -120,7 +122,7 @@ def send_missed(
             bulk_action_id=bulk_action_id,
         )
         for id, type in events
-        if id not in there
+        if id in kept - there
     ]
     if rows:
         connection.execute(insert(Delivery), rows)

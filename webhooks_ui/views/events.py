@@ -20,6 +20,7 @@ blueprint = Blueprint("events", __name__, url_prefix="/admin/events")
 DELIVERIES_MAX = 100
 ATTEMPTS_MAX = 200
 CHOICES_MAX = 500
+KEPT = {"read": True, "key_share": True}  # the lock of a row that other rows refer to
 
 
 @blueprint.get("/<int:event_id>")
@@ -39,7 +40,7 @@ def send(event_id: int) -> BaseResponse:
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        webhook = _chosen()
+        event, webhook = _load(event_id, lock=True), _chosen()
         if webhook is not None:
             address = url_for("deliveries.show", delivery_id=changes.replay(event, webhook))
             form_tokens.finish(address)
@@ -76,8 +77,9 @@ def _choices(event: Event, text: str) -> tuple[dict[str, list[Any]], bool]:
     return {environment: choices for environment, choices in groups.items() if choices}, len(found) > CHOICES_MAX
 
 
-def _load(event_id: int) -> Event:
-    event: Event = db.session.get(Event, event_id) or abort(404)
+def _load(event_id: int, *, lock: bool = False) -> Event:
+    """Return the event, or answer with 404. With ``lock``, it isn't purged until the transaction ends."""
+    event: Event = db.session.get(Event, event_id, with_for_update=KEPT if lock else None) or abort(404)
     return event
 
 

@@ -11,7 +11,7 @@ from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.deliveries.missed import Missed, count_missed, next_missed, send_missed
 from webhooks_ui.events.operational import OPERATIONAL
-from webhooks_ui.models import Delivery, Webhook, utcnow
+from webhooks_ui.models import Delivery, Event, FreshKeys, Webhook, utcnow
 
 ONLY_LIMIT = {
     "match": "all",
@@ -97,3 +97,17 @@ def test_the_page_counts_both_and_sends_what_is_chosen(admin: FlaskClient, kept_
     shown = admin.get(answer.headers["Location"])
     assert shown.status_code == 200
     assert sent == (10 if kept_back else 5)
+
+
+def test_an_event_that_was_purged_meanwhile_is_left_out(app: Flask) -> None:
+    webhook = make_webhook(active=False)
+    gone, kept = make_event().id, make_event().id
+    missed = missed_of(webhook)
+    events, _ = next_missed(missed, *missed.ids, 100)
+    db.session.rollback()
+    with write_transaction() as connection:
+        connection.execute(db.delete(FreshKeys).where(FreshKeys.event_id == gone))
+        connection.execute(db.delete(Event).where(Event.id == gone))
+    with write_transaction() as connection:
+        assert send_missed(connection, missed, events) == 1
+    assert db.session.scalars(db.select(Delivery.event_id)).all() == [kept]

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +10,17 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Delete, Insert, Update, delete, insert, text, update
+from sqlalchemy import Delete, Insert, Update, delete, insert, update
 
 from tests.support.both_databases import database_url
-from tests.support.factories import make_api_key, make_delivery, make_webhook
+from tests.support.factories import make_api_key, make_delivery, make_event, make_webhook
+from tests.support.meanwhile import waits
 from tests.support.people import actions, again, code_of, is_signed_in, last_entry, start_session
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import (
     ApiKey,
+    Event,
     FilteredList,
     Inspector,
     OneTimeToken,
@@ -71,18 +72,6 @@ def api_key() -> Form:
     found = db.select(ApiKey.name, ApiKey.rate_per_minute).where(ApiKey.id == key.id)
     mine = {"rate_per_minute": "7"}
     return f"/admin/api-keys/{key.id}/edit", mine, theirs, lambda: [*db.session.execute(found).one()]
-
-
-def waits(thread: threading.Thread, view: str, connection: Connection) -> bool:
-    """Return True if a view waits for the transaction of ``connection``."""
-    frame, names = sys._current_frames().get(thread.ident or 0), set()
-    while frame:
-        names.add(frame.f_code.co_name)
-        frame = frame.f_back
-    if connection.dialect.name == "sqlite":
-        return {view, "_enter"} <= names
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    return view in names and connection.scalar(waiting) == 1
 
 
 @pytest.mark.parametrize(
@@ -173,6 +162,12 @@ def test_a_saved_payload_is_deleted_once(app: Flask, sign_in: SignIn) -> None:
     theirs = delete(SavedPayload).where(SavedPayload.id == payload_id)
     assert send_meanwhile(client, "delete_payload", address, {}, theirs) == 404
     assert actions("test_payload") == ["test_payload.saved"]
+
+
+def test_an_event_that_is_purged_while_it_is_sent_is_told(app: Flask, sign_in: SignIn) -> None:
+    client, event, webhook = sign_in("admin"), make_event(), make_webhook()
+    address, mine, theirs = f"/admin/events/{event.id}/send", {"webhook": str(webhook.id)}, delete(Event)
+    assert send_meanwhile(client, "send", address, mine, theirs) == 404
 
 
 @pytest.mark.parametrize(("view", "end"), [("enable", "authenticator"), ("end_other_sessions", "sessions/end-others")])
