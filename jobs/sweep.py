@@ -1,6 +1,7 @@
 """Sweep: every few seconds, wake the workers for due deliveries that none of them was woken for.
 
-It also corrects times that lie too far in the future because the clock was set back.
+It also corrects times that lie too far in the future because the clock was set back, and cancels what is pending for a
+webhook that was deleted a moment ago.
 """
 
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from jobs.claim import LEASE_SECONDS
 from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.database import db, write_transaction
+from webhooks_ui.deliveries.changes import cancel_orphans, is_orphan
 from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
@@ -22,6 +24,7 @@ CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines m
 CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would let a delivery be tried again and again
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
+DELETED = timedelta(minutes=1)  # how long ago a webhook may have been deleted. The daily purge cancels what is left
 OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 
@@ -36,9 +39,13 @@ def sweep() -> None:
         current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
         strays = _strays(connection, now)
+        orphan = connection.scalar(select(Delivery.id).where(is_orphan(Webhook.deleted_at > now - DELETED)).limit(1))
     if strays:
         with write_transaction() as connection:
             connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))
+    if orphan is not None:
+        with write_transaction() as connection:
+            cancel_orphans(connection)
     if due or strays:
         wake()
     if progress := current_app.extensions.get("progress"):

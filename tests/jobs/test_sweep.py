@@ -73,6 +73,19 @@ def test_it_wakes_for_a_probe_when_the_pause_is_over(wakes: Callable[[], bool]) 
     assert wakes()
 
 
+def test_it_cancels_what_is_pending_for_a_webhook_that_was_deleted_a_moment_ago(app: Flask) -> None:
+    """Its deletion and the publication didn't see each other, or an attempt that was under way has failed."""
+    gone, kept = make_webhook(), make_webhook()
+    make_event()
+    db.session.get_one(Webhook, gone.id).deleted_at = utcnow()
+    db.session.get_one(Webhook, gone.id).active = False
+    db.session.commit()
+    sweep()
+    db.session.rollback()
+    found = db.session.execute(db.select(Delivery.webhook_id, Delivery.status).order_by(Delivery.webhook_id))
+    assert [tuple(row) for row in found] == [(gone.id, "cancelled"), (kept.id, "pending")]
+
+
 def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: Receiver) -> None:
     """A delivery from before the change goes out after it, even if a worker held its lease."""
     make_webhook(url=receiver.url)

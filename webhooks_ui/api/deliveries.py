@@ -60,6 +60,7 @@ def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
     with writing():
         delivery = _get(delivery_id)
         if not changes.retry([delivery_id]):
+            db.session.refresh(delivery.webhook)  # it may have been deleted since it was read
             reason = "its webhook was deleted" if delivery.webhook.is_deleted else "an attempt is under way"
             raise Problem(409, f"Not retried: {reason}.")
     return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.delivery", delivery_id=delivery_id)}

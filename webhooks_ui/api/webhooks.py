@@ -128,7 +128,7 @@ def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
     """Send a test event, even if the webhook is inactive or not subscribed to its type."""
     event = _test_event(read_members({}), _get(webhook_id))
     with writing():
-        delivery_id = send_test(_get(webhook_id), event)
+        delivery_id = send_test(_get(webhook_id, lock=True), event)
     address = url_for("api.delivery", delivery_id=delivery_id)
     return jsonify(delivery_id=delivery_id), 202, {"Location": address}
 

@@ -102,7 +102,7 @@ def _rotate_webhooks() -> tuple[int, list[str], list[str]]:
     while True:
         with writing():
             query = db.select(Webhook).where(Webhook.id > last_id).order_by(Webhook.id).limit(BATCH_WEBHOOKS)
-            batch = list(db.session.scalars(query.with_for_update()))
+            batch = list(db.session.scalars(query.with_for_update(key_share=True)))
             for webhook in batch:
                 name = f"webhook {webhook.id} ({webhook.name})"
                 for done, lost in ((_rotate_secrets(webhook), lost_secrets), (_rotate_headers(webhook), lost_headers)):

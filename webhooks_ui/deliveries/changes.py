@@ -54,11 +54,15 @@ def retry(ids: Sequence[int], *conditions: ColumnElement[bool]) -> list[int]:
     """Make deliveries due now, in the session. Return the ids of those that were changed.
 
     They go out even if their webhook is inactive or fails. Each retry is recorded in the audit log. The workers are
-    woken after the commit.
+    woken after the commit. Nobody deletes the webhooks until then, because nothing may go out afterwards.
 
     Args:
         conditions: Conditions that a delivery must still meet.
     """
+    own = select(Delivery.webhook_id).where(Delivery.id.in_(ids))
+    db.session.execute(
+        select(Webhook.id).where(Webhook.id.in_(own)).order_by(Webhook.id).with_for_update(key_share=True)
+    )
     had_arrived = select(Delivery.id).where(Delivery.id.in_(ids), Delivery.status == DeliveryStatus.DELIVERED)
     resent = set(db.session.scalars(had_arrived))
     changed = make_due(db.session.connection(), ids, utcnow(), *conditions)
@@ -121,12 +125,20 @@ def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElemen
 def cancel_orphans(connection: Connection) -> int:
     """Cancel pending deliveries of deleted webhooks. Return how many were cancelled.
 
-    They exist if an event was published while its webhook was deleted: on PostgreSQL, neither of the two transactions
-    sees the changes of the other.
+    They exist if an attempt that was under way has failed, or if an event was published while its webhook was deleted:
+    on PostgreSQL, neither of the two transactions sees the changes of the other.
     """
-    deleted = select(Webhook.id).where(IS_DELETED)
-    orphans = (Delivery.status == DeliveryStatus.PENDING) & Delivery.webhook_id.in_(deleted) & is_free()
-    return connection.execute(update(Delivery).where(orphans).values(GIVEN_UP)).rowcount
+    return connection.execute(update(Delivery).where(is_orphan()).values(GIVEN_UP)).rowcount
+
+
+def is_orphan(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a delivery is pending, but its webhook was deleted.
+
+    Args:
+        conditions: Conditions that the webhook must also meet.
+    """
+    deleted = select(Webhook.id).where(IS_DELETED, *conditions)
+    return (Delivery.status == DeliveryStatus.PENDING) & Delivery.webhook_id.in_(deleted) & is_free()
 
 
 def is_retryable() -> ColumnElement[bool]:

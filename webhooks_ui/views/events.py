@@ -40,7 +40,7 @@ def send(event_id: int) -> BaseResponse:
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        event, webhook = _load(event_id, lock=True), _chosen()
+        webhook, event = _chosen(lock=True), _load(event_id, lock=True)
         if webhook is not None:
             address = url_for("deliveries.show", delivery_id=changes.replay(event, webhook))
             form_tokens.finish(address)
@@ -50,9 +50,10 @@ def send(event_id: int) -> BaseResponse:
     return go(address or url_for(".show", event_id=event_id))
 
 
-def _chosen() -> Webhook | None:
-    id = parse_id(request.form.get("webhook", ""))
-    webhook: Webhook | None = db.session.scalar(select(Webhook).where(Webhook.id == (id or 0), IS_LIVE))
+def _chosen(*, lock: bool = False) -> Webhook | None:
+    """Return the webhook that the person chose. With ``lock``, it isn't deleted until the transaction ends."""
+    query = select(Webhook).where(Webhook.id == (parse_id(request.form.get("webhook", "")) or 0), IS_LIVE)
+    webhook: Webhook | None = db.session.scalar(query.with_for_update(key_share=True) if lock else query)
     return webhook
 
 

@@ -61,12 +61,12 @@ def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhoo
 
     Args:
         environment: The environment that it must belong to. An empty text means any.
-        lock: Whether to lock the row until the transaction ends.
+        lock: Whether to lock the row until the transaction ends. Who inserts rows that refer to it needn't wait.
 
     Raises:
         werkzeug.exceptions.NotFound: The webhook doesn't exist, was deleted, or belongs to another environment.
     """
-    webhook = db.session.get(Webhook, webhook_id, with_for_update=lock or None)
+    webhook = db.session.get(Webhook, webhook_id, with_for_update={"key_share": True} if lock else None)
     if webhook is None or webhook.is_deleted or environment not in ("", webhook.environment):
         raise NotFound
     return webhook
@@ -223,7 +223,7 @@ def end_secret(webhook: Webhook, id: str) -> bool:
 def delete(webhook: Webhook) -> None:
     """Mark the webhook as deleted and cancel its pending deliveries. They stay in the log.
 
-    An attempt that is under way ends as it ends, and is logged. If it fails, a purge cancels its delivery.
+    An attempt that is under way ends as it ends, and is logged. If it fails, the sweep or a purge cancels its delivery.
     """
     pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING, is_free()
     cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Delete, Insert, Update, delete, insert, update
+from werkzeug.test import TestResponse
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key, make_delivery, make_event, make_webhook
@@ -20,6 +21,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import (
     ApiKey,
+    Delivery,
     Event,
     FilteredList,
     Inspector,
@@ -30,6 +32,7 @@ from webhooks_ui.models import (
     Setting,
     User,
     UserSession,
+    Webhook,
     get_settings,
     set_settings,
     utcnow,
@@ -170,6 +173,30 @@ def test_an_event_that_is_purged_while_it_is_sent_is_told(app: Flask, sign_in: S
     assert send_meanwhile(client, "send", address, mine, theirs) == 404
 
 
+@pytest.mark.parametrize(
+    ("view", "address", "status", "told"),
+    [
+        ("create", "/admin/webhook-deliveries/1/retries", 303, "Not retried: its webhook was deleted."),
+        ("send", "/admin/events/1/send", 422, "Choose a webhook from the list."),
+        ("create_test", "/admin/webhooks/1/test", 404, "It may have been deleted."),
+        ("retry", "/api/v1/deliveries/1/retries", 409, "Not retried: its webhook was deleted."),
+        ("test", "/api/v1/webhooks/1/test", 404, "Not Found"),
+    ],
+)
+def test_nothing_is_sent_to_a_webhook_that_is_deleted_meanwhile(
+    app: Flask, sign_in: SignIn, view: str, address: str, status: int, told: str
+) -> None:
+    client, (_, key) = sign_in("admin"), make_api_key()
+    make_delivery(status="failed", attempts_count=1)
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    mine = {} if "/api/" in address else {"webhook": "1", "type": "license.activated"}
+    theirs = update(Webhook).values(deleted_at=utcnow(), active=False)
+    answer = answer_meanwhile(client, view, address, mine, theirs)
+    assert answer.status_code == status
+    assert told in (client.get(answer.headers["Location"]).text if status == 303 else answer.text)
+    assert db.session.scalars(db.select(Delivery.status)).all() == ["failed"]
+
+
 @pytest.mark.parametrize(("view", "end"), [("enable", "authenticator"), ("end_other_sessions", "sessions/end-others")])
 def test_a_session_that_is_ended_meanwhile_changes_nothing(app: Flask, sign_in: SignIn, view: str, end: str) -> None:
     client, other = sign_in("admin"), app.test_client()
@@ -202,10 +229,17 @@ def test_a_number_of_attempts_may_be_larger_than_its_column(sign_in: SignIn, num
 
 def send_meanwhile(client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert | Delete) -> int:
     """Send a form to ``view`` while another transaction has done ``theirs``. Return the status of the answer."""
-    answers: list[int] = []
+    return answer_meanwhile(client, view, address, fields, theirs).status_code
+
+
+def answer_meanwhile(
+    client: FlaskClient, view: str, address: str, fields: Any, theirs: Update | Insert | Delete
+) -> TestResponse:
+    """Send a form to ``view`` while another transaction has done ``theirs``. Return the answer."""
+    answers: list[TestResponse] = []
 
     def send() -> None:
-        answers.append(client.post(address, data=fields).status_code)
+        answers.append(client.post(address, data=fields))
 
     thread = threading.Thread(target=send)
     with write_transaction() as connection:

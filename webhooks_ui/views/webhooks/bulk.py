@@ -80,4 +80,4 @@ def _chosen(texts: set[str], *, lock: bool = False) -> list[Webhook]:
     """Return the webhooks with these ids. Skip texts that are no id, and webhooks that were deleted."""
     ids = {id for text in texts if (id := parse_id(text)) is not None}
     query = select(Webhook).where(Webhook.id.in_(ids), IS_LIVE).order_by(Webhook.id)
-    return list(db.session.scalars(query.with_for_update() if lock else query))
+    return list(db.session.scalars(query.with_for_update(key_share=True) if lock else query))

@@ -42,7 +42,7 @@ def create_test(webhook_id: int) -> BaseResponse:
     with writing():
         if address := form_tokens.begin():
             return go(address)
-        delivery_id = send_test(changes.get(webhook_id), event)
+        delivery_id = send_test(changes.get(webhook_id, lock=True), event)
         address = url_for("deliveries.show", delivery_id=delivery_id)
         form_tokens.finish(address)
     if wants_fragment():
