@@ -50,7 +50,6 @@ OLDER_SECRETS = array(
     maxItems=OLDER_SECRETS_MAX,
     description="The older secrets that still sign, newest first.",
 )
-EVENTS = array(ref("EventTypeOrGroup"))
 _SETTABLE: Schema = {
     "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
     "url": {
@@ -59,7 +58,7 @@ _SETTABLE: Schema = {
         "maxLength": URL_MAX_CHARACTERS,
         "description": "A public https address.",
     },
-    "events": EVENTS | {"minItems": 1},
+    "events": array(ref("EventTypeOrGroup"), minItems=1),
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
     "active": BOOLEAN,
     **OPTIONS_TO_SET,
@@ -100,7 +99,7 @@ WEBHOOK = closed(
             "enum": [*WebhookHealth, None],
             "description": "What its attempts of the last 24 hours say. null: a person made it inactive.",
         },
-        "events": EVENTS,
+        "events": array(STRING),
         **OPTIONS,
         "client_certificate_details": CERTIFICATE_DETAILS,
         "throttled_until": MAYBE_TIME
@@ -188,8 +187,8 @@ EVENT_TYPES_LIST = closed(
         "data": array(
             closed(
                 {
-                    "name": EVENT_TYPE,
-                    "category": ref("EventCategory"),
+                    "name": STRING,
+                    "category": STRING,
                     "description": STRING,
                     "example": {"type": "object"},
                     "schema": {

@@ -20,6 +20,8 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from config import ROOT
 from tests.support.factories import make_api_key, make_delivery, make_webhook
 from webhooks_ui.api.openapi import PATHS
+from webhooks_ui.database import db
+from webhooks_ui.models import OwnEventType
 
 if TYPE_CHECKING:
     from schemathesis.specs.openapi.schemas import OpenApiCase
@@ -96,6 +98,20 @@ def wrong(document: dict[str, Any], method: str, path: str, body: object) -> lis
     schema = document["paths"][f"/api/v1{path}"][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
     validator = Draft202012Validator(schema | {"components": document["components"]})
     return [error.message for error in validator.iter_errors(body)]
+
+
+def test_a_description_from_before_a_type_was_added_fits_answers_with_it(app: Flask) -> None:
+    client = app.test_client()
+    before = client.get("/api/v1/openapi.json").get_json()
+    db.session.add(OwnEventType(name="invoice.paid", description="Paid.", example={}))
+    db.session.commit()
+    make_delivery(make_webhook(event_types=["invoice.paid"]))
+    headers = {"Authorization": f"Bearer {make_api_key()[1]}"}
+    for path in ("/api/v1/event-types", "/api/v1/webhooks", "/api/v1/deliveries"):
+        answer = client.get(path, headers=headers)
+        assert "invoice.paid" in answer.text
+        schema = before["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator(schema | {"components": before["components"]}).validate(answer.get_json())
 
 
 def test_every_address_of_the_api_is_described(app: Flask) -> None:
