@@ -6,7 +6,7 @@ from http import HTTPStatus
 from gunicorn.http import errors
 from markupsafe import escape
 
-from webhooks_ui.web import problem
+from webhooks_ui.web import problem, request_log
 from webhooks_ui.web.headers import HEADERS
 
 DETAILS = {
@@ -60,17 +60,19 @@ def status_for(error: BaseException) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
-def refusal(status: int, request: bytes) -> bytes:
+def refusal(status: int, request: bytes, request_id: str) -> bytes:
     """Return the answer with ``status`` to a request that begins with ``request``. It closes the connection.
 
     An address of the API gets a problem document, any other a page.
     """
     parts = request.split(b" ", 2)
-    return _answer(status, for_program=len(parts) > 1 and parts[1].startswith(b"/api/"))
+    head, body = _answer(status, for_program=len(parts) > 1 and parts[1].startswith(b"/api/"))
+    return f"{head}\r\n{request_log.HEADER}: {request_id}\r\n\r\n".encode("latin-1") + body
 
 
 @cache
-def _answer(status: int, for_program: bool) -> bytes:
+def _answer(status: int, for_program: bool) -> tuple[str, bytes]:
+    """Return the head but for its end, and the body."""
     if for_program:
         document = problem.respond(problem.Problem(status, DETAILS[status]))
         content_type, body = problem.CONTENT_TYPE, document.get_data()
@@ -80,4 +82,4 @@ def _answer(status: int, for_program: bool) -> bytes:
     headers = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
     headers |= {"Connection": "close"} | ({"Retry-After": "5"} if status == 503 else {})
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    return "\r\n".join(lines), body

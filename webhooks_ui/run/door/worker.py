@@ -19,6 +19,7 @@ from typing import Any
 from gunicorn.http.errors import ChunkMissingTerminator, NoMoreData
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from webhooks_ui import logs
 from webhooks_ui.api import plain
 from webhooks_ui.run.door.head import check_head
 from webhooks_ui.run.door.held import Held
@@ -27,6 +28,7 @@ from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.publisher import Publisher
 from webhooks_ui.run.door.refusals import refusal, status_for
 from webhooks_ui.run.door.staying import RECEIVED_BYTES, Staying
+from webhooks_ui.web import request_log
 
 CHECK_SECONDS = 0.25
 LINGER_SECONDS = 2.0
@@ -300,8 +302,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
             return
         self._release(conn)
+        request_id = request_log.id_of("")
+        self._log_refusal(conn.client, status, "it is not whole", request_id)
         with contextlib.suppress(OSError):
-            conn.sock.send(refusal(status, begun))
+            conn.sock.send(refusal(status, begun, request_id))
         self.linger(conn)
 
     def _drop(self, conn: Connection) -> None:
@@ -499,15 +503,19 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that can't be parsed, or whose view failed outside of Flask."""
-        status = status_for(exc)
+        status, request_id = status_for(exc), request_log.id_of("")
         if status >= 500 and status != 501:
-            self.log.error("Error while answering a request", exc_info=exc)
+            self.log.error("Error while answering a request", exc_info=exc, extra=logs.ids(request=request_id))
         else:
-            self.log.warning("A request of %s is refused with %d: %s", addr and addr[0], status, type(exc).__name__)
+            self._log_refusal(addr, status, type(exc).__name__, request_id)
         begun = bytes(self._present.conn.incoming.data) if self._present.conn.incoming else b""
         with contextlib.suppress(OSError):
             client.settimeout(self.limits.answer_seconds)
-            client.sendall(refusal(status, begun))
+            client.sendall(refusal(status, begun, request_id))
+
+    def _log_refusal(self, client: Any, status: int, reason: str, request_id: str) -> None:
+        sentence = "A request of %s is refused with %d: %s"
+        self.log.warning(sentence, client and client[0], status, reason, extra=logs.ids(request=request_id))
 
 
 def _publishes(incoming: Incoming, max_bytes: int) -> bool:

@@ -222,6 +222,17 @@ def test_a_broken_request_is_answered_and_the_connection_closed(server: Rig, req
         assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [(b"nonsense\r\n\r\n", "400: InvalidRequestLine"), (b"POST /api/v1/events HTTP/1.1\r\n", "408: it is not whole")],
+)
+def test_the_log_has_a_refused_request_under_the_id_in_its_answer(server: Rig, request_: bytes, reason: str) -> None:
+    id = re.search(rb"\r\nX-Request-Id: (req_[0-9a-f]{16})\r\n", talk(server, request_))
+    assert id
+    (line,) = [line for line in server.log("web").splitlines() if id[1].decode() in line]
+    assert f"A request of 127.0.0.1 is refused with {reason}" in line
+
+
 @pytest.mark.parametrize("version", [b"1.1", b"1.2", b"1.9"])
 def test_a_later_version_is_answered_as_the_latest_that_is_known(server: Rig, version: bytes) -> None:
     request = HEALTH.replace(b"1.1", version)
