@@ -50,7 +50,7 @@ def prepare(state: BlueprintSetupState) -> None:
 @blueprint.get("")
 def start() -> Response:
     """Send the browser to the provider. ``again`` makes it ask who is there, although it may know."""
-    back = iri_to_uri(request.args.get("next", ""))
+    back = iri_to_uri(safe_next(request.args.get("next")))  # it can't write all that is no path
     session[BACK] = back if len(back) <= BACK_MAX_CHARACTERS else None
     session[ASKS] = "again" in request.args
     parameters = {"prompt": "login"} if session[ASKS] else {}
