@@ -15,7 +15,6 @@ from webhooks_ui.events.schema import Budget
 from webhooks_ui.web.problem import Problem, field_error
 
 EVENTS_MAX = 1_000
-ERRORS_MAX = 1_000
 
 
 def create() -> Response:
@@ -60,7 +59,7 @@ def _checked_all(values: list[tuple[int | None, Any]], environment: str) -> list
             found = too_large if error.too_large else wrong
             found.extend(field_error(field, message, index) for field, message in error.errors)
     if wrong:
-        raise Problem(422, "Nothing was published: see errors.", (wrong + too_large)[:ERRORS_MAX])
+        raise Problem(422, "Nothing was published: see errors.", wrong + too_large)
     if too_large:
-        raise Problem(413, "Nothing was published: see errors.", too_large[:ERRORS_MAX])
+        raise Problem(413, "Nothing was published: see errors.", too_large)
     return events

@@ -134,7 +134,8 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
             unreadable.add(name)
     if body.get("environment", environment) != environment:
         wrong["environment"] = f"The API key is for {environment}. Leave this field out."
-    given = {name: value for name, value in body.items() if name in FIELDS.keys() - wrong.keys() - unreadable}
+    readable = FIELDS.keys() - wrong.keys() - unreadable
+    given = {name: value for name, value in body.items() if name in readable}
     chosen = {name: value for name, value in given.items() if FIELDS[name] == OPTION}
     values, messages = _check_with_form({name: value for name, value in given.items() if name not in chosen})
     types = values.get("event_types", stored.event_types if stored else [])

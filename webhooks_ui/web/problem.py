@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response
 
 CONTENT_TYPE = "application/problem+json"
+ERRORS_MAX = 1_000
 DETAILS = {
     404: "There is nothing at this address, or it belongs to another environment.",
     405: "This address doesn't accept this method.",
@@ -46,13 +47,16 @@ def field_error(field: str, message: str, index: int | None = None) -> dict[str,
 
 
 def respond(problem: Problem) -> Response:
-    """Return the answer for ``problem``."""
+    """Return the answer for ``problem``, with its first errors if there are very many."""
     status = HTTPStatus(problem.status)
+    detail = problem.detail or DETAILS.get(problem.status, status.description)
+    if len(problem.errors) > ERRORS_MAX:
+        detail += f" These are the first {ERRORS_MAX:,} of {len(problem.errors):,}."
     body = {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
-        "detail": problem.detail or DETAILS.get(problem.status, status.description),
-        "errors": list(problem.errors),
+        "detail": detail,
+        "errors": list(problem.errors[:ERRORS_MAX]),
     }
     return Response(json.dumps(body), status, problem.headers, content_type=CONTENT_TYPE)

@@ -120,6 +120,17 @@ def test_an_answer_holds_no_half_of_a_character(api: Api, half: str) -> None:
         json.dumps(answer.get_json(), ensure_ascii=False).encode()  # raises UnicodeEncodeError for a half
 
 
+@pytest.mark.parametrize(
+    "path", ["/events", "/webhooks", "/webhooks/1/secret", "/webhooks/1/test", "/deliveries/1/retries"]
+)
+def test_of_very_many_wrong_fields_the_first_are_named(api: Api, path: str) -> None:
+    make_delivery(make_webhook())
+    answer = api.post(path, json={f"x{number}": 1 for number in range(20_000)})
+    assert answer.status_code == 422
+    assert len(answer.get_json()["errors"]) == 1_000
+    assert " These are the first 1,000 of 20,00" in answer.get_json()["detail"]
+
+
 def test_any_query_strings_never_get_a_500(api: Api) -> None:
     names = st.sampled_from(["q", "status", "code", "webhook", "since", "until", "sort", "cursor", "category", "limit"])
     words = st.sampled_from(["5xx", "24h", "after-1", "status-9-9", "2026-01-01", "0001-01-01T00:00:00+14:00", "-time"])
