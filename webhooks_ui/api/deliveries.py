@@ -17,14 +17,14 @@ from webhooks_ui.deliveries.pages import Cursor, find_page
 from webhooks_ui.deliveries.rows import Shown
 from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery
-from webhooks_ui.parsing import PRESETS
+from webhooks_ui.parsing import PRESETS, TEXT_MAX_CHARACTERS
 from webhooks_ui.web.problem import Problem
 
 TIMES = f"a time such as 2026-11-23T10:00:00Z, a date, or one of {', '.join(PRESETS)}"
 FILTERS = {
-    "q": "any text that can be read: an event's or a delivery's id, a license key, an email address or an id in the "
-    "event's data, a group of event types such as license.*, or a part of an event type, of a webhook's name or of its "
-    "URL",
+    "q": f"up to {TEXT_MAX_CHARACTERS} characters that can be read: an event's or a delivery's id, a license key, an "
+    "email address or an id in the event's data, a group of event types such as license.*, or a part of an event type, "
+    "of a webhook's name or of its URL",
     "category": "a group of event types, such as license",
     "status": f"one of {', '.join(STATUS_FILTERS)}",
     "code": f"a status code such as 503, or one of {', '.join(CODE_CLASSES)}",

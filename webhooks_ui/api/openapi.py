@@ -18,7 +18,7 @@ from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import OPERATIONAL
 from webhooks_ui.models.scope import MEANINGS
-from webhooks_ui.parsing import ID_MAX, PRESETS
+from webhooks_ui.parsing import ID_MAX, PRESETS, TEXT_MAX_CHARACTERS
 
 DESCRIPTION = """Publish events, manage webhooks, and look at deliveries.
 
@@ -150,6 +150,7 @@ _TIME: Schema = {
     ]
 }
 _FILTER_SCHEMAS: dict[str, Schema] = {
+    "q": {"type": "string", "maxLength": TEXT_MAX_CHARACTERS},
     "since": _TIME,
     "until": _TIME,
     "category": ref("EventCategory"),

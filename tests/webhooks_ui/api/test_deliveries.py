@@ -73,6 +73,7 @@ def test_a_time_is_read_as_that_of_an_event(api: Api, time: str) -> None:
     "query",
     [
         "q=%00",
+        f"q={'x' * 201}",
         "status=gone",
         "code=7xx",
         "category=x",

@@ -226,7 +226,8 @@ def test_waiting_deliveries_of_an_inactive_webhook_are_cancelled(admin: FlaskCli
         ("category=mars&environment=moon", "Category “mars”"),
         ("status=nonsense", "Not a status"),
         ("action=x", "Not the number of a bulk action"),
-        ("q=%00", "Nothing that can be read"),
+        ("q=%00", "Can&#39;t be searched for"),
+        (f"q={'x' * 201}", "Can&#39;t be searched for"),
     ],
 )
 def test_filters_that_are_not_understood_are_refused(admin: FlaskClient, address: str, query: str, word: str) -> None:
