@@ -50,7 +50,8 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     instance_folder.tighten(instance)
-    check_authorities(env.get("REQUESTS_CA_BUNDLE"))
+    # The processes read it from the environment themselves
+    check_authorities("REQUESTS_CA_BUNDLE", env.get("REQUESTS_CA_BUNDLE"))
     database = database_url(env.get("DATABASE_URL"), instance)
     redis = redis_url(env.get("REDIS_URL")) or f"unix://{quote(str(instance_folder.redis_socket(instance)))}"
     portal = public_url(env.get("PUBLIC_URL"))

@@ -163,6 +163,12 @@ def test_a_redis_is_named_by_its_url(settings: Load, url: str) -> None:
         ("redis://eva:secret@redis:port", "a port from 1 to 65535"),
         ("redis://eva:secret@[redis", "percent-encode"),
         ("unix://", "has no socket"),
+        ("redis://eva:secret@redis/0?ssl_ca_cert=/ca.pem", "an option after ? that doesn't exist"),
+        ("redis://eva:secret@redis/0?db=first", "or has a wrong value"),
+        ("redis://eva:12?x=secret@redis/0", "write ? as %3F"),
+        ("rediss://redis/0?ssl_cert_reqs=maybe", "or has a wrong value"),
+        ("rediss://redis/0?ssl_ca_certs=/nowhere.pem", "names /nowhere.pem, which can't be read (No such file"),
+        ("rediss://redis/0?ssl_ca_certs=/etc/passwd", "must name a file of certificates (PEM), but /etc/passwd holds"),
     ],
 )
 def test_a_redis_that_nobody_can_reach_is_refused_in_one_line(settings: Load, url: str, sentence: str) -> None:
@@ -234,7 +240,7 @@ def test_the_token_of_the_metrics_has_no_line_end(settings: Load) -> None:
 
 
 def test_certificate_authorities_that_are_none_are_refused(settings: Load, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"REQUESTS_CA_BUNDLE=/nowhere.pem can't be read \(No such file"):
+    with pytest.raises(ConfigError, match=r"REQUESTS_CA_BUNDLE names /nowhere.pem, which can't be read \(No such file"):
         settings(REQUESTS_CA_BUNDLE="/nowhere.pem")
     (tmp_path / "empty.pem").write_text("no certificate")
     for file in (tmp_path / "empty.pem", tmp_path):

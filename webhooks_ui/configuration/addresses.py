@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from redis import ConnectionPool, RedisError
+
 from webhooks_ui.config_error import ConfigError
 from webhooks_ui.configuration.values import DEFAULT_PORTS, Network, http_parts, integer, networks, port_of, split_url
 
@@ -49,7 +51,8 @@ def redis_url(url: str | None) -> str | None:
     """Return the address of Redis, or ``None`` for the embedded one.
 
     Raises:
-        ConfigError: The URL is invalid. The message never shows the URL, because it may hold a password.
+        ConfigError: The URL or one of its options is invalid. The message never shows the URL, because it may hold a
+            password.
     """
     if not url:
         return None
@@ -61,6 +64,15 @@ def redis_url(url: str | None) -> str | None:
         raise ConfigError("REDIS_URL has no socket. Write it as unix:///path/of/the/socket.")
     if parts.scheme != "unix" and (not parts.hostname or not re.fullmatch(r"/?[0-9]*", parts.path)):
         raise ConfigError("REDIS_URL must be written as redis://host:6379/0, with the number of a database at the end.")
+    try:
+        pool = ConnectionPool.from_url(url.strip())
+        pool.make_connection()  # which isn't connected yet, but has read all options
+    except (TypeError, ValueError, RedisError):  # their messages may hold a part of a password
+        raise ConfigError(
+            "REDIS_URL has an option after ? that doesn't exist or has a wrong value. Write it as "
+            "rediss://host:6379/0?ssl_ca_certs=/path/of/ca.pem. In a user or password, write ? as %3F."
+        ) from None
+    check_authorities("REDIS_URL", pool.connection_kwargs.get("ssl_ca_certs"))
     return url.strip()
 
 
@@ -148,8 +160,8 @@ def egress_proxy(url: str | None) -> str:
     return url.strip().rstrip("/")
 
 
-def check_authorities(file: str | None) -> None:
-    """Check the further certificate authorities, which the processes read from the environment themselves.
+def check_authorities(name: str, file: str | None) -> None:
+    """Check the file of certificate authorities that the setting ``name`` names, if it names one.
 
     Raises:
         ConfigError: The file can't be read, or it holds no certificate.
@@ -159,11 +171,9 @@ def check_authorities(file: str | None) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(Path(file))
     except ssl.SSLError:
-        raise ConfigError(
-            f"REQUESTS_CA_BUNDLE must name a file of certificates (PEM), but {file} holds none."
-        ) from None
+        raise ConfigError(f"{name} must name a file of certificates (PEM), but {file} holds none.") from None
     except OSError as error:
-        raise ConfigError(f"REQUESTS_CA_BUNDLE={file} can't be read ({error.strerror}).") from None
+        raise ConfigError(f"{name} names {file}, which can't be read ({error.strerror}).") from None
 
 
 def otlp_endpoint(url: str | None) -> str | None:
