@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from config import ROOT, ConfigError, load
 from webhooks_ui import private_files
@@ -38,8 +38,8 @@ def main() -> None:
         if settings["REDIS_EMBEDDED"]:
             redis_server.executable()  # fails now, before anything is printed, if there is none
         password = prepare(settings)
-    except OperationalError as error:
-        sys.exit(f"Can't start: the database can't be reached. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
+    except DatabaseError as error:
+        sys.exit(f"Can't start: the database can't be used. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")

@@ -61,3 +61,17 @@ def test_a_database_of_a_newer_version_asks_for_that_version(environ: dict[str, 
     assert done.stderr.startswith("Can't start: The database was migrated by a newer version. Its revision is 9999")
     assert done.stderr.endswith("Install the newer version.\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_refuses_what_it_is_asked_leads_to_its_setting(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "webhooks_ui.run.start"],
+        cwd=ROOT,
+        env=environ | {"DATABASE_URL": "postgresql://eva:hush@127.0.0.1/webhooks?ssl_mode=require"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    said = "Can't start: the database can't be used. Check DATABASE_URL: invalid connection option"
+    assert done.stderr == f'{said} "ssl_mode"\n'
