@@ -434,6 +434,7 @@ def test_hosts_are_those_of_the_portals_address_unless_they_are_named(settings: 
     assert settings(PUBLIC_URL="https://[2001:db8::1]")["ALLOWED_HOSTS"] == ["[2001:db8::1]", *local]
     assert settings(ALLOWED_HOSTS="a.example, .B.example")["ALLOWED_HOSTS"] == ["a.example", ".b.example"]
     assert settings(PUBLIC_URL="https://portal.example.com", ALLOWED_HOSTS="*")["ALLOWED_HOSTS"] == []
+    assert settings(PUBLIC_URL="https://a.example", ALLOWED_HOSTS=",")["ALLOWED_HOSTS"] == ["a.example", *local]
 
 
 @pytest.mark.parametrize("name", ["a.example:443", "https://a.example", "a.example/", "*.a.example", "ä.example"])

@@ -110,10 +110,10 @@ def allowed_hosts(text: str | None, public_url: str | None) -> list[str]:
     Raises:
         ConfigError: A name is none.
     """
-    if not (text or "").strip():
+    names = (text or "").lower().replace(",", " ").split()
+    if not names:
         name = urlsplit(public_url).hostname if public_url else None
         return [f"[{name}]" if ":" in name else name, *LOCAL_HOSTS] if name else []
-    names = (text or "").lower().replace(",", " ").split()
     if "*" in names:
         return []
     for name in names:
