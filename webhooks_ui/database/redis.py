@@ -24,6 +24,7 @@ class PatientRedis(Redis):
     """A client that fails at once for some seconds after a failure, so that a hanging Redis delays few requests."""
 
     _down_until = 0.0
+    _failure = ""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Run the command as ``Redis`` does.
@@ -32,11 +33,11 @@ class PatientRedis(Redis):
             redis.ConnectionError: Redis is unreachable, or was within the last ``DOWN_SECONDS``.
         """
         if time.monotonic() < self._down_until:
-            raise ConnectionError("Redis failed a moment ago and isn't tried again yet")
+            raise ConnectionError(f"Redis failed a moment ago and isn't tried again yet: {self._failure}")
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        except (ConnectionError, TimeoutError):
-            self._down_until = time.monotonic() + DOWN_SECONDS
+        except (ConnectionError, TimeoutError) as error:
+            self._down_until, self._failure = time.monotonic() + DOWN_SECONDS, str(error)
             raise
 
 

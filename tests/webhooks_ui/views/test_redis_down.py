@@ -63,6 +63,15 @@ def test_a_redis_that_hangs_holds_up_one_request_for_a_second_and_the_next_not_a
     assert asked[1:] == [0, 0]
 
 
+def test_what_is_not_tried_again_says_why_it_failed(tmp_path: Path) -> None:
+    redis = redis_client.connect(f"unix://{tmp_path}/nowhere")
+    with pytest.raises(ConnectionError) as first:
+        redis.ping()
+    with pytest.raises(ConnectionError, match="a moment ago") as second:
+        redis.ping()
+    assert str(second.value).endswith(f": {first.value}")
+
+
 def test_after_a_pause_redis_is_tried_again(redis_socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_client, "DOWN_SECONDS", 0.0)
     redis = redis_client.connect(f"unix://{redis_socket}")
