@@ -124,7 +124,8 @@ def redis() -> Trouble | None:
         needs = f". {REDIS_RIGHTS}" if isinstance(error, NoPermissionError) else ""
         return Trouble(Level.DEGRADED, gone, f"Redis says: {error}{needs}")
     if suspended:
-        advice = "Somebody ran rq suspend. Run rq resume with the same REDIS_URL."
+        url = current_app.config["REDIS_URL"] if current_app.config["REDIS_EMBEDDED"] else '"$REDIS_URL"'
+        advice = f"Somebody ran rq suspend. Run: .venv/bin/rq resume --url {url}"
         return Trouble(Level.FAILED, "The workers are suspended.", advice)
     return None
 

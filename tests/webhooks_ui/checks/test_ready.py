@@ -1,6 +1,9 @@
 """What each check of ``/readyz`` finds."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -229,6 +232,18 @@ def test_suspended_workers_fail(app: Flask) -> None:
     found = ready.redis()
     assert found
     assert (found.level, found.sentence) == (Level.FAILED, "The workers are suspended.")
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_the_advice_about_suspended_workers_lets_them_go_on(app: Flask, *, embedded: bool) -> None:
+    app.config["REDIS_EMBEDDED"] = embedded
+    app.extensions["redis"].set(ready.SUSPENDED_KEY, 1)
+    found = ready.redis()
+    assert found
+    command = found.advice.partition("Run: ")[2].replace(".venv/bin/rq", str(Path(sys.executable).with_name("rq")))
+    settings = {"PATH": os.environ["PATH"], "REDIS_URL": app.config["REDIS_URL"]}
+    subprocess.run(["/bin/sh", "-c", command], env=settings, check=True, capture_output=True)
+    assert ready.redis() is None
 
 
 def test_a_redis_that_refuses_writes_degrades(app: Flask) -> None:
