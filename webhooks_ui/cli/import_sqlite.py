@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 from flask_migrate import upgrade
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
 from webhooks_ui.checks import ready, revisions
 from webhooks_ui.cli.backup import refuse_while_in_use
@@ -52,7 +52,7 @@ def _check_source(file: Path) -> None:
     Raises:
         CopyError: The message says what to do.
     """
-    engine = create_engine("sqlite://", creator=lambda: _open(file))
+    engine = create_engine("sqlite://", creator=lambda: _open(file), poolclass=NullPool)  # nothing stays open
     with closing(_open(file)) as source:
         source.execute("PRAGMA schema_version")  # fails here if it is no database
     present, newest = revisions.present(engine), revisions.known()[-1]
@@ -65,7 +65,6 @@ def _check_source(file: Path) -> None:
             f"{advice if present in revisions.known() else 'Install the newer version.'}"
         )
     refuse_while_in_use(engine)
-    engine.dispose()
 
 
 def _make_tables() -> None:

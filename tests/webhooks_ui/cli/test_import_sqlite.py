@@ -33,6 +33,7 @@ from tests.support.receivers import Receiver
 from tests.webhooks_ui.cli.conftest import Run
 from webhooks_ui import create_app
 from webhooks_ui.checks import revisions
+from webhooks_ui.cli import import_sqlite
 from webhooks_ui.database import db, postgresql_import, write_transaction
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Process, User, Webhook, utcnow
 
@@ -180,6 +181,22 @@ def test_a_service_that_runs_is_refused(run: Run, app: Flask, old: Flask, tables
     done = run("import-sqlite", str(file))
     assert done.exit_code == 1
     assert "1 process of the service run: worker 4711 on here.example.com. Stop them" in done.output
+
+
+def test_a_refused_file_is_closed(run: Run, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def open_noted(file: Path) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(file))
+        return opened[-1]
+
+    monkeypatch.setattr(import_sqlite, "_open", open_noted)
+    (tmp_path / "empty.db").touch()
+    assert "has no tables of this product" in run("import-sqlite", str(tmp_path / "empty.db")).output
+    assert len(opened) == 2
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            connection.execute("SELECT 1")
 
 
 def test_another_version_is_refused(run: Run, app: Flask, old: Flask, tables_gone: None) -> None:
