@@ -15,6 +15,7 @@ from jobs.hide import hidden, secrets_of
 from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import user_agent
+from webhooks_ui.json_object import find_object
 from webhooks_ui.webhooks.oauth import ClientAuthentication, OAuthClient
 from webhooks_ui.webhooks.own_headers import OwnHeader
 
@@ -96,7 +97,7 @@ def _read(result: Result, secrets: Sequence[str]) -> Token:
         raise NoToken(
             Outcome.TOKEN_UNREACHABLE, _with(_NO_ANSWER.get(result.outcome, "It gave no answer."), result.detail)
         )
-    said = _object(result.response_body or b"")
+    said = find_object(result.response_body or b"")
     if result.outcome != Outcome.DELIVERED or (said and "error" in said):
         raise NoToken(Outcome.TOKEN_REFUSED, _refusal(result, said or {}, secrets))
     if said is None:
@@ -129,14 +130,6 @@ def _refusal(result: Result, said: dict[str, Any], secrets: Sequence[str]) -> st
     if code is not None and 300 <= code < 400:
         return f"It answered {code}, and redirects are not followed. Put the final address into the token URL."
     return f"It answered {code}, {words}." if words else f"It answered {code}."
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _words(value: Any, secrets: Sequence[str]) -> str:
