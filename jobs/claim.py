@@ -11,19 +11,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from jobs.compose import link_of
+from jobs.compose import Uncomposable, link_of
 from jobs.pace import allowed, until_after
 from jobs.retry import NEVER
 from jobs.target import Target, targets_of
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing
-from webhooks_ui.events.selection import selected
+from webhooks_ui.events.selection import NothingKept, selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 5
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
+UNREADABLE_FIELDS = (
+    "What is stored of the fields to send can't be read. Set them anew, then send the event again from its page."
+)
 PORTION_BYTES = 512 * 1024  # of bodies that one SELECT reads
 
 
@@ -49,8 +52,15 @@ class Claimed:
     is_replay: bool = False
 
     def outgoing(self, portal: str | None) -> Outgoing:
-        """Return the event with what its format needs to know about this delivery (see ``compose.link_of``)."""
-        body, link = selected(self.body, self.fields), link_of(self.id, portal)
+        """Return the event with what its format needs to know about this delivery (see ``compose.link_of``).
+
+        Raises:
+            Uncomposable: what is sent of the event can't be read.
+        """
+        try:
+            body, link = selected(self.body, self.fields), link_of(self.id, portal)
+        except NothingKept:
+            raise Uncomposable(UNREADABLE_FIELDS) from None
         return Outgoing(self.event_id, self.event_type, self.environment, body, self.is_test, self.is_replay, link)
 
 

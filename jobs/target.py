@@ -145,7 +145,7 @@ def _target_of(row: TargetRow, older: Sequence[str], is_probe: bool, _keys: Sequ
         is_probe,
         _options(row),
         row.timeout_seconds,
-        tuple(check_delays(json.loads(row.retry_delays))) if row.retry_delays else None,
+        tuple(check_delays(delays)) if (delays := json.loads(row.retry_delays or "null")) else None,
         row.name,
         row.version,
     )

@@ -77,7 +77,7 @@ def as_json(webhook: Webhook) -> dict[str, Any]:
         "auth": _auth_json(webhook.auth),
         "client_certificate": {"certificate": MASK, "key": MASK} if webhook.client_certificate else None,
         "client_certificate_details": _details(webhook.client_certificate),
-        "filter": webhook.filter,
+        "filter": found.as_json() if (found := Filter.parse(webhook.filter)) else None,
         "fields": _fields_json(webhook.fields),
         "retry_delays": webhook.retry_delays,
         "timeout_seconds": webhook.timeout_seconds,

@@ -10,6 +10,7 @@ from webhooks_ui import audit
 from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import InspectedRequest, User, Webhook, key_check, secret_box
+from webhooks_ui.models.kept_json import Damaged
 from webhooks_ui.models.webhook import ENCRYPTED
 from webhooks_ui.webhooks import unreadable
 
@@ -162,8 +163,15 @@ class _Rotation:
         self.count += 1
         return again
 
-    def entry(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an entry of a JSON column with its encrypted value encrypted with the newest key."""
+    def column(self, webhook: Webhook, name: str) -> None:
+        """Encrypt what a JSON column has: an entry, or a list of them. One that can't be read stays as it is."""
+        stored = getattr(webhook, name)
+        if isinstance(stored, Damaged):
+            self.is_whole = False
+        elif stored:
+            setattr(webhook, name, self._entry(stored) if isinstance(stored, dict) else list(map(self._entry, stored)))
+
+    def _entry(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self.value(value) if name.endswith("_encrypted") else value for name, value in entry.items()}
 
 
@@ -173,15 +181,13 @@ def _rotate_secrets(webhook: Webhook) -> _Rotation:
     for column in ENCRYPTED:
         if (encrypted := getattr(webhook, column)) is not None:
             setattr(webhook, column, rotation.value(encrypted))
-    webhook.older_secrets = [rotation.entry(older) for older in webhook.older_secrets]
+    rotation.column(webhook, "older_secrets")
     return rotation
 
 
 def _rotate_headers(webhook: Webhook) -> _Rotation:
     """Encrypt the headers, the credentials and the client certificate of a webhook."""
     rotation = _Rotation()
-    webhook.headers = [rotation.entry(header) for header in webhook.headers]
-    webhook.auth = rotation.entry(webhook.auth) if webhook.auth else None
-    certificate = webhook.client_certificate
-    webhook.client_certificate = rotation.entry(certificate) if certificate else None
+    for name in ("headers", "auth", "client_certificate"):
+        rotation.column(webhook, name)
     return rotation

@@ -96,14 +96,14 @@ class Filter:
         object.__setattr__(self, "_tests", tuple(map(_test, self.conditions)))
 
     @classmethod
-    def parse(cls, stored: Mapping[str, Any] | None) -> "Filter | None":
-        """Return the filter that ``as_json`` describes."""
+    def parse(cls, stored: Any) -> "Filter | None":
+        """Return the filter that ``as_json`` describes, or ``UNREADABLE`` if a person wrote something else."""
         if not stored:
             return None
-        conditions = (
-            Condition(item["field"], Operator(item["operator"]), item["value"]) for item in stored["conditions"]
-        )
-        return cls(Match(stored["match"]), tuple(conditions))
+        try:
+            return cls(Match(stored["match"]), tuple(map(_parsed, stored["conditions"])))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return UNREADABLE
 
     def as_json(self) -> dict[str, Any]:
         return {"match": str(self.match), "conditions": [condition.as_json() for condition in self.conditions]}
@@ -123,6 +123,12 @@ class Filter:
     def remarks(self, data: Mapping[str, Any]) -> list[str]:
         """Return a sentence for each condition that has no sense for this data, and so never or always holds."""
         return [remark for condition in self.conditions if (remark := _remark(condition, data))]
+
+
+def _parsed(item: Mapping[str, str]) -> Condition:
+    if isinstance(item["field"], str) and isinstance(item["value"], str):
+        return Condition(item["field"], Operator(item["operator"]), item["value"])
+    raise TypeError("A condition compares texts.")
 
 
 def value_at(data: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -314,3 +320,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
     return "a text" if isinstance(value, str) else "a number"
+
+
+UNREADABLE = Filter(Match.ANY, ())  # of no conditions, none ever holds. So it lets no event pass

@@ -37,9 +37,17 @@ class Selection:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, stored: Mapping[str, Any] | None) -> "Selection | None":
-        """Return the selection that ``as_json`` describes."""
-        return cls(Mode(stored["mode"]), tuple(stored["paths"]), _extra(stored["extra"])) if stored else None
+    def parse(cls, stored: Any) -> "Selection | None":
+        """Return the selection that ``as_json`` describes, or ``UNREADABLE`` if a person wrote something else."""
+        if not stored:
+            return None
+        try:
+            paths, extra = tuple(stored["paths"]), _extra(stored["extra"])
+            if isinstance(extra, Mapping) and all(isinstance(path, str) for path in paths):
+                return cls(Mode(stored["mode"]), paths, extra)
+        except (ValueError, TypeError, KeyError):
+            pass
+        return UNREADABLE
 
     def as_json(self) -> dict[str, Any]:
         """Return the selection, with ``extra`` as JSON text so that the database keeps the digits of its numbers."""
@@ -61,6 +69,13 @@ class Selection:
         return {**kept, **self.extra}
 
 
+UNREADABLE = Selection(Mode.KEEP)  # keeps nothing
+
+
+class NothingKept(ValueError):
+    """What a webhook gets of the data can't be read."""
+
+
 def fields_text(fields: Mapping[str, Any] | None) -> str | None:
     """Return ``Webhook.fields`` as ``Delivery.fields`` holds it."""
     return json.dumps(fields, ensure_ascii=False) if fields else None
@@ -71,18 +86,26 @@ def selected(body: bytes, fields: str | None) -> bytes:
 
     Args:
         fields: as ``Delivery.fields`` holds them. ``None`` means the event to the letter as it was published.
+
+    Raises:
+        NothingKept: ``fields`` can't be read.
     """
     if fields is None:
         return body
+    if (selection := _parsed(fields)) is UNREADABLE:
+        raise NothingKept
     members = strict_json.load_members(body)
-    data = strict_json.render_literally(_parsed(fields).of(members["data"].value))
+    data = strict_json.render_literally(selection.of(members["data"].value))
     texts = {name: member.text for name, member in members.items()} | {"data": data}
     return ("{" + ",".join(f"{strict_json.render(name)}:{text}" for name, text in texts.items()) + "}").encode()
 
 
 @lru_cache(maxsize=1_024)
 def _parsed(fields: str) -> Selection:
-    return Selection.parse(json.loads(fields)) or Selection()
+    try:
+        return Selection.parse(json.loads(fields)) or Selection()
+    except ValueError:
+        return UNREADABLE
 
 
 def _extra(stored: str | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -207,11 +207,11 @@ class OptionFields(AccessFields):
 
 def values_of(webhook: Any) -> dict[str, Any]:
     """Return what the fields show of a webhook's options."""
-    filter, selection = webhook.filter or {}, Selection.parse(webhook.fields) or Selection()
+    filter, selection = Filter.parse(webhook.filter), Selection.parse(webhook.fields) or Selection()
     return access_values(webhook) | {
         "headers": webhook.headers,
-        "filter_match": filter.get("match", Match.ALL),
-        "conditions": filter.get("conditions", []),
+        "filter_match": filter.match if filter else Match.ALL,
+        "conditions": filter.as_json()["conditions"] if filter else [],
         "fields_mode": str(selection.mode) if selection.paths else "",
         "fields_paths": "\n".join(selection.paths),
         "fields_extra": strict_json.render_literally(selection.extra) if selection.extra else "",

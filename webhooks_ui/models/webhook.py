@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from webhooks_ui.database import db
 from webhooks_ui.models import secret_box
+from webhooks_ui.models.kept_json import ANY_JSON, DamagedList, DamagedObject, KeptJson, has, list_of, object_of
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 NAME_MAX_CHARACTERS = 100
@@ -160,6 +161,29 @@ def _typed(row: DefaultExecutionContext) -> dict[str, str]:
     return {"name": given["name"], "url": given["url"]}
 
 
+_HEADERS = list_of("name", "value_encrypted")
+_OLDER_SECRETS = list_of("id", "secret_encrypted", times=("expires_at",))
+_CERTIFICATE = object_of(
+    *("certificate_encrypted", "key_encrypted", "subject", "issuer"), times=("starts_at", "ends_at")
+)
+_AUTH_NAMES = {"basic": (), "bearer": (), "oauth": ("token_url", "scope", "audience", "resource", "method")}
+
+
+def _is_auth(value: Any) -> bool:
+    if not value:
+        return True
+    return has(value, "kind", "username", "secret_encrypted") and (
+        value["kind"] in _AUTH_NAMES and has(value, *_AUTH_NAMES[value["kind"]])
+    )
+
+
+def _are_delays(value: Any) -> bool:
+    return not value or (isinstance(value, list) and all(type(seconds) is int and seconds > 0 for seconds in value))
+
+
+_AUTH, _DELAYS = KeptJson(_is_auth, DamagedObject), KeptJson(_are_delays, DamagedList)
+
+
 class Webhook(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "webhooks"
 
@@ -174,21 +198,21 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     secret_encrypted: Mapped[str] = mapped_column(Text)
     # Newest first: ``id``, ``secret_encrypted`` and ``expires_at`` of each
-    older_secrets: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
+    older_secrets: Mapped[list[dict[str, str]]] = mapped_column(_OLDER_SECRETS, default=list, server_default="[]")
 
     # ``name`` and ``value_encrypted`` of each
-    headers: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, server_default="[]")
+    headers: Mapped[list[dict[str, str]]] = mapped_column(_HEADERS, default=list, server_default="[]")
     # ``kind``, ``username`` and ``secret_encrypted``, with OAuth also the fields of webhooks.oauth.Grant
-    auth: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    auth: Mapped[dict[str, str] | None] = mapped_column(_AUTH)
     # ``certificate_encrypted``, ``key_encrypted`` and the fields of webhooks.pem.Certificate
-    client_certificate: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    client_certificate: Mapped[dict[str, Any] | None] = mapped_column(_CERTIFICATE)
     certificate_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     certificate_notice: Mapped[str | None] = mapped_column(String(8))  # a CertificateNotice, see webhooks/ending
-    filter: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.conditions.Filter
-    fields: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # see events.selection
+    filter: Mapped[dict[str, Any] | None] = mapped_column(ANY_JSON)  # see events.conditions.Filter
+    fields: Mapped[dict[str, Any] | None] = mapped_column(ANY_JSON)  # see events.selection
 
     retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None means the schedule in the settings
-    retry_delays: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))  # seconds, of its own schedule
+    retry_delays: Mapped[list[int] | None] = mapped_column(_DELAYS)  # seconds, of its own schedule
     timeout_seconds: Mapped[int | None] = mapped_column()  # None means REQUEST_TIMEOUT_SECONDS
 
     rate_limit: Mapped[int | None] = mapped_column()  # requests in each ``rate_period``. None: as many as go

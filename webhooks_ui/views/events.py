@@ -74,7 +74,7 @@ def _choices(event: Event, text: str) -> tuple[dict[str, list[Any]], bool]:
     found = db.session.execute(query.order_by(Webhook.name_key).limit(CHOICES_MAX + 1)).all()
     groups: dict[str, list[Any]] = {event.environment: []} | {environment: [] for environment in Environment}
     for choice in found[:CHOICES_MAX]:
-        groups[choice.environment].append(choice)
+        groups.setdefault(choice.environment, []).append(choice)
     return {environment: choices for environment, choices in groups.items() if choices}, len(found) > CHOICES_MAX
 
 

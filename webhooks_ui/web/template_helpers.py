@@ -40,6 +40,7 @@ from webhooks_ui.web.urls import addresses
 from webhooks_ui.webhooks import filters as list_filters
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.client_certificates import certificate_lines, notice_of
+from webhooks_ui.webhooks.damage import damage
 from webhooks_ui.webhooks.option_words import facts
 from webhooks_ui.webhooks.unreadable import lost_options
 
@@ -78,6 +79,7 @@ def register(app: Flask) -> None:
         certificate_since=certificate_since,
         notice_of=notice_of,
         lost_options=lost_options,
+        damage=damage,
         delays_text=delays_text,
         now=utcnow,
         density=density,

@@ -17,6 +17,7 @@ from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.formats import Rate, rate_after
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
 from webhooks_ui.models.delivery import GIVEN_UP, is_free
+from webhooks_ui.models.kept_json import Damaged
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
 from webhooks_ui.webhooks.client_certificates import seal_pair
@@ -134,6 +135,8 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
     fields = _with_rate(sealed(fields, webhook), webhook.format, (webhook.rate_limit, webhook.rate_period))
     for name, value in fields.items():
         setattr(webhook, name, value)
+    if isinstance(webhook.older_secrets, Damaged):
+        webhook.older_secrets = []  # nothing can be signed with them, and no form has them
     after = fields_of(webhook)
     if before != after:
         _touch(webhook)

@@ -47,4 +47,7 @@ def _kept(fields: Mapping[str, Any], stored: Stored) -> Iterator[str]:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # a person wrote it into the row
+        return ""

@@ -26,6 +26,7 @@ from webhooks_ui.events.conditions import (
 from webhooks_ui.events.selection import EXTRA_MAX_BYTES, PATHS_MAX
 from webhooks_ui.models import Webhook
 from webhooks_ui.webhooks.client_certificates import warnings_of_certificate
+from webhooks_ui.webhooks.damage import damage
 
 TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
@@ -50,7 +51,8 @@ def wrong_conditions(match: str, conditions: Sequence[Mapping[str, str]], event_
 
 def wrong_filter(stored: Mapping[str, Any] | None, event_types: Iterable[str]) -> str:
     """Check the filter of a webhook, as ``Webhook.filter`` holds it, on events of other types."""
-    return wrong_conditions(stored["match"], stored["conditions"], event_types) if stored else ""
+    filter = Filter.parse(stored)
+    return wrong_conditions(filter.match, filter.as_json()["conditions"], event_types) if filter else ""
 
 
 def _wrong_condition(condition: Mapping[str, str], event_types: Iterable[str]) -> str:
@@ -86,10 +88,10 @@ def warnings(conditions: Iterable[Condition], event_types: Iterable[str]) -> lis
 
 
 def warnings_of(webhook: Webhook) -> list[str]:
-    """Return the ``warnings`` about the filter of a webhook, and those about its client certificate."""
+    """Return the ``warnings`` about the filter of a webhook, those about its client certificate, and its damage."""
     filter = Filter.parse(webhook.filter)
     of_filter = warnings(filter.conditions, webhook.event_types) if filter else []
-    return [*of_filter, *warnings_of_certificate(webhook)]
+    return [*of_filter, *warnings_of_certificate(webhook), *([found] if (found := damage(webhook)) else [])]
 
 
 def examples_of(event_types: Iterable[str]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import itertools
 import json
 import logging
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from flask import current_app
@@ -182,8 +182,8 @@ def _webhooks(connection: Connection) -> Iterator[Metric]:
     )
     throttled = func.sum(case((Webhook.throttled_until > utcnow(), 1), else_=0))
     rows = connection.execute(select(*state, func.count(), throttled).where(IS_LIVE).group_by(*state)).all()
-    counts = {(str(environment), str(status)): 0 for environment in Environment for status in ReportedStatus}
-    waiting = {str(environment): 0 for environment in Environment}
+    counts = Counter({(str(environment), str(status)): 0 for environment in Environment for status in ReportedStatus})
+    waiting = Counter({str(environment): 0 for environment in Environment})
     for environment, active, is_failing, is_disabled, count, slowed in rows:
         counts[environment, str(reported_status_of(active, is_failing or None, is_disabled or None))] += count
         waiting[environment] += slowed
