@@ -57,12 +57,15 @@ def running() -> Sequence[BulkAction]:
     return db.session.scalars(select(BulkAction).where(RUNNING).order_by(BulkAction.id.desc()).limit(RECENT_MAX)).all()
 
 
-def filters_of(action: BulkAction) -> DeliveryFilters:
-    """Return the log's filters with which the action was begun."""
-    if action.kind != BulkActionKind.SEND_MISSED:
-        return DeliveryFilters.parse(action.filters)
-    missed = Missed.parse(action.filters)
-    return DeliveryFilters(webhook=str(missed.webhook_id), since=action.created_at.isoformat())
+def filters_of(action: BulkAction) -> DeliveryFilters | None:
+    """Return the log's filters with which the action was begun. ``None``: they can't be read."""
+    try:
+        chosen = batches.chosen_by(action)
+    except batches.Unreadable:
+        return None
+    if isinstance(chosen, Missed):
+        return DeliveryFilters(webhook=str(chosen.webhook_id), since=action.created_at.isoformat())
+    return chosen
 
 
 def results_of(action: BulkAction) -> Counter[str]:

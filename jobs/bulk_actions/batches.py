@@ -16,9 +16,9 @@ from redis import Redis, RedisError
 from rq import Queue
 from sqlalchemy import Connection, and_, false, select, update
 
-from webhooks_ui.database import after_commit, db, release, writing
+from webhooks_ui.database import after_commit, db, release, write_transaction, writing
 from webhooks_ui.deliveries.changes import cancel, is_held, is_retryable, make_due
-from webhooks_ui.deliveries.filters import DeliveryFilters
+from webhooks_ui.deliveries.filters import NAMES, DeliveryFilters
 from webhooks_ui.deliveries.missed import Missed, next_missed, send_missed
 from webhooks_ui.deliveries.search import Search, search, up_to
 from webhooks_ui.deliveries.walk import next_ids
@@ -50,7 +50,12 @@ def run_batch(action_id: int) -> bool:
     action = db.session.get(BulkAction, action_id)
     if action is None or not action.is_running:
         return False
-    seen, step = action.place, _next_step(action)
+    seen = action.place
+    try:
+        step = _next_step(action)
+    except Unreadable:
+        _stop(action_id)
+        return False
     try:
         with writing():
             connection = db.session.connection()
@@ -76,6 +81,22 @@ def what_it_changes(kind: str, filters: DeliveryFilters) -> Search:
     return replace(found, condition=and_(found.condition, can_be))
 
 
+def chosen_by(action: BulkAction) -> Missed | DeliveryFilters:
+    """Return what chooses the rows of an action.
+
+    Raises:
+        Unreadable: a person or another version wrote something else into its row.
+    """
+    try:
+        if BulkActionKind(action.kind) is BulkActionKind.SEND_MISSED:
+            return Missed.parse(action.filters)
+        if unknown := action.filters.keys() - set(NAMES):  # without it, the action would change more than it was to
+            raise ValueError(f"There is no filter {min(unknown)!r}.")
+        return DeliveryFilters.parse(action.filters)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Unreadable from error
+
+
 def ask(action_id: int) -> None:
     """Ask RQ to carry on the action. If Redis doesn't take the job, ``resume`` asks again later."""
     redis: Redis = current_app.extensions["redis"]
@@ -98,6 +119,10 @@ class Overtaken(Exception):
     """Another worker did this batch, or somebody stopped the action."""
 
 
+class Unreadable(Exception):
+    """What is stored of an action can't be read, so that nobody can go on with it."""
+
+
 @dataclass(frozen=True)
 class Step:
     """A batch. Its rows are found in a read transaction and changed in a short write transaction."""
@@ -108,11 +133,11 @@ class Step:
 
 def _next_step(action: BulkAction) -> Step:
     action_id = action.id
-    if action.kind == BulkActionKind.SEND_MISSED:
-        missed = Missed.parse(action.filters)
-        events, place = next_missed(missed, action.place, action.end_id, BATCH_ROWS)
-        return Step(lambda connection: send_missed(connection, missed, events, action_id), place)
-    found = what_it_changes(action.kind, DeliveryFilters.parse(action.filters))
+    chosen = chosen_by(action)
+    if isinstance(chosen, Missed):
+        events, place = next_missed(chosen, action.place, action.end_id, BATCH_ROWS)
+        return Step(lambda connection: send_missed(connection, chosen, events, action_id), place)
+    found = what_it_changes(action.kind, chosen)
     descending = action.start_id > action.end_id
     if not descending:
         found = up_to(found, action.end_id)
@@ -125,6 +150,17 @@ def _next_step(action: BulkAction) -> Step:
         return len(made_due)
 
     return Step(retry, place)
+
+
+def _stop(action_id: int) -> None:
+    """Stop an action that can't be read, because ``resume`` would ask for it for ever."""
+    logger.error("Bulk action %d is stopped, because what is stored of it can't be read", action_id)
+    release()
+    running = BulkAction.id == action_id, BulkAction.status == BulkActionStatus.RUNNING
+    with write_transaction() as connection:
+        connection.execute(
+            update(BulkAction).where(*running).values(status=BulkActionStatus.STOPPED, updated_at=utcnow())
+        )
 
 
 def _move(connection: Connection, action_id: int, seen: int, place: int | None, changed: int) -> bool:

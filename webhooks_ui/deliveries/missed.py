@@ -45,8 +45,17 @@ class Missed:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Missed":
-        """Return the object that ``as_json`` describes."""
-        return cls(**{**fields, "event_types": tuple(fields["event_types"])})
+        """Return the object that ``as_json`` describes.
+
+        Raises:
+            KeyError, TypeError, ValueError: ``fields`` are others, since a person wrote them into a row.
+        """
+        made = cls(**{**fields, "event_types": tuple(fields["event_types"])})
+        if not isinstance(made.webhook_id, int) or not all(isinstance(name, str) for name in made.event_types):
+            raise TypeError("The webhook is a number, and types are texts.")
+        if not all(datetime.fromisoformat(at).tzinfo for at in (made.since, made.until)):
+            raise ValueError("The times need a zone.")
+        return made
 
     @property
     def as_json(self) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, text
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhooks_ui.database import db
+from webhooks_ui.models.kept_json import ANY_JSON
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 
@@ -31,7 +32,7 @@ class BulkAction(db.Model):  # type: ignore[name-defined,misc]
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    filters: Mapped[dict[str, Any]] = mapped_column(JSON)  # these choose the rows
+    filters: Mapped[dict[str, Any]] = mapped_column(ANY_JSON)  # these choose the rows
     actor: Mapped[str] = mapped_column(String(254))
     status: Mapped[str] = mapped_column(String(16), default=BulkActionStatus.RUNNING)
     # It works through the ids from start_id to end_id, upward or downward. place is the id that it has reached.

@@ -2,12 +2,13 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import JSON, column, table, update
 
-from jobs.bulk_actions import batches, held_by_webhooks
+from jobs.bulk_actions import batches, filters_of, held_by_webhooks
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
-from webhooks_ui.database import db
+from webhooks_ui.database import db, write_transaction
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.missed import Missed, count_missed
@@ -184,3 +185,33 @@ def test_what_webhooks_hold_back_is_counted_by_webhook(app: Flask) -> None:
     assert ([(webhook.id, number) for webhook, number in held], count) == ([(failing.id, 2), (inactive.id, 1)], 3)
     settle(deliveries[0], status="pending", due_at=utcnow(), forced=True)
     assert held_by_webhooks(action)[1] == 2, "one that a person retries goes out"
+
+
+@pytest.mark.parametrize(
+    ("kind", "filters"),
+    [
+        ("retry", None),
+        ("retry", ["failed"]),
+        ("retry", {"status": 5}),
+        ("retry", {"state": "failed"}),
+        ("cancel", "failed"),
+        ("send_missed", {}),
+        ("send_missed", {"webhook_id": 1, "environment": "production", "event_types": [], "since": 1, "until": 2}),
+        ("purge", {}),
+    ],
+)
+def test_an_action_that_cannot_be_read_is_stopped_and_changes_nothing(
+    app: Flask, kind: str, filters: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = settle(add_delivery(), 500)
+    action_id = begin(kind, 0, highest_id(Delivery))
+    rows = table("bulk_actions", column("filters", JSON))
+    with write_transaction() as connection:
+        connection.execute(update(rows).values(filters=filters))
+    batches.carry_on(action_id)
+    assert statuses(failed) == ["failed"]
+    action = db.session.get_one(BulkAction, action_id)
+    assert (action.status, filters_of(action)) == ("stopped", None)
+    assert [entry.message for entry in caplog.records if entry.levelname == "ERROR"] == [
+        f"Bulk action {action_id} is stopped, because what is stored of it can't be read"
+    ]

@@ -366,3 +366,16 @@ def test_a_recovery_begins_where_the_outage_did(admin: FlaskClient) -> None:
         for at, days in zip(shown, (begin, 1), strict=True):
             assert at.second == at.microsecond == 0, "seconds have no room on a phone"
             assert timedelta(0) <= utcnow() - timedelta(days=days) - at < timedelta(minutes=2)
+
+
+def test_an_action_whose_filters_cannot_be_read_says_so_and_offers_no_way_on(admin: FlaskClient) -> None:
+    action = BulkAction(kind="retry", filters={"state": "failed"}, actor="a", start_id=0, end_id=9, place=0)
+    db.session.add(action)
+    db.session.commit()
+    address = f"/admin/bulk-actions/{action.id}"
+    assert not run_batch(action.id)
+    for page in (address, "/admin/bulk-actions", "/admin/webhook-deliveries"):
+        assert admin.get(page).status_code == 200
+    shown = admin.get(address)
+    assert "What is stored of them can't be read" in shown.text
+    assert "Continue</button>" not in shown.text

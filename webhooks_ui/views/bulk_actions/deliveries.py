@@ -49,14 +49,14 @@ def show(action_id: int) -> Response:
     action = db.session.get(BulkAction, action_id) or abort(404)
     filters, results = bulk_actions.filters_of(action), bulk_actions.results_of(action)
     # What an action cancelled, and what one of an earlier version did, isn't marked with it
-    shown = DeliveryFilters(action=str(action_id)) if results else filters.with_(status="")
+    shown = DeliveryFilters(action=str(action_id)) if results or not filters else filters.with_(status="")
     held, held_count = bulk_actions.held_by_webhooks(action) if results else ([], 0)
     return render(
         "bulk_actions/show.html",
         "bulk_actions/_progress.html",
         action=action,
         filters=filters,
-        webhook=webhook_of(filters),
+        webhook=webhook_of(filters) if filters else None,
         results=results,
         held=held,
         held_count=held_count,
