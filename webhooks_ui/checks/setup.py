@@ -23,6 +23,7 @@ from webhooks_ui import __version__
 from webhooks_ui.checks import Check, Level, Trouble
 from webhooks_ui.database import db, dialect
 from webhooks_ui.models import Event, Process, Webhook, utcnow
+from webhooks_ui.models.setting import unusable_settings
 from webhooks_ui.models.webhook_state import IS_ON
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -50,6 +51,16 @@ def settings() -> Trouble | None:
     if config["PRODUCTION"] and config["REDIS_EMBEDDED"]:
         found.append("REDIS_URL is not set, so all processes must run on this machine.")
     return Trouble(Level.DEGRADED, " ".join(found), "See Settings in the README.") if found else None
+
+
+def saved_settings() -> Trouble | None:
+    """Find settings in the database that a person or another version wrote, and that can't be used."""
+    if not (found := unusable_settings()):
+        return None
+    names = ", ".join(found)
+    return Trouble(
+        Level.DEGRADED, f"What is stored of these settings can't be used: {names}.", "Save them anew in the portal."
+    )
 
 
 def versions() -> Trouble | None:
@@ -152,6 +163,7 @@ def mail() -> Trouble | None:
 
 CHECKS = (
     Check("settings", settings),
+    Check("saved settings", saved_settings, needs=("database", "migrations")),
     Check("versions", versions, needs=("database", "migrations")),
     Check("clock", clock, needs=("database", "migrations")),
     Check("disk space", disk_space),

@@ -10,6 +10,7 @@ from webhooks_ui.database import db, dialect
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Setting, TypeTotal, utcnow
 from webhooks_ui.models.delivery import UNSETTLED
+from webhooks_ui.models.setting import as_id
 
 COUNTED_TO = "types_counted_to"  # the setting with the highest id of an event that the chore count_types has counted
 LATE = timedelta(minutes=5)  # the chore counts each minute what is older than a minute
@@ -59,7 +60,7 @@ def count_types(environment: str, since: datetime) -> Types:
     if environment:
         query = query.where(TypeTotal.environment == environment)
     totals = db.session.execute(query).all()  # before the place, so that no event is counted twice
-    place = db.session.scalar(select(Setting.value).where(Setting.name == COUNTED_TO)) or 0
+    place = as_id(db.session.scalar(select(Setting.value).where(Setting.name == COUNTED_TO))) or 0
     counted_until = _counted_until(place)
     rest = [] if counted_until else db.session.execute(_uncounted(place, environment, since)).all()
     for type, events, deliveries in (*totals, *rest):

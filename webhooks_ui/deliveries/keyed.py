@@ -13,6 +13,7 @@ from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
 from webhooks_ui.events.keys import SEPARATOR, as_key
 from webhooks_ui.models import Delivery, Environment, Event, EventKey, FreshKeys, Setting
+from webhooks_ui.models.setting import as_id
 
 PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
@@ -110,7 +111,8 @@ def searchable_since() -> datetime | None:
 
     Older ones are still to be read by the chore ``index_keys``.
     """
-    stored, key, fresh, event = _FIRST.rows(db.session.connection(), {})[0]
+    kept, key, fresh, event = _FIRST.rows(db.session.connection(), {})[0]
+    stored = as_id(kept)
     first = (fresh if key is None else key) if stored is None else stored
     if event is None or (first is not None and first <= event):
         return None

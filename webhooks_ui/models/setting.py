@@ -1,19 +1,42 @@
 """Settings that a super admin changes on the Settings page. config.py holds those of the environment."""
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.database import db, dialect
+from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.database.statements import Query
+from webhooks_ui.models.user import Role
 
+SECOND_FACTOR_RULE = "second_factor_roles"
 DEFAULTS: dict[str, Any] = {
     "retention_days": 30,
     "retry_schedule": "default",
     "alert_threshold": 10,  # this many failures in a row open a webhook's breaker and show a notice
     "outgoing_addresses": [],
-    "second_factor_roles": [],  # people with these roles must have a second factor
+    SECOND_FACTOR_RULE: [],  # people with these roles must have a second factor
+}
+
+# What holds instead of a value that a person or another version wrote and that can't be used
+_INSTEAD = DEFAULTS | {SECOND_FACTOR_RULE: list(map(str, Role))}  # the rule may have been strict
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "retention_days": _is_count,
+    "retry_schedule": lambda value: isinstance(value, str),
+    "alert_threshold": _is_count,
+    "outgoing_addresses": _are_texts,
+    SECOND_FACTOR_RULE: _are_texts,
 }
 
 
@@ -29,7 +52,7 @@ _SAVED, _LOCKED = Query(_STORED), Query(_STORED.order_by(Setting.name).with_for_
 
 
 def get_settings(*, lock: bool = False) -> dict[str, Any]:
-    """Return all settings. Settings that were never saved have their defaults.
+    """Return all settings. Those that were never saved have their defaults, and so have those that can't be used.
 
     With ``lock``, nobody else changes any of them until the transaction ends. A row that is missing can't be locked, so
     it is made first, with the default.
@@ -39,7 +62,39 @@ def get_settings(*, lock: bool = False) -> dict[str, Any]:
         defaults = [{"name": name, "value": value} for name, value in DEFAULTS.items()]
         connection.execute(dialect(connection).insert(Setting.__table__).values(defaults).on_conflict_do_nothing())
     saved = (_LOCKED if lock else _SAVED).rows(db.session.connection(), {})
-    return DEFAULTS | {name: value for name, value in saved if name in DEFAULTS}
+    return DEFAULTS | {name: read(name, value) for name, value in saved if name in DEFAULTS}
+
+
+def read(name: str, stored: Any) -> Any:
+    """Return a value of the table as a setting."""
+    return stored if _FITS[name](stored) else _INSTEAD[name]
+
+
+def needs_second_factor(role: str, stored: Any) -> bool:
+    """Return True if the rule for second factors, as the table has it, names this role. ``None``: never saved."""
+    return stored is not None and role in read(SECOND_FACTOR_RULE, stored)
+
+
+def unusable_settings() -> list[str]:
+    """Return the names of the settings whose values in the table can't be used."""
+    saved = _SAVED.rows(db.session.connection(), {})
+    return sorted(name for name, value in saved if name in DEFAULTS and not _FITS[name](value))
+
+
+def as_id(stored: Any) -> int | None:
+    """Return the id up to which a chore is done. ``None``: there is none, or a person wrote something else."""
+    return stored if type(stored) is int else None
+
+
+def kept_id(name: str) -> int | None:
+    """Return the id up to which a chore is done. What a person wrote instead is removed, so that it begins anew."""
+    found = db.session.execute(select(Setting.value).where(Setting.name == name)).first()
+    if found is None or as_id(found.value) is not None:
+        return found.value if found else None
+    release()
+    with write_transaction() as connection:
+        connection.execute(delete(Setting).where(Setting.name == name))
+    return None
 
 
 def set_settings(values: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from webhooks_ui.database import db, write_aside
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Person, Setting, SignInMethod, User, UserSession, utcnow
 from webhooks_ui.models.api_key import digest
+from webhooks_ui.models.setting import SECOND_FACTOR_RULE, needs_second_factor
 from webhooks_ui.models.user_session import USER_AGENT_MAX_CHARACTERS
 
 IDLE_FOR = timedelta(hours=12)
@@ -25,12 +26,12 @@ class PresentSession(NamedTuple):
     two_factors: bool
     created_at: datetime
     last_seen_at: datetime
-    two_factors_of: list[str] | None  # the roles of which a super admin requires two factors. None: never saved
+    two_factors_of: Any  # the setting, which is read with the rest. None: never saved
     person: Person
 
     @property
     def lacks_second_factor(self) -> bool:
-        return not self.two_factors and self.person.role in (self.two_factors_of or ())
+        return not self.two_factors and needs_second_factor(self.person.role, self.two_factors_of)
 
 
 def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
@@ -40,7 +41,7 @@ def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
 
 _OWN: list[Any] = [
     *(UserSession.id, UserSession.two_factors, UserSession.created_at, UserSession.last_seen_at),
-    select(Setting.value).where(Setting.name == "second_factor_roles").scalar_subquery(),
+    select(Setting.value).where(Setting.name == SECOND_FACTOR_RULE).scalar_subquery(),
 ]
 _FIND = Query(
     select(*_OWN, *(getattr(User, name) for name in Person._fields))

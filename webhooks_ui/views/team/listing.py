@@ -8,11 +8,10 @@ from webhooks_ui import audit
 from webhooks_ui.database import writing
 from webhooks_ui.forms.team import WHAT_ROLES_MAY, RulesForm
 from webhooks_ui.models import Role, get_settings, set_settings
+from webhooks_ui.models.setting import SECOND_FACTOR_RULE as RULE
 from webhooks_ui.people.accounts import everybody, sign_in_methods
 from webhooks_ui.views.team.blueprint import blueprint
 from webhooks_ui.web.answers import go
-
-RULE = "second_factor_roles"
 
 
 @blueprint.get("")
