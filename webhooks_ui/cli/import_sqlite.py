@@ -13,8 +13,12 @@ from webhooks_ui.cli.backup import refuse_while_in_use
 from webhooks_ui.cli.group import OneLine, command, plural
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.copies import CopyError, check_kind
-from webhooks_ui.models import Process
+from webhooks_ui.models import Process, key_check
 
+WRONG_KEYS = (
+    "ENCRYPTION_KEYS are not those that {file} was encrypted with, so nothing was copied. Set them to those of its "
+    "instance, such as the content of the file encryption_keys in its folder."
+)
 KEEP = "{file} stays as it is. Don't start the service on it again, or what is pending is sent twice."
 
 
@@ -47,7 +51,7 @@ def import_sqlite(file: Path) -> None:
 
 
 def _check_source(file: Path) -> None:
-    """Check that ``file`` has the tables of this version, and that no process uses it.
+    """Check that ``file`` has the tables of this version, that no process uses it, and that our keys open it.
 
     Raises:
         CopyError: The message says what to do.
@@ -65,6 +69,9 @@ def _check_source(file: Path) -> None:
             f"{advice if present in revisions.known() else 'Install the newer version.'}"
         )
     refuse_while_in_use(engine)
+    with engine.connect() as connection:
+        if not key_check.fit(connection):
+            raise CopyError(WRONG_KEYS.format(file=file))
 
 
 def _make_tables() -> None:

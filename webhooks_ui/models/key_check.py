@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import inspect, select
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import ConfigError
@@ -30,7 +30,13 @@ logger = logging.getLogger(__name__)
 
 def are_keys_right() -> bool:
     """Return True if ENCRYPTION_KEYS can decrypt what the database keeps, or if it keeps nothing yet."""
-    return _are_right(_kept())
+    with single_query() as connection:
+        return fit(connection)
+
+
+def fit(connection: Connection) -> bool:
+    """Return the same of the database of ``connection``."""
+    return _are_right(connection, _kept(connection))
 
 
 def check_keys() -> None:
@@ -42,9 +48,10 @@ def check_keys() -> None:
         config.ConfigError: ENCRYPTION_KEYS can't decrypt what the database keeps.
     """
     try:
-        kept = _kept()
-        if not _are_right(kept):
-            raise ConfigError(WRONG_KEYS)
+        with single_query() as connection:
+            kept = _kept(connection)
+            if not _are_right(connection, kept):
+                raise ConfigError(WRONG_KEYS)
         if not kept:
             with writing():
                 row = {"name": NAME, "value": secret_box.encrypt(TEXT)}
@@ -77,14 +84,13 @@ def _cause(error: SQLAlchemyError) -> str:
     return f"the database fails: {str(error).splitlines()[0]}"
 
 
-def _kept() -> list[tuple[Any, ...]]:
+def _kept(connection: Connection) -> list[tuple[Any, ...]]:
     """Return the row with the known text, or nothing. Each process asks for it, so no object is made of it."""
-    with single_query() as connection:
-        return _KEPT.rows(connection, {})
+    return _KEPT.rows(connection, {})
 
 
-def _are_right(kept: list[tuple[Any, ...]]) -> bool:
-    return _opens(kept[0][0]) if kept else _opens_a_secret()
+def _are_right(connection: Connection, kept: list[tuple[Any, ...]]) -> bool:
+    return _opens(kept[0][0]) if kept else _opens_a_secret(connection)
 
 
 def _opens(encrypted: object) -> bool:
@@ -94,9 +100,8 @@ def _opens(encrypted: object) -> bool:
         return False
 
 
-def _opens_a_secret() -> bool:
+def _opens_a_secret(connection: Connection) -> bool:
     """Return True if the keys open the secret of a webhook, or if there is none. An older database keeps no text."""
     newest = select(Webhook.secret_encrypted).order_by(Webhook.id.desc()).limit(SAMPLE_WEBHOOKS)
-    with single_query() as connection:
-        secrets = connection.scalars(newest).all()
+    secrets = connection.scalars(newest).all()
     return not secrets or any(map(secret_box.is_readable, secrets))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from webhooks_ui import create_app
 from webhooks_ui.checks import revisions
 from webhooks_ui.cli import import_sqlite
 from webhooks_ui.database import db, postgresql_import, write_transaction
-from webhooks_ui.models import Delivery, DeliveryStatus, Event, Process, User, Webhook, utcnow
+from webhooks_ui.models import Delivery, DeliveryStatus, Event, Process, User, Webhook, key_check, utcnow
 
 ROWS = 3
 JSON_VALUES = ({"ü": [1, 2.5, None, "\x00 \ud83d"]}, JSON.NULL, null(), "5", 10**17, True)
@@ -77,7 +78,7 @@ def on(old: Flask) -> Iterator[Path]:
 
 def value(column: Column[Any], number: int) -> Any:
     """Return a value that the type of a column has, another one for each row."""
-    kind = column.type
+    kind = getattr(column.type, "impl", column.type)
     if column.foreign_keys or column.name == "id":
         return number
     if isinstance(kind, JSON):
@@ -90,7 +91,7 @@ def value(column: Column[Any], number: int) -> Any:
         return number / 3
     if isinstance(kind, LargeBinary):
         return bytes(range(256)) * number
-    if isinstance(getattr(kind, "impl", kind), DateTime):
+    if isinstance(kind, DateTime):
         return datetime(2026, 10, 25, 0, 30, 0, number, UTC) + timedelta(hours=number)  # some clocks go back then
     if column.nullable and number == ROWS:
         return None
@@ -104,7 +105,7 @@ def fill(connection: Connection, table: Table) -> None:
 
 def content(connection: Connection, table: Table) -> list[Any]:
     rows = connection.execute(select(table)).all()
-    json = [column for column in table.columns if isinstance(column.type, JSON)]
+    json = [column for column in table.columns if isinstance(getattr(column.type, "impl", column.type), JSON)]
     absent = [sorted(connection.scalars(select(column.is_(null())).select_from(table))) for column in json]
     return [sorted(map(repr, rows)), absent]
 
@@ -112,6 +113,7 @@ def content(connection: Connection, table: Table) -> list[Any]:
 def test_every_value_of_every_table_comes_over(run: Run, app: Flask, old: Flask, tables_gone: None) -> None:
     tables = [table for table in db.metadata.sorted_tables if table is not Process.__table__]
     with on(old) as file:
+        key_check.check_keys()
         with write_transaction() as connection:
             for table in tables:
                 fill(connection, table)
@@ -119,7 +121,7 @@ def test_every_value_of_every_table_comes_over(run: Run, app: Flask, old: Flask,
             before = {table.name: content(connection, table) for table in tables}
     done = run("import-sqlite", str(file))
     assert done.exit_code == 0, done.output
-    assert f"\n{ROWS * len(tables)} rows in all." in done.output
+    assert f"\n{ROWS * len(tables) + 1} rows in all." in done.output
     with db.engine.connect() as connection:
         assert {table.name: content(connection, table) for table in tables} == before
 
@@ -264,3 +266,15 @@ class TestOnSqlite:
         done = run("import-sqlite", os.fspath(tmp_path / "webhooks.db"))
         assert done.exit_code == 1
         assert "DATABASE_URL must name the database of PostgreSQL" in done.output
+
+
+def test_a_file_that_our_keys_do_not_open_is_refused_before_anything_is_written(
+    run: Run, app: Flask, old: Flask, tables_gone: None
+) -> None:
+    old.config["ENCRYPTION_KEYS"] = [Fernet.generate_key().decode()]
+    with on(old) as file:
+        make_webhook()
+    done = run("import-sqlite", str(file))
+    assert done.exit_code == 1
+    assert f"ENCRYPTION_KEYS are not those that {file} was encrypted with, so nothing was copied." in done.output
+    assert revisions.present() is None
