@@ -3,6 +3,7 @@
 Run ``python -m webhooks_ui.run.keeper [PROGRAM…]``. The module imports little, because it stays in memory.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -31,10 +32,21 @@ def main() -> None:
     for number in stop_signals():
         signal.signal(number, stop)
     command = [sys.executable, "-m", "webhooks_ui.run.supervisor", *sys.argv[1:]]
+    is_told = False
     while not stopping:
-        child = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, preexec_fn=lambda: die_with_parent(keeper), start_new_session=True
-        )
+        try:
+            child = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, preexec_fn=lambda: die_with_parent(keeper), start_new_session=True
+            )
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOMEM):  # too many processes, or too little memory
+                raise
+            if not is_told:
+                print(f"The supervisor can't be started, trying again: {error.strerror}.", file=sys.stderr, flush=True)
+            is_told = True
+            time.sleep(RESTART_SECONDS)
+            continue
+        is_told = False
         child.wait()
         if not stopping:
             print("The supervisor died. Starting it again.", file=sys.stderr, flush=True)

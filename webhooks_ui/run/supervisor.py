@@ -46,13 +46,20 @@ class Child:
     def note_end(self, status: int) -> None:
         """Take note that the process ended, and decide when to start it again."""
         now = time.monotonic()
-        self.failures = self.failures + 1 if now - self.started_at < START_SECONDS else 0
-        pause = min(float(self.failures), PAUSE_MAX_SECONDS)
+        pause = self._pause(is_failure=now - self.started_at < START_SECONDS)
         if not self.is_ending:
             code = os.waitstatus_to_exitcode(status)
             how = f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with {code}"
             logger.warning("%s %s. It starts again in %d s.", self.program.name, how, pause)
         self.pid, self.due_at = 0, now + pause
+
+    def note_no_start(self) -> None:
+        """Take note that the system made no process, and decide when to try again."""
+        self.due_at = time.monotonic() + self._pause(is_failure=True)
+
+    def _pause(self, *, is_failure: bool) -> float:
+        self.failures = self.failures + 1 if is_failure else 0
+        return min(float(self.failures), PAUSE_MAX_SECONDS)
 
     def end(self) -> None:
         """Tell the process to end. Kill it when its patience is over."""
@@ -72,6 +79,7 @@ class Supervisor:
     def __init__(self, wanted: Sequence[Program]) -> None:
         self._children = [Child(program) for program in wanted]
         self._stops = False
+        self._trouble = logs.Seldom(logger)
         self._stopping = stop_signals()
         self._watched = (signal.SIGCHLD, signal.SIGALRM, *self._stopping)
 
@@ -108,9 +116,15 @@ class Supervisor:
         if threading.active_count() > 1:
             raise RuntimeError(f"The supervisor has threads, and can't fork: {threading.enumerate()}")
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes, or too little memory
+            self._trouble.say("%s can't be started, trying again: %s.", child.program.name, error.strerror)
+            child.note_no_start()
+            return True
         if pid:
             child.note_start(pid)
+            self._trouble.over("Processes can be started again.")
             return True
         die_with_parent(parent)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -23,6 +23,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
 from webhooks_ui.models.key_check import check_keys
+from webhooks_ui.run.keeper import RESTART_SECONDS
 from webhooks_ui.run.programs import programs
 from webhooks_ui.run.supervisor import START_SECONDS, Child
 
@@ -287,3 +288,56 @@ def test_any_signal_may_end_a_process(number: int) -> None:
     child.note_start(pid)
     child.note_end(os.waitpid(pid, 0)[1])
     assert (child.pid, child.failures) == (0, 1)
+
+
+# Root may always start processes. So a user that has no others takes its place, once everything is imported.
+LIMITED = """
+import os, resource, signal
+from webhooks_ui.run import keeper
+from webhooks_ui.run.programs import Program
+from webhooks_ui.run.supervisor import Supervisor
+if os.getuid() == 0:
+    os.setuid(64_123)
+_, most = resource.getrlimit(resource.RLIMIT_NPROC)
+signal.signal(signal.SIGUSR1, lambda *_: resource.setrlimit(resource.RLIMIT_NPROC, (most, most)))
+resource.setrlimit(resource.RLIMIT_NPROC, (0, most))
+"""
+SUPERVISED = """
+forked = Supervisor([Program(name, (), "signal:pause", 2, 5) for name in ("one", "two")]).run()
+if forked:
+    forked.run()
+"""
+
+
+@contextlib.contextmanager
+def limited(code: str, log: Path) -> Iterator[psutil.Process]:
+    """Run ``code`` in a process that can't start others until it gets SIGUSR1. End it at last."""
+    with log.open("wb") as file:
+        program = subprocess.Popen([sys.executable, "-c", LIMITED + code], cwd=ROOT, stdout=file, stderr=file)
+    try:
+        yield psutil.Process(program.pid)
+    finally:
+        program.terminate()
+        assert program.wait(30) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the processes of a user so")
+def test_a_system_that_starts_no_process_is_asked_again_and_told_of_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with limited(SUPERVISED, log) as supervisor:
+        wait_for(partial(is_said, log, "one can't be started, trying again: "), what="it is said")
+        time.sleep(START_SECONDS + 0.5)
+        supervisor.send_signal(signal.SIGUSR1)
+        wait_for(lambda: len(supervisor.children()) == 2, what="both are started")
+        wait_for(partial(is_said, log, "Processes can be started again."), what="it is said")
+    assert log.read_text().count("can't be started") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the processes of a user so")
+def test_the_keeper_waits_for_a_process_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with limited("keeper.main()", log) as keeper:
+        wait_for(partial(is_said, log, "The supervisor can't be started, trying again: "), what="it is said")
+        time.sleep(RESTART_SECONDS + 0.5)
+        assert keeper.is_running()
+    assert len(log.read_text().splitlines()) == 1
