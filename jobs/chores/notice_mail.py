@@ -1,5 +1,6 @@
 """Notice mail: the subject and the plain text of a mail about webhooks that need attention."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from webhooks_ui.models.webhook import CertificateNotice, ReportedStatus, certif
 from webhooks_ui.webhooks.causes import Cause, read
 
 LISTED_MAX = 100
+
+logger = logging.getLogger(__name__)
 
 # The functions below take rows with these columns, one row for each webhook.
 COLUMNS = (
@@ -52,11 +55,20 @@ def text(webhooks: Sequence[Any], public_url: str) -> str:
         public_url: the portal's address, without a slash at the end.
     """
     latest = sorted(webhooks, key=lambda webhook: (_since(webhook), webhook.id), reverse=True)
-    parts = [_paragraph(webhook, public_url) for webhook in latest[:LISTED_MAX]]
+    parts = [_readable(webhook, public_url) for webhook in latest[:LISTED_MAX]]
     if len(latest) > LISTED_MAX:
         parts.append(f"And {len(latest) - LISTED_MAX:,} more.")
     parts.append(f"All notices: {public_url}/admin/notices\nAdmins get at most one mail a day about a webhook.")
     return "\n\n".join(parts) + "\n"
+
+
+def _readable(webhook: Any, public_url: str) -> str:
+    """Return the paragraph of a webhook, or its link alone if a person wrote something odd into its row."""
+    try:
+        return _paragraph(webhook, public_url)
+    except Exception:  # the others must be told of, too
+        logger.exception("The notice about webhook %d can't be written", webhook.id)
+        return f"{public_url}/admin/webhooks/{webhook.id}"
 
 
 def _paragraph(webhook: Any, public_url: str) -> str:

@@ -38,6 +38,8 @@ MAY_AIL = or_(
     Webhook.throttled_until.is_not(None),
     Webhook.certificate_notice.is_not(None),
 )
-HAS_CERTIFICATE_NOTICE = and_(Webhook.active, Webhook.certificate_notice.is_not(None))
+HAS_CERTIFICATE_NOTICE = and_(
+    Webhook.active, Webhook.certificate_notice.is_not(None), Webhook.certificate_ends_at.is_not(None)
+)
 IS_REMINDED = or_(IS_BROKEN, IS_DISABLED, IS_UNREADABLE)  # by mail, daily
 IS_NOTICED = and_(IS_LIVE, MAY_AIL, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it

@@ -66,19 +66,17 @@ def read(stored: Sequence[Mapping[str, Any]]) -> list[Cause]:
     If a person wrote something else there, there are none. The webhook goes on without its history.
     """
     try:
-        return [
-            Cause(
-                item["outcome"],
-                item["code"],
-                item["text"],
-                int(item["count"]),
-                datetime.fromisoformat(item["since"]),
-                item["delivery"],
-            )
-            for item in reversed(stored)
-        ]
+        return [_cause(item) for item in reversed(stored)]
     except (ValueError, TypeError, LookupError):
         return []
+
+
+def _cause(item: Mapping[str, Any]) -> Cause:
+    code = None if item["code"] is None else int(item["code"])
+    since = datetime.fromisoformat(item["since"])
+    if since.tzinfo is None or not isinstance(item["outcome"], str) or not isinstance(item["text"], str):
+        raise TypeError("This is no cause.")
+    return Cause(item["outcome"], code, item["text"], int(item["count"]), since, int(item["delivery"]))
 
 
 def text_of(detail: str, body: bytes | None) -> str:

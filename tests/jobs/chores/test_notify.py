@@ -20,6 +20,7 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.models import Webhook, utcnow
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
+from webhooks_ui.webhooks.notices import noticed
 
 HOURS = timedelta(hours=1)
 
@@ -332,3 +333,21 @@ def test_the_end_of_a_certificate_of_an_inactive_webhook_is_mailed_to_nobody(box
 def test_certificates_are_checked_every_minute(app: Flask) -> None:
     jobs = {job.func_name: job for job in make_cron(app.extensions["redis"]).get_jobs()}
     assert jobs["jobs.chores.check_certificates.check_certificates"].interval == CHECK_CERTIFICATES_SECONDS
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"certificate_notice": "ended", "breaker_opened_at": None},
+        {"certificate_notice": "ended"},
+        {"failures": [{"outcome": [], "code": None, "text": "", "count": 1, "since": "2026-01-01", "delivery": 1}]},
+    ],
+)
+def test_a_webhook_with_an_odd_row_holds_back_no_mail_about_others(box: Mailbox, values: dict[str, object]) -> None:
+    make_failing(name="Odd", **values)
+    make_failing(name="Invoices")
+    notify()
+    notify()
+    assert len(box.mails) == 1
+    assert "Invoices\n  Environment: production\n  Status: failing" in box.mails[0].text
+    assert noticed()[-1].since is not None
