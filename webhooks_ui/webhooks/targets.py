@@ -37,7 +37,12 @@ def look_up_within(host: str, seconds: float) -> tuple[Address, ...]:
         OSError, UnicodeError: as ``look_up``.
         TimeoutError: There is no answer yet.
     """
-    return _lookups.submit(look_up, host).result(seconds)
+    asked = _lookups.submit(look_up, host)
+    try:
+        return asked.result(seconds)
+    except TimeoutError:
+        asked.cancel()  # if it hasn't begun. Those that nobody waits for would keep the next ones waiting for minutes
+        raise
 
 
 def is_allowed(address: Address, scheme: str, allowed: Iterable[Network]) -> bool:

@@ -2,9 +2,12 @@
 
 import ipaddress
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from webhooks_ui.webhooks import targets
 from webhooks_ui.webhooks.destination import TargetError
 from webhooks_ui.webhooks.targets import check_url, is_allowed
 
@@ -100,3 +103,25 @@ def test_a_public_host_behind_nat64_is_a_target_by_https_alone() -> None:
     assert is_allowed(public, "https", ())
     assert not is_allowed(public, "http", ())
     assert not is_allowed(ipaddress.ip_address("64:ff9b:1::5db8:d822"), "https", ())  # for local use: RFC 8215
+
+
+def test_a_resolver_that_hangs_is_asked_for_no_name_that_nobody_waits_for_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    goes_on = threading.Event()
+
+    def hang(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        goes_on.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    try:
+        with ThreadPoolExecutor(50) as callers:
+            waits = [callers.submit(targets.look_up_within, f"{number}.example.com", 0.3) for number in range(50)]
+            assert all(isinstance(wait.exception(), TimeoutError) for wait in waits)
+    finally:
+        goes_on.set()
+    assert targets.look_up_within("last.example.com", 10) == ()
+    assert len(asked) < 20  # those that had begun, and this one
