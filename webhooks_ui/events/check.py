@@ -110,7 +110,8 @@ def _wrong_fields(
     if "id" in value and not (isinstance(id, str) and ID.fullmatch(id)):
         yield FieldError("id", "The id is a string of 1 to 128 characters from A-Z, a-z, 0-9 and _ . : -")
     if "timestamp" in value and timestamp is None:
-        yield FieldError("timestamp", "The timestamp is ISO 8601 with a time zone, such as 2026-11-23T10:00:00Z.")
+        wanted = "ISO 8601 with a time zone and seconds up to 59, such as 2026-11-23T10:00:00Z"  # no leap second
+        yield FieldError("timestamp", f"The timestamp is {wanted}.")
 
 
 def _unsendable(data: strict_json.Raw | None) -> Iterator[FieldError]:

@@ -198,6 +198,7 @@ def test_the_content_type_does_not_matter(api: Api) -> None:
         ({"id": None}, ["id"]),
         ({"id": 7}, ["id"]),
         ({"timestamp": "2026-11-23T10:00:00"}, ["timestamp"]),
+        ({"timestamp": "2026-12-31T23:59:60Z"}, ["timestamp"]),
         ({"timestamp": "yesterday"}, ["timestamp"]),
         ({"timestamp": "0001-01-01T00:00:00+14:00"}, ["timestamp"]),
         ({"timestamp": 1_700_000_000}, ["timestamp"]),
