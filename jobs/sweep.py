@@ -13,7 +13,7 @@ from jobs.claim import LEASE_SECONDS
 from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.database import db, write_transaction
-from webhooks_ui.deliveries.changes import cancel_orphans, is_orphan
+from webhooks_ui.deliveries.changes import cancel_orphans, has_orphans
 from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
@@ -39,11 +39,12 @@ def sweep() -> None:
         current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
         strays = _strays(connection, now)
-        orphan = connection.scalar(select(Delivery.id).where(is_orphan(Webhook.deleted_at > now - DELETED)).limit(1))
+        deleted = select(Webhook.id).where(Webhook.deleted_at > now - DELETED)
+        orphaned = connection.scalar(deleted.where(has_orphans()).limit(1))
     if strays:
         with write_transaction() as connection:
             connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))
-    if orphan is not None:
+    if orphaned is not None:
         with write_transaction() as connection:
             cancel_orphans(connection)
     if due or strays:

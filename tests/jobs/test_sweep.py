@@ -1,17 +1,20 @@
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 from redis import Redis
+from sqlalchemy import event
 
 from jobs.deliver import deliver
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Answer, Receiver, receiving
-from webhooks_ui.database import db
+from webhooks_ui.database import db, dialect, writing
 from webhooks_ui.models import Delivery, Webhook, utcnow
+from webhooks_ui.webhooks import changes
 
 
 @pytest.fixture
@@ -84,6 +87,23 @@ def test_it_cancels_what_is_pending_for_a_webhook_that_was_deleted_a_moment_ago(
     db.session.rollback()
     found = db.session.execute(db.select(Delivery.webhook_id, Delivery.status).order_by(Delivery.webhook_id))
     assert [tuple(row) for row in found] == [(gone.id, "cancelled"), (kept.id, "pending")]
+
+
+def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
+    read: list[tuple[str, Any]] = []
+    gone = make_webhook()
+    make_event()
+    with writing():
+        changes.delete(changes.get(gone.id, lock=True))
+    event.listen(db.engine, "before_cursor_execute", lambda _c, _cursor, sql, values, *_: read.append((sql, values)))
+    sweep()
+    of_deleted = [(sql, values) for sql, values in read if "webhooks.deleted_at >" in sql]
+    assert len(of_deleted) == 1
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with db.engine.connect() as connection:
+        dialect(connection).prefer_indexes(connection.connection.driver_connection)
+        for sql, values in of_deleted:
+            assert "ix_deliveries_due" in str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
 
 
 def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: Receiver) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP, ONE_MORE, is_free
+from webhooks_ui.models.delivery import GIVEN_UP, ONE_MORE, PENDING, is_free
 from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
 
@@ -128,17 +128,17 @@ def cancel_orphans(connection: Connection) -> int:
     They exist if an attempt that was under way has failed, or if an event was published while its webhook was deleted:
     on PostgreSQL, neither of the two transactions sees the changes of the other.
     """
-    return connection.execute(update(Delivery).where(is_orphan()).values(GIVEN_UP)).rowcount
+    deleted = select(Webhook.id).where(IS_DELETED)
+    orphans = PENDING, Delivery.webhook_id.in_(deleted), is_free()
+    return connection.execute(update(Delivery).where(*orphans).values(GIVEN_UP)).rowcount
 
 
-def is_orphan(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that a delivery is pending, but its webhook was deleted.
+def has_orphans() -> ColumnElement[bool]:
+    """Return the condition that a webhook was deleted, but that something is pending for it.
 
-    Args:
-        conditions: Conditions that the webhook must also meet.
+    It is about webhooks, because PostgreSQL would look for one of the deliveries in all there are.
     """
-    deleted = select(Webhook.id).where(IS_DELETED, *conditions)
-    return (Delivery.status == DeliveryStatus.PENDING) & Delivery.webhook_id.in_(deleted) & is_free()
+    return and_(IS_DELETED, exists().where(Delivery.webhook_id == Webhook.id, PENDING, is_free()))
 
 
 def is_retryable() -> ColumnElement[bool]:

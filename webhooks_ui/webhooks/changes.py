@@ -15,8 +15,8 @@ from werkzeug.exceptions import Conflict, NotFound
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.formats import Rate, rate_after
-from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP, is_free
+from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, WebhookFormat, secret_box, utcnow
+from webhooks_ui.models.delivery import GIVEN_UP, PENDING, is_free
 from webhooks_ui.models.kept_json import Damaged
 from webhooks_ui.models.webhook import OLDER_SECRETS_MAX, RatePeriod, in_grace
 from webhooks_ui.wake import wake
@@ -76,7 +76,7 @@ def get(webhook_id: int, environment: str = "", *, lock: bool = False) -> Webhoo
 def count_pending(webhook_ids: Iterable[int]) -> int:
     """Return how many deliveries deleting these webhooks would cancel."""
     query = select(func.count()).select_from(Delivery)
-    query = query.where(Delivery.webhook_id.in_(webhook_ids), Delivery.status == DeliveryStatus.PENDING, is_free())
+    query = query.where(Delivery.webhook_id.in_(webhook_ids), PENDING, is_free())
     return db.session.scalar(query) or 0
 
 
@@ -228,7 +228,7 @@ def delete(webhook: Webhook) -> None:
 
     An attempt that is under way ends as it ends, and is logged. If it fails, the sweep or a purge cancels its delivery.
     """
-    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING, is_free()
+    pending = Delivery.webhook_id == webhook.id, PENDING, is_free()
     cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
     _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
     webhook.active = False
@@ -275,7 +275,7 @@ def _probe(webhook: Webhook) -> None:
 
 def _keep_order(webhook: Webhook) -> None:
     """Let what is pending go out in order from now on, or no longer. Tests always go out at once."""
-    pending = Delivery.webhook_id == webhook.id, Delivery.status == DeliveryStatus.PENDING
+    pending = Delivery.webhook_id == webhook.id, PENDING
     statement = update(Delivery).where(*pending, Delivery.trigger != DeliveryTrigger.TEST)
     db.session.connection().execute(statement.values(in_order=webhook.in_order))
     after_commit(wake)
