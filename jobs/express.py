@@ -56,6 +56,7 @@ class Lanes:
     def __init__(self, redis: Redis, *, is_on: bool) -> None:
         self._redis = redis
         self._publisher: Redis | None = None
+        self._turn_to_publish = threading.Lock()
         self._is_on = is_on
         self._lock = threading.Lock()
         self._tokens: Sequence[str] = ()
@@ -78,7 +79,7 @@ class Lanes:
         """
         message = json.dumps([at.isoformat(), *parcels], separators=(",", ":"))
         try:
-            if self._keeping().publish(LANE + token, message):
+            if self._publish(LANE + token, message):
                 return True
         except RedisError as error:
             logger.debug("A parcel could not be handed over: %s", error)
@@ -86,12 +87,16 @@ class Lanes:
             self._tokens = [known for known in self._tokens if known != token]
         return False
 
-    def _keeping(self) -> Redis:
-        """Return a client that keeps its connection. To take one from the pool takes longer than the rest."""
-        with self._lock:
+    def _publish(self, channel: str, message: str) -> bool:
+        """Publish by a client that keeps its connection. To take one from the pool takes longer than the rest.
+
+        Threads wait for their turn here, not in the client. So those that wait while Redis hangs fail at once
+        afterwards, and don't wait for it one after the other.
+        """
+        with self._turn_to_publish:
             if self._publisher is None:
                 self._publisher = self._redis.client()  # type: ignore[no-untyped-call]
-            return self._publisher
+            return bool(self._publisher.publish(channel, message))
 
     def _listening(self) -> list[str]:
         try:

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from redis import Redis
+from redis import Redis, TimeoutError
 from sqlalchemy.exc import OperationalError
 
 from jobs import deliver
@@ -186,6 +187,25 @@ def test_large_events_and_many_at_a_time_go_the_usual_way(
     db.session.commit()
     publish("production", [one() for _ in range(DELIVERIES_MAX + 1)])
     assert not any(leased())
+
+
+def test_threads_that_hand_over_while_redis_hangs_wait_for_it_once(
+    app: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    lanes = lanes_of(app)
+    assert not lanes.send("gone", utcnow(), [])
+
+    def hang(_client: Redis, *arguments: Any, **_options: Any) -> None:
+        asked.append(arguments)
+        time.sleep(0.2)
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(Redis, "_send_command_parse_response", hang)
+    with ThreadPoolExecutor(5) as threads:
+        handed = list(threads.map(lambda _: lanes.send("somebody", utcnow(), []), range(5)))
+    assert handed == [False] * 5
+    assert len(asked) == 2  # the first thread tries again once
 
 
 def test_what_nobody_takes_is_due_at_once(app: Flask, redis: Redis, receiver: Receiver) -> None:
