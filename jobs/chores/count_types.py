@@ -55,6 +55,8 @@ def _step() -> bool:
     release()  # everything was read without a lock
     with write_transaction() as connection:
         if _moves(connection, place, last):
+            if place is None and events:  # these may have been counted up to a place that was lost
+                connection.execute(delete(TypeTotal).where(TypeTotal.hour >= min(events)[0]))
             _add(connection, events, deliveries)
             connection.execute(delete(TypeTotal).where(TypeTotal.hour < now - KEPT))
     return events.total() == BATCH_EVENTS

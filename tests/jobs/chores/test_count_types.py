@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from jobs.chores import count_types as chore
 from jobs.chores.count_types import count_types
@@ -172,3 +172,22 @@ def test_events_from_a_clock_that_was_wrong_hold_up_no_others() -> None:
     publish(MINUTES, "license.updated")
     count_types()
     assert {type for _, _, type in counted()} == {"license.created", "license.updated"}
+
+
+def test_what_is_counted_anew_counts_once_and_totals_of_purged_events_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_webhook()
+    publish(timedelta(days=2), "product.created", "product.deleted")
+    publish(timedelta(hours=3), *["license.activated"] * 3)
+    publish(timedelta(hours=1), "license.activated")
+    count_types()
+    before = counted()
+    with write_transaction() as connection:
+        connection.execute(delete(FreshKeys))
+        connection.execute(delete(Event).where(Event.type != "license.activated"))
+        place = update(Setting).where(Setting.name == by_type.COUNTED_TO)
+        connection.execute(place.values(value="a person wrote this"))
+    monkeypatch.setattr(chore, "BATCH_EVENTS", 2)
+    db.session.rollback()
+    count_types()
+    assert counted() == before
+    assert sum(events for events, _ in before.values()) == 6
