@@ -17,6 +17,9 @@ class Damaged:
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def __ne__(self, other: object) -> bool:  # that of lists would compare what is in them
+        return self is not other
+
     __hash__ = None  # type: ignore[assignment]  # as of lists
 
 
@@ -61,11 +64,6 @@ def list_of(*names: str, times: Sequence[str] = ()) -> KeptJson:
     return KeptJson(
         lambda value: isinstance(value, list) and all(has(entry, *names, times=times) for entry in value), DamagedList
     )
-
-
-def object_of(*names: str, times: Sequence[str] = ()) -> KeptJson:
-    """Return the type of an object of which ``has`` holds, or of nothing."""
-    return KeptJson(lambda value: not value or has(value, *names, times=times), DamagedObject)
 
 
 def has(entry: Any, *names: str, times: Sequence[str] = ()) -> bool:

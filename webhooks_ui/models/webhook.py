@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from webhooks_ui.database import db
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.kept_json import ANY_JSON, DamagedList, DamagedObject, KeptJson, has, list_of, object_of
+from webhooks_ui.models.kept_json import ANY_JSON, DamagedList, DamagedObject, KeptJson, has, list_of
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
 
 NAME_MAX_CHARACTERS = 100
@@ -163,10 +163,15 @@ def _typed(row: DefaultExecutionContext) -> dict[str, str]:
 
 _HEADERS = list_of("name", "value_encrypted")
 _OLDER_SECRETS = list_of("id", "secret_encrypted", times=("expires_at",))
-_CERTIFICATE = object_of(
-    *("certificate_encrypted", "key_encrypted", "subject", "issuer"), times=("starts_at", "ends_at")
-)
+_CERTIFICATE_TEXTS = "certificate_encrypted", "key_encrypted", "subject", "issuer"
 _AUTH_NAMES = {"basic": (), "bearer": (), "oauth": ("token_url", "scope", "audience", "resource", "method")}
+
+
+def _is_certificate(value: Any) -> bool:
+    if not value:
+        return True
+    is_whole = has(value, *_CERTIFICATE_TEXTS, times=("starts_at", "ends_at"))
+    return is_whole and isinstance(value.get("is_for_clients"), bool)
 
 
 def _is_auth(value: Any) -> bool:
@@ -181,7 +186,8 @@ def _are_delays(value: Any) -> bool:
     return not value or (isinstance(value, list) and all(type(seconds) is int and seconds > 0 for seconds in value))
 
 
-_AUTH, _DELAYS = KeptJson(_is_auth, DamagedObject), KeptJson(_are_delays, DamagedList)
+_AUTH, _CERTIFICATE = KeptJson(_is_auth, DamagedObject), KeptJson(_is_certificate, DamagedObject)
+_DELAYS = KeptJson(_are_delays, DamagedList)
 
 
 class Webhook(db.Model):  # type: ignore[name-defined,misc]

@@ -1,5 +1,6 @@
 """What a person or another version wrote into the row of a webhook fails nowhere, and its page tells of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from jobs.publish import publish
 from tests.support.both_databases import database_url  # noqa: F401
 from tests.support.factories import make_api_key, make_delivery, make_webhook
 from tests.support.receivers import Receiver
-from webhooks_ui.database import db, write_transaction
+from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.deliveries.missed import Missed, count_missed
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
+from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.damage import damage
 
 ROWS: tuple[tuple[str, Any, str], ...] = (
@@ -28,6 +30,12 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ("headers", ["X-Tenant: emea"], "headers"),
     ("auth", {"kind": "digest", "username": "u", "secret_encrypted": "s"}, "credentials"),
     ("client_certificate", {"certificate_encrypted": "c", "key_encrypted": "k"}, "client certificate"),
+    (
+        "client_certificate",
+        {"certificate_encrypted": "c", "key_encrypted": "k", "subject": "s", "issuer": "i"}
+        | dict.fromkeys(("starts_at", "ends_at"), "2030-01-01T00:00:00+00:00"),
+        "client certificate",
+    ),
     ("older_secrets", [{"id": "a", "secret_encrypted": "s", "expires_at": "2030-01-01"}], "older secrets"),
     ("retry_delays", ["1 h"], "delays of its own schedule"),
 )
@@ -101,3 +109,13 @@ def test_what_a_damaged_filter_kept_back_was_missed_and_the_attempt_says_what_da
     attempt = db.session.scalars(select(Attempt)).one()
     assert (attempt.outcome, receiver.requests) == ("not_composed", [])
     assert "What is stored of the fields to send can't be read." in (attempt.detail or "")
+
+
+def test_an_endpoint_is_probed_once_damaged_headers_are_gone(app: Flask) -> None:
+    webhook = make_webhook(breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(hours=1))
+    spoil(webhook.id, "headers", 5)
+    with writing():
+        changes.edit(changes.get(webhook.id, lock=True), {"headers": []})
+    probe_at = db.session.get_one(Webhook, webhook.id).probe_at
+    assert probe_at is not None
+    assert probe_at <= utcnow()
