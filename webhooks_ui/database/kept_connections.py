@@ -33,8 +33,9 @@ class KeptConnections:
             with transaction_on(connection, one_statement=one_statement):
                 yield connection
         except BaseException:
+            if connection.invalidated:
+                self.close()  # the others lead to the lost server, too
             connection.close()
-            self.close()  # the others may lead to a lost server, too
             raise
         self._idle.append(connection)
 

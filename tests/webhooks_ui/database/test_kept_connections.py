@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_api_key, make_webhook
@@ -76,6 +76,33 @@ def test_an_error_rolls_back_and_gives_the_connection_back(kept: KeptConnections
         after_write(connection, lambda: told.append("once"))
         assert connection.scalar(text("SELECT name FROM api_keys")) == "Portal"
     assert told == ["once"]
+
+
+def keep_two(kept: KeptConnections) -> list[Any]:
+    """Return the driver's connections of both, in the order in which they are taken again."""
+    if not dialect(db.engine).FAMILY_IS_ONE_STATEMENT:
+        pytest.skip("there is one writer")
+    with kept.write_transaction() as one, kept.write_transaction() as other:
+        return [driver(one), driver(other)]
+
+
+def test_an_error_of_one_costs_the_others_nothing(kept: KeptConnections) -> None:
+    _, other = keep_two(kept)
+    with pytest.raises(DBAPIError), kept.write_transaction() as connection:
+        connection.execute(text("SELECT 1 / 0"))
+    with kept.write_transaction() as connection:
+        assert driver(connection) is other
+
+
+def test_one_that_lost_its_server_ends_the_others(kept: KeptConnections, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = [each.info.backend_pid for each in keep_two(kept)]
+    with db.engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pid, 5000) FROM unnest(:pids) AS pid"), {"pids": pids})
+    monkeypatch.setattr(dialect(db.engine), "check_alive", lambda _connection: None)
+    with pytest.raises(OperationalError), kept.write_transaction():
+        pass
+    with kept.write_transaction() as connection:
+        assert driver(connection).info.backend_pid not in pids
 
 
 def test_a_server_that_was_restarted_costs_nobody_an_error(kept: KeptConnections) -> None:
