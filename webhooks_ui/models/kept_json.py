@@ -34,7 +34,7 @@ class DamagedObject(Damaged, dict[str, Any]):
 class KeptJson(TypeDecorator[Any]):
     """JSON of which ``fits`` holds, or what ``damaged`` makes. ``None`` is stored as NULL."""
 
-    impl = JSON(none_as_null=True)
+    impl = JSON
     cache_ok = True
 
     def __init__(self, fits: Callable[[Any], bool], damaged: Callable[[], Any]) -> None:
