@@ -84,14 +84,16 @@ def make_cron(redis: Redis) -> Cron:
 def ask_for_chores(redis: Redis) -> None:
     """Run the schedule for ever. Start it again after each outage of Redis, and after any other error.
 
-    Each start asks for a purge, too. The daily one is lost if nothing runs at that time, as on machines that are off at
-    night.
+    Ask for one purge at once. The daily one is lost if nothing runs at that time, as on machines that are off at night.
     """
     trouble = logs.Seldom(logger)
+    asks_for_purge = True
     while True:
         wait_for_redis(redis)
         try:
-            Queue(CHORES, connection=redis).enqueue(purge_daily, **AS_CHORE)
+            if asks_for_purge:
+                Queue(CHORES, connection=redis).enqueue(purge_daily, **AS_CHORE)
+                asks_for_purge = False
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
             trouble.say("Chores can't be scheduled, trying again: %s", error)
