@@ -13,6 +13,7 @@ PRESETS = {
     "30d": timedelta(days=30),
 }
 TEXT_MAX_CHARACTERS = 200
+NOT_SEARCHED = f"Can't be searched for: write up to {TEXT_MAX_CHARACTERS} characters that can be read."
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 ID_MAX = 2**62  # the largest row id that is understood. Databases hold twice as much, so a window beyond it fits, too
 COUNT_MAX = 2**31 - 1  # the largest number of attempts. PostgreSQL can't compare a larger one with such a column
@@ -27,6 +28,11 @@ _DAYS = re.compile(r"([0-9]{1,5})d")
 def clean(text: str) -> str:
     """Return ``text`` without unprintable characters, cut to 200 characters."""
     return "".join(character for character in text if character.isprintable()).strip()[:TEXT_MAX_CHARACTERS]
+
+
+def searched(text: str) -> str:
+    """Return ``text`` to search for without unprintable characters, or an empty text if it has over 200 characters."""
+    return clean(text) if len(text.strip()) <= TEXT_MAX_CHARACTERS else ""
 
 
 def parse_id(text: str) -> int | None:

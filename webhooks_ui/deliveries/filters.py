@@ -10,13 +10,14 @@ from werkzeug.datastructures import MultiDict
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import RETRYING, DeliveryStatus, Environment
 from webhooks_ui.parsing import (
-    TEXT_MAX_CHARACTERS,
+    NOT_SEARCHED,
     clean,
     not_in_list,
     not_understood,
     one_of,
     parse_id,
     parse_time,
+    searched,
 )
 
 STATUSES = (DeliveryStatus.PENDING, RETRYING, DeliveryStatus.DELIVERED, DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
@@ -40,7 +41,7 @@ LABELS = {  # what pages call the filters
 _CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
 _TIME_PROBLEM = "Not a time: write 24h, 2026-11-23 or 2026-11-23T10:00."
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
-    "q": f"Can't be searched for: write up to {TEXT_MAX_CHARACTERS} characters that can be read.",
+    "q": NOT_SEARCHED,
     "category": not_in_list("a category"),
     "status": not_in_list("a status"),
     "code": "Not a code: write 500 or 5xx.",
@@ -80,7 +81,7 @@ class DeliveryFilters:
         sent = {name: _last(args, name) for name in NAMES}
         given = {name: clean(text) for name, text in sent.items()}
         understood = {
-            "q": given["q"] if len(sent["q"].strip()) <= TEXT_MAX_CHARACTERS else "",
+            "q": searched(sent["q"]),
             "category": one_of(catalogue.categories(), given["category"]) if given["category"] else "",
             "status": one_of(STATUS_FILTERS, given["status"]),
             "code": given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",

@@ -71,13 +71,34 @@ def test_entries_are_listed_newest_first_with_what_changed(admin: FlaskClient) -
 
 
 @pytest.mark.usefixtures("entries")
-@pytest.mark.parametrize("name", PROBLEMS)
-def test_a_filter_that_is_not_understood_is_told_and_left_out(admin: FlaskClient, name: str) -> None:
-    answer = admin.get(LOG, query_string={name: "<mars>", "actor": "key"})
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("actor", "\0", "�"),
+        ("actor", "key" * 67, "keykey"),
+        ("action", "\0", "�"),
+        ("object_type", "<mars>", "<mars>"),
+        ("object_id", "<mars>", "<mars>"),
+    ],
+)
+def test_a_filter_that_is_not_understood_is_told_and_left_out(
+    admin: FlaskClient, name: str, value: str, told: str
+) -> None:
+    others = {"actor": "key", "action": "deleted"}
+    others.pop(name, None)
+    answer = admin.get(LOG, query_string=others | {name: value})
     note = unescape(answer.text.split('id="wrong-filters"')[1].split("</p>")[0])
-    assert "“<mars>”" in note
+    assert f"“{told}" in note
     assert PROBLEMS[name] in note
-    assert shown(admin, **{name: "<mars>", "actor": "key"}) == shown(admin, actor="key") != []
+    assert shown(admin, **others, **{name: value}) == shown(admin, **others) != []
+
+
+@pytest.mark.usefixtures("entries")
+@pytest.mark.parametrize("cursor", ["x", "-1", "\0"])
+def test_an_address_of_no_page_says_so_and_shows_the_first_one(admin: FlaskClient, cursor: str) -> None:
+    assert "This is the first page." in admin.get(LOG, query_string={"cursor": cursor}).text
+    assert shown(admin, cursor=cursor) == shown(admin)
+    assert "This is the first page." not in admin.get(LOG, query_string={"cursor": "3"}).text
 
 
 def test_of_lists_it_says_what_came_and_what_went(admin: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.audit_log import words
 from webhooks_ui.views.audit_log.entries import PROBLEMS, AuditFilters, find_entries
 from webhooks_ui.views.audit_log.filter_words import webhook_names
@@ -14,6 +15,8 @@ blueprint = Blueprint("audit_log", __name__, url_prefix="/admin/audit-log")
 def index() -> Response:
     filters = AuditFilters.parse(request.args)
     cursor = request.args.get("cursor", "")
+    if is_lost := bool(cursor) and parse_id(cursor) is None:
+        cursor = ""
     entries, older = find_entries(filters, cursor)
     response = render(
         "audit_log/index.html",
@@ -22,6 +25,7 @@ def index() -> Response:
         entries=entries,
         older=older,
         is_first=not cursor,
+        is_lost=is_lost,
         links=words.links(entries),
         webhook_names=webhook_names(entries),
         audit_words=words,

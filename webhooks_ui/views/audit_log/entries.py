@@ -8,11 +8,13 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
-from webhooks_ui.parsing import clean, not_in_list, not_understood, one_of, parse_id
+from webhooks_ui.parsing import NOT_SEARCHED, clean, not_in_list, not_understood, one_of, parse_id, searched
 from webhooks_ui.views.audit_log.words import OBJECTS
 
 PAGE_ROWS = 50
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
+    "actor": NOT_SEARCHED,
+    "action": not_in_list("an action"),
     "object_type": not_in_list("a kind of object"),
     "object_id": "Not the number of an object: follow the link in an entry.",
 }
@@ -34,13 +36,14 @@ class AuditFilters:
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> "AuditFilters":
         sent = {name: args.get(name, "") for name in PROBLEMS}
-        given = {name: clean(text) for name, text in sent.items()}
+        object_id = clean(sent["object_id"])
         understood = {
-            "object_type": one_of(OBJECTS, given["object_type"]),
-            "object_id": given["object_id"] if parse_id(given["object_id"]) is not None else "",
+            "actor": searched(sent["actor"]),
+            "action": searched(sent["action"]),
+            "object_type": one_of(OBJECTS, clean(sent["object_type"])),
+            "object_id": object_id if parse_id(object_id) is not None else "",
         }
-        actor, action = clean(args.get("actor", "")), clean(args.get("action", ""))
-        return cls(actor, action, **understood, wrong=not_understood(sent, understood))
+        return cls(**understood, wrong=not_understood(sent, understood))
 
     @property
     def args(self) -> dict[str, Any]:
