@@ -70,11 +70,6 @@ def read(name: str, stored: Any) -> Any:
     return stored if _FITS[name](stored) else _INSTEAD[name]
 
 
-def needs_second_factor(role: str, stored: Any) -> bool:
-    """Return True if the rule for second factors, as the table has it, names this role. ``None``: never saved."""
-    return stored is not None and role in read(SECOND_FACTOR_RULE, stored)
-
-
 def unusable_settings() -> list[str]:
     """Return the names of the settings whose values in the table can't be used."""
     saved = _SAVED.rows(db.session.connection(), {})

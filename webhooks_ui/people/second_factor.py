@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from webhooks_ui import audit
 from webhooks_ui.models import Passkey, User, get_settings, utcnow
-from webhooks_ui.models.setting import SECOND_FACTOR_RULE, needs_second_factor
+from webhooks_ui.models.setting import SECOND_FACTOR_RULE
 from webhooks_ui.people import recovery_codes, totp
 from webhooks_ui.people.accounts import Refused
 
@@ -114,4 +114,4 @@ def is_paused(user: User) -> bool:
 
 def is_required(role: str) -> bool:
     """Return True if a super admin requires a second factor of this role."""
-    return needs_second_factor(role, get_settings()[SECOND_FACTOR_RULE])
+    return role in get_settings()[SECOND_FACTOR_RULE]

@@ -4,13 +4,13 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
+from sqlalchemy import JSON, ColumnElement, and_, bindparam, delete, func, select, update
 
 from webhooks_ui.database import db, write_aside
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models import Person, Setting, SignInMethod, User, UserSession, utcnow
 from webhooks_ui.models.api_key import digest
-from webhooks_ui.models.setting import SECOND_FACTOR_RULE, needs_second_factor
+from webhooks_ui.models.setting import DEFAULTS, SECOND_FACTOR_RULE, read
 from webhooks_ui.models.user_session import USER_AGENT_MAX_CHARACTERS
 
 IDLE_FOR = timedelta(hours=12)
@@ -26,12 +26,12 @@ class PresentSession(NamedTuple):
     two_factors: bool
     created_at: datetime
     last_seen_at: datetime
-    two_factors_of: Any  # the setting, which is read with the rest. None: never saved
+    stored_rule: Any  # SECOND_FACTOR_RULE, as the table has it
     person: Person
 
     @property
     def lacks_second_factor(self) -> bool:
-        return not self.two_factors and needs_second_factor(self.person.role, self.two_factors_of)
+        return not self.two_factors and self.person.role in read(SECOND_FACTOR_RULE, self.stored_rule)
 
 
 def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
@@ -39,9 +39,10 @@ def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
     return and_(UserSession.created_at > begun_after, UserSession.last_seen_at > used_after)
 
 
+_SAVED_RULE = select(Setting.value).where(Setting.name == SECOND_FACTOR_RULE).scalar_subquery()
 _OWN: list[Any] = [
     *(UserSession.id, UserSession.two_factors, UserSession.created_at, UserSession.last_seen_at),
-    select(Setting.value).where(Setting.name == SECOND_FACTOR_RULE).scalar_subquery(),
+    func.coalesce(_SAVED_RULE, bindparam("never_saved", DEFAULTS[SECOND_FACTOR_RULE], JSON)),  # null of JSON is no NULL
 ]
 _FIND = Query(
     select(*_OWN, *(getattr(User, name) for name in Person._fields))
