@@ -36,6 +36,8 @@ def admit(provider: OidcProvider, claims: Mapping[str, Any]) -> User:
     role = _role(provider, claims)
     found = linked or accounts.find(email)
     user = accounts.lock_among_super_admins(found.id) if found else None
+    if linked and not linked.is_linked:  # its row was read again
+        raise Refused(f"{linked.email} was unlinked from the provider at this moment. Sign in again.")
     if user is None:
         if role is None:
             raise Refused(f"There is no account for {email}. Ask a super admin to invite you.")

@@ -1,15 +1,20 @@
 """Single sign-on: whom the provider's words let in, and with which role."""
 
+import re
+import threading
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests.support.factories import make_user
+from tests.support.meanwhile import waits
 from tests.support.people import actions, again, last_entry, session_count
+from tests.support.waiting import wait_for
 from tests.webhooks_ui.people.test_sessions import start
 from webhooks_ui.configuration.sign_in import OidcProvider
-from webhooks_ui.database import writing
+from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.models import User, utcnow
 from webhooks_ui.people import accounts, single_sign_on
 from webhooks_ui.people.accounts import Refused
@@ -49,6 +54,27 @@ def test_whoever_is_linked_needs_no_verified_address_unless_its_domain_counts(
     assert admit(**claims).id == user.id
     with pytest.raises(Refused, match=r"hasn't verified|didn't tell"):
         admit(WITH_ROLES, groups=["portal-admins"], **claims)
+
+
+def test_whoever_is_unlinked_meanwhile_stays_so(app: Flask) -> None:
+    user = make_user("eva@example.com")
+    admit()
+    refusals: list[str] = []
+
+    def come() -> None:
+        with app.app_context(), pytest.raises(Refused) as refused:
+            admit(email_verified=False)
+        refusals.append(str(refused.value))
+
+    thread = threading.Thread(target=come)
+    with write_transaction() as connection:
+        connection.execute(update(User).values(oidc_issuer=None, oidc_subject=None))
+        thread.start()
+        wait_for(lambda: waits(thread, "admit", connection), what="the sign-in waits for the other transaction")
+    thread.join()
+    assert re.search("was unlinked|hasn't verified", refusals[0])
+    db.session.rollback()
+    assert not again(user).is_linked
 
 
 @pytest.mark.parametrize("verified", [False, None, "false", 0, "yes"])
