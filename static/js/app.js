@@ -119,7 +119,7 @@ const count = () => {
 const kept = new Set(history.state?.kept);
 if (kept.size) history.replaceState({ ...history.state, kept: [] }, "");
 document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && history.replaceState({ ...history.state, kept: [...kept] }, ""));
-const goBack = (event) => (event.preventDefault(), history.back());
+const goBack = (event) => event.ctrlKey || event.metaKey || event.shiftKey || (event.preventDefault(), history.back()); // these open another tab or window
 document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && goBack(event));
 const keepSelection = () => {
   const form = document.querySelector("[data-keeps]");

@@ -199,6 +199,19 @@ def test_what_is_selected_stays_selected_for_who_goes_back_from_the_question(pag
     expect(page.locator("#webhook-bulk output")).to_have_text("0 selected")
 
 
+def test_the_list_opens_in_another_tab_beside_the_question(page: Page) -> None:
+    make_webhook(name="Alpha")
+    page.goto("/admin/webhooks")
+    page.get_by_label("Select Alpha").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    question = page.get_by_role("heading", name="Delete 1 webhook?")
+    expect(question).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Cancel").click(modifiers=["ControlOrMeta"])
+    expect(opened.value.get_by_label("Select Alpha")).to_be_visible()
+    expect(question).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_a_toast_leaves_the_bar_of_the_selection_free(
     browser: Browser, base_url: str, watch: Watch, width: int
