@@ -15,7 +15,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import TypeTotal, utcnow
+from webhooks_ui.models import SchemaCheck, TypeTotal, utcnow
 
 LOG = "/admin/webhook-deliveries"
 IS_IN_ONE_LINE = """badge => {
@@ -188,6 +188,17 @@ def test_the_choices_of_two_attempts_can_be_read_on_a_phone(page: Page) -> None:
     page.goto(f"{LOG}/{delivery.id}")
     expect(page.get_by_label("With attempt")).to_be_visible()
     assert shortened_choices(page, ".compare select") == []
+
+
+def test_what_happens_to_data_that_does_not_fit_can_be_read(browser: Browser, base_url: str, watch: Watch) -> None:
+    with open_context(browser, base_url, viewport={"width": 320, "height": 900}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page, "super_admin")
+        page.goto("/admin/event-types/new")
+        for choice in SchemaCheck:
+            page.get_by_label("Check against the schema").select_option(choice)
+            assert shortened_choices(page, "#check") == []
 
 
 def test_names_of_event_types_stay_whole_on_the_page_for_paper(page: Page) -> None:

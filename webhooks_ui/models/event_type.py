@@ -25,9 +25,9 @@ class SchemaCheck(StrEnum):
     def label(self) -> str:
         """What it does, on the pages."""
         return {
-            "off": "Off: publish whatever comes",
-            "note": "Note: publish, and show what doesn't fit",
-            "refuse": "Refuse: don't publish what doesn't fit",
+            "off": "Off: publish anything",
+            "note": "Note: publish, and show it",
+            "refuse": "Refuse: don't publish it",
         }[self]
 
 
