@@ -29,7 +29,7 @@ class OddProvider:
     def __init__(self, receiver: Receiver) -> None:
         self.issuer = receiver.url.removesuffix("/hook")
         self.key = RSAKey.generate_key(2_048, {"kid": "1"})
-        self.more_keys: list[dict[str, Any]] = []  # that it publishes before its own
+        self.more_keys: list[object] = []  # that it publishes before its own
         self.names_key = True  # in the ID token
         self.claims: dict[str, Any] = {}  # of the ID token, beside the usual ones
         self.description: dict[str, Any] = {}  # beside the usual one

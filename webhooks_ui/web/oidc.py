@@ -123,13 +123,15 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
         return bool(now - self.server_metadata.get("_loaded_at", now) > DESCRIPTION_SECONDS)
 
 
-def _is_for_signatures(key: dict[str, Any]) -> bool:
+def _is_for_signatures(key: Any) -> bool:
     """Return True if the key can be one for signatures. Others must not matter (RFC 7517, 4.2 and 5)."""
+    if not isinstance(key, dict) or key.get("use") == "enc":
+        return False
     try:
         import_key(key)
     except (JoseError, ValueError, KeyError, TypeError):
         return False
-    return key.get("use") != "enc"
+    return True
 
 
 def _wanted(provider: OidcProvider) -> set[str]:
