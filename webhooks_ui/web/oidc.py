@@ -23,6 +23,8 @@ EXTENSION = "oidc_clients"
 NAME = "oidc"
 UNFINISHED_MAX = 3
 DESCRIPTION_SECONDS = 3_600  # how long the provider's description of itself is used
+# What Authlib raises if the provider can't be reached, or if something that it says makes no sense
+TROUBLE = (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 BASIC, BODY = "client_secret_basic", "client_secret_post"  # Discovery 1.0, 3: token_endpoint_auth_methods_supported
 
 
@@ -66,7 +68,7 @@ def redirect_to(provider: OidcProvider, callback: str, **parameters: str) -> Res
     try:
         _forget_old_states()
         answer: Response = _client(provider).authorize_redirect(callback, **parameters)
-    except (requests.RequestException, OAuthError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (OAuthError, *TROUBLE) as error:
         _clients().pop(provider, None)  # what it said of itself may have been an error
         raise Unusable from error
     return answer
@@ -100,7 +102,7 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
         if error.error == "access_denied":
             raise Failed("The provider didn't sign you in: access was denied.") from error
         raise Failed("The provider didn't sign you in. Try again, or ask its administrators.") from error
-    except (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except TROUBLE as error:
         _clients().pop(provider, None)  # its description may have changed
         raise Unusable from error
     return claims

@@ -53,8 +53,11 @@ def test_after_a_failure_the_provider_is_asked_anew_where_its_endpoints_are(
     assert is_signed_in(other)
 
 
-def test_a_description_that_lacks_something_is_read_again(client: FlaskClient, provider: OddProvider) -> None:
-    provider.description = {"authorization_endpoint": None}
+@pytest.mark.parametrize("endpoint", [None, 5])
+def test_a_description_that_makes_no_sense_is_read_again(
+    client: FlaskClient, provider: OddProvider, endpoint: object
+) -> None:
+    provider.description = {"authorization_endpoint": endpoint}
     assert client.get("/login/sso").status_code == 503
     provider.description = {}
     provider.sign_in(client)
