@@ -117,6 +117,10 @@ def test_lost_keys_fail_and_a_single_lost_secret_degrades(app: Flask) -> None:
                 "client_certificate": {
                     "certificate_encrypted": "lost",
                     "key_encrypted": "lost",
+                    "subject": "CN=emea",
+                    "issuer": "CN=ca",
+                    "is_for_clients": True,
+                    "starts_at": "2026-01-01T00:00:00+00:00",
                     "ends_at": "2046-01-01T00:00:00+00:00",
                 }
             },
