@@ -119,7 +119,7 @@ class Dialect(Protocol):
         """
 
     def note_error(self, context: ExceptionContext) -> None:
-        """Tell SQLAlchemy to replace the connections if ``context`` has the error of a server that only reads."""
+        """Tell SQLAlchemy to replace the connections if ``context`` has the error of a database that is read-only."""
 
     def is_conflict(self, error: BaseException) -> bool:
         """Return True if an error of the driver ended a transaction only because of others that ran beside it."""

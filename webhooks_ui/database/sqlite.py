@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON, ColumnElement, Connection, Engine, Table, UnaryExpression, and_, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.operators import custom_op
 
 from webhooks_ui.database import sqlite_copies
@@ -161,7 +160,7 @@ def begin(connection: Connection, writes: bool) -> None:
         else:
             driver.execute("BEGIN")
     except sqlite3.OperationalError as error:  # SQLAlchemy wraps only the errors of its own calls
-        raise OperationalError("BEGIN", None, error) from error
+        connection._handle_dbapi_exception(error, "BEGIN", None, None, None)
 
 
 def check_alive(connection: Any) -> None:
@@ -169,7 +168,13 @@ def check_alive(connection: Any) -> None:
 
 
 def note_error(context: ExceptionContext) -> None:
-    """Do nothing. There is no other server."""
+    """Replace all connections after a write to a database that is read-only.
+
+    SQLite opens a file for reading if nobody may write to it. Such a connection can't write later either.
+    """
+    code = getattr(context.original_exception, "sqlite_errorcode", None)
+    if code is not None and code & PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+        context.is_disconnect = True
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ Writers wait for a lock (flock) on a file beside the database. The system releas
 lock only saves time: SQLite's guarantees don't depend on it, and a writer that waited too long continues without it.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -42,7 +43,8 @@ class QueueingConnection(sqlite3.Connection):
         if getattr(_writing, "connection", None) not in (None, self):
             raise RuntimeError("This thread already writes to the database on another connection: commit first.")
         if self._path and self._queue is None:
-            self._queue = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with contextlib.suppress(OSError):  # SQLite says what is wrong with the files
+                self._queue = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._enter()
         try:
             self.execute("BEGIN IMMEDIATE")

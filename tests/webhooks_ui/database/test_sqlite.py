@@ -1,8 +1,14 @@
-"""A connection to SQLite neither writes nor waits when it is opened."""
+"""A connection to SQLite neither writes nor waits when it is opened, and is replaced if it can't write."""
 
 import sqlite3
 from pathlib import Path
 
+import pytest
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from tests.support.factories import make_webhook
+from webhooks_ui.database import db, outage, write_transaction
 from webhooks_ui.database.sqlite import INCREMENTAL, prepare
 
 
@@ -30,3 +36,16 @@ def test_a_connection_opens_beside_a_writer_and_writes_nothing(tmp_path: Path) -
     assert first.execute("PRAGMA data_version").fetchone() == before
     writer.close()
     first.close()
+
+
+def test_a_connection_that_can_only_read_is_replaced(app: Flask) -> None:
+    """SQLite makes one while nobody may write to the file, and it would stay so."""
+    make_webhook()
+    db.session.remove()
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    with pytest.raises(OperationalError) as caught, write_transaction():
+        pytest.fail("It began to write.")
+    assert outage(caught.value) == "The database is read-only."
+    with write_transaction() as connection:
+        connection.exec_driver_sql("UPDATE webhooks SET name = 'Other'")

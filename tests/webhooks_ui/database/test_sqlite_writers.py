@@ -30,6 +30,15 @@ def test_a_thread_that_would_wait_for_itself_gets_an_error(tmp_path: Path) -> No
     second.close()
 
 
+def test_a_queue_that_cannot_be_opened_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    (tmp_path / "a.db-writers").mkdir()
+    connection = connect(tmp_path / "a.db")
+    connection.begin_writing()
+    connection.execute("CREATE TABLE numbers (n)")
+    connection.commit()
+    connection.close()
+
+
 def test_a_second_connection_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
     """Without them, another process would take itself for the last one, and delete the write-ahead log in use."""
     path = tmp_path / "a.db"
