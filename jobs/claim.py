@@ -20,6 +20,7 @@ from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.selection import NothingKept, selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
+from webhooks_ui.models.delivery import FORCED_AND_DUE
 from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 5
@@ -249,7 +250,7 @@ _NEXT = f"""
     ) AS first WHERE first.due_at <= :now AND {_NONE_IN_FLIGHT}
 """
 _FORCED = f"""
-    SELECT id FROM deliveries WHERE forced AND due_at <= :now AND (NOT in_order OR (id = (
+    SELECT id FROM deliveries WHERE {FORCED_AND_DUE} AND (NOT in_order OR (id = (
         SELECT min(q.id) FROM deliveries AS q
         WHERE q.in_order AND q.due_at IS NOT NULL AND q.webhook_id = deliveries.webhook_id
     ) AND {_NONE_IN_FLIGHT.format(each="deliveries.webhook_id")})) ORDER BY due_at LIMIT :most

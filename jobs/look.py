@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from jobs.target import Target, TargetRow, target_columns, target_of
 from webhooks_ui.database import dialect
+from webhooks_ui.models.delivery import FORCED_AND_DUE
 from webhooks_ui.models.webhook_state import IS_ON, IS_SENDABLE
 
 LOOK_MAX_WEBHOOKS = 500  # in one look; the next look begins after them
@@ -105,6 +106,6 @@ _WAITING = f"""(
     )
     SELECT webhook_id, (
         SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL AND deliveries.webhook_id = waiting.webhook_id
-    ) AS first_at, EXISTS (SELECT 1 FROM deliveries WHERE forced AND due_at <= :now) AS forced
+    ) AS first_at, EXISTS (SELECT 1 FROM deliveries WHERE {FORCED_AND_DUE}) AS forced
     FROM waiting WHERE webhook_id IS NOT NULL LIMIT :most
 ) AS waiting LEFT JOIN webhooks ON waiting.first_at <= :now AND webhooks.id = waiting.webhook_id AND {IS_ON}"""

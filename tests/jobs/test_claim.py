@@ -16,6 +16,7 @@ from webhooks_ui.database import db, dialect, write_transaction, writing
 from webhooks_ui.database.statements import run
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
+from webhooks_ui.models.delivery import FORCED_AND_DUE
 
 MUCH = 10**9
 
@@ -167,6 +168,24 @@ def test_the_queue_is_read_by_its_own_index(app: Flask, monkeypatch: pytest.Monk
             plans = [str(connection.exec_driver_sql(f"{explain} {sql}", values).all()) for sql, values in of_queue]
             assert sum("ix_deliveries_due" in plan for plan in plans) >= 2
             connection.exec_driver_sql("ANALYZE deliveries")
+
+
+def test_what_an_admin_wants_sent_is_found_by_its_index_whatever_the_statistics(app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no statistics that fit this")
+    make_webhook()
+    make_event()
+    sizes = {"ix_deliveries_due": "1000 1000 1 1", "ix_deliveries_webhook": "1000000 1000000 1"}
+    with db.engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        connection.exec_driver_sql("DELETE FROM sqlite_stat1")
+        for name, numbers in sizes.items():
+            connection.exec_driver_sql("INSERT INTO sqlite_stat1 VALUES ('deliveries', ?, ?)", (name, numbers))
+        connection.exec_driver_sql("ANALYZE sqlite_schema")  # reads the statistics again
+        query = f"EXPLAIN QUERY PLAN SELECT 1 FROM deliveries WHERE {FORCED_AND_DUE}"
+        plan = str(connection.exec_driver_sql(query, {"now": "2026-01-01"}).all())
+        connection.rollback()
+    assert "ix_deliveries_forced" in plan
 
 
 def test_a_look_says_when_the_next_lease_ends_but_not_when_a_retry_is_due(app: Flask) -> None:

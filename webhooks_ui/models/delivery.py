@@ -35,6 +35,9 @@ class DeliveryTrigger(StrEnum):
 # would answer a status from ix_deliveries_unsettled, which visits all that is pending, not that of one webhook.
 PENDING = text("due_at IS NOT NULL")
 FORCED = text("forced")
+# In SQL of the workers. The CASE leaves ix_deliveries_forced alone to serve. After an ANALYZE at the wrong moment,
+# SQLite would take ix_deliveries_due, and visit all that is due of all webhooks.
+FORCED_AND_DUE = "forced AND CASE WHEN forced THEN due_at END <= :now"
 IN_ORDER = text("in_order AND due_at IS NOT NULL")
 LEASED_IN_ORDER = text("in_order AND lease_token IS NOT NULL")
 BULK = text("bulk_action_id IS NOT NULL")
