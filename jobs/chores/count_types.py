@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
+from jobs.chores.places import kept_place
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.by_type import COUNTED_TO
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
 from webhooks_ui.models import Event, Setting, TypeTotal, utcnow
-from webhooks_ui.models.setting import kept_id
 from webhooks_ui.webhooks.stats import RANGES
 
 COUNT_TYPES_SECONDS = 60  # between the runs
@@ -37,7 +37,7 @@ def count_types() -> None:
 def _step() -> bool:
     """Count the next events. Return True if there may be more."""
     now = utcnow()
-    place = kept_id(COUNTED_TO)
+    place = kept_place(COUNTED_TO)
     # SQLite gives the ids of purged events again, if these were the newest.
     after = _start(now) if place is None else min(place, highest_id(Event))
     columns = Event.id, Event.created_at, Event.environment, Event.type, Event.deliveries_count

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
+from jobs.chores.places import kept_place
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.keyed import INDEXED_FROM
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.keys import keys_of, split
 from webhooks_ui.models import Event, EventKey, FreshKeys, Setting
-from webhooks_ui.models.setting import kept_id
 
 INDEX_KEYS_SECONDS = 5  # between the runs
 RUN_SECONDS = 2.0
@@ -52,7 +52,7 @@ def _move() -> bool:
 
 def _step_back() -> bool:
     """Index the next older events. Return True if there may be more."""
-    place = kept_id(INDEXED_FROM)
+    place = kept_place(INDEXED_FROM)
     if place is None:
         place = (db.session.scalar(select(func.max(Event.id))) or 0) + 1
     older = select(Event.id, Event.body).where(Event.id < place).order_by(Event.id.desc()).limit(BATCH_EVENTS)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, String, delete, select
+from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webhooks_ui.database import db, dialect, release, write_transaction
+from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models.user import Role
 
@@ -79,17 +79,6 @@ def unusable_settings() -> list[str]:
 def as_id(stored: Any) -> int | None:
     """Return the id up to which a chore is done. ``None``: there is none, or a person wrote something else."""
     return stored if type(stored) is int else None
-
-
-def kept_id(name: str) -> int | None:
-    """Return the id up to which a chore is done. What a person wrote instead is removed, so that it begins anew."""
-    found = db.session.execute(select(Setting.value).where(Setting.name == name)).first()
-    if found is None or as_id(found.value) is not None:
-        return found.value if found else None
-    release()
-    with write_transaction() as connection:
-        connection.execute(delete(Setting).where(Setting.name == name))
-    return None
 
 
 def set_settings(values: dict[str, Any]) -> None:
