@@ -18,7 +18,7 @@ from jobs.target import Target, targets_of
 from webhooks_ui.database import dialect
 from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing
-from webhooks_ui.events.selection import NothingKept, selected
+from webhooks_ui.events.selection import UnreadableFields, selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
 from webhooks_ui.models.delivery import FORCED_AND_DUE
 from webhooks_ui.tracing import NO_TRACE, Trace
@@ -60,7 +60,7 @@ class Claimed:
         """
         try:
             body, link = selected(self.body, self.fields), link_of(self.id, portal)
-        except NothingKept:
+        except UnreadableFields:
             raise Uncomposable(UNREADABLE_FIELDS) from None
         return Outgoing(self.event_id, self.event_type, self.environment, body, self.is_test, self.is_replay, link)
 

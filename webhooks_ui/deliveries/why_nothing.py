@@ -8,7 +8,7 @@ from sqlalchemy import and_, exists, func, select
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import label
-from webhooks_ui.events.conditions import UNREADABLE, Filter
+from webhooks_ui.events.conditions import UNREADABLE_FILTER, Filter
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Environment, Event, Webhook, utcnow
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.findings import Check, Verdict
@@ -81,7 +81,7 @@ def _of_filter(webhook: Webhook) -> Iterator[Check]:
     filter = Filter.parse(webhook.filter)
     if filter is None:
         return
-    if filter is UNREADABLE:
+    if filter is UNREADABLE_FILTER:
         yield Check(Verdict.PROBLEM, "Its filter can't be read, so it lets no event pass", "Set it anew.", "edit")
         return
     trial = try_filter(filter, webhook.environment, webhook.event_types)

@@ -97,13 +97,13 @@ class Filter:
 
     @classmethod
     def parse(cls, stored: Any) -> "Filter | None":
-        """Return the filter that ``as_json`` describes, or ``UNREADABLE`` if a person wrote something else."""
+        """Return the filter that ``as_json`` describes, or ``UNREADABLE_FILTER`` if a person wrote something else."""
         if not stored:
             return None
         try:
             return cls(Match(stored["match"]), tuple(map(_parsed, stored["conditions"])))
         except (ValueError, TypeError, KeyError, AttributeError):
-            return UNREADABLE
+            return UNREADABLE_FILTER
 
     def as_json(self) -> dict[str, Any]:
         return {"match": str(self.match), "conditions": [condition.as_json() for condition in self.conditions]}
@@ -322,4 +322,4 @@ def _kind(value: Any) -> str:
     return "a text" if isinstance(value, str) else "a number"
 
 
-UNREADABLE = Filter(Match.ANY, ())  # of no conditions, none ever holds. So it lets no event pass
+UNREADABLE_FILTER = Filter(Match.ANY, ())  # of no conditions, none ever holds. So it lets no event pass

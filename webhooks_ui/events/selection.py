@@ -38,7 +38,7 @@ class Selection:
 
     @classmethod
     def parse(cls, stored: Any) -> "Selection | None":
-        """Return the selection that ``as_json`` describes, or ``UNREADABLE`` if a person wrote something else."""
+        """Return what ``as_json`` describes, or ``UNREADABLE_SELECTION`` if a person wrote something else."""
         if not stored:
             return None
         try:
@@ -47,7 +47,7 @@ class Selection:
                 return cls(Mode(stored["mode"]), paths, extra)
         except (ValueError, TypeError, KeyError):
             pass
-        return UNREADABLE
+        return UNREADABLE_SELECTION
 
     def as_json(self) -> dict[str, Any]:
         """Return the selection, with ``extra`` as JSON text so that the database keeps the digits of its numbers."""
@@ -69,10 +69,10 @@ class Selection:
         return {**kept, **self.extra}
 
 
-UNREADABLE = Selection(Mode.KEEP)  # keeps nothing
+UNREADABLE_SELECTION = Selection(Mode.KEEP)  # keeps nothing
 
 
-class NothingKept(ValueError):
+class UnreadableFields(ValueError):
     """What a webhook gets of the data can't be read."""
 
 
@@ -88,12 +88,12 @@ def selected(body: bytes, fields: str | None) -> bytes:
         fields: as ``Delivery.fields`` holds them. ``None`` means the event to the letter as it was published.
 
     Raises:
-        NothingKept: ``fields`` can't be read.
+        UnreadableFields: ``fields`` can't be read.
     """
     if fields is None:
         return body
-    if (selection := _parsed(fields)) is UNREADABLE:
-        raise NothingKept
+    if (selection := _parsed(fields)) is UNREADABLE_SELECTION:
+        raise UnreadableFields
     members = strict_json.load_members(body)
     data = strict_json.render_literally(selection.of(members["data"].value))
     texts = {name: member.text for name, member in members.items()} | {"data": data}
@@ -105,7 +105,7 @@ def _parsed(fields: str) -> Selection:
     try:
         return Selection.parse(json.loads(fields)) or Selection()
     except ValueError:
-        return UNREADABLE
+        return UNREADABLE_SELECTION
 
 
 def _extra(stored: str | Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webhooks_ui.events import strict_json
-from webhooks_ui.events.conditions import UNREADABLE, Filter, Match
-from webhooks_ui.events.selection import UNREADABLE as NOTHING
-from webhooks_ui.events.selection import Mode, Selection
+from webhooks_ui.events.conditions import UNREADABLE_FILTER, Filter, Match
+from webhooks_ui.events.selection import UNREADABLE_SELECTION, Mode, Selection
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Webhook
 from webhooks_ui.webhooks.client_certificates import certificate_lines
@@ -95,7 +94,7 @@ def filter_lines(stored: Mapping[str, Any] | None) -> list[str]:
     filter = Filter.parse(stored)
     if filter is None:
         return []
-    if filter is UNREADABLE:
+    if filter is UNREADABLE_FILTER:
         return ["It can't be read, so it lets no event pass"]
     lines = [condition.words for condition in filter.conditions]
     which = "All of these must hold" if filter.match is Match.ALL else "Any of these must hold"
@@ -107,7 +106,7 @@ def selection_lines(stored: Mapping[str, Any] | None) -> list[str]:
     selection = Selection.parse(stored)
     if selection is None:
         return []
-    if selection is NOTHING:
+    if selection is UNREADABLE_SELECTION:
         return ["It can't be read, so nothing is sent"]
     verb = "Only" if selection.mode is Mode.KEEP else "Without"
     added = (f"With {name}: {strict_json.render_literally(value)}" for name, value in selection.extra.items())

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam,
 
 from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
-from webhooks_ui.events.conditions import UNREADABLE, Filter
+from webhooks_ui.events.conditions import UNREADABLE_FILTER, Filter
 from webhooks_ui.models import Delivery, Subscription, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.models.types import UtcDateTime
@@ -90,7 +90,7 @@ def _filter(stored: str | None) -> Filter | None:
     try:
         return Filter.parse(json.loads(stored)) if stored else None
     except ValueError:
-        return UNREADABLE
+        return UNREADABLE_FILTER
 
 
 def why_nobody(environment: str, event_type: str) -> str:
