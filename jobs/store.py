@@ -15,7 +15,7 @@ from webhooks_ui.database import dialect
 from webhooks_ui.database.facts import Fact
 from webhooks_ui.database.family import Children, Family
 from webhooks_ui.deliveries.changes import new_delivery
-from webhooks_ui.events.keys import joined, keys_of
+from webhooks_ui.events.keys import joined_keys_of
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.models import Delivery, Event, FreshKeys, utcnow
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
@@ -229,7 +229,7 @@ def _insert(connection: Connection, entries: Sequence[_Entry], now: datetime, fa
     pairs = [(place, webhook) for place, entry in enumerate(entries) for webhook in entry.webhooks]
     deliveries = [_delivery_row(place, entries[place], webhook, at, end) for place, webhook in pairs]
     is_leased = any(row["lease_token"] for row in deliveries)
-    keys = [(place, joined(found)) for place, entry in enumerate(entries) if (found := keys_of(entry.event.data))]
+    keys = [(place, found) for place, entry in enumerate(entries) if (found := joined_keys_of(entry.event.data))]
     children = (
         Children(_DELIVERIES, *table_of(deliveries), has_ids=is_leased),
         Children(_KEYS, ("event_id", "keys"), keys),

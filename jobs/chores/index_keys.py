@@ -46,7 +46,7 @@ def _move() -> bool:
     take = delete(FreshKeys).where(FreshKeys.event_id.in_(first)).returning(FreshKeys.event_id, FreshKeys.keys)
     with write_transaction() as connection:
         taken = connection.execute(take).all()
-        _store(connection, [(key, id) for id, keys in taken for key in split(keys)])
+        _store(connection, [(key, id) for id, keys in taken for key in set(split(keys))])
     return len(taken) == BATCH_EVENTS
 
 

@@ -4,6 +4,7 @@ Publishers wait for this, so it makes few objects, and one row for all keys of a
 a row of each key later.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ OF_OBJECT_WITH_ID = OF_ANY_OBJECT | {"id"}
 OBJECTS_WITH_ID = frozenset(("", "license", "product", "contract"))  # "": the data itself
 PREVIOUS = "previous"  # the old values of an updated event stand in it as in the data
 SEPARATOR = "\n"  # is in no key, because it can't be printed
+_KEY = f"[!-~]{{1,{KEY_MAX_CHARACTERS}}}"
+_are_keys = re.compile(f"{_KEY}(?:{SEPARATOR}{_KEY})*").fullmatch  # as they stand
 
 
 def keys_of(data: Mapping[str, Any]) -> set[str]:
@@ -29,22 +32,40 @@ def keys_of(data: Mapping[str, Any]) -> set[str]:
     Only texts count, and only the first ``KEYS_MAX``, those that stand further out before others. A longer text is cut,
     so that its beginning finds it.
     """
-    keys: dict[str, None] = {}
+    text = joined_keys_of(data)
+    return set(split(text)) if text else set()
+
+
+def joined_keys_of(data: Mapping[str, Any]) -> str:
+    """Return what ``keys_of`` returns as one text, like ``joined``, or an empty text without any key.
+
+    A key may stand in it twice.
+    """
+    texts = _texts_of(data)
+    text = SEPARATOR.join(texts).lower()
+    if len(texts) <= KEYS_MAX and text.count(SEPARATOR) == len(texts) - 1 and _are_keys(text):
+        return f"{SEPARATOR}{text}{SEPARATOR}"
+    keys = dict.fromkeys(map(as_key, texts))
+    keys.pop("", None)
+    return joined(list(keys)[:KEYS_MAX]) if keys else ""
+
+
+def _texts_of(data: Mapping[str, Any]) -> list[str]:
+    texts: list[str] = []
     objects = [("", data)]
     for _ in range(DEPTH_MAX):
         inner: list[tuple[str, Mapping[str, Any]]] = []
         for name, values in objects:
             wanted = OF_OBJECT_WITH_ID if name in OBJECTS_WITH_ID else OF_ANY_OBJECT
             for field, value in values.items():
-                if field in wanted and isinstance(value, str):
-                    keys[as_key(value)] = None
-                elif isinstance(value, dict):
+                if isinstance(value, dict):
                     inner.append((name if field == PREVIOUS else field, value))
+                elif field in wanted and isinstance(value, str):
+                    texts.append(value)
         if not inner:
             break
         objects = inner
-    keys.pop("", None)
-    return set(list(keys)[:KEYS_MAX])
+    return texts
 
 
 def as_key(text: str) -> str:
@@ -65,5 +86,5 @@ def split(text: str) -> list[str]:
 
 def store_keys(connection: Connection, event_id: int, data: Mapping[str, Any]) -> None:
     """Store the keys of a new event, in the caller's transaction."""
-    if keys := keys_of(data):
-        connection.execute(insert(FreshKeys).values(event_id=event_id, keys=joined(keys)))
+    if keys := joined_keys_of(data):
+        connection.execute(insert(FreshKeys).values(event_id=event_id, keys=keys))
