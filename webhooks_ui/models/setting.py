@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
+from webhooks_ui.models.kept_json import DamagedObject, KeptJson
 from webhooks_ui.models.user import Role
 
 SECOND_FACTOR_RULE = "second_factor_roles"
@@ -31,12 +32,16 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
+def _are_roles(value: Any) -> bool:
+    return _are_texts(value) and set(value) <= set(Role)
+
+
 _FITS: dict[str, Callable[[Any], bool]] = {
     "retention_days": _is_count,
     "retry_schedule": lambda value: isinstance(value, str),
     "alert_threshold": _is_count,
     "outgoing_addresses": _are_texts,
-    SECOND_FACTOR_RULE: _are_texts,
+    SECOND_FACTOR_RULE: _are_roles,
 }
 
 
@@ -44,7 +49,7 @@ class Setting(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "settings"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[Any] = mapped_column(JSON)
+    value: Mapped[Any] = mapped_column(KeptJson(lambda value: True, DamagedObject))  # which no setting can be
 
 
 _STORED = db.select(Setting.name, Setting.value)
