@@ -42,12 +42,15 @@ ROWS: dict[str, dict[str, Any]] = {
     "no URL": {"url": "http://[::1"},
     "null for causes": {"failures": "null"},
     "causes in words": {"failures": '["timeout"]', "consecutive_failures": 1},
+    "causes that aren't JSON": {"failures": "timeout", "consecutive_failures": 1},
     "causes without a count": {"failures": json.dumps([CAUSE]), "consecutive_failures": 1},
 }
 
 
 def spoil(webhook: Webhook, values: dict[str, Any]) -> None:
     """Write into the row of a webhook, as no form does."""
+    if values.get("failures") == "timeout" and db.engine.dialect.name == "postgresql":
+        pytest.skip("PostgreSQL takes JSON alone")
     changes = ", ".join(f"{name} = :{name}" for name in values)
     with write_transaction() as connection:
         connection.execute(text(f"UPDATE webhooks SET {changes} WHERE id = :id"), {**values, "id": webhook.id})

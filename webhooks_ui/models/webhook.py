@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, false, text
+from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -162,6 +162,7 @@ def _typed(row: DefaultExecutionContext) -> dict[str, str]:
 
 
 _HEADERS = list_of("name", "value_encrypted")
+_CAUSES = list_of()  # of objects that webhooks.causes reads
 _OLDER_SECRETS = list_of("id", "secret_encrypted", times=("expires_at",))
 _CERTIFICATE_TEXTS = "certificate_encrypted", "key_encrypted", "subject", "issuer"
 _AUTH_NAMES = {"basic": (), "bearer": (), "oauth": ("token_url", "scope", "audience", "resource", "method")}
@@ -234,7 +235,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     consecutive_failures: Mapped[int] = mapped_column(default=0)
     # Why it fails, since its last success: see webhooks.causes
-    failures: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
+    failures: Mapped[list[dict[str, Any]]] = mapped_column(_CAUSES, default=list, server_default="[]")
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     breaker_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the next probe while the breaker is open
