@@ -25,8 +25,8 @@ CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would le
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
 DELETED = timedelta(minutes=1)  # how long ago a webhook may have been deleted. The daily purge cancels what is left
-OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
+OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 
 
 def sweep() -> None:
