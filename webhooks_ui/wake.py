@@ -5,12 +5,12 @@ for deliveries, so that no wake-up is lost. If Redis loses one, the next sweep f
 """
 
 import logging
-import time
 
 from flask import current_app
 from redis import Redis, RedisError
 from rq import Queue
 
+from webhooks_ui import logs
 from webhooks_ui.database.redis import why_unusable
 
 QUEUE = "deliveries"
@@ -22,7 +22,6 @@ WAITING_SECONDS = 5  # a lost wake-up blocks further ones no longer than this
 HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
 DELIVER_TIMEOUT_SECONDS = 24 * 3_600
-SAY_AGAIN_SECONDS = 60.0
 
 # Sets a key for some seconds unless it is set, and then tells all that listen on a channel. One round trip for both.
 # Returns how many listen, or -1 if the key was set. Redis expires keys by the wall clock. If the clock was set back, a
@@ -37,8 +36,7 @@ return redis.call('PUBLISH', ARGV[2], ARGV[3])
 """
 _PENDING = -1
 
-logger = logging.getLogger(__name__)
-_said_at = -SAY_AGAIN_SECONDS
+_trouble = logs.Seldom(logging.getLogger(__name__))
 
 
 def wake() -> bool:
@@ -81,10 +79,7 @@ def check(redis: Redis) -> None:
 
 def _say(error: RedisError) -> None:
     """Log what is wrong with Redis, at most once a minute."""
-    global _said_at
-    if time.monotonic() - _said_at > SAY_AGAIN_SECONDS:
-        logger.warning("Deliveries wait. %s", why_unusable(error))
-        _said_at = time.monotonic()
+    _trouble.say("Deliveries wait. %s", why_unusable(error))
 
 
 def _tell(redis: Redis, key: str, seconds: int, message: bytes) -> int:
