@@ -27,8 +27,8 @@ class State(NamedTuple):
     unreadable_at: datetime | None
     breaker_opened_at: datetime | None
     throttled_until: datetime | None
-    succeeded_hour: datetime
-    attempted_hour: datetime
+    succeeded_hour: int
+    attempted_hour: int
 
     def when_well(self) -> "State":
         """Return the state as it would be if nothing ailed the webhook."""
