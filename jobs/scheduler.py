@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue
@@ -31,7 +30,7 @@ from jobs.sweep import SWEEP_SECONDS, sweep
 from webhooks_ui import logs
 from webhooks_ui.database.redis import ANONYMOUS, PAUSE_SECONDS, wait_for_redis
 from webhooks_ui.models import ProcessKind
-from webhooks_ui.wake import CHORES
+from webhooks_ui.wake import CHORES, KEPT_FOR
 
 CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (resume, RESUME_SECONDS),
@@ -45,7 +44,6 @@ CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (end_inspectors, END_INSPECTORS_SECONDS),
 )
 PURGE_CRON = "0 2 * * *"  # daily at 02:00 UTC
-AS_CHORE: dict[str, Any] = {"result_ttl": 0, "failure_ttl": 3_600}
 
 logger = logging.getLogger(__name__)
 
@@ -74,10 +72,10 @@ class Cron(CronScheduler):
 def make_cron(redis: Redis) -> Cron:
     """Return the schedule of all chores."""
     cron = Cron(redis, logging_level="WARNING")
-    cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, **AS_CHORE)
+    cron.register(sweep, CHORES, interval=SWEEP_SECONDS, ttl=5 * SWEEP_SECONDS, **KEPT_FOR)
     for chore, seconds in CHORES_EVERY:
-        cron.register(chore, CHORES, interval=seconds, ttl=seconds, **AS_CHORE)
-    cron.register(purge_daily, CHORES, cron=PURGE_CRON, **AS_CHORE)
+        cron.register(chore, CHORES, interval=seconds, ttl=seconds, **KEPT_FOR)
+    cron.register(purge_daily, CHORES, cron=PURGE_CRON, **KEPT_FOR)
     return cron
 
 
@@ -92,7 +90,7 @@ def ask_for_chores(redis: Redis) -> None:
         wait_for_redis(redis)
         try:
             if asks_for_purge:
-                Queue(CHORES, connection=redis).enqueue(purge_daily, **AS_CHORE)
+                Queue(CHORES, connection=redis).enqueue(purge_daily, **KEPT_FOR)
                 asks_for_purge = False
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:

@@ -5,6 +5,7 @@ for deliveries, so that no wake-up is lost. If Redis loses one, the next sweep f
 """
 
 import logging
+from typing import Any
 
 from flask import current_app
 from redis import Redis, RedisError
@@ -22,6 +23,7 @@ WAITING_SECONDS = 5  # a lost wake-up blocks further ones no longer than this
 HELP_KEY = "webhooks:help-called"
 HELP_SECONDS = 1
 DELIVER_TIMEOUT_SECONDS = 24 * 3_600
+KEPT_FOR: dict[str, Any] = {"result_ttl": 0, "failure_ttl": 3_600}  # seconds for which RQ keeps what became of a job
 
 # Sets a key for some seconds unless it is set, and then tells all that listen on a channel. One round trip for both.
 # Returns how many listen, or -1 if the key was set. Redis expires keys by the wall clock. If the clock was set back, a
@@ -91,4 +93,4 @@ def _enqueue(redis: Redis) -> None:
     """Enqueue a ``deliver`` job in RQ, unless one is waiting already."""
     jobs = Queue(QUEUE, connection=redis)
     if not jobs.count:
-        jobs.enqueue("jobs.deliver.deliver", job_timeout=DELIVER_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600)
+        jobs.enqueue("jobs.deliver.deliver", job_timeout=DELIVER_TIMEOUT_SECONDS, **KEPT_FOR)

@@ -24,7 +24,7 @@ from webhooks_ui.deliveries.search import Search, search, up_to
 from webhooks_ui.deliveries.walk import next_ids
 from webhooks_ui.models import BulkAction, BulkActionKind, BulkActionStatus, utcnow
 from webhooks_ui.models.bulk_action import RUNNING
-from webhooks_ui.wake import CHORES, wake
+from webhooks_ui.wake import CHORES, KEPT_FOR, wake
 
 CHORE_TIMEOUT_SECONDS = 120
 BATCH_ROWS = 200
@@ -101,9 +101,8 @@ def ask(action_id: int) -> None:
     """Ask RQ to carry on the action. If Redis doesn't take the job, ``resume`` asks again later."""
     redis: Redis = current_app.extensions["redis"]
     try:
-        Queue(CHORES, connection=redis).enqueue(
-            carry_on, action_id, job_timeout=CHORE_TIMEOUT_SECONDS, result_ttl=0, failure_ttl=3_600
-        )
+        queue = Queue(CHORES, connection=redis)
+        queue.enqueue(carry_on, action_id, job_timeout=CHORE_TIMEOUT_SECONDS, **KEPT_FOR)
     except RedisError as error:
         logger.warning("Redis is not reachable, bulk action %d waits for it: %s", action_id, error)
 

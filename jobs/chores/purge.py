@@ -17,7 +17,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db, release, write_transaction, writing
 from webhooks_ui.deliveries.changes import cancel_orphans
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, EventKey, FreshKeys, get_settings, utcnow
-from webhooks_ui.wake import CHORES
+from webhooks_ui.wake import CHORES, KEPT_FOR
 
 BATCH_EVENTS = 200
 TURN_SECONDS = 5.0
@@ -61,9 +61,8 @@ def purge_daily(place: Place | None = None, before: tuple[int, int] = (0, 0)) ->
         total += purged
         if reached and time.monotonic() > until:
             redis = current_app.extensions["redis"]
-            Queue(CHORES, connection=redis).enqueue(
-                "jobs.chores.purge.purge_daily", reached, astuple(total), result_ttl=0, failure_ttl=3_600
-            )
+            again = reached, astuple(total)
+            Queue(CHORES, connection=redis).enqueue("jobs.chores.purge.purge_daily", *again, **KEPT_FOR)
             return
     record_purge(total, get_settings()["retention_days"])
 

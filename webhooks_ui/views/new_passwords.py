@@ -22,7 +22,7 @@ from webhooks_ui.forms.account import NewPasswordForm
 from webhooks_ui.forms.team import EmailForm
 from webhooks_ui.models import TokenPurpose, User
 from webhooks_ui.people import accounts, tokens
-from webhooks_ui.wake import CHORES
+from webhooks_ui.wake import CHORES, KEPT_FOR
 from webhooks_ui.web.extensions import limiter
 
 ASKED_PER_HOUR = 20
@@ -48,7 +48,7 @@ def create() -> BaseResponse:
         return _asking(form, 422)
     try:
         queue = Queue(CHORES, connection=current_app.extensions["redis"])
-        queue.enqueue(JOB, accounts.normal_email(form.email.data or ""), result_ttl=0, failure_ttl=3_600)
+        queue.enqueue(JOB, accounts.normal_email(form.email.data or ""), **KEPT_FOR)
     except RedisError:
         form.email.errors = [REDIS_IS_DOWN]
         return _asking(form, 503)
