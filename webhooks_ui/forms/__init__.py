@@ -1,14 +1,15 @@
-"""The base of all forms, a field that several use, and the form to sign in with."""
+"""The base of all forms, and the field and the filters that several use."""
 
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import EmailField, IntegerField, PasswordField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation
+from wtforms import IntegerField
+from wtforms.validators import InputRequired, NumberRange, Optional, StopValidation
 
 from webhooks_ui.parsing import ID_MAX
+from webhooks_ui.people.accounts import normal_name
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -63,6 +64,11 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
             raise StopValidation
 
 
-class LoginForm(Form):
-    email = EmailField("Email address", [InputRequired("Enter your email address."), Length(max=254)])
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1_000)])
+def stripped(text: str | None) -> str:
+    """Return ``text`` without blanks around it."""
+    return (text or "").strip()
+
+
+def as_name(text: str | None) -> str:
+    """Return ``text`` as the name of something, in one line."""
+    return normal_name(text or "")

@@ -6,17 +6,12 @@ from typing import Any
 from wtforms import Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
-from webhooks_ui.forms import Form
+from webhooks_ui.forms import Form, as_name
 from webhooks_ui.models.passkey import NAME_MAX_CHARACTERS as PASSKEY_NAME_MAX_CHARACTERS
 from webhooks_ui.models.user import NAME_MAX_CHARACTERS
-from webhooks_ui.people.accounts import normal_name
 from webhooks_ui.people.passwords import PASSWORD_MAX_CHARACTERS, problem_of
 
 CODE_MAX_CHARACTERS = 40
-
-
-def _one_line(value: str | None) -> str:
-    return normal_name(value or "")
 
 
 def name_field() -> StringField:
@@ -24,7 +19,7 @@ def name_field() -> StringField:
     return StringField(
         "Name",
         [Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters.")],
-        filters=[_one_line],
+        filters=[as_name],
     )
 
 
@@ -51,7 +46,7 @@ class PasskeyForm(Form):
                 message=f"The name can have at most {PASSKEY_NAME_MAX_CHARACTERS} characters.",
             )
         ],
-        filters=[_one_line],
+        filters=[as_name],
     )
 
 

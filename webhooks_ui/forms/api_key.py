@@ -9,7 +9,7 @@ from wtforms import DateField, Field, SelectField, SelectMultipleField, StringFi
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
-from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.forms import Form, WholeNumberField, stripped
 from webhooks_ui.models import ApiKey, Environment, Scope, utcnow
 from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
 from webhooks_ui.models.scope import in_order
@@ -61,7 +61,7 @@ class ApiKeyForm(Form):
             Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters."),
             _printable,
         ],
-        filters=[lambda value: (value or "").strip()],
+        filters=[stripped],
     )
     environment = SelectField(
         "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False

@@ -13,15 +13,11 @@ from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.check import EVENT_MAX_BYTES
 from webhooks_ui.events.operational import CATEGORY, PREFIXES
 from webhooks_ui.events.schema import violations, wrong_schema
-from webhooks_ui.forms import Form
+from webhooks_ui.forms import Form, stripped
 from webhooks_ui.models import OwnEventType, SchemaCheck
 from webhooks_ui.models.event_type import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-
-
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
 
 
 def _without_mark(value: str | None) -> str:
@@ -40,14 +36,14 @@ def texts_of(type: OwnEventType) -> dict[str, str]:
 
 
 class EventTypeForm(Form):
-    name = StringField("Name", [DataRequired("Give the type a name, such as invoice.paid.")], filters=[_stripped])
+    name = StringField("Name", [DataRequired("Give the type a name, such as invoice.paid.")], filters=[stripped])
     description = StringField(
         "Description",
         [
             DataRequired("Say in a sentence when it happens."),
             Length(max=DESCRIPTION_MAX_CHARACTERS, message=f"Use up to {DESCRIPTION_MAX_CHARACTERS} characters."),
         ],
-        filters=[_stripped],
+        filters=[stripped],
     )
     example = TextAreaField("Example data", [DataRequired("Give an example of the data, a JSON object.")])
     schema = TextAreaField("JSON Schema", filters=[_without_mark])

@@ -8,10 +8,9 @@ from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.forms import Form, WholeNumberField, as_name
 from webhooks_ui.models import Inspector
 from webhooks_ui.models.inspector import ANSWER_BODY_MAX_CHARACTERS, NAME_MAX_CHARACTERS
-from webhooks_ui.people.accounts import normal_name
 
 DELAY_MAX_SECONDS = 15
 RETRY_AFTER_MAX_SECONDS = 86_400  # as long as deliveries wait for it
@@ -38,16 +37,12 @@ WRONG_RETRY_AFTER = (
 _name_length = Length(max=NAME_MAX_CHARACTERS, message=f"The name can have at most {NAME_MAX_CHARACTERS} characters.")
 
 
-def _one_line(text: str | None) -> str:
-    return normal_name(text or "")
-
-
 class NewInspectorForm(Form):
-    name = StringField("Name", [_name_length], filters=[_one_line])
+    name = StringField("Name", [_name_length], filters=[as_name])
 
 
 class InspectorForm(Form):
-    name = StringField("Name", [DataRequired("Give the inspector a name."), _name_length], filters=[_one_line])
+    name = StringField("Name", [DataRequired("Give the inspector a name."), _name_length], filters=[as_name])
     code = SelectField(
         "Status",
         choices=[SelectChoice(str(code), f"{code} {HTTPStatus(code).phrase}: {then}") for code, then in CODES.items()],

@@ -21,7 +21,7 @@ from webhooks_ui.deliveries.schedules import OWN, SCHEDULES_SECONDS, describe
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
-from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.forms import Form, WholeNumberField, stripped
 from webhooks_ui.forms.webhook_access import is_typed
 from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
@@ -60,10 +60,6 @@ class SwitchField(Field):  # type: ignore[misc]
     def pre_validate(self, form: Form) -> None:
         if self.data is None:
             raise ValidationError(f"{self.label.text} must be true or false.")
-
-
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
 
 
 def _visible(form: Form, field: Field) -> None:
@@ -128,12 +124,12 @@ class WebhookForm(OptionFields):
             _written_in_order,
             _visible,
         ],
-        filters=[_stripped],
+        filters=[stripped],
     )
     environment = SelectField(
         "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
     )
-    url = URLField("URL", [DataRequired("Enter the URL that deliveries go to.")], filters=[_stripped])
+    url = URLField("URL", [DataRequired("Enter the URL that deliveries go to.")], filters=[stripped])
     description = TextAreaField(
         "Description",
         [
@@ -143,11 +139,11 @@ class WebhookForm(OptionFields):
             ),
             _no_control_characters(LINE_BREAKS),
         ],
-        filters=[_stripped],
+        filters=[stripped],
     )
     active = SwitchField("Active", default=True)
     events = EventsField("Events", choices=[], validate_choice=False)
-    secret = StringField("Webhook Secret", filters=[_stripped])
+    secret = StringField("Webhook Secret", filters=[stripped])
     new_secret = RadioField(
         "New secret", choices=[SelectChoice(*choice) for choice in NEW_SECRETS], default="", validate_choice=False
     )

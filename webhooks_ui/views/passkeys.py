@@ -6,8 +6,8 @@ from flask import Blueprint, Response, abort, current_app, redirect, request, ur
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
-from webhooks_ui.forms import LoginForm
 from webhooks_ui.forms.account import CodeForm
+from webhooks_ui.forms.sign_in import LoginForm
 from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.people import passkeys
 from webhooks_ui.people.second_factor import Factor

@@ -4,8 +4,8 @@ from flask import Blueprint, Response, current_app, flash, make_response, redire
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhooks_ui.forms import LoginForm
 from webhooks_ui.forms.account import CodeForm
+from webhooks_ui.forms.sign_in import LoginForm
 from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.people import accounts
 from webhooks_ui.people.passkeys import site

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from webhooks_ui import audit
 from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import writing
-from webhooks_ui.forms import LoginForm
+from webhooks_ui.forms.sign_in import LoginForm
 from webhooks_ui.lazy import Lazy
 from webhooks_ui.models import SignInMethod
 from webhooks_ui.people import single_sign_on
