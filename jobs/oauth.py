@@ -16,6 +16,7 @@ from jobs.send import Result
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.json_object import find_object
+from webhooks_ui.models.visible import in_one_line
 from webhooks_ui.webhooks.oauth import ClientAuthentication, OAuthClient
 from webhooks_ui.webhooks.own_headers import OwnHeader
 
@@ -135,8 +136,7 @@ def _refusal(result: Result, said: dict[str, Any], secrets: Sequence[str]) -> st
 def _words(value: Any, secrets: Sequence[str]) -> str:
     """Return a value from an answer, as short and printable text without ``secrets``."""
     text = hidden(value if isinstance(value, str) else _json(value), secrets)
-    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return shown[:WORDS_MAX_CHARACTERS].rstrip(".")
+    return in_one_line(text)[:WORDS_MAX_CHARACTERS].rstrip(".")
 
 
 def _json(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.models import Webhook
+from webhooks_ui.models.visible import in_one_line
 from webhooks_ui.models.webhook import CertificateNotice, ReportedStatus, certificate_since, reported_status_of
 from webhooks_ui.webhooks.causes import Cause, read
 
@@ -45,7 +46,7 @@ def subject(webhooks: Sequence[Any]) -> str:
         state = "has a secret that can't be decrypted"
     else:
         state = f"has a client certificate that {_ends(webhooks[0])}"
-    return f"{_one_line(webhooks[0].name)} {state}"
+    return f"{in_one_line(webhooks[0].name)} {state}"
 
 
 def text(webhooks: Sequence[Any], public_url: str) -> str:
@@ -72,10 +73,10 @@ def _readable(webhook: Any, public_url: str) -> str:
 
 
 def _paragraph(webhook: Any, public_url: str) -> str:
-    lines = [_one_line(webhook.name), f"Environment: {webhook.environment}"]
+    lines = [in_one_line(webhook.name), f"Environment: {webhook.environment}"]
     if _is_disabled(webhook):
         lines.append(f"Status: disabled since {_utc(_since(webhook))}")
-        lines.append(f"Reason: {_one_line(webhook.disabled_reason or 'It failed too long.')}")
+        lines.append(f"Reason: {in_one_line(webhook.disabled_reason or 'It failed too long.')}")
     elif _is_failing(webhook):
         lines.append(f"Status: failing since {_utc(_since(webhook))}")
         lines.append(f"Failures: {webhook.consecutive_failures:,} in a row, so its deliveries wait")
@@ -86,7 +87,7 @@ def _paragraph(webhook: Any, public_url: str) -> str:
         lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
     if webhook.active and webhook.certificate_notice:
         lines.append(f"Client certificate: {_ends(webhook)}. Paste a new one, or its endpoint will refuse deliveries.")
-    lines += [_one_line(_cause(cause)) for cause in read(webhook.failures)]
+    lines += [in_one_line(_cause(cause)) for cause in read(webhook.failures)]
     lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
     return "\n  ".join(lines)
 
@@ -123,8 +124,3 @@ def _ends(webhook: Any) -> str:
 
 def _utc(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def _one_line(text: str) -> str:
-    """Return ``text`` without characters that end a line or a header, or change the direction of writing."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

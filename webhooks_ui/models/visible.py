@@ -1,4 +1,4 @@
-"""Whether a name can be seen."""
+"""What people see of a text."""
 
 import unicodedata
 
@@ -8,3 +8,8 @@ BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # fillers of Hangul, and the empty pa
 def is_visible(text: str) -> bool:
     """Return True if ``text`` has a character that can be seen by itself. Marks can't, and some letters are blank."""
     return any(unicodedata.category(character)[0] not in "CMZ" and character not in BLANKS for character in text)
+
+
+def in_one_line(text: str) -> str:
+    """Return ``text`` without characters that end a line or a header, or change the direction of writing."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -13,7 +13,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.models import IS_MEMBER, Role, TokenPurpose, User, UserSession, utcnow
 from webhooks_ui.models.user import EMAIL_MAX_CHARACTERS, NAME_MAX_CHARACTERS
-from webhooks_ui.models.visible import is_visible
+from webhooks_ui.models.visible import in_one_line, is_visible
 from webhooks_ui.people import recovery_codes, sessions, tokens, totp
 
 _NOT_IN_EMAIL = frozenset(' "(),:;<>@[\\]')  # RFC 5322, 3.2.3: the specials but the dot
@@ -72,7 +72,7 @@ def is_email(email: str) -> bool:
 
 def normal_name(text: str) -> str:
     """Return ``text`` in one line, without characters that can't be seen, or an empty text if there are no others."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    line = in_one_line(text)
     return line if is_visible(line) else ""
 
 
