@@ -6,6 +6,7 @@ check that each is found.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -68,29 +69,31 @@ def modules() -> dict[str, str]:
     return {".".join(path.with_suffix("").parts).removesuffix(".__init__"): (ROOT / path).read_text() for path in paths}
 
 
-def imported(source: str, known: frozenset[str]) -> Iterator[str]:
-    """Yield the modules that a file imports, at its top or inside a function.
+@cache
+def imported(source: str) -> tuple[str, ...]:
+    """Return the modules that a file imports, at its top or inside a function."""
+    return tuple(_imported(source))
 
-    For ``from a import b`` that is ``a.b`` if it is a module in ``known``, or else ``a``.
-    """
+
+def _imported(source: str) -> Iterator[str]:
+    """Yield for ``from a import b`` the name ``a.b`` if it is one of our modules, or else ``a``."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield full if full in known else node.module
+                yield full if full in SOURCES else node.module
 
 
 SOURCES = modules()
-KNOWN = frozenset(SOURCES)
 
 
 def crossings(module: str, source: str) -> list[str]:
     """Return the imports of a file that break the order."""
     own = room_of(module)
     wrong = []
-    for name in imported(source, KNOWN):
+    for name in imported(source):
         room = room_of(name)
         if own is None or room is None or (module, name) in LAZY:
             continue
@@ -98,13 +101,6 @@ def crossings(module: str, source: str) -> list[str]:
         if room < own or (room == own and not same):
             wrong.append(name)
     return wrong
-
-
-def calls(source: str) -> Iterator[str]:
-    """Yield the names of the methods that a file calls."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            yield node.func.attr
 
 
 def starts_with_any(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -116,41 +112,39 @@ def owns_no_transaction(source: str) -> bool:
     return not any(f"session.{name}(" in source for name in ("commit", "rollback", "begin"))
 
 
-@pytest.mark.parametrize("module", sorted(SOURCES))
-def test_a_file_imports_only_what_stands_to_its_right(module: str) -> None:
-    assert crossings(module, SOURCES[module]) == []
+def test_a_file_imports_only_what_stands_to_its_right() -> None:
+    assert {module: wrong for module, source in SOURCES.items() if (wrong := crossings(module, source))} == {}
 
 
-@pytest.mark.parametrize("module", sorted(SOURCES))
-def test_every_file_has_a_room(module: str) -> None:
-    assert room_of(module) is not None
+def test_every_file_has_a_room() -> None:
+    assert [module for module in SOURCES if room_of(module) is None] == []
 
 
 def test_no_two_folders_import_each_other() -> None:
     arrows = {
         (folder_of(module), folder_of(name))
         for module, source in SOURCES.items()
-        for name in imported(source, KNOWN)
-        if name in KNOWN and (module, name) not in LAZY
+        for name in imported(source)
+        if name in SOURCES and (module, name) not in LAZY
     }
     assert {(one, other) for one, other in arrows if one < other and (other, one) in arrows} == set()
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_imports_nothing_of_ours_but_the_version_and_pure_ones(module: str) -> None:
-    ours = [name for name in imported(SOURCES[module], KNOWN) if room_of(name) is not None]
+    ours = [name for name in imported(SOURCES[module]) if room_of(name) is not None]
     assert set(ours) <= {"webhooks_ui", *PURE}
 
 
 def test_the_product_knows_no_test() -> None:
     for module, source in SOURCES.items():
-        assert not [name for name in imported(source, KNOWN) if starts_with_any(name, ("tests", "pytest"))], module
+        assert not [name for name in imported(source) if starts_with_any(name, ("tests", "pytest"))], module
 
 
 def test_only_the_transport_talks_to_targets() -> None:
     for module, source in SOURCES.items():
         if module.startswith("jobs.") and not starts_with_any(module, SPEAKERS):
-            assert not [name for name in imported(source, KNOWN) if starts_with_any(name, NETWORK)], module
+            assert not [name for name in imported(source) if starts_with_any(name, NETWORK)], module
 
 
 def test_only_the_blocks_of_the_database_commit() -> None:
