@@ -6,16 +6,13 @@ from flask import Response
 
 from webhooks_ui.api.answer import literal_json
 from webhooks_ui.events import catalogue, strict_json
-from webhooks_ui.events.operational import CATEGORY
-from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
-from webhooks_ui.events.types import FIELDS, EventType
+from webhooks_ui.events.types import EventType
 
 
 def index() -> Response:
     """Return all event types with examples and schemas, and descriptions of the fields in each category."""
     types = [_as_json(type) for type in catalogue.all_types().values()]
-    fields = {category: dict(fields) for category, fields in FIELDS.items()} | {CATEGORY: dict(OPERATIONAL_FIELDS)}
-    return literal_json({"data": types, "fields": fields})
+    return literal_json({"data": types, "fields": catalogue.FIELDS})
 
 
 def _as_json(type: EventType) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from sqlalchemy import select
 from webhooks_ui.database import single_query
 from webhooks_ui.database.statements import Query
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
+from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
+from webhooks_ui.events.types import FIELDS as PORTAL_FIELDS
 from webhooks_ui.models import OwnEventType
 
 Value = TypeVar("Value")
@@ -17,6 +19,10 @@ Value = TypeVar("Value")
 _own = OwnEventType.__table__.c
 _OWN = Query(select(_own.name, _own.description, _own.example, _own.schema, _own.check).order_by(_own.name))
 BUILT_IN: Mapping[str, EventType] = EVENT_TYPES | OPERATIONAL
+# What the fields of the data mean, by group. Groups of own types have none.
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    category: dict(fields) for category, fields in (PORTAL_FIELDS | {CATEGORY: OPERATIONAL_FIELDS}).items()
+}
 
 
 def find(name: str) -> EventType | None:

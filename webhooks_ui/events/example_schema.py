@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from webhooks_ui.events.schema import DIALECT
@@ -15,7 +16,7 @@ _OF_VALUES = ("const", "enum", "default", "examples")  # what is in them is no s
 _ENVELOPE = ["id", "type", "environment", "timestamp", "data"]
 
 
-def schema_of(type: EventType, descriptions: dict[str, str]) -> dict[str, Any]:
+def schema_of(type: EventType, descriptions: Mapping[str, str]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of an event of this type.
 
     The schema of ``data`` is the one that a super admin gave the type, else what its example shows. Fields of an
@@ -59,7 +60,7 @@ def _moved(schema: Any) -> Any:
     return moved
 
 
-def _shape(value: Any, descriptions: dict[str, str]) -> dict[str, Any]:
+def _shape(value: Any, descriptions: Mapping[str, str]) -> dict[str, Any]:
     """Return a schema that fits ``value``, and values of the same kind."""
     if isinstance(value, dict):
         return {"type": "object", "properties": {name: _field(name, of, descriptions) for name, of in value.items()}}
@@ -75,7 +76,7 @@ def _shape(value: Any, descriptions: dict[str, str]) -> dict[str, Any]:
     return {}
 
 
-def _field(name: str, value: Any, descriptions: dict[str, str]) -> dict[str, Any]:
+def _field(name: str, value: Any, descriptions: Mapping[str, str]) -> dict[str, Any]:
     shape = _shape(value, descriptions)
     if isinstance(value, dict):
         shape["type"] = ["object", "null"]

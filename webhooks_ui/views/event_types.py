@@ -6,9 +6,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import db, writing
 from webhooks_ui.events import catalogue
-from webhooks_ui.events.operational import CATEGORY
-from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
-from webhooks_ui.events.types import FIELDS
 from webhooks_ui.forms import meanwhile
 from webhooks_ui.forms.event_type import EventTypeForm, texts_of
 from webhooks_ui.models import OwnEventType
@@ -20,8 +17,8 @@ blueprint = Blueprint("event_types", __name__, url_prefix="/admin/event-types")
 
 @blueprint.get("")
 def index() -> str:
-    fields = FIELDS | {CATEGORY: OPERATIONAL_FIELDS}
-    return render_template("event_types/index.html", fields=fields, chosen=request.args.get("type", ""))
+    chosen = request.args.get("type", "")
+    return render_template("event_types/index.html", fields=catalogue.FIELDS, chosen=chosen)
 
 
 @blueprint.get("/new")

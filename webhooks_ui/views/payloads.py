@@ -10,9 +10,7 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.events.example_schema import schema_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
-from webhooks_ui.events.operational import CATEGORY
-from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
-from webhooks_ui.events.types import FIELDS, EventType
+from webhooks_ui.events.types import EventType
 from webhooks_ui.models import Environment, utcnow
 from webhooks_ui.parsing import one_of
 from webhooks_ui.web.answers import render
@@ -59,5 +57,5 @@ def _type(name: str) -> EventType:
 
 
 def _schema(type: EventType) -> str:
-    fields = FIELDS | {CATEGORY: OPERATIONAL_FIELDS}
-    return json.dumps(schema_of(type, dict(fields.get(type.category, ()))), indent=2, ensure_ascii=False)
+    schema = schema_of(type, catalogue.FIELDS.get(type.category, {}))
+    return json.dumps(schema, indent=2, ensure_ascii=False)
