@@ -11,7 +11,7 @@ from typing import NamedTuple
 from webhooks_ui import __version__
 
 JSON = "application/json"
-TIMESTAMP, SIGNATURE = "webhook-timestamp", "webhook-signature"
+TIMESTAMP, SIGNATURE, SIGNATURE_TOO = "webhook-timestamp", "webhook-signature", "X-Webhook-Signature"
 
 
 class Sent(NamedTuple):
@@ -67,7 +67,7 @@ def headers_of(sent: Sent, content_type: str = JSON) -> dict[str, str]:
     if not sent.signature:
         return headers
     headers[TIMESTAMP] = str(sent.timestamp)
-    headers[SIGNATURE] = headers["X-Webhook-Signature"] = sent.signature
+    headers[SIGNATURE] = headers[SIGNATURE_TOO] = sent.signature
     headers["X-Webhook-Event"] = sent.event_type
     headers["X-Webhook-Environment"] = sent.environment
     headers["X-Webhook-Attempt"] = str(sent.number)
@@ -78,6 +78,14 @@ def headers_of(sent: Sent, content_type: str = JSON) -> dict[str, str]:
     if sent.traceparent:
         headers["traceparent"] = sent.traceparent
     return headers
+
+
+def not_signed(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as pages show them where there is no secret to sign with: ``v1,…`` for each signature."""
+    return {
+        name: " ".join("v1,…" for _ in value.split()) if name in (SIGNATURE, SIGNATURE_TOO) else value
+        for name, value in headers.items()
+    }
 
 
 def kept_of(headers: dict[str, str], sent: Sent) -> Kept:

@@ -6,6 +6,7 @@ import time
 from flask import Blueprint, Response, abort, make_response, request
 
 from jobs.compose import DEFAULTS, Try, request_of
+from webhooks_ui.deliveries.request_headers import not_signed
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.example_schema import schema_of
 from webhooks_ui.events.formats.outgoing import Outgoing
@@ -15,8 +16,6 @@ from webhooks_ui.models import Environment, utcnow
 from webhooks_ui.parsing import one_of
 from webhooks_ui.web.answers import render
 from webhooks_ui.web.preferences import current_environment
-
-SIGNATURES = ("webhook-signature", "X-Webhook-Signature")
 
 blueprint = Blueprint("payloads", __name__, url_prefix="/admin/event-types/<name>")
 
@@ -32,12 +31,11 @@ def show(name: str) -> Response:
     body = render_body(id, environment, NewEvent(type.name, type.example), now)
     event = Outgoing(id, type.name, environment, body)
     made = request_of(DEFAULTS, event, Try(1, int(time.time()), (b"",)))
-    headers = {header: "v1,…" if header in SIGNATURES else value for header, value in made.headers.items()}
     return render(
         "payloads/show.html",
         "payloads/_payload.html",
         type=type,
-        headers=headers,
+        headers=not_signed(made.headers),
         body=json.loads(body),
         schema=_schema(type),
     )

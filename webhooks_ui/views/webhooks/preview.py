@@ -13,6 +13,7 @@ from jobs.compose import Options, Request, Try, Uncomposable, link_of, request_o
 from jobs.oauth import token_request
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.display import header_lines
+from webhooks_ui.deliveries.request_headers import not_signed
 from webhooks_ui.deliveries.schedules import OWN_DELAYS_MAX
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.conditions import Filter, Operator
@@ -37,7 +38,6 @@ from webhooks_ui.webhooks.trial import Trial, paths_of, try_filter
 TYPE = "preview_type"  # the field that chooses the event
 ONE_BY_ONE = "closest .webhook-form-page:queue all"  # for ``hx-sync``: each answer replaces the target of the next one
 DELIVERY_ID = 1  # in the link of a message
-MADE_LATER = {"webhook-signature", "X-Webhook-Signature"}
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,10 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
         made = request_of(options, event, Try(1, int(time.time()), (b"",) * signatures))
     except Uncomposable as error:
         return replace(preview, error=str(error))
-    headers = {name: _shown(name, value) for name, value in made.headers.items()}
     message = None if FORMATS[form.format.data].is_signed else message_of(event)
     return replace(
         preview,
-        request=Request(headers, made.body),
+        request=Request(not_signed(made.headers), made.body),
         message=message,
         token_request=_token_request(form),
         shows_certificate=form.pair is not None,
@@ -166,11 +165,6 @@ def _event(type: EventType, environment: str | None) -> Outgoing:
     id, environment = new_event_id(now), environment if environment in tuple(Environment) else Environment.PRODUCTION
     body = render_body(id, environment, NewEvent(type.name, type.example), now)
     return Outgoing(id, type.name, environment, body, link=link_of(DELIVERY_ID, current_app.config["LINKED_PORTAL"]))
-
-
-def _shown(name: str, value: str) -> str:
-    """Return a header as the page shows it: there is no secret to sign with before the webhook is saved."""
-    return " ".join("v1,…" for _ in value.split()) if name in MADE_LATER else value
 
 
 def _answer(form: WebhookForm, webhook: Webhook | None) -> Response:
