@@ -15,9 +15,10 @@ from jobs.transport.exchange import ClientCertificate, Connection, Exchange
 from jobs.transport.handle import Handle, Settings, bracketed
 from jobs.transport.resolve import Lookup, Resolver
 from jobs.transport.sockets import Sockets
+from webhooks_ui.configuration.values import Network
 from webhooks_ui.webhooks.destination import Destination, TargetError, destination
 from webhooks_ui.webhooks.forbidden import is_bad_port
-from webhooks_ui.webhooks.targets import Network, is_allowed
+from webhooks_ui.webhooks.targets import is_allowed
 
 
 class Client:

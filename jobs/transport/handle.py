@@ -14,9 +14,10 @@ import pycurl
 from jobs.transport.exchange import Exchange
 from jobs.transport.share import Share
 from jobs.transport.sockets import open_socket
+from webhooks_ui.configuration.values import Network
 from webhooks_ui.deliveries.request_headers import user_agent
 from webhooks_ui.webhooks.destination import Address
-from webhooks_ui.webhooks.targets import Network, is_allowed
+from webhooks_ui.webhooks.targets import is_allowed
 
 HEAD_MAX_BYTES = 64 * 1024  # of all heads of an answer, interim ones and trailers included
 HEAD_TOO_LARGE = f"its head has over {HEAD_MAX_BYTES:,} bytes"

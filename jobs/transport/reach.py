@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.transport.authorities import tls_context
+from webhooks_ui.configuration.values import Network
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.forbidden import is_bad_port
-from webhooks_ui.webhooks.targets import Network, is_allowed, look_up_within
+from webhooks_ui.webhooks.targets import is_allowed, look_up_within
 
 STEP_SECONDS = 4.0  # for the resolution of the name, for the connection, and for TLS
 ADDRESSES_SHOWN = 4

@@ -15,7 +15,7 @@ from jobs.send import Result, Sender
 from jobs.transport.authorities import authorities_file
 from jobs.transport.exchange import ClientCertificate
 from tests.support.receivers import read_request
-from webhooks_ui.webhooks.targets import Network
+from webhooks_ui.configuration.values import Network
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 BOTH_LOOPBACKS = (*LOOPBACK, ipaddress.ip_network("::1/128"))

@@ -25,10 +25,10 @@ from webhooks_ui.models.webhook import (
     DESCRIPTION_MAX_CHARACTERS,
     NAME_MAX_CHARACTERS,
     OLDER_SECRETS_MAX,
+    URL_MAX_CHARACTERS,
     ReportedStatus,
 )
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
-from webhooks_ui.webhooks.targets import URL_MAX_CHARACTERS
 
 NEW_EVENT = closed(
     {

@@ -6,12 +6,11 @@ import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from webhooks_ui.configuration.values import Network
+from webhooks_ui.models.webhook import URL_MAX_CHARACTERS
 from webhooks_ui.webhooks.destination import Address, Destination, TargetError, destination
 from webhooks_ui.webhooks.forbidden import SPECIAL_NETWORKS, behind_nat64, is_bad_port, is_metadata
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-URL_MAX_CHARACTERS = 2_048
 LOOKUP_TIMEOUT_SECONDS = 2.0
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # the assigned part of global unicast (RFC 4291, section 2.4)
 _PRIVATE_NAMES = ("local", "internal", "localdomain")
