@@ -17,12 +17,13 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery, DeliveryTrigger, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER, ONE_MORE
+from webhooks_ui.models.visible import words
 from webhooks_ui.parsing import PRESETS
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 CODES_OFFERED = (*CODE_CLASSES, "401", "403", "404", "410", "429", "500", "502", "503", "504")
 CHOICES: dict[str, list[tuple[str, str]]] = {
-    "status": [("", "All statuses"), *((name, name.replace("_", " ").capitalize()) for name in STATUS_FILTERS)],
+    "status": [("", "All statuses"), *((name, words(name)) for name in STATUS_FILTERS)],
     "environment": [("", "All environments"), *((name, name.capitalize()) for name in Environment)],
     "since": [("", "Any time"), *((name, PRESET_LABELS[name]) for name in PRESETS)],
 }

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from webhooks_ui.events.new_event import render_time
 from webhooks_ui.events.strict_json import Number
 from webhooks_ui.events.types import Data, EventType
+from webhooks_ui.models.visible import words
 
 CATEGORY = "operational"
 PREFIXES = ("webhook.", "delivery.")  # of these types, and of no others
@@ -98,7 +99,7 @@ def is_about(data: Mapping[str, Any], webhook_id: int) -> bool:
 
 def outcome_words(outcome: str) -> str:
     """Return the outcome of an attempt as people write it: ``Timeout``, ``DNS failed``."""
-    return outcome.replace("_", " ").capitalize().replace("Dns", "DNS").replace("Tls", "TLS")
+    return words(outcome).replace("Dns", "DNS").replace("Tls", "TLS")
 
 
 def refusal(type: str) -> str:

@@ -7,6 +7,7 @@ from wtforms.validators import InputRequired, ValidationError
 from webhooks_ui.forms import Form
 from webhooks_ui.forms.account import name_field
 from webhooks_ui.models import Role
+from webhooks_ui.models.visible import words
 from webhooks_ui.people.accounts import is_email, normal_email
 
 WRONG_EMAIL = "This is not an email address. Write it like name@example.com."
@@ -16,7 +17,7 @@ WHAT_ROLES_MAY = {
     Role.OPERATOR: "See the list of webhooks, and switch them on and off",
     Role.VIEWER: "Nothing but their own account",
 }
-_ROLES = [SelectChoice(role, role.replace("_", " ").capitalize()) for role in Role]
+_ROLES = [SelectChoice(role, words(role)) for role in Role]
 
 
 class EmailForm(Form):

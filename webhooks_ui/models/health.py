@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, func, or_
 
 from webhooks_ui.models.stats import hour_of
+from webhooks_ui.models.visible import words
 from webhooks_ui.models.webhook import Webhook
 from webhooks_ui.models.webhook_state import IS_DISABLED, IS_UNREADABLE
 
@@ -26,7 +27,7 @@ class WebhookHealth(StrEnum):
     @property
     def label(self) -> str:
         """The name of the health on the pages."""
-        return "Disabled automatically" if self is WebhookHealth.DISABLED else self.replace("_", " ").capitalize()
+        return "Disabled automatically" if self is WebhookHealth.DISABLED else words(self)
 
 
 def first_hour(now: datetime) -> int:

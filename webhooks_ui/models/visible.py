@@ -13,3 +13,8 @@ def is_visible(text: str) -> bool:
 def in_one_line(text: str) -> str:
     """Return ``text`` without characters that end a line or a header, or change the direction of writing."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def words(name: str) -> str:
+    """Return ``Super admin`` for ``super_admin``."""
+    return name.replace("_", " ").capitalize()

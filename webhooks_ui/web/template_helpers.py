@@ -22,6 +22,7 @@ from webhooks_ui.events.formats.services import misread
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_of
+from webhooks_ui.models.visible import words
 from webhooks_ui.models.webhook import certificate_since
 from webhooks_ui.web import assets, charts, form_tokens, rendering, resume
 from webhooks_ui.web.answers import wants_fragment
@@ -221,11 +222,6 @@ def pretty_json(value: Any) -> str:
 def pretty_text(text: str) -> str:
     """Return a JSON text with a line for each member."""
     return pretty_json(json.loads(text))
-
-
-def words(name: str) -> str:
-    """Return ``Super admin`` for ``super_admin``."""
-    return name.replace("_", " ").capitalize()
 
 
 def breakable(text: str) -> Markup:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from webhooks_ui.events.formats.sentences import DEVICE, KEY
-from webhooks_ui.events.formats.values import Data, at, changes, enough, label, moment_words, told, words
+from webhooks_ui.events.formats.values import Data, at, changes, enough, label, moment_words, told
 from webhooks_ui.events.operational import outcome_words
+from webhooks_ui.models.visible import words
 
 
 class Field(NamedTuple):

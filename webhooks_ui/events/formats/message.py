@@ -11,6 +11,7 @@ from webhooks_ui.events.formats.fields import Field, fields_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.formats.sentences import NAMES_MAX_CHARACTERS, sentence_of, title_of
 from webhooks_ui.events.formats.text import Writer
+from webhooks_ui.models.visible import words
 
 FIELDS_MAX = 10
 SHORTENED = "This message is shortened. The delivery log has the whole event."
@@ -73,7 +74,7 @@ def message_of(event: Outgoing) -> Message:
         sentence=sentence,
         fields=fields[:FIELDS_MAX],
         tone=TONES.get(event.type.rpartition(".")[2], Tone.NEUTRAL),
-        environment=values.words(event.environment),
+        environment=words(event.environment),
         at=values.time(members["timestamp"].value),
         link=event.link,
         is_shortened=names.has_shortened or len(fields) > FIELDS_MAX,

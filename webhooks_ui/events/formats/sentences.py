@@ -1,7 +1,8 @@
 """What happened, in one sentence: ``License ABCD was activated on build-server-7``."""
 
 from webhooks_ui.events.formats.text import Writer
-from webhooks_ui.events.formats.values import Data, at, changed, first_text, told, words
+from webhooks_ui.events.formats.values import Data, at, changed, first_text, told
+from webhooks_ui.models.visible import words
 
 NAME_MAX_CHARACTERS = 150  # of a name inside a sentence
 NAMES_MAX_CHARACTERS = 4_000  # of all of them, which is never reached

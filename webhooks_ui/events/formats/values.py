@@ -72,11 +72,6 @@ def beginning(text: str) -> str:
     return one_line(text[:TEXT_MAX_CHARACTERS]) + (ELLIPSIS if len(text) > TEXT_MAX_CHARACTERS else "")
 
 
-def words(name: str) -> str:
-    """Return ``Limit reached`` for ``limit_reached``."""
-    return name.replace("_", " ").capitalize()
-
-
 def label(name: str) -> str:
     """Return a name of the data as a label: letters with their accents, digits and spaces, which are markup nowhere."""
     kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in name[:TEXT_MAX_CHARACTERS])

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, Webhook
+from webhooks_ui.models.visible import words
 from webhooks_ui.parsing import parse_id
 
 _OBJECTS = ("bulk_action", "saved_filter")
@@ -45,5 +46,5 @@ def _in_words(name: str, value: Any, names: Mapping[int, str]) -> Any:
         id = parse_id(str(value))
         return names.get(id or 0, f"number {value}")
     if name in _CHOICES and isinstance(value, str):
-        return value.replace("_", " ").capitalize()
+        return words(value)
     return value

@@ -12,9 +12,9 @@ from webhooks_ui.database import db
 from webhooks_ui.deliveries.filters import LABELS as FILTERS
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import ApiKey, AuditEntry, BulkAction, Delivery, User, Webhook
+from webhooks_ui.models.visible import words
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.views.audit_log.filter_words import filters_in_words
-from webhooks_ui.web.template_helpers import words
 
 OBJECTS = {
     "webhook": "Webhook",
@@ -198,7 +198,7 @@ def _is_there(entry: AuditEntry, there: dict[str, set[int]]) -> bool:
 
 
 def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
-    label = LABELS.get(name, name.replace("_", " ").capitalize())
+    label = LABELS.get(name, words(name))
     old, new = before.get(name), after.get(name)
     if isinstance(old, list) and isinstance(new, list):
         added = tuple(_part(name, value) for value in new if value not in old)

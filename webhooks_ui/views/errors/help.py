@@ -8,11 +8,11 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, UnprocessableEntity
 
 from webhooks_ui.models import get_settings
+from webhooks_ui.models.visible import words
 from webhooks_ui.people.accounts import super_admins
 from webhooks_ui.web.answers import came_from
 from webhooks_ui.web.permissions import least_role, may
 from webhooks_ui.web.request_headers import WrongHost
-from webhooks_ui.web.template_helpers import words
 
 Link = tuple[str, str]  # text and address
 HELPERS_MAX = 3

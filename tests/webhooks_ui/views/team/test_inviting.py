@@ -16,7 +16,7 @@ from tests.support.people import last_entry
 from webhooks_ui.database import db
 from webhooks_ui.forms.team import WHAT_ROLES_MAY
 from webhooks_ui.models import AuditEntry, OneTimeToken, User, utcnow
-from webhooks_ui.web.template_helpers import words
+from webhooks_ui.models.visible import words
 
 SignIn = Callable[[str], FlaskClient]
 TEAM = "/admin/team"
