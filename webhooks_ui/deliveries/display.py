@@ -74,17 +74,22 @@ def held_by(delivery: Shown) -> str:
         return ""
     if webhook.unreadable_at:
         return "secret"  # nothing can be signed, so not even what was forced goes out
+    if not delivery.forced and (state := _holding_state(webhook)):
+        return state
+    if delivery.in_order and _first_in_order(delivery.webhook_id) < delivery.id:
+        return "earlier"  # also if it was forced
     if delivery.forced:
         return ""
+    return "rate limit" if webhook.is_paced and delivery.due_at and delivery.due_at <= utcnow() else ""
+
+
+def _holding_state(webhook: Any) -> str:
+    """Return the state of the webhook that holds back what isn't forced, or an empty text."""
     if not webhook.active:
         return "inactive"
     if webhook.breaker_opened_at:
         return "failing"
-    if webhook.is_throttled:
-        return "throttled"
-    if delivery.in_order and _first_in_order(delivery.webhook_id) < delivery.id:
-        return "earlier"
-    return "rate limit" if webhook.is_paced and delivery.due_at and delivery.due_at <= utcnow() else ""
+    return "throttled" if webhook.is_throttled else ""
 
 
 def _first_in_order(webhook_id: int) -> int:

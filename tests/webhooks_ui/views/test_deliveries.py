@@ -202,6 +202,17 @@ def test_a_delivery_that_waits_for_its_webhook_says_so(admin: FlaskClient) -> No
     assert "The webhook is inactive, so this delivery waits." in admin.get(f"{LOG}/{delivery.id}").text
 
 
+def test_what_is_retried_by_hand_still_waits_for_an_earlier_delivery_and_says_so(admin: FlaskClient) -> None:
+    webhook = make_webhook(in_order=True)
+    earlier = add_delivery(webhook, in_order=True)
+    later = add_delivery(webhook, in_order=True, forced=True)
+    page = Markup(admin.get(f"{LOG}/{later.id}").text).striptags()
+    assert "The webhook keeps the order, so this delivery waits for an earlier one." in page
+    assert "starts in a moment" not in page
+    settle(earlier)
+    assert "starts in a moment" in admin.get(f"{LOG}/{later.id}").text
+
+
 def test_a_delivery_shows_each_attempt_with_request_and_response(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500, attempts_count=2)
     add_attempt(delivery)
