@@ -198,7 +198,7 @@ PATHS: dict[str, Schema] = {
         "patch": _operation(
             "Change the fields that are sent", 200, "Webhook", body="WebhookChanges", problems=(404, 409)
         ),
-        "delete": _operation("Delete a webhook. Its deliveries stay in the log", 204, None, problems=(404,)),
+        "delete": _operation("Delete a webhook. Its deliveries stay in the log", 204, None, problems=(404, *BODY)),
     },
     "/api/v1/webhooks/{webhook_id}/secret": {
         "parameters": [_id("webhook_id")],
@@ -214,7 +214,7 @@ PATHS: dict[str, Schema] = {
     },
     "/api/v1/webhooks/{webhook_id}/older-secrets/{secret_id}": {
         "parameters": [_id("webhook_id"), _parameter("path", "secret_id", {"type": "string"})],
-        "delete": _operation("Sign no longer with an older secret", 204, None, problems=(404,)),
+        "delete": _operation("Sign no longer with an older secret", 204, None, problems=(404, *BODY)),
     },
     "/api/v1/webhooks/{webhook_id}/test": {
         "parameters": [_id("webhook_id")],

@@ -9,7 +9,7 @@ from sqlalchemy.orm import selectinload
 from jobs.publish import send_test
 from webhooks_ui.api import webhook_options
 from webhooks_ui.api.answer import literal_json
-from webhooks_ui.api.body import read_json, read_members, read_object
+from webhooks_ui.api.body import read_json, read_members, read_object, refuse_fields
 from webhooks_ui.api.keys import caller, may
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number
 from webhooks_ui.api.webhook_body import load_webhook, read_changes, read_new, read_rotation
@@ -79,6 +79,7 @@ def update(webhook_id: int) -> Response:
 
 
 def delete(webhook_id: int) -> tuple[str, int]:
+    refuse_fields()
     with writing():
         changes.delete(_get(webhook_id, lock=True))
     return "", 204
@@ -109,6 +110,7 @@ def show_secret(webhook_id: int) -> Response:
 
 def end_secret(webhook_id: int, secret_id: str) -> tuple[str, int]:
     """Sign no longer with an older secret."""
+    refuse_fields()
     with writing():
         if not changes.end_secret(_get(webhook_id, lock=True), secret_id):
             raise Problem(404)

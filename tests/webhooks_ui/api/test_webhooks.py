@@ -162,6 +162,17 @@ def test_a_deleted_webhook_is_gone_and_its_pending_deliveries_are_cancelled(api:
     assert db.session.scalars(db.select(Delivery.status)).all() == ["cancelled"]
 
 
+def test_a_deletion_takes_no_fields_so_that_no_version_is_sent_in_vain(api: Api) -> None:
+    webhook = make_webhook()
+    older = api.post(f"/webhooks/{webhook.id}/secret", json={"grace_hours": 1}).get_json()["older_secrets"][0]
+    for path in (f"/webhooks/{webhook.id}", f"/webhooks/{webhook.id}/older-secrets/{older['id']}"):
+        refused = api.delete(path, json={"version": 1})
+        assert refused.status_code == 422
+        assert refused.get_json()["errors"][0]["field"] == "version"
+    assert len(webhooks()[0].secrets_in_grace) == 1
+    assert api.delete(f"/webhooks/{webhook.id}", json={}).status_code == 204
+
+
 def test_a_webhook_of_another_environment_gets_404_for_everything(api: Api) -> None:
     webhook_id = make_webhook(environment="staging").id
     path = f"/webhooks/{webhook_id}"
