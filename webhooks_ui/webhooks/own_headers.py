@@ -22,6 +22,7 @@ VALUE_MAX_BYTES = 4 * 1024
 MASK = "••••••••"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_WHOLE_HEADER = re.compile(r"\s*(authorization:|bearer\s)", re.IGNORECASE)
 # Hop-by-hop or framing (RFC 9110, 7.6.1), or set by the client
 _RESERVED = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
@@ -201,6 +202,8 @@ def wrong_secret(auth: Auth, stored: Mapping[str, str] | None = None) -> str:
         if auth.secret and auth.secret.isprintable() and len(auth.secret) <= VALUE_MAX_BYTES // 4:
             return ""  # base64 makes ASCII of any letters
         return f"The password must be up to {VALUE_MAX_BYTES // 4:,} printable characters."
+    if _WHOLE_HEADER.match(auth.secret):
+        return "Enter the token alone. Authorization: Bearer is put before it by itself."
     wrong = wrong_value("the token", auth.secret)
     return wrong[:1].upper() + wrong[1:]
 

@@ -150,6 +150,8 @@ def condition(**fields: object) -> dict[str, object]:
         ("auth", {"auth": BASIC | {"password": "a\nb"}}, "The password must be"),
         ("auth", {"auth": BASIC | {"password": MASK}}, "There is none yet that could be kept"),
         ("auth", {"auth": {"type": "bearer", "token": ""}}, "The token needs a value."),
+        ("auth", {"auth": {"type": "bearer", "token": "Bearer abc"}}, "Enter the token alone"),
+        ("auth", {"auth": {"type": "bearer", "token": " authorization: Bearer abc"}}, "Enter the token alone"),
         ("auth", {"auth": {"type": "bearer", "token": "a\r\nb"}}, "without line ends"),
         ("auth", {"auth": {"type": "bearer", "token": "x" * 4_097}}, "too long"),
         ("filter", {"filter": []}, "null, or an object with match and conditions"),

@@ -178,6 +178,7 @@ def row(**fields: str) -> dict[str, Any]:
         ("auth_kind", {"auth_secret": "x"}, "Choose Basic, Bearer or OAuth, or empty"),
         ("auth_kind", {"auth_username": "x"}, "Choose Basic, Bearer or OAuth, or empty"),
         ("auth_secret", {"auth_kind": "bearer"}, "The token needs a value."),
+        ("auth_secret", {"auth_kind": "bearer", "auth_secret": "Bearer abc"}, "Enter the token alone"),
         ("auth_secret", {"auth_kind": "basic", "auth_secret": "x"}, "needs a user name"),
         ("conditions", row(field=""), "needs a field of the data"),
         ("conditions", row(field="a..b"), "is no path"),
