@@ -252,16 +252,25 @@ def test_a_change_of_a_failing_webhook_is_probed_at_once(app: Flask, receiver: R
     assert not fresh_webhook().is_broken
 
 
-def test_another_url_waits_for_no_pause_of_the_old_one(app: Flask, receiver: Receiver) -> None:
-    receiver.answers = [(429, {"Retry-After": "3600"}, b""), OK]
-    webhook = make_webhook(url=receiver.url)
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("what", ["url", "active"])
+def test_another_url_and_an_activation_end_the_pause_also_for_what_was_told_to_wait(
+    app: Flask, receiver: Receiver, what: str, in_order: bool
+) -> None:
+    receiver.answers = [(429, {"Retry-After": "3600"}, b""), OK, OK]
+    webhook = make_webhook(url=receiver.url, in_order=in_order)
     make_event()
     deliver()
     with writing():
-        changes.edit(webhook, {"url": receiver.url + "/moved"})
+        if what == "url":
+            changes.edit(webhook, {"url": receiver.url + "/moved"})
+        else:
+            changes.set_active(webhook, False)
+            changes.set_active(webhook, True)
     make_event()
     deliver()
-    assert [request.path for request in receiver.requests] == ["/hook", "/hook/moved"]
+    path = "/hook/moved" if what == "url" else "/hook"
+    assert [request.path for request in receiver.requests] == ["/hook", path, path]
 
 
 def fresh_webhook() -> Webhook:

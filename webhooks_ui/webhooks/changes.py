@@ -147,7 +147,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
         _complete_groups(webhook)
         _record("updated", webhook, before, after)
     if after["url"] != before["url"]:
-        webhook.clear_throttle()  # another endpoint has asked for it
+        _end_throttle(webhook)  # another endpoint has asked for it
     if any(after[name] != before[name] for name in DECIDES_ANSWER):
         _probe(webhook)
     if webhook.in_order != before["in_order"]:
@@ -271,8 +271,19 @@ def _cancel_pending(webhook: Webhook, *conditions: ColumnElement[bool]) -> int:
 
 def _resume(webhook: Webhook) -> None:
     """Reset the health, and wake the workers for the deliveries that waited until the webhook is active."""
+    _end_throttle(webhook)
     webhook.clear_health()
     after_commit(wake)
+
+
+def _end_throttle(webhook: Webhook) -> None:
+    """Forget that the endpoint asked for fewer requests. What it asked to wait is due now, as all others are."""
+    if webhook.is_throttled:
+        asked = Delivery.throttled_count > 0, Delivery.due_at <= webhook.throttled_until
+        pending = update(Delivery).where(Delivery.webhook_id == webhook.id, PENDING, is_free(), *asked)
+        db.session.connection().execute(pending.values(due_at=utcnow()))
+        after_commit(wake)
+    webhook.clear_throttle()
 
 
 def _probe(webhook: Webhook) -> None:
