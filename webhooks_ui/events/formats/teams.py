@@ -1,12 +1,14 @@
 """Microsoft Teams: a message with an adaptive card, for the workflow that posts to a channel what it receives.
 
 All texts are text runs, which have no markup. Only text blocks and facts have it. But renderers replace the functions
-``{{DATE(…)}}`` and ``{{TIME(…)}}`` in text runs, too.
+``{{DATE(…)}}`` and ``{{TIME(…)}}`` in text runs, too, and a workflow makes a mention of the person in ``<at>…</at>``.
 Source: learn.microsoft.com, "Create incoming webhooks with Workflows", "Adaptive cards" 1.2, "Format cards in Teams",
-"Text features"; github.com/microsoft/AdaptiveCards, pull request 2905.
+"Text features"; github.com/microsoft/AdaptiveCards, pull request 2905; for mentions, issue 9282 there, and
+github.com/caronc/apprise, issue 1326.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from webhooks_ui.events import strict_json
@@ -20,15 +22,16 @@ ALL_MAX_CHARACTERS = 4_000  # at most 12 KB, and with the card around it far bel
 
 STYLES = {Tone.GOOD: "good", Tone.BAD: "attention", Tone.WARNING: "warning", Tone.NEUTRAL: "accent"}
 
-# Between the braces that begin such a function. It is none if its braces are in two runs.
-_FUNCTION = re.compile(r"(?<=\{)(?=\{(?:DATE|TIME)\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
+# The first character of such a function or mention. It is none if a joiner, which is not seen, stands after it.
+_REPLACED = re.compile(r"\{(?=\{(?:DATE|TIME)\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)|<(?=(?i:at)\b)")
+_JOINER = "\N{ZERO WIDTH NON-JOINER}"
 
 Element = dict[str, Any]
 
 
 def render(event: Outgoing) -> bytes:
     message = message_of(event)
-    writer = Writer(ALL_MAX_CHARACTERS)
+    writer = Writer(ALL_MAX_CHARACTERS, escaped)
     head = [
         _text(message.title, weight="Bolder", size="Medium"),
         _text(writer.write(message.sentence, SENTENCE_MAX_CHARACTERS)),
@@ -57,6 +60,12 @@ def render(event: Outgoing) -> bytes:
     return strict_json.render({"type": "message", "attachments": [attachment]}).encode()
 
 
+def escaped(text: str) -> Iterator[str]:
+    """Yield a text as Teams shows it and replaces nothing in it, in pieces."""
+    for place, character in enumerate(text):
+        yield f"{character}{_JOINER}" if _REPLACED.match(text, place) else character
+
+
 def _row(label: str, value: str) -> Element:
     columns = ((1, _text(label, weight="Bolder")), (3, _text(value)))
     return {
@@ -67,5 +76,4 @@ def _row(label: str, value: str) -> Element:
 
 
 def _text(text: str, **style: Any) -> Element:
-    runs = [{"type": "TextRun", "text": part, **style} for part in _FUNCTION.split(text)]
-    return {"type": "RichTextBlock", "inlines": runs}
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **style}]}

@@ -2,10 +2,11 @@
 
 It answers 202 to every JSON object, and then posts the message or not. What it did is in ``broken``.
 Source: learn.microsoft.com, "Create incoming webhooks with Workflows" (attachments, size), "Adaptive cards" 1.2 and
-"Designing Adaptive Cards for Teams" (elements).
+"Designing Adaptive Cards for Teams" (elements); github.com/microsoft/AdaptiveCards, issue 9282 (mentions).
 """
 
 import json
+import re
 from typing import Any
 
 from webhooks_ui.run.services.rules import Answer, Broken, check_count, check_fields, check_text, check_url, read
@@ -19,6 +20,7 @@ STYLES = ("default", "emphasis", "good", "attention", "warning", "accent")
 SPACINGS = ("default", "none", "small", "medium", "large", "extraLarge", "padding")
 SIZES = ("default", "small", "medium", "large", "extraLarge")
 WEIGHTS = ("default", "lighter", "bolder")
+_MENTION = re.compile(r"<at\b", re.I)
 
 
 def answer(body: bytes) -> Answer:
@@ -100,6 +102,8 @@ def _check_run(place: str, run: Any) -> None:
     check_fields(place, run, {"type": str, "text": str}, {"weight": str, "size": str, "isSubtle": bool, "color": str})
     _check_word(f"{place}.type", run["type"], ("TextRun",))
     check_text(f"{place}.text", run["text"], MESSAGE_MAX_BYTES)
+    if _MENTION.search(run["text"]):
+        raise Broken(f"{place}.text has a mention of a person")
     _check_word(f"{place}.weight", run.get("weight", "default"), WEIGHTS)
     _check_word(f"{place}.size", run.get("size", "default"), SIZES)
 

@@ -26,7 +26,7 @@ EXAMPLES = {name: type.example for name, type in (EVENT_TYPES | OPERATIONAL).ite
 
 NASTY = (
     "<!channel> <!here> <@U123> <#C123|general> <https://evil.example|click>",
-    "@everyone @here <@&123> <t:1700000000:R>",
+    "@everyone @here <@&123> <t:1700000000:R>", "<at>owner@example.com</at> <AT>channel</AT>",
     "*bold* _italics_ ~struck~ **a** __b__ ~~c~~ ||d|| `code` ```block```",
     "[text](https://evil.example) https://evil.example www.evil.example :smile: <:a:1>",
     "# heading", "> quoted", ">>> quoted", "- item", "-# small", "1. item", "+ item",

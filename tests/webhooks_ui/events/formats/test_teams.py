@@ -27,9 +27,10 @@ def card(event_type: str, data: Any = None, **fields: Any) -> Any:
 
 
 def words(element: Any) -> list[str]:
-    """Return the texts of a card in the order of reading."""
+    """Return the texts of a card as people see them, in the order of reading."""
     if isinstance(element, dict):
-        own = ["".join(run["text"] for run in element["inlines"])] if element.get("type") == "RichTextBlock" else []
+        runs = element["inlines"] if element.get("type") == "RichTextBlock" else []
+        own = [run["text"].replace("\N{ZERO WIDTH NON-JOINER}", "") for run in runs]
         return own + [text for item in element.values() for text in words(item)]
     return [text for item in element for text in words(item)] if isinstance(element, list) else []
 
@@ -61,6 +62,14 @@ def test_names_are_text_runs_which_have_no_markup() -> None:
     assert '"TextBlock"' not in json.dumps(shown)
     assert "FactSet" not in json.dumps(shown)
     assert "msteams" not in shown
+
+
+@pytest.mark.parametrize("tag", ["<at>", "<AT>", '<at id="0">', "<<at>"])
+def test_a_workflow_finds_nobody_to_mention_in_a_name(tag: str) -> None:
+    name = f"{tag}owner@example.com</at>"
+    shown = card("license.activated", {"license_key": name})
+    assert name in words(shown["body"])
+    assert not re.search(r"<at\b", json.dumps(shown), re.I)
 
 
 @pytest.mark.parametrize("call", ["DATE(2026-11-23T10:00:00Z)", "DATE(2026-11-23T10:00:00-07:00, LONG)"])
@@ -97,7 +106,7 @@ def test_whatever_is_in_it_a_card_fits_the_schema_and_its_size(event: Outgoing) 
     assert list(CARD.iter_errors(json.loads(body)["attachments"][0]["content"])) == []
 
 
-@pytest.mark.parametrize("text", ["\ufffd", '"', "\\", "😀", "<", "{{DATE(2026-11-23T10:00:00Z)}}"])
+@pytest.mark.parametrize("text", ["\ufffd", '"', "\\", "😀", "<", "{{DATE(2026-11-23T10:00:00Z)}}", "<at>"])
 def test_a_card_of_the_longest_texts_stays_far_below_its_size(text: str) -> None:
     event = outgoing(
         "own.type", {f"{number}" * 90: text * 4_000 for number in range(20)}, link="https://x.example/" + "a" * 2_000

@@ -65,6 +65,7 @@ def test_what_teams_posts(sent: Any) -> None:
         (message(card_of("x")), "type is None"),
         (message(card_of({"type": "TextBlock", "text": "*x*"})), "type is 'TextBlock'"),
         (message(card_of(text(text=""))), "0 characters"),
+        (message(card_of(text(text="<AT>owner@example.com</AT>"))), "a mention"),
         (message(card_of(text(weight="heavy"))), "is 'heavy'"),
         (message(card_of(text(size="huge"))), "is 'huge'"),
         (message(card_of(text(type="Text"))), "is 'Text'"),
