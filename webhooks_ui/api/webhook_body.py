@@ -40,6 +40,7 @@ FIELDS = {
 }
 LITERAL = ("filter", "fields")  # their numbers keep their digits
 REQUIRED = ("name", "url", "events")
+SCHEDULE = {"retry_schedule", "retry_delays"}  # which must fit each other
 UNKNOWN = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
 READ_ONLY = "This field is read only. Leave it out."
 
@@ -142,8 +143,10 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
     try:
         values |= read_options(chosen, stored, types)
     except WrongOptions as error:
+        values |= error.read
         messages |= error.errors
-    messages |= _wrong_schedule(values, stored)
+    if body.keys() & SCHEDULE <= values.keys() - messages.keys():  # one that is wrong by itself says so
+        messages |= _wrong_schedule(values, stored)
     if stored and not messages and (elsewhere := wrong_host(values, stored_of(stored))):
         messages["url"] = elsewhere
     if stored and "filter" not in body and set(types) != set(stored.event_types):
@@ -159,7 +162,7 @@ def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str,
 
     With another schedule, the stored delays are forgotten.
     """
-    if not values.keys() & {"retry_schedule", "retry_delays"}:
+    if not values.keys() & SCHEDULE:
         return {}
     delays = values.get("retry_delays", stored.retry_delays if stored else None)
     schedule = values.get("retry_schedule", OWN if delays else stored.retry_schedule if stored else None)

@@ -58,16 +58,17 @@ def read_options(body: Mapping[str, Any], stored: Webhook | None, event_types: I
             except WrongOption as error:
                 wrong[name] = str(error)
     if wrong:
-        raise WrongOptions(wrong)
+        raise WrongOptions(wrong, read)
     return read
 
 
 class WrongOptions(ValueError):
-    """Some options are wrong. ``errors`` has a sentence for each, by its name."""
+    """Some options are wrong. ``errors`` has a sentence for each, by its name, and ``read`` has the others' values."""
 
-    def __init__(self, errors: dict[str, str]) -> None:
+    def __init__(self, errors: dict[str, str], read: dict[str, Any]) -> None:
         super().__init__(" ".join(errors.values()))
         self.errors = errors
+        self.read = read
 
 
 def as_json(webhook: Webhook) -> dict[str, Any]:

@@ -194,6 +194,10 @@ def condition(**fields: object) -> dict[str, object]:
         ("retry_delays", {"retry_schedule": "own"}, "send the delays in seconds"),
         ("retry_delays", {"retry_schedule": "own", "retry_delays": None}, "send the delays in seconds"),
         ("retry_delays", {"retry_schedule": "long", "retry_delays": [1]}, "Delays need the schedule own"),
+        ("retry_delays", {"retry_schedule": "own", "retry_delays": [0]}, "1 second to 7 days"),
+        ("retry_delays.0", {"retry_schedule": "own", "retry_delays": ["\ud800"]}, "half of a surrogate pair"),
+        ("retry_schedule", {"retry_schedule": "mine", "retry_delays": [1]}, "must be default, long or own"),
+        ("auth", {"auth": BASIC | {"username": ""}, "retry_schedule": "own", "retry_delays": [1]}, "needs a user name"),
         ("timeout_seconds", {"timeout_seconds": 0}, "from 1 to 30"),
         ("timeout_seconds", {"timeout_seconds": 31}, "from 1 to 30"),
         ("timeout_seconds", {"timeout_seconds": "3"}, "a whole number or null"),
@@ -206,6 +210,12 @@ def test_a_wrong_option_has_its_sentence_at_its_field(
     found = errors(api, **fields)
     assert list(found) == [field]
     assert sentence in found[field]
+
+
+def test_a_schedule_is_compared_with_its_delays_also_if_another_option_is_wrong(api: Api) -> None:
+    found = errors(api, headers=[], auth=BASIC | {"username": ""}, retry_schedule="long", retry_delays=[1])
+    assert list(found) == ["auth", "retry_delays"]
+    assert "Delays need the schedule own" in found["retry_delays"]
 
 
 def test_a_value_that_json_cannot_hold_is_named_and_read_no_further(api: Api) -> None:
