@@ -26,7 +26,7 @@ from webhooks_ui.models.key_check import check_keys_or_exit
 from webhooks_ui.pulse import Pulse
 from webhooks_ui.stop_signals import stop_signals
 
-HEARTBEAT_TTL_SECONDS = 90
+HEARTBEAT_TTL_SECONDS = 90  # of the worker. What RQ notes of a job stays until the job's timeout
 SETTINGS = "Settings come from environment variables."
 
 logger = logging.getLogger(__name__)
@@ -81,10 +81,6 @@ class Worker(SimpleWorker):
             _outages.say("Jobs fail, such as %s: %s", job.func_name, why)
         else:
             super().handle_exception(job, *exc_info)
-
-    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Return for how many seconds a heartbeat counts. A job that lasts longer sends more of them."""
-        return HEARTBEAT_TTL_SECONDS
 
     def _set_ip_address(self, connection: Redis) -> None:
         """Ask Redis for no address. Its client can't read the answer if the path of the socket has a space."""

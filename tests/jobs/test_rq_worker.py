@@ -3,12 +3,18 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from jobs.publish import publish
+from tests.support.factories import make_webhook
+from tests.support.receivers import OK, Answer, Received, Receiver
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
+from webhooks_ui.database import db
+from webhooks_ui.events.new_event import NewEvent
 
 PROBE = """
 import time
@@ -27,6 +33,14 @@ def show_how_it_commits(*_, **__):
     raise StopRequested
 
 worker.DeliveryWorker.work = show_how_it_commits
+worker.main()
+"""
+
+LONG_JOB = """
+from jobs import deliver, rq_worker, worker
+
+rq_worker.HEARTBEAT_TTL_SECONDS = 1
+deliver.BEAT_SECONDS = 0.2
 worker.main()
 """
 
@@ -88,6 +102,28 @@ def test_each_connection_of_a_worker_commits_without_waiting_for_the_disk() -> N
     with rig() as product:
         assert product.start("probe", sys.executable, "-c", PROBE).wait(30) == 0
         assert product.log("probe").split() == ["1", "1"]  # synchronous=NORMAL
+
+
+def test_a_drain_that_lasts_longer_than_a_heartbeat_counts_ends_without_an_error(receiver: Receiver) -> None:
+    def answer_late(request: Received) -> Answer:
+        time.sleep(2.5)
+        return OK
+
+    receiver.respond = answer_late
+    with rig() as product:
+        product.start("worker", sys.executable, "-c", LONG_JOB)
+        product.wait_for_workers(1)
+        with product.app.app_context():
+            make_webhook(url=receiver.url)
+            publish("production", [NewEvent("license.activated", {})])
+            db.session.remove()
+        wait_for(lambda: receiver.requests, what="the drain has begun")
+        wait_for(lambda: _states(product, "deliveries") == {b"idle"}, what="the drain has ended")
+        redis = product.app.extensions["redis"]
+        assert not product.log("worker")
+        assert not redis.zcard("rq:failed:deliveries")
+        assert not redis.keys("rq:execution*")
+        assert not product.log("worker")
 
 
 def _states(product: Rig, queue: str) -> set[bytes]:
