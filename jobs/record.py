@@ -21,11 +21,11 @@ from jobs.store import table_of
 from webhooks_ui.database import dialect, write_transaction
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import SIGNATURE, Kept, Sent, kept_of
-from webhooks_ui.deliveries.schedules import delays_of, gives_up_at
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
 from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, utcnow
 from webhooks_ui.models.delivery import ONE_MORE
+from webhooks_ui.schedules import delays_of, gives_up_at
 from webhooks_ui.webhooks.causes import text_of
 
 Finished = tuple[Claimed, Request, Result]  # a delivery, what was sent, and the result

@@ -14,9 +14,9 @@ from jobs.look import look
 from jobs.retry import PROBE_MAX_SECONDS, RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.deliveries.changes import cancel_orphans, has_orphans
-from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
+from webhooks_ui.schedules import OWN
 from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2

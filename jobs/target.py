@@ -16,9 +16,9 @@ from jobs.pace import interval_seconds
 from jobs.transport.exchange import ClientCertificate
 from webhooks_ui.database import dialect
 from webhooks_ui.database.dialect import Dialect
-from webhooks_ui.deliveries.schedules import check_delays
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.webhook import RatePeriod, in_grace
+from webhooks_ui.schedules import check_delays
 from webhooks_ui.webhooks.client_certificates import open_pair
 from webhooks_ui.webhooks.oauth import open_client
 from webhooks_ui.webhooks.own_headers import open_headers

@@ -32,7 +32,7 @@ WALLS = (
     ("webhooks_ui.models",),
     ("webhooks_ui.database",),
     ("webhooks_ui.logs", "webhooks_ui.tracing"),
-    ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui"),
+    ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui.schedules", "webhooks_ui"),
     ("webhooks_ui.configuration",),
     ("webhooks_ui.instance_folder",),
     ("webhooks_ui.private_files", "webhooks_ui.config_error"),
@@ -40,7 +40,7 @@ WALLS = (
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}
 PURE = (
-    *("jobs.sign", "jobs.retry", "webhooks_ui.events.types", "webhooks_ui.deliveries.schedules"),
+    *("jobs.sign", "jobs.retry", "webhooks_ui.events.types", "webhooks_ui.schedules"),
     "webhooks_ui.deliveries.request_headers",
 )
 NETWORK = ("requests", "urllib3", "http.client", "socket", "pycurl")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.retry import Attempted, Decision, Health, decide, is_back_pressure, judge
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
+from webhooks_ui.schedules import SCHEDULES_SECONDS
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 

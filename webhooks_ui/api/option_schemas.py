@@ -1,11 +1,11 @@
 """The schemas of a webhook's options in the API's description."""
 
 from webhooks_ui.api.schema_parts import BOOLEAN, STRING, TIME, Schema, array, closed, or_null
-from webhooks_ui.deliveries.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
 from webhooks_ui.models import WebhookFormat
 from webhooks_ui.models.webhook import RATE_LIMIT_MAX, RatePeriod
+from webhooks_ui.schedules import OWN, OWN_DELAY_MAX_SECONDS, OWN_DELAYS_MAX, SCHEDULES_SECONDS
 from webhooks_ui.webhooks.oauth import ClientAuthentication
 from webhooks_ui.webhooks.options import TIMEOUT_SECONDS
 from webhooks_ui.webhooks.own_headers import HEADERS_MAX, MASK

@@ -6,10 +6,10 @@ from werkzeug.datastructures import MultiDict
 
 from webhooks_ui.api.schemas import WEBHOOK
 from webhooks_ui.api.webhook_options import WrongOptions, read_options
-from webhooks_ui.deliveries.schedules import OWN
 from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Webhook, WebhookFormat
+from webhooks_ui.schedules import OWN
 from webhooks_ui.web.problem import Problem, field_error
 from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 from webhooks_ui.webhooks.new_host import stored_of, wrong_host

@@ -5,11 +5,11 @@ from typing import Any
 
 from flask import current_app
 
-from webhooks_ui.deliveries.schedules import WrongDelays, check_delays
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import Condition, Filter, Match, Operator, split_values
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.models import Webhook
+from webhooks_ui.schedules import WrongDelays, check_delays
 from webhooks_ui.webhooks import options
 from webhooks_ui.webhooks.client_certificates import Pair, known_of, wrong_pair
 from webhooks_ui.webhooks.destination import TargetError

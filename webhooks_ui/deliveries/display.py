@@ -12,13 +12,13 @@ from webhooks_ui.deliveries.filters import CODE_CLASSES, STATUS_FILTERS
 from webhooks_ui.deliveries.outcomes import Outcome, advise, explain
 from webhooks_ui.deliveries.request_headers import Sent, headers_of, merged
 from webhooks_ui.deliveries.rows import Shown
-from webhooks_ui.deliveries.schedules import delays_of
 from webhooks_ui.events import catalogue
 from webhooks_ui.masking import mask_cookies
 from webhooks_ui.models import Attempt, Delivery, DeliveryTrigger, Environment, WebhookFormat, utcnow
 from webhooks_ui.models.delivery import IN_ORDER, ONE_MORE
 from webhooks_ui.models.visible import words
 from webhooks_ui.parsing import PRESETS
+from webhooks_ui.schedules import delays_of
 
 PRESET_LABELS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 CODES_OFFERED = (*CODE_CLASSES, "401", "403", "404", "410", "429", "500", "502", "503", "504")

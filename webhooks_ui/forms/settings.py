@@ -9,8 +9,8 @@ from wtforms import Field, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS
 from webhooks_ui.forms import Form, WholeNumberField
+from webhooks_ui.schedules import SCHEDULES_SECONDS
 
 RETENTION_DAYS = (7, 15, 30)
 ALERT_THRESHOLD_MAX = 1_000

@@ -17,7 +17,6 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webhooks_ui.deliveries.schedules import OWN, SCHEDULES_SECONDS, describe
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
@@ -27,6 +26,7 @@ from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_del
 from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.visible import is_visible
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
+from webhooks_ui.schedules import OWN, SCHEDULES_SECONDS, describe
 from webhooks_ui.webhooks.destination import TargetError
 from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.targets import check_url

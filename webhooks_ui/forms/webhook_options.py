@@ -7,12 +7,12 @@ from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
-from webhooks_ui.deliveries.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Condition, Filter, Match, Operator
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.forms import WholeNumberField
 from webhooks_ui.forms.webhook_access import AccessFields, access_values, is_typed
+from webhooks_ui.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.webhooks import options
 from webhooks_ui.webhooks.own_headers import MASK, OwnHeader, wrong_headers
 from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
@@ -175,7 +175,7 @@ class OptionFields(AccessFields):
         """The delays between attempts, if the schedule is its own.
 
         Raises:
-            webhooks_ui.deliveries.schedules.WrongDelays: the text has none, or wrong ones.
+            webhooks_ui.schedules.WrongDelays: the text has none, or wrong ones.
         """
         return parse_delays(self.retry_delays.data or "")
 

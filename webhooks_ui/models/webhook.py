@@ -14,6 +14,7 @@ from webhooks_ui.database import db
 from webhooks_ui.models import secret_box
 from webhooks_ui.models.kept_json import ANY_JSON, DamagedList, DamagedObject, KeptJson, has, list_of
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
+from webhooks_ui.schedules import WrongDelays, check_delays
 
 NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
@@ -184,7 +185,15 @@ def _is_auth(value: Any) -> bool:
 
 
 def _are_delays(value: Any) -> bool:
-    return not value or (isinstance(value, list) and all(type(seconds) is int and seconds > 0 for seconds in value))
+    if not value:
+        return True
+    if not isinstance(value, list) or not all(type(seconds) is int for seconds in value):
+        return False
+    try:
+        check_delays(value)
+    except WrongDelays:
+        return False
+    return True
 
 
 _AUTH, _CERTIFICATE = KeptJson(_is_auth, DamagedObject), KeptJson(_is_certificate, DamagedObject)

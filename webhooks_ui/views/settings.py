@@ -7,10 +7,10 @@ from jobs.chores.notify import admin_addresses
 from jobs.chores.purge import count
 from webhooks_ui import audit
 from webhooks_ui.database import writing
-from webhooks_ui.deliveries.schedules import describe
 from webhooks_ui.forms import meanwhile
 from webhooks_ui.forms.settings import RETENTION_DAYS, SettingsForm, texts_of
 from webhooks_ui.models import get_settings, set_settings
+from webhooks_ui.schedules import describe
 from webhooks_ui.web.answers import go, render
 
 blueprint = Blueprint("settings", __name__, url_prefix="/admin/settings/webhooks")

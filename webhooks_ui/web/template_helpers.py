@@ -15,7 +15,6 @@ from werkzeug.local import LocalProxy
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries import filters as log_filters
 from webhooks_ui.deliveries.outcomes import advise, answer_label, explain, label
-from webhooks_ui.deliveries.schedules import delays_text
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
@@ -24,6 +23,7 @@ from webhooks_ui.models import Environment, Webhook, WebhookFormat, WebhookHealt
 from webhooks_ui.models.health import health_of
 from webhooks_ui.models.visible import words
 from webhooks_ui.models.webhook import certificate_since
+from webhooks_ui.schedules import delays_text
 from webhooks_ui.web import assets, charts, form_tokens, rendering, resume
 from webhooks_ui.web.answers import wants_fragment
 from webhooks_ui.web.permissions import may, may_see

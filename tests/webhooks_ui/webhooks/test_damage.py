@@ -38,6 +38,8 @@ ROWS: tuple[tuple[str, Any, str], ...] = (
     ),
     ("older_secrets", [{"id": "a", "secret_encrypted": "s", "expires_at": "2030-01-01"}], "older secrets"),
     ("retry_delays", ["1 h"], "delays of its own schedule"),
+    ("retry_delays", [60] * 13, "delays of its own schedule"),
+    ("retry_delays", [60, 700_000], "delays of its own schedule"),
 )
 PAGES = ("", "/edit", "/secret", "/test", "/why-nothing", "/recoveries", "/signature", "/follow")
 

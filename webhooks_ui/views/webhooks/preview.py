@@ -14,7 +14,6 @@ from jobs.oauth import token_request
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.display import header_lines
 from webhooks_ui.deliveries.request_headers import not_signed
-from webhooks_ui.deliveries.schedules import OWN_DELAYS_MAX
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.conditions import Filter, Operator
 from webhooks_ui.events.formats import FORMATS
@@ -26,6 +25,7 @@ from webhooks_ui.events.types import EventType
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook, get_settings, utcnow
 from webhooks_ui.parsing import parse_id
+from webhooks_ui.schedules import OWN_DELAYS_MAX
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import render
 from webhooks_ui.webhooks import changes

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhooks_ui.deliveries.schedules import SCHEDULES_SECONDS, WrongDelays, delays_of, delays_text, parse_delays
+from webhooks_ui.schedules import SCHEDULES_SECONDS, WrongDelays, delays_of, delays_text, parse_delays
 
 
 @pytest.mark.parametrize(
