@@ -36,6 +36,25 @@ def test_search_filter_detail_and_retry_are_links_and_forms(plain_page: Page, ap
     assert db.session.get_one(Delivery, failed.id, populate_existing=True).status == "pending"
 
 
+def test_the_address_of_filters_names_each_once(plain_page: Page, app: Flask) -> None:
+    page = plain_page
+    settle(add_delivery(make_webhook()), 500)
+    page.goto(LOG)
+    page.get_by_label("Status").select_option("failed")
+    page.get_by_label("Created", exact=True).select_option("7d")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(rf"{LOG}\?status=failed&since=7d$"))
+    page.get_by_text("More filters").click()
+    page.get_by_label("Created from").fill("2026-01-01T10:00")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(rf"{LOG}\?status=failed&since=2026-01-01T10(:|%3A)00$"))
+    expect(page.get_by_label("Created from")).to_have_value("2026-01-01T10:00")
+    expect(page.locator("#deliveries tbody tr")).to_have_count(1)
+    page.get_by_label("Created", exact=True).select_option("7d")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(rf"{LOG}\?status=failed&since=7d$"))
+
+
 def test_a_license_key_is_found_from_any_page(plain_page: Page, app: Flask) -> None:
     page = plain_page
     make_webhook()

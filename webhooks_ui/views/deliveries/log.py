@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, render_template, request
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import display, rows
@@ -18,7 +19,7 @@ from webhooks_ui.deliveries.pages import NEWER_MAX, SORTED_ROWS, Cursor, count_n
 from webhooks_ui.models import Attempt, Delivery, Webhook, get_settings
 from webhooks_ui.parsing import COUNT_MAX, parse_id
 from webhooks_ui.views.deliveries.query import address, filters_of, query_of
-from webhooks_ui.web.answers import PRINTED_MAX, render, shorten_address, wants_fragment, wants_print
+from webhooks_ui.web.answers import PRINTED_MAX, go, render, shorten_address, wants_fragment, wants_print
 from webhooks_ui.web.json_tree import fold
 from webhooks_ui.web.preferences import is_live
 from webhooks_ui.webhooks import pages as webhook_pages
@@ -44,8 +45,10 @@ def add_helpers() -> dict[str, Any]:
 
 
 @blueprint.get("")
-def index() -> Response:
+def index() -> BaseResponse:
     filters = filters_of(request.args)
+    if len(request.args.getlist("since")) > 1 and not wants_fragment():  # the form was sent without JavaScript
+        return go(address(filters))
     if wants_print():
         found = find_all(filters, PRINTED_MAX)
         context = {"filters": filters, "found": found, "webhook": webhook_of(filters)}
