@@ -115,17 +115,18 @@ const count = () => {
 };
 
 // Rows stay selected while the list shows others: the form of the bulk bar carries those that are out of sight.
-// They are selected again for who goes back from the question of a bulk change.
-const kept = new Set(history.state?.kept);
-if (kept.size) history.replaceState({ ...history.state, kept: [] }, "");
-document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && history.replaceState({ ...history.state, kept: [...kept] }, ""));
+// They are selected again for who goes back from the question of a bulk change, but not once the change is made.
+const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+const kept = new Set(byId("webhook-filters") && isBack ? JSON.parse(sessionStorage.kept ?? "[]") : []);
+if (byId("webhook-filters")) delete sessionStorage.kept;
+document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && (sessionStorage.kept = JSON.stringify([...kept])));
 const goBack = (event) => event.ctrlKey || event.metaKey || event.shiftKey || (event.preventDefault(), history.back()); // these open another tab or window
 document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && goBack(event));
 const keepSelection = () => {
   const form = document.querySelector("[data-keeps]");
   if (!form) return;
   const boxes = new Map(all("[data-box]", form.closest("[data-scope]")).map((box) => [box.value, box]));
-  for (const [value, box] of boxes) box.checked ||= kept.has(value);
+  for (const [value, box] of boxes) if ((box.checked ||= kept.has(value))) kept.add(value); // the browser may have checked it
   const hidden = [...kept].filter((value) => !boxes.has(value));
   const fields = hidden.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "webhook", value }));
   form.querySelector("[data-kept]").replaceChildren(...fields, hidden.length ? `${hidden.length} of them not shown` : "");

@@ -199,6 +199,21 @@ def test_what_is_selected_stays_selected_for_who_goes_back_from_the_question(pag
     expect(page.locator("#webhook-bulk output")).to_have_text("0 selected")
 
 
+def test_nothing_is_selected_two_steps_back_from_a_deletion(page: Page) -> None:
+    for name in ("Alpha", "Beta", "Gamma"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks?sort=name")
+    for name in ("Alpha", "Beta"):
+        page.get_by_label(f"Select {name}").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete 2 webhooks").click()
+    expect(page.locator("#status")).to_contain_text("2 webhooks were deleted.")
+    page.evaluate("history.go(-2)")
+    page.wait_for_function("performance.getEntriesByType('navigation')[0].type === 'back_forward'")
+    expect(page.locator("tbody [data-row-link]")).to_have_text(["Gamma"])
+    expect(page.locator("#webhook-bulk output")).to_have_text("0 selected")
+
+
 def test_the_list_opens_in_another_tab_beside_the_question(page: Page) -> None:
     make_webhook(name="Alpha")
     page.goto("/admin/webhooks")

@@ -120,6 +120,10 @@ def test_several_are_deleted_after_they_were_counted(plain_page: Page) -> None:
     plain_page.get_by_role("button", name="Delete", exact=True).click()
     expect(plain_page.get_by_role("heading", name="Delete 2 webhooks?")).to_be_visible()
     expect(plain_page.get_by_text("1 pending delivery is cancelled.")).to_be_visible()
+    plain_page.go_back()
+    for name in ("Hook 25", "Hook 26"):
+        expect(plain_page.get_by_label(f"Select {name}")).to_be_checked()
+    plain_page.get_by_role("button", name="Delete", exact=True).click()
     plain_page.get_by_role("link", name="Cancel").click()
     expect(plain_page).to_have_url(here)
     plain_page.get_by_label("Select Hook 26").check()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from flask import flash, render_template, request, url_for
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response
 
@@ -40,7 +41,7 @@ def bulk() -> Response | str:
     action, back = request.form.get("action", ""), safe_next(request.form.get("next"))
     if action not in ACTIONS:
         raise UnprocessableEntity("The field action must be activate, deactivate or delete.")
-    texts = set(request.form.getlist("webhook"))
+    texts = _selected(request.form)
     if len(texts) > WEBHOOKS_MAX:
         raise UnprocessableEntity(
             f"Nothing was changed, because {len(texts)} webhooks were selected. Select at most {WEBHOOKS_MAX} at once."
@@ -62,6 +63,14 @@ def bulk() -> Response | str:
     several = len(webhooks) > 1
     flash(f"{len(webhooks)} webhook{'s' if several else ''} {DONE[action][several]}.")
     return go(back)
+
+
+def _selected(form: MultiDict[str, str]) -> set[str]:
+    """Return the values of all fields ``webhook``, and of the boxes of the list, such as ``webhook-4``.
+
+    Boxes have names of their own, because a browser that goes back checks them again by their names.
+    """
+    return {value for name, value in form.items(multi=True) if name.partition("-")[0] == "webhook"}
 
 
 def _confirmation(action: str, webhooks: list[Webhook], back: str) -> str:
