@@ -132,6 +132,20 @@ def test_the_first_steps_tick_themselves(page: Page) -> None:
     expect(page.locator("#first-steps")).to_have_count(0)
 
 
+def test_the_first_steps_keep_the_focus(page: Page) -> None:
+    webhook = make_webhook(name="Billing")
+    page.clock.install()
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    page.get_by_role("button", name="I have copied it").press("Enter")
+    expect(page.get_by_text("Copy the secret to your endpoint. (done)")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#first-steps").get_by_role("link", name="Send test event")).to_be_focused()
+    db.session.rollback()
+    settle(add_delivery(webhook, trigger="test"))
+    page.clock.run_for(6_000)
+    expect(page.get_by_text("Send a test event. (done)")).to_be_focused()
+
+
 def test_the_first_step_is_a_form_without_javascript(plain_page: Page) -> None:
     webhook = make_webhook(name="Billing")
     plain_page.goto(f"/admin/webhooks/{webhook.id}")
