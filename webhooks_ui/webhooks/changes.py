@@ -9,7 +9,7 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from webhooks_ui import audit
@@ -126,9 +126,7 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
 
     For ``grace_hours``, deliveries are also signed with the old secret.
 
-    A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another. A new
-    environment cancels what is pending, because events only reach webhooks of their own. What a person sent by hand
-    stays.
+    A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another.
 
     Raises:
         TooManySecrets: the old secret can't get a grace period, because three older ones are in theirs.
@@ -140,8 +138,6 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
     if isinstance(webhook.older_secrets, Damaged):
         webhook.older_secrets = []  # nothing can be signed with them, and no form has them
     after = fields_of(webhook)
-    if after["environment"] != before["environment"]:
-        after["deliveries_cancelled"] = _cancel_pending(webhook, Delivery.trigger != DeliveryTrigger.REPLAY)
     if before != after:
         _touch(webhook)
         _complete_groups(webhook)
@@ -232,7 +228,8 @@ def delete(webhook: Webhook) -> None:
 
     An attempt that is under way ends as it ends, and is logged. If it fails, the sweep or a purge cancels its delivery.
     """
-    cancelled = _cancel_pending(webhook)
+    pending = Delivery.webhook_id == webhook.id, PENDING, is_free()
+    cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
     _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
     webhook.active = False
     webhook.deleted_at = utcnow()
@@ -261,12 +258,6 @@ def _with_rate(fields: dict[str, Any], format: str, rate: Rate) -> dict[str, Any
         return fields
     limit, period = rate_after(format, fields["format"], rate)
     return fields | {"rate_limit": limit, "rate_period": period}
-
-
-def _cancel_pending(webhook: Webhook, *conditions: ColumnElement[bool]) -> int:
-    """Cancel what is pending for the webhook and not under way. Return how many deliveries were cancelled."""
-    pending = update(Delivery).where(Delivery.webhook_id == webhook.id, PENDING, is_free(), *conditions)
-    return db.session.connection().execute(pending.values(GIVEN_UP)).rowcount
 
 
 def _resume(webhook: Webhook) -> None:

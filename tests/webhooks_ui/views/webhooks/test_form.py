@@ -2,7 +2,6 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
 from tests.support.http import HTMX, form_token
-from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box, utcnow
+from webhooks_ui.models import AuditEntry, Webhook, secret_box
 
 GOOD = {
     "name": "Billing",
@@ -208,27 +206,6 @@ def test_an_edit_changes_the_fields_and_counts_the_version(admin: FlaskClient) -
     assert entry.before["name"] == "Orders"
     assert entry.after["name"] == "Billing"
     assert "active" not in entry.after  # it didn't change
-
-
-def test_another_environment_cancels_what_is_pending_but_for_what_was_sent_by_hand(admin: FlaskClient) -> None:
-    webhook = make_webhook()
-    under_way = {"lease_token": "a worker", "due_at": utcnow() + timedelta(seconds=5)}
-    for fields in ({}, {"trigger": "replay"}, under_way):
-        add_delivery(webhook, **fields)
-    settle(add_delivery(webhook))
-    assert "its pending deliveries are cancelled" in admin.get(f"/admin/webhooks/{webhook.id}/edit").text
-    edit(admin, webhook, environment="production")
-    assert "cancelled" not in states()
-    edit(admin, webhook, environment="staging")
-    assert states() == ["cancelled", "pending", "pending", "delivered"]
-    entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
-    assert entry is not None
-    assert entry.after == {"environment": "staging", "deliveries_cancelled": 1}
-
-
-def states() -> list[str]:
-    db.session.rollback()
-    return list(db.session.scalars(db.select(Delivery.status).order_by(Delivery.id)))
 
 
 def test_an_edit_that_changes_nothing_leaves_no_trace(admin: FlaskClient) -> None:
