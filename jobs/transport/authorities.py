@@ -38,8 +38,16 @@ def _sources() -> list[Path]:
 
 
 def _write(pem: bytes, folder: Path | None) -> Path:
-    """Write ``pem`` under its name in ``folder``, at once and whole, because other workers may read the file."""
-    with tempfile.NamedTemporaryFile(prefix="authorities-", suffix=".pem", dir=folder, delete=False) as file:
-        file.write(pem)
-    path = Path(file.name)
-    return path.replace(folder / FILE_NAME) if folder else path
+    """Write ``pem`` under its name in ``folder``, at once and whole, because other workers may read the file.
+
+    Leave nothing behind if that fails, as on a full disk.
+    """
+    handle, name = tempfile.mkstemp(prefix="authorities-", suffix=".pem", dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(pem)
+        return path.replace(folder / FILE_NAME) if folder else path
+    except OSError:
+        path.unlink()
+        raise
