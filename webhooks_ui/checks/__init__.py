@@ -123,7 +123,8 @@ class Watch:
 
     def _tell(self, results: dict[str, Trouble | None]) -> None:
         """Log the troubles when they change."""
-        said = tuple(trouble.sentence for trouble in results.values() if trouble and trouble.level is Level.FAILED)
+        failed = [trouble for trouble in results.values() if trouble and trouble.level is Level.FAILED]
+        said = tuple(dict.fromkeys(trouble.sentence for trouble in failed))
         with self._lock:
             before, self._said = self._said, said
         if said and not before:

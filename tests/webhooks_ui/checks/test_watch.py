@@ -127,6 +127,11 @@ def test_readiness_is_logged_when_it_changes(
     assert [record.message for record in caplog.records] == ["Not ready: It is broken.", "Ready again."]
 
 
+def test_a_reason_that_two_checks_find_is_logged_once(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    Watch(app, [Check("it", lambda: BROKEN), Check("its disk", lambda: BROKEN)]).look()
+    assert [record.message for record in caplog.records] == ["Not ready: It is broken."]
+
+
 def test_run_patiently_does_not_wait_for_ever(app: Flask, hanging: threading.Event) -> None:
     def hang() -> Trouble | None:
         hanging.wait()
