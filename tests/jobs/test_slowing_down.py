@@ -19,6 +19,7 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Stats, Webhook, utcnow
+from webhooks_ui.webhooks.changes import edit
 
 
 class Limit:
@@ -236,6 +237,20 @@ def test_a_rate_limit_holds_and_what_it_holds_back_goes_out_in_time(
     assert times[-1] - times[0] >= seconds * 0.9
     per_second = limit if period == "second" else limit / 60
     assert all(sum(first <= at < first + 1 for at in times) <= per_second + 1 for first in times)
+
+
+@pytest.mark.parametrize("limit", [None, 600])
+def test_another_rate_limit_waits_for_no_pause_of_the_old_one(
+    app: Flask, receiver: Receiver, limit: int | None
+) -> None:
+    webhook = make_webhook(url=receiver.url, rate_limit=1, rate_period="minute")
+    publish_many(2)
+    deliver()
+    assert len(receiver.requests) == 1
+    with writing():
+        edit(webhook, {"rate_limit": limit})
+    deliver()
+    assert len(receiver.requests) == 2
 
 
 def test_a_test_event_that_is_told_to_wait_is_over(app: Flask, receiver: Receiver) -> None:

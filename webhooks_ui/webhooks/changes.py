@@ -146,6 +146,9 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
         _end_throttle(webhook)  # another endpoint has asked for it
     if any(after[name] != before[name] for name in DECIDES_ANSWER):
         _probe(webhook)
+    if (webhook.rate_limit, webhook.rate_period) != (before["rate_limit"], before["rate_period"]):
+        webhook.paced_until = None  # the pause after the last request is that of the old rate
+        after_commit(wake)
     if webhook.in_order != before["in_order"]:
         _keep_order(webhook)
     if secret:
