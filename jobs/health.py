@@ -79,33 +79,35 @@ def _ailing(ids: str) -> Query:
 def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], threshold: int) -> list[News]:
     """Update the health of the webhooks. A healthy webhook that succeeds again in the same hour costs no write.
 
-    Return the changes that are to be announced.
+    Return the changes that are to be announced. What was sent to a URL that a webhook had before counts only for the
+    hours in which there were attempts.
 
     Args:
         threshold: how many failures in a row open a webhook's breaker.
     """
     of_webhook: dict[int, list[Attempted]] = defaultdict(list)
     news: list[News] = []
-    for made in sorted(attempts, key=lambda made: made.started_at):
-        of_webhook[made.webhook_id].append(made)
-    failing = {made.webhook_id for made in attempts if not made.succeeded}
-    hour = max((hour_of(made.started_at) for made in attempts if made.succeeded), default=0)
+    for one in sorted(attempts, key=lambda one: one.started_at):
+        of_webhook[one.webhook_id].append(one)
+    failing = {one.webhook_id for one in attempts if not one.succeeded}
+    hour = max((hour_of(one.started_at) for one in attempts if one.succeeded), default=0)
     values = {"ids": json.dumps([*of_webhook]), "failing": json.dumps([*failing]), "hour": hour}
     for found in _ailing(dialect(connection).JSON_IDS).rows(connection, values):
         row = SimpleNamespace(**dict(zip(_COLUMNS, found, strict=True)))
-        own = of_webhook[row.id]
+        made = of_webhook[row.id]
+        own = [attempt for attempt in made if attempt.url == row.url]  # answers of an old URL tell nothing of this one
         health = Health(**{name: getattr(row, name) for name in _HEALTH})
-        tried_since = _tried_since(connection, row, own[-1].at)
+        tried_since = _tried_since(connection, row, made[-1].at)
         for attempt in own:
             health = judge(health, attempt, threshold, tried_since)
         throttle = _throttled(Throttle(*(getattr(row, name) for name in _THROTTLE)), own)
         changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         changed |= zip(_THROTTLE, vars(throttle).values(), strict=True)
-        changed |= _last_hours(row, own) | {"failures": _failures(row.failures, own)}
+        changed |= _last_hours(row, made) | {"failures": _failures(row.failures, own)}
         if health.disabled_reason and row.active:
-            changed |= _disable(connection, row, health.disabled_reason, own[-1].at)
+            changed |= _disable(connection, row, health.disabled_reason, made[-1].at)
         connection.execute(update(Webhook).where(Webhook.id == row.id).values(changed))
-        news += _changes(row, health, throttle, own[-1])
+        news += _changes(row, health, throttle, made[-1])
     return news
 
 

@@ -228,6 +228,7 @@ def _attempted(claimed: Claimed, result: Result) -> Attempted:
         is_test=claimed.is_test,
         slows_down=result.slows_down,
         webhook_id=claimed.target.id,
+        url=claimed.target.url,
         delivery_id=claimed.id,
         duration_ms=result.duration_ms,
         outcome=result.outcome,

@@ -37,6 +37,7 @@ class Attempted:
     is_test: bool = False  # perhaps of a type that the webhook doesn't want
     slows_down: bool = False  # the endpoint asks us to slow down, which is no failure
     webhook_id: int = 0
+    url: str = ""  # that the webhook had when it was sent
     delivery_id: int = 0
     duration_ms: int = 0
     outcome: str = ""

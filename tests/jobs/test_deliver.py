@@ -206,6 +206,30 @@ def test_410_makes_the_webhook_inactive_at_once_and_says_so(app: Flask, receiver
     assert the_delivery().status == "failed"
 
 
+@pytest.mark.parametrize("answer", [(410, {}, b""), (429, {"Retry-After": "600"}, b""), (500, {}, b"")])
+def test_what_an_old_url_answers_does_not_count_against_the_new_one(
+    app: Flask, receiver: Receiver, answer: Answer
+) -> None:
+    webhook_id = make_webhook(url=receiver.url).id
+    make_event()
+
+    def move(_request: Received) -> Answer:
+        with app.app_context(), writing():
+            changes.edit(changes.get(webhook_id), {"url": receiver.url + "/moved"})
+        return answer
+
+    receiver.answer = move  # type: ignore[assignment, method-assign]
+    deliver()
+    webhook = fresh_webhook()
+    assert [attempt.response_code for attempt in attempts()] == [answer[0]]
+    assert (webhook.active, webhook.is_throttled, webhook.consecutive_failures, webhook.failures) == (
+        True,
+        False,
+        0,
+        [],
+    )
+
+
 def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_what_waits(
     app: Flask, receiver: Receiver
 ) -> None:

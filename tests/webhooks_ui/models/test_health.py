@@ -120,7 +120,7 @@ def test_both_look_back_at_the_same_hours() -> None:
 def test_a_success_is_noted_once_an_hour(app: Flask) -> None:
     webhook = make_webhook()
     at = utcnow()
-    made = Attempted(True, 1, at, 200, started_at=at, webhook_id=webhook.id)
+    made = Attempted(True, 1, at, 200, started_at=at, webhook_id=webhook.id, url=webhook.url)
     written = []
     for _ in range(2):
         with write_transaction() as connection:
@@ -132,7 +132,7 @@ def test_a_success_is_noted_once_an_hour(app: Flask) -> None:
 def test_an_answer_that_asks_to_wait_is_no_delivery(app: Flask) -> None:
     webhook = make_webhook()
     at = utcnow()
-    asked = Attempted(False, 1, at, 429, 600, at, slows_down=True, webhook_id=webhook.id)
+    asked = Attempted(False, 1, at, 429, 600, at, slows_down=True, webhook_id=webhook.id, url=webhook.url)
     db.session.rollback()
     with write_transaction() as connection:
         judge_webhooks(connection, [asked], THRESHOLD)
