@@ -6,7 +6,11 @@ from typing import Any
 from flask import request
 
 from webhooks_ui.events import strict_json
+from webhooks_ui.events.check import EVENT_MAX_BYTES
 from webhooks_ui.web.problem import Problem, field_error
+
+# Of one event, as it came. It isn't sent with the white space around its fields, so that there may be some.
+ONE_EVENT_MAX_BYTES = 2 * EVENT_MAX_BYTES
 
 
 def read_json(load: Callable[[bytes], Any] = strict_json.loads_with_integers) -> Any:
@@ -36,10 +40,21 @@ def read_members(default: Any = None) -> Any:
     """Return an event or events in the request's body: see ``strict_json.load_members``.
 
     Return ``default``, if there is one, for a request without a body.
+
+    Raises:
+        Problem: as ``read_json``, or 413 if one event is so large that reading it would be in vain.
     """
     if default is not None and not request.get_data():
         return default
-    return read_json(strict_json.load_members)
+    return read_json(_load_events)
+
+
+def _load_events(body: bytes) -> Any:
+    event = body.removeprefix(strict_json.BYTE_ORDER_MARK).strip()
+    if len(event) > ONE_EVENT_MAX_BYTES and not event.startswith(b"["):
+        message = f"The event has {len(event):,} bytes. At most {EVENT_MAX_BYTES:,} are allowed."
+        raise Problem(413, message, [field_error("", message)])
+    return strict_json.load_members(body)
 
 
 def read_object() -> Any:

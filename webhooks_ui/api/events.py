@@ -9,12 +9,13 @@ from jobs.publish import publish
 from jobs.store import OtherContent
 from webhooks_ui.api.body import read_members
 from webhooks_ui.api.keys import caller, fact
+from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.schema import Budget
 from webhooks_ui.web.problem import Problem, field_error
 
-EVENTS_MAX = 1_000
+EVENTS_MAX = strict_json.ITEMS_MAX
 
 
 def create() -> Response:
@@ -42,7 +43,7 @@ def _checked(body: Any, environment: str) -> list[NewEvent]:
     if not body:
         raise Problem(422, "The array is empty.", [field_error("", "Send at least one event.")])
     if len(body) > EVENTS_MAX:
-        message = f"An array may have up to {EVENTS_MAX:,} events, but this one has {len(body):,}."
+        message = f"An array may have up to {EVENTS_MAX:,} events, but this one has more."
         raise Problem(422, message, [field_error("", message, EVENTS_MAX)])
     return _checked_all(list(enumerate(body)), environment)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 NESTING_MAX_LEVELS = 100
 INTEGER_MAX_DIGITS = 1_000
+ITEMS_MAX = 1_000  # of an array of events. In 8 MiB there could be millions, which take many seconds
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -88,6 +89,8 @@ def load_raw(body: bytes) -> Raw:
 
 def load_members(body: bytes) -> Any:
     """Return what ``load_raw`` does, but of an object, and of each object in an array, the members as ``Raw``.
+
+    Of an array with more than ``ITEMS_MAX`` items, one more than these is returned. What follows isn't read.
 
     Raises:
         BrokenJson: as ``loads``.
@@ -181,7 +184,7 @@ def _errors_as_sentences() -> Iterator[None]:
 
 
 def _array_at(text: str, place: int) -> tuple[list[Any], int]:
-    """Return the array that begins at ``place``, and where it ends."""
+    """Return the array that begins at ``place``, and where it ends. If it has too many items, the text ends there."""
     items: list[Any] = []
     place = _skip_space(text, place + 1).end()  # type: ignore[union-attr]
     if text[place : place + 1] == "]":
@@ -192,6 +195,8 @@ def _array_at(text: str, place: int) -> tuple[list[Any], int]:
         else:
             item, place = _value_at(text, place)
         items.append(item)
+        if len(items) > ITEMS_MAX:
+            return items, len(text)
         place = _skip_space(text, place).end()  # type: ignore[union-attr]
         if text[place : place + 1] == "]":
             return items, place + 1

@@ -119,7 +119,7 @@ def test_a_byte_order_mark_is_ignored(api: Api) -> None:
 def test_names_that_come_twice_are_found_in_linear_time(api: Api) -> None:
     """A search for each name among all others would take minutes."""
     members = ",".join(f'"{n}":{n}' for n in range(400_000))
-    response = api.post("/events", data=f'{{"type":"license.activated","data":{{{members},"399999":0}}}}')
+    response = api.post("/events", data=f'[{{"type":"license.activated","data":{{{members},"399999":0}}}}]')
     assert response.status_code == 400
     assert "'399999' appears twice" in response.get_json()["detail"]
 
@@ -247,6 +247,17 @@ def test_an_array_takes_1000_events_and_no_more(api: Api) -> None:
     response = api.post("/events", json=[EVENT] * 1_001)
     assert (response.status_code, wrong_fields(response)) == (422, [(1_000, "")])
     assert len(stored_events()) == 1_000
+
+
+@pytest.mark.parametrize("item", [b"{}", b"1"])
+def test_an_array_with_too_many_items_is_not_read_to_its_end(api: Api, item: bytes) -> None:
+    response = api.post("/events", data=b"[" + (item + b",") * 1_001 + b"broken")
+    assert (response.status_code, wrong_fields(response)) == (422, [(1_000, "")])
+
+
+def test_an_event_that_is_far_too_large_is_not_read_at_all(api: Api) -> None:
+    response = api.post("/events", data=b'{"type":"license.activated","data":{"a":[' + b"1," * EVENT_MAX_BYTES)
+    assert (response.status_code, wrong_fields(response)) == (413, [(None, "")])
 
 
 @pytest.mark.parametrize(
