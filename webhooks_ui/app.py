@@ -72,6 +72,7 @@ def _add_web(app: Flask) -> None:
         browser_sessions,
         compression,
         extensions,
+        form_data,
         headers,
         proxies,
         request_headers,
@@ -80,6 +81,7 @@ def _add_web(app: Flask) -> None:
     )
 
     extensions.register(app)
+    form_data.register(app)
     browser_sessions.register(app)
     views.register(app)
     api.register(app)

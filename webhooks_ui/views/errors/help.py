@@ -28,7 +28,8 @@ TEXTS = {
     ),
     413: (
         "Your request is too large",
-        "Nothing was saved. A request can have up to 8 MiB, and a multipart form up to 1 MiB. Send less.",
+        "Nothing was saved. A request can have up to 8 MiB and 10,000 fields, and a multipart form up to 1 MiB. "
+        "Send less.",
     ),
     422: ("Your request can't be processed", "Go back, reload the page and try again."),
     429: (
