@@ -1,6 +1,6 @@
 """Creating a webhook, and editing one that somebody else may be editing at the same time."""
 
-from flask import Response, flash, make_response, render_template, request, session, url_for
+from flask import Response, flash, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import release, writing
@@ -13,6 +13,7 @@ from webhooks_ui.views.inspectors.blueprint import load as load_inspector
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
 from webhooks_ui.views.webhooks.preview import new_form, original, page_context
+from webhooks_ui.views.webhooks.secret import show_once
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
 from webhooks_ui.web.preferences import current_environment
@@ -46,7 +47,7 @@ def create() -> BaseResponse:
         webhook = changes.create(form.columns, form.secret.data or "", like=original(form))
         address = url_for("webhooks.show", webhook_id=webhook.id)
         form_tokens.finish(address)
-    session["secret_shown_once"] = webhook.id
+    show_once(webhook)
     flash(f"{webhook.name} was created.")
     _warn(form, webhook)
     return go(address)
@@ -77,7 +78,7 @@ def update(webhook_id: int) -> BaseResponse:
     if not is_current:
         return _conflict(form, webhook)
     if form.new_secret.data:
-        session["secret_shown_once"] = webhook.id
+        show_once(webhook)
     flash(f"{webhook.name} was saved.{' It has a new secret.' if form.new_secret.data else ''}")
     _warn(form, webhook)
     return go(url_for("webhooks.show", webhook_id=webhook.id))

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import writing
 from webhooks_ui.models import Webhook, secret_box
+from webhooks_ui.models.api_key import digest
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.webhooks import changes
@@ -16,6 +17,22 @@ MESSAGES = {
     0: "A new secret was generated. The old secret has expired.",
     24: "A new secret was generated. For 24 hours, deliveries are also signed with the old secret.",
 }
+
+SHOWN_ONCE = "secret_shown_once"
+
+
+def show_once(webhook: Webhook) -> None:
+    """Let the webhook's page show its new secret to the person who has set it.
+
+    The browser's cookie names the secret and not the webhook. Else a copy of the cookie would also show later secrets,
+    which others have set, and the audit log would not say so.
+    """
+    session[SHOWN_ONCE] = digest(webhook.secret_encrypted)
+
+
+def is_shown_once(webhook: Webhook) -> bool:
+    """Return True if the page that is asked for shows the secret, and the next one doesn't."""
+    return bool(session.pop(SHOWN_ONCE, None) == digest(webhook.secret_encrypted))
 
 
 @blueprint.get("/<int:webhook_id>/secret")
@@ -57,6 +74,6 @@ def _answer(webhook: Webhook, message: str, kind: str = "", *, is_new: bool = Fa
         context = {"webhook": webhook, "secret": webhook.secret if is_new else None, "message": message, "kind": kind}
         return make_response(render_template("webhooks/_secret.html", **context))
     if is_new:
-        session["secret_shown_once"] = webhook.id
+        show_once(webhook)
     flash(message, kind or "success")
     return go(url_for("webhooks.show", webhook_id=webhook.id, _anchor="secret"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request, session
+from flask import request
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
@@ -14,6 +14,7 @@ from webhooks_ui.models import AuditEntry, Delivery, get_settings
 from webhooks_ui.views.audit_log import words
 from webhooks_ui.views.webhooks import snippets
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.views.webhooks.secret import is_shown_once
 from webhooks_ui.web.answers import render
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.first_steps import first_steps
@@ -29,7 +30,7 @@ def show(webhook_id: int) -> Response:
     history = select(AuditEntry).filter_by(object_type="webhook", object_id=webhook_id).order_by(AuditEntry.id.desc())
     chosen = request.args.get("range", "")
     chosen = chosen if chosen in RANGES else next(iter(RANGES))
-    is_new = session.pop("secret_shown_once", None) == webhook_id
+    is_new = is_shown_once(webhook)
     return render(
         "webhooks/show.html",
         "webhooks/_charts.html",

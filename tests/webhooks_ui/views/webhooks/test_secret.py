@@ -9,7 +9,7 @@ from tests.support.factories import make_webhook, older_secret
 from tests.support.http import HTMX
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, utcnow
+from webhooks_ui.models import AuditEntry, secret_box, utcnow
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
@@ -32,6 +32,21 @@ def test_a_new_secret_ends_the_old_one_at_once(admin: FlaskClient) -> None:
     assert changed.secret != old
     assert changed.older_secrets == []
     assert changed.secret in admin.get(answer.headers["Location"]).text
+
+
+def test_a_copied_cookie_shows_no_secret_that_somebody_else_has_set(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    page = admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "0"}).headers["Location"]
+    copied = admin.get_cookie("session")
+    assert copied is not None
+    own = reloaded(webhook).secret
+    assert own in admin.get(page).text
+    webhook.secret = secret_box.generate()
+    db.session.commit()
+    admin.set_cookie("session", copied.value)
+    text = admin.get(page).text
+    assert own not in text
+    assert reloaded(webhook).secret not in text
 
 
 def test_a_new_secret_lets_the_old_one_live_for_a_day(admin: FlaskClient) -> None:
