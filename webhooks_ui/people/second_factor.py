@@ -27,13 +27,16 @@ class Factor(StrEnum):
 
 
 def enable_authenticator(user: User, code: str) -> bool:
-    """Enable the app that is being set up. Return False if ``code`` is wrong, or no code is accepted at present."""
+    """Enable the app that is being set up. Return False if ``code`` is wrong, or no code is accepted at present.
+
+    A right code forgets no wrong ones. Who got hold of an open browser can set up any app, and would have as many tries
+    for the present password as they like.
+    """
     if is_paused(user):
         return False
     if not totp.enable(user, "".join(code.split())):
         note_wrong(user)
         return False
-    user.wrong_codes = 0
     audit.record("user.authenticator_enabled", "user", user.id, user.email)
     return True
 

@@ -80,6 +80,15 @@ def test_a_right_code_forgets_the_wrong_ones(app: Flask) -> None:
     assert again(user).wrong_codes == 0
 
 
+def test_setting_up_another_app_forgets_no_wrong_codes(app: Flask) -> None:
+    user = make_user()
+    for _ in range(WRONG_CODES_MAX - 1):
+        second_factor.note_wrong(user)
+    totp.set_up(user)
+    assert second_factor.enable_authenticator(user, code_of(user))
+    assert user.wrong_codes == WRONG_CODES_MAX - 1
+
+
 def test_forty_parallel_tries_get_no_more_than_ten_guesses(app: Flask) -> None:
     user = with_app(make_user())
     user_id = user.id
