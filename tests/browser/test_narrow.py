@@ -24,6 +24,8 @@ IS_IN_ONE_LINE = """badge => {
     return range.getClientRects().length === 1
 }"""
 
+MIDDLES = "parts => parts.map((part) => part.getBoundingClientRect()).map(({ top, height }) => top + height / 2)"
+
 LINES = """part => {
     const range = document.createRange()
     range.selectNodeContents(part)
@@ -230,6 +232,17 @@ def test_a_usual_name_has_one_line_in_the_log(page: Page, name: str) -> None:
     links = page.get_by_role("rowheader").get_by_role("link", name=name)
     expect(links).to_have_count(2)
     assert links.evaluate_all("links => links.every((link) => link.getClientRects().length === 1)")
+
+
+def test_a_long_time_narrows_its_own_line_of_a_delivery_alone(page: Page) -> None:
+    delivery = settle(add_delivery(make_webhook(name="Data warehouse")), last_attempt_at=utcnow() - timedelta(days=3))
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(LOG)
+    for line in ("th", "td[data-label=Status]"):
+        parts = page.locator(f"#delivery-{delivery.id} > {line} > .lines > *")
+        expect(parts).to_have_count(2)
+        first, second = parts.evaluate_all(MIDDLES)
+        assert abs(first - second) < 6, line
 
 
 @pytest.mark.parametrize("state", ["Pending", "Retrying"])
