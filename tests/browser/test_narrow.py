@@ -278,6 +278,19 @@ def test_the_results_of_the_palette_can_be_told_apart_on_a_phone(page: Page) -> 
     assert names.evaluate_all("names => names.slice(0, 3).every((name) => name.scrollWidth <= name.clientWidth)")
 
 
+@pytest.mark.parametrize(("search", "text"), [("team", "#palette-results a .icon"), ("nothing", "#palette-results p")])
+def test_the_page_of_the_palette_begins_all_lines_below_its_search_box(page: Page, search: str, text: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"/admin/palette?q={search}")
+    starts = [
+        page.locator(part).first.evaluate(
+            "part => part.getBoundingClientRect().x + parseFloat(getComputedStyle(part).paddingInlineStart)"
+        )
+        for part in ("main .filters > .search", text)
+    ]
+    assert abs(starts[0] - starts[1]) < 2
+
+
 def test_what_is_copied_stands_beside_its_button_on_a_phone(page: Page) -> None:
     delivery = add_delivery()
     page.set_viewport_size({"width": 320, "height": 900})
