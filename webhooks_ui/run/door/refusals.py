@@ -43,7 +43,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main id="main" class="bare">
-<div class="empty-state error-page">
+<div class="empty-state">
   <p class="error-code">{status}</p>
   <h1>{title}</h1>
   <p class="muted">{detail}</p>
