@@ -1,6 +1,6 @@
 """The schemas of a webhook's options in the API's description."""
 
-from webhooks_ui.api.schema_parts import BOOLEAN, STRING, TIME, Schema, array, closed, or_null
+from webhooks_ui.api.schema_parts import ANY_OBJECT, BOOLEAN, STRING, TIME, Schema, array, closed, or_null
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
 from webhooks_ui.models import WebhookFormat
@@ -117,7 +117,7 @@ SELECTION = or_null(
         {
             "mode": {"type": "string", "enum": list(Mode)},
             "paths": array(STRING, maxItems=PATHS_MAX),
-            "extra": {"type": "object", "description": "Fields that are added to the data."},
+            "extra": ANY_OBJECT | {"description": "Fields that are added to the data."},
         },
         [],
     ),

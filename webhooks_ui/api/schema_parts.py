@@ -9,6 +9,8 @@ Schema = dict[str, Any]
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
 BOOLEAN: Schema = {"type": "boolean"}
+# Generators of clients take an object without properties for an empty one, unless it says that it has others.
+ANY_OBJECT: Schema = {"type": "object", "additionalProperties": True}
 TIME: Schema = {"type": "string", "format": "date-time"}
 MAYBE_STRING: Schema = {"type": ["string", "null"]}
 MAYBE_INTEGER: Schema = {"type": ["integer", "null"]}

@@ -3,6 +3,7 @@
 from webhooks_ui.api.events import EVENTS_MAX
 from webhooks_ui.api.option_schemas import CERTIFICATE_DETAILS, OPTIONS, OPTIONS_TO_SET
 from webhooks_ui.api.schema_parts import (
+    ANY_OBJECT,
     BOOLEAN,
     EVENT_TYPE,
     INTEGER,
@@ -33,7 +34,7 @@ from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 NEW_EVENT = closed(
     {
         "type": ref("PublishedType"),
-        "data": {"type": "object", "description": "Any object with up to 100 levels of nesting."},
+        "data": ANY_OBJECT | {"description": "Any object with up to 100 levels of nesting."},
         "id": {
             "type": "string",
             "pattern": r"^[A-Za-z0-9_.:\-]{1,128}$",
@@ -117,7 +118,7 @@ WEBHOOK = closed(
 )
 NEW_SECRET: Schema = STRING | {"description": "Left out if the key doesn't have the scope secrets:read."}
 CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": NEW_SECRET}, WEBHOOK["required"])
-TEST_EVENT = closed({"type": EVENT_TYPE, "data": {"type": "object"}}, [])
+TEST_EVENT = closed({"type": EVENT_TYPE, "data": ANY_OBJECT}, [])
 
 ROTATION = closed(
     {
@@ -190,8 +191,9 @@ EVENT_TYPES_LIST = closed(
                     "name": STRING,
                     "category": STRING,
                     "description": STRING,
-                    "example": {"type": "object"},
-                    "schema": {
+                    "example": ANY_OBJECT,
+                    "schema": ANY_OBJECT
+                    | {
                         "type": ["object", "null"],
                         "description": "The JSON Schema of the data. null: the type has none.",
                     },
@@ -204,7 +206,7 @@ EVENT_TYPES_LIST = closed(
                 }
             )
         ),
-        "fields": {"type": "object", "description": "What the fields of each category's data mean."},
+        "fields": ANY_OBJECT | {"description": "What the fields of each category's data mean."},
     }
 )
 

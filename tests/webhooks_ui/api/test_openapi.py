@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -112,6 +112,22 @@ def test_a_description_from_before_a_type_was_added_fits_answers_with_it(app: Fl
         assert "invoice.paid" in answer.text
         schema = before["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         Draft202012Validator(schema | {"components": before["components"]}).validate(answer.get_json())
+
+
+def test_each_object_says_which_properties_it_may_have(app: Flask) -> None:
+    """openapi-typescript makes an object that can hold nothing of one that doesn't, such as the data of an event."""
+    objects = list(schemas_of_objects(app.test_client().get("/api/v1/openapi.json").get_json()))
+    assert len(objects) > 40
+    assert [schema for schema in objects if not schema.keys() & {"properties", "additionalProperties"}] == []
+
+
+def schemas_of_objects(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        if part.get("type") in ("object", ["object", "null"]):
+            yield part
+        part = list(part.values())
+    for inner in part if isinstance(part, list) else ():
+        yield from schemas_of_objects(inner)
 
 
 def test_every_address_of_the_api_is_described(app: Flask) -> None:
