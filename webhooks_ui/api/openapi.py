@@ -12,7 +12,7 @@ from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.described_headers import HEADERS, headers_of, location_of
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, check_parameters
 from webhooks_ui.api.routes import ROUTES
-from webhooks_ui.api.schema_parts import ANY_OBJECT, Schema, ref
+from webhooks_ui.api.schema_parts import ANY_OBJECT, ID, Schema, ref
 from webhooks_ui.api.schemas import SCHEMAS
 from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
 from webhooks_ui.events import catalogue
@@ -139,7 +139,7 @@ def _parameter(place: str, name: str, schema: Schema, description: str = "") -> 
 
 
 def _id(name: str) -> Schema:
-    return _parameter("path", name, {"type": "integer", "minimum": 1, "maximum": ID_MAX})
+    return _parameter("path", name, ID | {"minimum": 1, "maximum": ID_MAX})
 
 
 _TIME: Schema = {
@@ -156,8 +156,8 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
     "category": ref("EventCategory"),
     "status": {"type": "string", "enum": list(STATUS_FILTERS)},
     "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
-    "webhook": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
-    "action": {"type": "integer", "minimum": 0, "maximum": ID_MAX},
+    "webhook": ID | {"minimum": 0, "maximum": ID_MAX},
+    "action": ID | {"minimum": 0, "maximum": ID_MAX},
     "sort": {"type": "string", "enum": list(SORTS)},
 }
 _DELIVERY_PARAMETERS = (

@@ -8,6 +8,7 @@ Schema = dict[str, Any]
 
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
+ID: Schema = {"type": "integer", "format": "int64"}  # generators of clients give other integers 32 bits
 BOOLEAN: Schema = {"type": "boolean"}
 # Generators of clients take an object without properties for an empty one, unless it says that it has others.
 ANY_OBJECT: Schema = {"type": "object", "additionalProperties": True}

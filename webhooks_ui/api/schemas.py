@@ -6,6 +6,7 @@ from webhooks_ui.api.schema_parts import (
     ANY_OBJECT,
     BOOLEAN,
     EVENT_TYPE,
+    ID,
     INTEGER,
     KEYS_ENVIRONMENT,
     MAYBE_INTEGER,
@@ -78,14 +79,14 @@ FAILURES = array(
             "response_code": {"type": ["integer", "null"]},
             "count": INTEGER,
             "since": TIME,
-            "delivery_id": INTEGER | {"description": "The last delivery that failed so."},
+            "delivery_id": ID | {"description": "The last delivery that failed so."},
         }
     ),
     description="Why its attempts have failed since the last success, the latest cause first.",
 )
 WEBHOOK = closed(
     {
-        "id": INTEGER,
+        "id": ID,
         "name": STRING,
         "url": STRING,
         "environment": KEYS_ENVIRONMENT,
@@ -137,11 +138,11 @@ ROTATED = closed({"secret": NEW_SECRET, "older_secrets": OLDER_SECRETS}, ["older
 
 DELIVERY = closed(
     {
-        "id": INTEGER,
+        "id": ID,
         "event_id": STRING,
         "event_type": STRING,
         "environment": KEYS_ENVIRONMENT,
-        "webhook_id": INTEGER,
+        "webhook_id": ID,
         "trigger": {"type": "string", "enum": list(DeliveryTrigger)},
         "status": {"type": "string", "enum": list(STATUSES)},
         "attempts_count": INTEGER,
@@ -241,7 +242,7 @@ SCHEMAS: dict[str, Schema] = {
     "RotatedSecret": ROTATED,
     "Secrets": SECRETS,
     "TestEvent": TEST_EVENT,
-    "TestSent": closed({"delivery_id": INTEGER}),
+    "TestSent": closed({"delivery_id": ID}),
     "Webhooks": page(ref("Webhook")),
     "Delivery": DELIVERY,
     "Retry": closed({}),
