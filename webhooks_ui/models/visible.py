@@ -16,5 +16,5 @@ def in_one_line(text: str) -> str:
 
 
 def words(name: str) -> str:
-    """Return ``Super admin`` for ``super_admin``."""
-    return name.replace("_", " ").capitalize()
+    """Return ``Super admin`` for ``super_admin``. A name without words stays as it is."""
+    return " ".join(name.replace("_", " ").split()).capitalize() or name

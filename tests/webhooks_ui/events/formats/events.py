@@ -29,7 +29,7 @@ NASTY = (
     "@everyone @here <@&123> <t:1700000000:R>", "<at>owner@example.com</at> <AT>channel</AT>",
     "*bold* _italics_ ~struck~ **a** __b__ ~~c~~ ||d|| `code` ```block```",
     "[text](https://evil.example) https://evil.example www.evil.example :smile: <:a:1>",
-    "# heading", "> quoted", ">>> quoted", "- item", "-# small", "1. item", "+ item",
+    "# heading", "> quoted", ">>> quoted", "- item", "-# small", "1. item", "+ item", "_",
     "\\", "\\\\*", "&amp; & < >", '"quoted"', "{braces} {0} %s",
     "a\nb\r\nc\td", "\u2028\u2029", " \u00a0 ", "",
     "\u202eright to left\u202c", "\u200b\u200c\u200d\ufeff", "\ufffe\uffff\U0010ffff", "\0\x01\x1b[31m\x7f\x85",

@@ -22,6 +22,13 @@ def test_names_are_words_and_codes_are_told() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("code", "told"), [("_", "_"), ("__", "__"), ("_no__seats_", "No seats"), ("", None)])
+def test_a_code_of_underscores_is_not_told_as_blanks(code: str, told: str | None) -> None:
+    """Discord refuses a whole message with a field of blanks."""
+    assert fields("license.created", {"status": code}).get("Status") == told
+    assert fields("telemetry.flagged", {"flags": [code]}).get("Flags") == told
+
+
 @pytest.mark.parametrize(("limit", "told"), [(-1, "7, unlimited"), (9, "7 of 9"), (None, "7"), ("many", "7 of many")])
 def test_a_count_is_told_with_its_limit(limit: object, told: str) -> None:
     assert fields("license.created", {"activations_count": 7, "activation_limit": limit})["Activations"] == told
