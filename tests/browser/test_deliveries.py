@@ -103,6 +103,8 @@ def test_a_pending_delivery_follows_its_attempts_and_keeps_open_what_was_opened(
     expect(page.locator("#delivery .badge").first).to_contain_text("Delivered")
     expect(page.locator("#attempt-6")).to_be_visible()
     expect(curl).to_be_visible()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("columnheader", name="Attempt 6")).to_be_visible()
     assert page.locator("#delivery").get_attribute("hx-trigger") is None
 
 

@@ -93,7 +93,8 @@ def show(delivery_id: int) -> Response:
     delivery = load(delivery_id)
     needed = context(delivery)
     wanted = request.args.getlist("compare")
-    comparison = None if wants_fragment() else compare(delivery, needed["attempts"], wanted)
+    is_kept = wants_fragment() and request.args.get("attempts") not in ("0", "1")  # the page has its comparison already
+    comparison = None if is_kept else compare(delivery, needed["attempts"], wanted)
     return render("deliveries/show.html", "deliveries/_delivery.html", **needed, comparison=comparison)
 
 
