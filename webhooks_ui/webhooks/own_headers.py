@@ -84,7 +84,7 @@ def wrong_header(name: str, value: str) -> str:
     if len(name) > NAME_MAX_CHARACTERS or not _TOKEN.fullmatch(name):
         allowed = f"Use up to {NAME_MAX_CHARACTERS} letters, digits and hyphens, without spaces."
         return f"{name[:NAME_MAX_CHARACTERS]!r} can't be the name of a header. {allowed}"
-    lower = name.lower()
+    lower = name.lower().replace("_", "-")  # CGI, WSGI and PHP give a program the same variable for both
     if lower == "authorization":
         return "Set Authorization under Authentication, not as a header."
     if lower in _RESERVED or lower.startswith(_CONTRACT):

@@ -137,6 +137,8 @@ def condition(**fields: object) -> dict[str, object]:
         ("headers", header("Host"), "is set for each request by itself"),
         ("headers", header("Webhook-Signature"), "is set for each request by itself"),
         ("headers", header("X-Webhook-Event"), "is set for each request by itself"),
+        ("headers", header("webhook_signature"), "is set for each request by itself"),
+        ("headers", header("Transfer_Encoding"), "is set for each request by itself"),
         ("headers", header("Authorization"), "under Authentication"),
         ("headers", header("X-Tenant", MASK), "Type the value of X-Tenant"),
         ("headers", {"headers": [{"name": f"X-{n}", "value": "x"} for n in range(21)]}, "There are 21 headers"),
