@@ -3,7 +3,7 @@
 import gzip
 import sys
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,14 +40,14 @@ def rows(short: bool) -> Iterator[Row]:
     """Yield measure, goal and figure of each scan. Print details of what misses a goal to standard error.
 
     Args:
-        short: Whether axe-core, which the tests run as well, is left out, and Lighthouse measures only two pages.
+        short: Whether axe-core, which the tests run as well, is left out, and only two pages are weighed and judged.
     """
     if CHROMIUM is None:
         for measure, goal in (WEIGHT, SEARCH, AXE, LIGHTHOUSE_LIST, LIGHTHOUSE_OTHERS):
             yield measure, goal, "not measured: no Chromium"
         return
     with site() as product:
-        yield *WEIGHT, weights(product)
+        yield *WEIGHT, weights(product, SHORT if short else PAGES)
         yield *SEARCH, f"{search_bytes(product) / 1_000:.1f} KB"
         yield *AXE, "not measured: the tests do" if short else scan(product, PLACES)
         of_list, of_others = with_lighthouse(product, short)
@@ -55,9 +55,9 @@ def rows(short: bool) -> Iterator[Row]:
         yield *LIGHTHOUSE_OTHERS, of_others
 
 
-def weights(product: Site) -> str:
-    """Return the weight of the list and of the heaviest page."""
-    found = {name: weigh(product, place) for name, place in PAGES.items()}
+def weights(product: Site, names: Iterable[str]) -> str:
+    """Return the weight of the list and of the heaviest of the pages with these names."""
+    found = {name: weigh(product, PAGES[name]) for name in names}
     for name, weight in found.items():
         if weight.bytes >= WEIGHT_MAX_BYTES or weight.requests >= REQUESTS_MAX:
             complain(f"weight: {name}: {weight}")
