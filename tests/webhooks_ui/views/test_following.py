@@ -13,7 +13,7 @@ from tests.support.log_rows import add_delivery, settle
 from tests.webhooks_ui.views.test_queries import statements
 from webhooks_ui.database import db
 
-ROW = '<tr id="delivery-{}" class="delivery" data-new>'
+ROW = '<tr id="delivery-{}" data-new>'
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_log_gets_nothing_until_a_delivery_arrives(live: FlaskClient) -> Non
     answer = live.get(poll, headers=HTMX).text
     assert answer.lstrip().startswith('<div id="deliveries" hx-sync="#delivery-filters:drop" data-live="on">')
     assert all(ROW.format(delivery.id) in answer for delivery in (second, third))
-    assert f'<tr id="delivery-{first.id}" class="delivery">' in answer
+    assert f'<tr id="delivery-{first.id}">' in answer
     assert '<div id="arrivals" hx-swap-oob="innerHTML">2 new deliveries</div>' in answer
     assert 'id="status"' not in answer  # else a toast would go
     assert live.get(poll_of(answer), headers=HTMX).status_code == 204
