@@ -23,7 +23,7 @@ OBJECTS_WITH_ID = frozenset(("", "license", "product", "contract"))  # "": the d
 PREVIOUS = "previous"  # the old values of an updated event stand in it as in the data
 SEPARATOR = "\n"  # is in no key, because it can't be printed
 _KEY = f"[!-~]{{1,{KEY_MAX_CHARACTERS}}}"
-_are_keys = re.compile(f"{_KEY}(?:{SEPARATOR}{_KEY})*").fullmatch  # as they stand
+_are_keys = re.compile(f"{SEPARATOR}(?:{_KEY}{SEPARATOR})+").fullmatch  # as they stand
 
 
 def keys_of(data: Mapping[str, Any]) -> set[str]:
@@ -42,9 +42,9 @@ def joined_keys_of(data: Mapping[str, Any]) -> str:
     A key may stand in it twice.
     """
     texts = _texts_of(data)
-    text = SEPARATOR.join(texts).lower()
-    if len(texts) <= KEYS_MAX and text.count(SEPARATOR) == len(texts) - 1 and _are_keys(text):
-        return f"{SEPARATOR}{text}{SEPARATOR}"
+    text = joined(texts).lower()
+    if len(texts) <= KEYS_MAX and text.count(SEPARATOR) == len(texts) + 1 and _are_keys(text):
+        return text
     keys = dict.fromkeys(map(as_key, texts))
     keys.pop("", None)
     return joined(list(keys)[:KEYS_MAX]) if keys else ""
