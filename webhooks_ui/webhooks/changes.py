@@ -9,7 +9,7 @@ from datetime import timedelta
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from webhooks_ui import audit
@@ -231,8 +231,7 @@ def delete(webhook: Webhook) -> None:
 
     An attempt that is under way ends as it ends, and is logged. If it fails, the sweep or a purge cancels its delivery.
     """
-    pending = Delivery.webhook_id == webhook.id, PENDING, is_free()
-    cancelled = db.session.connection().execute(update(Delivery).where(*pending).values(GIVEN_UP)).rowcount
+    cancelled = _change_pending(webhook, GIVEN_UP, is_free())
     _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
     webhook.active = False
     webhook.deleted_at = utcnow()
@@ -274,8 +273,7 @@ def _end_throttle(webhook: Webhook) -> None:
     """Forget that the endpoint asked for fewer requests. What it asked to wait is due now, as all others are."""
     if webhook.is_throttled:
         asked = Delivery.throttled_count > 0, Delivery.due_at <= webhook.throttled_until
-        pending = update(Delivery).where(Delivery.webhook_id == webhook.id, PENDING, is_free(), *asked)
-        db.session.connection().execute(pending.values(due_at=utcnow()))
+        _change_pending(webhook, {"due_at": utcnow()}, is_free(), *asked)
         after_commit(wake)
     webhook.clear_throttle()
 
@@ -289,10 +287,14 @@ def _probe(webhook: Webhook) -> None:
 
 def _keep_order(webhook: Webhook) -> None:
     """Let what is pending go out in order from now on, or no longer. Tests always go out at once."""
-    pending = Delivery.webhook_id == webhook.id, PENDING
-    statement = update(Delivery).where(*pending, Delivery.trigger != DeliveryTrigger.TEST)
-    db.session.connection().execute(statement.values(in_order=webhook.in_order))
+    _change_pending(webhook, {"in_order": webhook.in_order}, Delivery.trigger != DeliveryTrigger.TEST)
     after_commit(wake)
+
+
+def _change_pending(webhook: Webhook, values: dict[str, Any], *conditions: ColumnElement[bool]) -> int:
+    """Change the webhook's pending deliveries for which all ``conditions`` hold. Return how many these are."""
+    pending = update(Delivery).where(Delivery.webhook_id == webhook.id, PENDING, *conditions)
+    return db.session.connection().execute(pending.values(values)).rowcount
 
 
 def _complete_groups(webhook: Webhook) -> None:
