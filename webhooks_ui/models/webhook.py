@@ -12,9 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from webhooks_ui.database import db
 from webhooks_ui.models import secret_box
-from webhooks_ui.models.kept_json import ANY_JSON, DamagedList, DamagedObject, KeptJson, has, list_of
+from webhooks_ui.models.kept_json import ANY_JSON
 from webhooks_ui.models.types import BigId, UtcDateTime, utcnow
-from webhooks_ui.schedules import WrongDelays, check_delays
+from webhooks_ui.models.webhook_json import AUTH, CAUSES, CERTIFICATE, DELAYS, HEADERS, OLDER_SECRETS
 
 NAME_MAX_CHARACTERS = 100
 URL_MAX_CHARACTERS = 2_048
@@ -162,44 +162,6 @@ def _typed(row: DefaultExecutionContext) -> dict[str, str]:
     return {"name": given["name"], "url": given["url"]}
 
 
-_HEADERS = list_of("name", "value_encrypted")
-_CAUSES = list_of()  # of objects that webhooks.causes reads
-_OLDER_SECRETS = list_of("id", "secret_encrypted", times=("expires_at",))
-_CERTIFICATE_TEXTS = "certificate_encrypted", "key_encrypted", "subject", "issuer"
-_AUTH_NAMES = {"basic": (), "bearer": (), "oauth": ("token_url", "scope", "audience", "resource", "method")}
-
-
-def _is_certificate(value: Any) -> bool:
-    if not value:
-        return True
-    is_whole = has(value, *_CERTIFICATE_TEXTS, times=("starts_at", "ends_at"))
-    return is_whole and isinstance(value.get("is_for_clients"), bool)
-
-
-def _is_auth(value: Any) -> bool:
-    if not value:
-        return True
-    return has(value, "kind", "username", "secret_encrypted") and (
-        value["kind"] in _AUTH_NAMES and has(value, *_AUTH_NAMES[value["kind"]])
-    )
-
-
-def _are_delays(value: Any) -> bool:
-    if not value:
-        return True
-    if not isinstance(value, list) or not all(type(seconds) is int for seconds in value):
-        return False
-    try:
-        check_delays(value)
-    except WrongDelays:
-        return False
-    return True
-
-
-_AUTH, _CERTIFICATE = KeptJson(_is_auth, DamagedObject), KeptJson(_is_certificate, DamagedObject)
-_DELAYS = KeptJson(_are_delays, DamagedList)
-
-
 class Webhook(db.Model):  # type: ignore[name-defined,misc]
     __tablename__ = "webhooks"
 
@@ -214,21 +176,21 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     secret_encrypted: Mapped[str] = mapped_column(Text)
     # Newest first: ``id``, ``secret_encrypted`` and ``expires_at`` of each
-    older_secrets: Mapped[list[dict[str, str]]] = mapped_column(_OLDER_SECRETS, default=list, server_default="[]")
+    older_secrets: Mapped[list[dict[str, str]]] = mapped_column(OLDER_SECRETS, default=list, server_default="[]")
 
     # ``name`` and ``value_encrypted`` of each
-    headers: Mapped[list[dict[str, str]]] = mapped_column(_HEADERS, default=list, server_default="[]")
+    headers: Mapped[list[dict[str, str]]] = mapped_column(HEADERS, default=list, server_default="[]")
     # ``kind``, ``username`` and ``secret_encrypted``, with OAuth also the fields of webhooks.oauth.Grant
-    auth: Mapped[dict[str, str] | None] = mapped_column(_AUTH)
+    auth: Mapped[dict[str, str] | None] = mapped_column(AUTH)
     # ``certificate_encrypted``, ``key_encrypted`` and the fields of webhooks.pem.Certificate
-    client_certificate: Mapped[dict[str, Any] | None] = mapped_column(_CERTIFICATE)
+    client_certificate: Mapped[dict[str, Any] | None] = mapped_column(CERTIFICATE)
     certificate_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     certificate_notice: Mapped[str | None] = mapped_column(String(8))  # a CertificateNotice, see webhooks/ending
     filter: Mapped[dict[str, Any] | None] = mapped_column(ANY_JSON)  # see events.conditions.Filter
     fields: Mapped[dict[str, Any] | None] = mapped_column(ANY_JSON)  # see events.selection
 
     retry_schedule: Mapped[str | None] = mapped_column(String(16))  # None means the schedule in the settings
-    retry_delays: Mapped[list[int] | None] = mapped_column(_DELAYS)  # seconds, of its own schedule
+    retry_delays: Mapped[list[int] | None] = mapped_column(DELAYS)  # seconds, of its own schedule
     timeout_seconds: Mapped[int | None] = mapped_column()  # None means REQUEST_TIMEOUT_SECONDS
 
     rate_limit: Mapped[int | None] = mapped_column()  # requests in each ``rate_period``. None: as many as go
@@ -244,7 +206,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     consecutive_failures: Mapped[int] = mapped_column(default=0)
     # Why it fails, since its last success: see webhooks.causes
-    failures: Mapped[list[dict[str, Any]]] = mapped_column(_CAUSES, default=list, server_default="[]")
+    failures: Mapped[list[dict[str, Any]]] = mapped_column(CAUSES, default=list, server_default="[]")
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     breaker_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the next probe while the breaker is open
