@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.jobs.sending import FAR_BEYOND_SECONDS, TIMEOUT_SECONDS, Send, answering, forever
-from tests.support.receivers import Receiver, raw_receiving, read_request
+from tests.support.receivers import Receiver, raw_receiving, read_request, reset
 from webhooks_ui.deliveries.outcomes import Outcome
 
 
@@ -322,8 +322,7 @@ def test_the_path_is_requested_as_it_is(send: Send, receiver: Receiver, path: st
 def test_a_reset_in_the_tls_handshake_is_a_failed_connection(send: Send) -> None:
     def handle(peer: socket.socket) -> None:
         peer.recv(10)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        peer.close()
+        reset(peer)
 
     with raw_receiving(handle) as receiver:
         result = send(receiver.url.replace("http:", "https:"))
@@ -336,8 +335,7 @@ def test_200_and_then_a_reset_is_a_success(send: Send) -> None:
         read_request(peer)
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome")
         time.sleep(0.05)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        peer.close()
+        reset(peer)
 
     with raw_receiving(handle) as receiver:
         result = send(receiver.url)
