@@ -17,11 +17,12 @@ from tests.jobs.test_express import claims, lanes, settled, working
 from tests.support.authorities import Authority, Endpoint, asking
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Receiver
+from tests.support.stored import attempts
 from tests.support.token_endpoint import CLIENT_ID, CLIENT_SECRET, TokenEndpoint, giving_tokens
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
+from webhooks_ui.models import Delivery, Webhook, utcnow
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
 from webhooks_ui.webhooks.oauth import Grant
@@ -51,11 +52,6 @@ def make(url: str, **options: Any) -> Webhook:
     with writing():
         changes.edit(changes.get(webhook.id), options)
     return changes.get(webhook.id)
-
-
-def attempts() -> list[Attempt]:
-    db.session.rollback()
-    return list(db.session.scalars(db.select(Attempt).order_by(Attempt.id)))
 
 
 def test_each_webhook_shows_its_own_certificate(app: Flask, authority: Authority, endpoint: Endpoint) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -23,27 +22,14 @@ from jobs.sweep import sweep
 from tests.jobs.sending import answering
 from tests.support.factories import make_event, make_webhook, older_secret
 from tests.support.receivers import OK, Answer, Received, Receiver, raw_receiving, read_request, receiving
+from tests.support.stored import attempts, the_delivery
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.deliveries.changes import make_due
 from webhooks_ui.deliveries.display import attempts_planned, explanation, request_headers
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Attempt, Delivery, Event, Stats, Webhook, secret_box, utcnow
+from webhooks_ui.models import Delivery, Event, Stats, Webhook, secret_box, utcnow
 from webhooks_ui.webhooks import changes
-from webhooks_ui.webhooks.own_headers import OwnHeader
-
-
-def the_delivery() -> Delivery:
-    """Return the only delivery, as it is in the database now."""
-    db.session.rollback()
-    delivery: Delivery = db.session.scalars(db.select(Delivery)).one()
-    return delivery
-
-
-def attempts() -> list[Attempt]:
-    """Return all attempts, the oldest first."""
-    db.session.rollback()
-    return list(db.session.scalars(db.select(Attempt).order_by(Attempt.id)))
 
 
 def delivering(app: Flask) -> threading.Thread:
@@ -193,115 +179,6 @@ def test_a_webhook_switched_off_keeps_its_deliveries_until_it_is_on_again(app: F
     db.session.commit()
     deliver()
     assert the_delivery().status == "delivered"
-
-
-def test_410_makes_the_webhook_inactive_at_once_and_says_so(app: Flask, receiver: Receiver) -> None:
-    receiver.answers = [(410, {}, b"")]
-    webhook = make_webhook(url=receiver.url)
-    make_event()
-    deliver()
-    db.session.refresh(webhook)
-    assert (webhook.active, webhook.is_disabled) == (False, True)
-    assert webhook.disabled_reason == "The endpoint answered 410 Gone."
-    assert the_delivery().status == "failed"
-
-
-@pytest.mark.parametrize("answer", [(410, {}, b""), (429, {"Retry-After": "600"}, b""), (500, {}, b"")])
-def test_what_an_old_url_answers_does_not_count_against_the_new_one(
-    app: Flask, receiver: Receiver, answer: Answer
-) -> None:
-    webhook_id = make_webhook(url=receiver.url).id
-    make_event()
-
-    def move(_request: Received) -> Answer:
-        with app.app_context(), writing():
-            changes.edit(changes.get(webhook_id), {"url": receiver.url + "/moved"})
-        return answer
-
-    receiver.answer = move  # type: ignore[assignment, method-assign]
-    deliver()
-    webhook = fresh_webhook()
-    assert [attempt.response_code for attempt in attempts()] == [answer[0]]
-    assert (webhook.active, webhook.is_throttled, webhook.consecutive_failures, webhook.failures) == (
-        True,
-        False,
-        0,
-        [],
-    )
-
-
-def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_what_waits(
-    app: Flask, receiver: Receiver
-) -> None:
-    receiver.answers = [(500, {}, b"")]
-    webhook = make_webhook(url=receiver.url)
-    with time_machine.travel(utcnow(), tick=True) as clock:
-        for _ in range(30):
-            make_event()
-        deliver()
-        db.session.refresh(webhook)
-        assert webhook.is_broken
-        sent = len(receiver.requests)
-        assert 10 <= sent < 30
-        clock.shift(3_600)
-        deliver()
-        assert len(receiver.requests) == sent + 1
-        receiver.answers = [(200, {}, b"")]
-        clock.shift(7_200)
-        deliver()
-        deliver()
-        db.session.refresh(webhook)
-        assert webhook.status == "active"
-        assert set(db.session.scalars(db.select(Delivery.status))) == {"delivered"}
-
-
-@pytest.mark.parametrize("what", ["url", "headers", "secret"])
-def test_a_change_of_a_failing_webhook_is_probed_at_once(app: Flask, receiver: Receiver, what: str) -> None:
-    receiver.answers = [(401, {}, b"")]
-    webhook = make_webhook(url=receiver.url)
-    for _ in range(12):
-        make_event()
-    deliver()
-    assert fresh_webhook().is_broken
-    receiver.answers = [OK]
-    moved, tenant = {"url": receiver.url + "/moved"}, {"headers": [OwnHeader("X-Tenant", "a")]}
-    fields: dict[str, dict[str, Any]] = {"url": moved, "headers": tenant, "secret": {}}
-    with writing():
-        changes.edit(webhook, {"description": "None of this decides what the endpoint answers"})
-    deliver()
-    assert fresh_webhook().is_broken
-    with writing():
-        changes.edit(webhook, fields[what], secret=secret_box.generate() if what == "secret" else "")
-    deliver()
-    assert not fresh_webhook().is_broken
-
-
-@pytest.mark.parametrize("in_order", [False, True])
-@pytest.mark.parametrize("what", ["url", "active"])
-def test_another_url_and_an_activation_end_the_pause_also_for_what_was_told_to_wait(
-    app: Flask, receiver: Receiver, what: str, in_order: bool
-) -> None:
-    receiver.answers = [(429, {"Retry-After": "3600"}, b""), OK, OK]
-    webhook = make_webhook(url=receiver.url, in_order=in_order)
-    make_event()
-    deliver()
-    with writing():
-        if what == "url":
-            changes.edit(webhook, {"url": receiver.url + "/moved"})
-        else:
-            changes.set_active(webhook, False)
-            changes.set_active(webhook, True)
-    make_event()
-    deliver()
-    path = "/hook/moved" if what == "url" else "/hook"
-    assert [request.path for request in receiver.requests] == ["/hook", path, path]
-
-
-def fresh_webhook() -> Webhook:
-    """Return the only webhook, as it is in the database now."""
-    db.session.rollback()
-    webhook: Webhook = db.session.scalars(db.select(Webhook)).one()
-    return webhook
 
 
 def test_a_slow_endpoint_does_not_delay_the_others(app: Flask, receiver: Receiver) -> None:

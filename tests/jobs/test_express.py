@@ -24,6 +24,7 @@ from jobs.record import Recorded, record
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Receiver, receiving
+from tests.support.stored import the_delivery
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
@@ -85,12 +86,6 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(Claims, "take", counted)
     return counts
-
-
-def the_delivery() -> Delivery:
-    db.session.rollback()
-    delivery: Delivery = db.session.scalars(db.select(Delivery)).one()
-    return delivery
 
 
 def settled() -> bool:

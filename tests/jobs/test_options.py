@@ -18,12 +18,13 @@ from jobs.publish import publish
 from jobs.send import Result
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Received, Receiver, raw_receiving, read_request
+from tests.support.stored import attempts, the_delivery
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.display import request_headers
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.events.formats.answers import QUOTED_MAX_CHARACTERS
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
+from webhooks_ui.models import Webhook, utcnow
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.own_headers import MASK, Auth, AuthKind, OwnHeader
 
@@ -35,17 +36,6 @@ BASIC = Auth(AuthKind.BASIC, "ada", "pass:word-secré")
 def set_options(webhook: Webhook, **fields: Any) -> None:
     with writing():
         changes.edit(changes.get(webhook.id), fields)
-
-
-def attempts() -> list[Attempt]:
-    db.session.rollback()
-    return list(db.session.scalars(db.select(Attempt).order_by(Attempt.id)))
-
-
-def the_delivery() -> Delivery:
-    db.session.rollback()
-    delivery: Delivery = db.session.scalars(db.select(Delivery)).one()
-    return delivery
 
 
 def limit_reached(**data: Any) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.authorities import Authority
+from tests.support.stored import the_webhook
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.api.test_garbage import VALUES
-from tests.webhooks_ui.api.test_webhook_options import create, errors, the_webhook
+from tests.webhooks_ui.api.test_webhook_options import create, errors
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry
 from webhooks_ui.webhooks.client_certificates import Pair, open_pair

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import Conflict
 
 from tests.support.factories import make_event
+from tests.support.stored import the_webhook
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.api.test_garbage import VALUES
 from webhooks_ui.database import db, writing
@@ -35,12 +36,6 @@ OPTIONS: dict[str, Any] = {
     "retry_delays": [10, 60, 604_800],
     "timeout_seconds": 3,
 }
-
-
-def the_webhook() -> Webhook:
-    db.session.rollback()
-    webhook: Webhook = db.session.scalars(db.select(Webhook)).one()
-    return webhook
 
 
 def sent_headers() -> dict[str, str]:
