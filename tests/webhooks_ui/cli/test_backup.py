@@ -95,16 +95,18 @@ def test_what_was_backed_up_comes_back(run: Run, app: Flask, migrated: None, fol
 def test_a_backup_made_under_load_is_whole(run: Run, app: Flask, migrated: None, folder: Path) -> None:
     """Each transaction stores ten events. A copy of one moment holds a multiple of ten."""
     make_webhook()
-    enough = threading.Event()
+    begun, enough = threading.Event(), threading.Event()
 
     def load() -> None:
         with app.app_context():
             while not enough.is_set():
                 publish("production", [NewEvent("license.activated", {"x": "y" * 2_000}) for _ in range(10)])
+                begun.set()
 
     thread = threading.Thread(target=load)
     thread.start()
     try:
+        assert begun.wait(20)  # on a busy machine, three backups may be quicker than the first events
         for _ in range(3):
             done = run("backup", str(folder))
             assert done.exit_code == 0, done.output
