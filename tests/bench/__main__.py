@@ -10,7 +10,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 
-from tests.bench import browsers, engine, front_door, latency, pages, receivers, scanners
+from tests.bench import browsers, engine, front_door, keys, latency, pages, receivers, scanners
 from tests.bench.total_memory import make_run_memory, told
 from tests.support.machine import machine
 from tests.support.rig import ROOT
@@ -178,6 +178,8 @@ def measure_publishing(size: Size, table: Table, nginx: str, bare: float) -> Non
         many, one = latency.filters_cost(database, size.rounds, size.singles // 5)
         figure = f"{many:+.0%} in arrays, {one:+.0%} one by one"
         table.add(f"{database}: 5 conditions at each of 20 webhooks cost the ingest", "≤ 15 %", figure)
+        figure = f"{keys.cost(database, size.times * 20):+.0%} in arrays for one webhook"
+        table.add(f"{database}: keys, by which events are found, cost the ingest", "≤ 10 %", figure)
 
 
 def main() -> None:

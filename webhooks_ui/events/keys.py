@@ -58,10 +58,11 @@ def _texts_of(data: Mapping[str, Any]) -> list[str]:
         for name, values in objects:
             wanted = OF_OBJECT_WITH_ID if name in OBJECTS_WITH_ID else OF_ANY_OBJECT
             for field, value in values.items():
-                if isinstance(value, dict):
+                if isinstance(value, str):  # as most are
+                    if field in wanted:
+                        texts.append(value)
+                elif isinstance(value, dict):
                     inner.append((name if field == PREVIOUS else field, value))
-                elif field in wanted and isinstance(value, str):
-                    texts.append(value)
         if not inner:
             break
         objects = inner
