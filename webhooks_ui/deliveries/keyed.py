@@ -1,23 +1,40 @@
 """Finds events and deliveries by the keys in their data (see ``events.keys``), and says since when that is possible.
 
-The keys of new events are in another table until the chore ``index_keys`` moves them. It is asked first, so that no key
-is moved past a search.
+The keys of new events are in another table until the chore ``index_keys`` moves them. One statement asks both tables,
+so that no key is moved past a search.
 """
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, func, literal, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
-from webhooks_ui.events.keys import SEPARATOR, as_key
+from webhooks_ui.events.check import ID
+from webhooks_ui.events.keys import SEPARATOR, as_key, joined
 from webhooks_ui.models import Delivery, Environment, Event, EventKey, FreshKeys, Setting
 from webhooks_ui.models.setting import as_id
 
 PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
 DELIVERIES_MAX = 2_000
+FRESH = 0  # the place of the fresh keys among the tables
 INDEXED_FROM = "event_keys_from"  # the setting with the lowest id of an event whose keys are stored
 # Built once, because each page of a search needs them
 _LOW: Any = bindparam("low")
@@ -25,13 +42,27 @@ _HIGH: Any = bindparam("high")
 _MOST = bindparam("most", type_=Integer)
 _ENVIRONMENTS: list[Any] = [literal_column(f"'{name}'") for name in Environment]
 
-_OF_KEYS = Query(select(EventKey.event_id).where(EventKey.value >= _LOW, EventKey.value < _HIGH).limit(_MOST))
-_OF_FRESH_KEYS = Query(
-    lambda connection: (
-        select(FreshKeys.event_id)
-        .where(dialect(connection).contains(FreshKeys.keys, bindparam("text", type_=String)))
-        .order_by(FreshKeys.event_id.desc())
-        .limit(_MOST)
+
+def _first_of_each(*queries: Select[Any]) -> CompoundSelect[Any]:
+    """Return the rows of all queries, each with the place of its query. SQLite limits only a subquery in a UNION."""
+    parts = [query.limit(_MOST).subquery().c for query in queries]
+    return union_all(*(select(part.event_id, literal_column(str(place))) for place, part in enumerate(parts)))
+
+
+def _fresh(connection: Connection) -> Select[Any]:
+    contains = dialect(connection).contains(FreshKeys.keys, bindparam("text", type_=String))
+    return select(FreshKeys.event_id).where(contains).order_by(FreshKeys.event_id.desc())
+
+
+_BEGINNING = Query(
+    lambda connection: _first_of_each(
+        _fresh(connection), select(EventKey.event_id).where(EventKey.value >= _LOW, EventKey.value < _HIGH)
+    )
+)
+_EXACT = Query(
+    lambda connection: _first_of_each(
+        _fresh(connection),
+        select(EventKey.event_id).where(EventKey.value == _LOW).order_by(EventKey.event_id.desc()),
     )
 )
 _OF_IDS = Query(
@@ -61,12 +92,12 @@ def deliveries_with_key(text: str) -> Keyed:
     key = as_key(text)
     if len(key) < PREFIX_MIN_CHARACTERS:
         return Keyed()
-    fresh = _first_fresh(key, KEYS_MAX + 1)
-    events = [*fresh, *_first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX + 1)]
+    rows = _events_beginning(key, KEYS_MAX + 1)
+    events = {id for id, _ in rows}
     if not events:
         return Keyed()
-    if len(events) <= KEYS_MAX:
-        of_events = dialect(db.engine).among(Delivery.event_id, sorted(set(events)))
+    if len(rows) <= KEYS_MAX:
+        of_events = dialect(db.engine).among(Delivery.event_id, sorted(events))
         query = select(Delivery.id).where(of_events).limit(DELIVERIES_MAX + 1)
         ids = tuple(db.session.scalars(query))
         if len(ids) <= DELIVERIES_MAX:
@@ -74,7 +105,7 @@ def deliveries_with_key(text: str) -> Keyed:
     # A scalar subquery runs row by row. For EXISTS, PostgreSQL would first hash all events with the key
     has_key = select(literal(True)).where(EventKey.event_id == Delivery.event_id, _begins(key)).limit(1)
     condition: ColumnElement[bool] = has_key.correlate(Delivery).scalar_subquery()
-    if fresh:
+    if any(place == FRESH for _, place in rows):
         begins = dialect(db.engine).contains(FreshKeys.keys, f"{SEPARATOR}{key}")
         is_fresh = select(begins).where(FreshKeys.event_id == Delivery.event_id)
         condition = or_(condition, is_fresh.correlate(Delivery).scalar_subquery())
@@ -86,11 +117,10 @@ def newest_events(text: str, limit: int) -> list[Event]:
     key = as_key(text)
     if len(key) < PREFIX_MIN_CHARACTERS:
         return []
-    exact = select(EventKey.event_id).where(EventKey.value == key).order_by(EventKey.event_id.desc()).limit(limit)
-    ids = {*_first_fresh(f"{key}{SEPARATOR}", limit), *db.session.scalars(exact)}
+    exact = {"text": joined([key]), "low": key, "most": limit}
+    ids = {id for id, _ in _EXACT.rows(db.session.connection(), exact)}
     if len(ids) < limit:
-        ids |= set(_first_fresh(key, limit))
-        ids |= set(_first_of(_OF_KEYS, key, _after_keys(key), KEYS_MAX))
+        ids |= {id for id, _ in _events_beginning(key, KEYS_MAX)}
     ids |= set(events_with_id(text.strip(), limit))
     query = select(Event).where(Event.id.in_(sorted(ids)[-limit:])).order_by(Event.id.desc())
     return list(db.session.scalars(query))
@@ -98,7 +128,10 @@ def newest_events(text: str, limit: int) -> list[Event]:
 
 def events_with_id(text: str, limit: int) -> list[int]:
     """Return the events whose id is ``text`` or begins with it."""
-    return _first_of(_OF_IDS, text, _after_ids(text), limit)
+    if not ID.fullmatch(text):
+        return []
+    rows = _OF_IDS.rows(db.session.connection(), {"low": text, "high": _after_ids(text), "most": limit})
+    return [id for (id,) in rows]
 
 
 def id_begins(text: str) -> ColumnElement[bool]:
@@ -120,14 +153,10 @@ def searchable_since() -> datetime | None:
     return db.session.scalar(of_first)
 
 
-def _first_fresh(key: str, most: int) -> list[int]:
-    """Return the newest events with a key that begins with ``key``, and stands in the table of fresh keys."""
-    values = {"text": f"{SEPARATOR}{key}", "most": most}
-    return [id for (id,) in _OF_FRESH_KEYS.rows(db.session.connection(), values)]
-
-
-def _first_of(query: Query, low: str, high: str, most: int) -> list[int]:
-    return [id for (id,) in query.rows(db.session.connection(), {"low": low, "high": high, "most": most})]
+def _events_beginning(key: str, most: int) -> list[tuple[int, int]]:
+    """Return the first events of each table with a key that begins with ``key``, and the place of the table."""
+    values = {"text": f"{SEPARATOR}{key}", "low": key, "high": _after_keys(key), "most": most}
+    return [(id, place) for id, place in _BEGINNING.rows(db.session.connection(), values)]
 
 
 def _begins(key: str) -> ColumnElement[bool]:
