@@ -216,6 +216,20 @@ def test_a_database_that_no_other_process_sees_is_refused(settings: Load, url: s
         settings(DATABASE_URL=url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////x/y.db?timeout=soon",
+        "sqlite:////x/y.db?check_same_thread=maybe",
+        "postgresql://eva:secret@/webhooks?host=/tmp&port=many",
+    ],
+)
+def test_an_option_of_the_database_with_a_wrong_value_is_refused(settings: Load, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"DATABASE_URL has an option after \? with a wrong value") as error:
+        settings(DATABASE_URL=url)
+    assert "secret" not in str(error.value)
+
+
 def test_a_database_is_a_file_or_on_a_server(settings: Load, tmp_path: Path) -> None:
     assert settings(DATABASE_URL="sqlite:////x/y.db\n")["SQLALCHEMY_DATABASE_URI"] == "sqlite:////x/y.db"
     assert settings(DATABASE_URL="postgres://db/x")["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://db/x"
@@ -483,6 +497,19 @@ def test_a_wrong_egress_proxy_is_refused_in_words_that_show_no_password(
     assert "EGRESS_PROXY" in str(refused.value)
     assert sentence in str(refused.value)
     assert "hush-hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["PORT", "WORKERS", "REQUEST_TIMEOUT_SECONDS", "TRUSTED_PROXIES"])
+@pytest.mark.parametrize("number", ["99999999", "9" * 5_000])
+def test_a_number_out_of_its_range_is_refused_however_long_it_is(settings: Load, name: str, number: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} must be a whole number from"):
+        settings(**{name: number})
+
+
+@pytest.mark.parametrize("name", ["\udcff", "x" * 300])
+def test_an_instance_folder_that_nobody_can_make_is_refused(settings: Load, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="INSTANCE_PATH"):
+        settings(INSTANCE_PATH=str(tmp_path / name))
 
 
 def test_a_worker_has_a_thousand_requests_in_flight_unless_told_otherwise(settings: Load) -> None:

@@ -31,14 +31,34 @@ def database_url(url: str | None, instance: Path) -> str:
         port_of("DATABASE_URL", parts)
         if parts.netloc.count("@") > 1:  # SQLAlchemy would take the end of the password for the host, and show it
             raise ConfigError("DATABASE_URL must have one @, before the host. In a user or password, write @ as %40.")
-        return f"postgresql+psycopg://{rest}"
+        return _with_options(f"postgresql+psycopg://{rest}")
     if separator and scheme == "sqlite":
         if not _is_file(rest):
             raise ConfigError(
                 "DATABASE_URL must name a file that all processes share, such as sqlite:////var/lib/webhooks/webhooks.db."
             )
-        return f"sqlite://{rest}"
+        return _with_options(f"sqlite://{rest}")
     raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
+
+
+def _with_options(url: str) -> str:
+    """Return ``url`` if SQLAlchemy can read the options behind its question mark.
+
+    Raises:
+        ConfigError: An option has a wrong value.
+    """
+    if "?" in url:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            parts = make_url(url)
+            parts.get_dialect()().create_connect_args(parts)
+        except (ValueError, ArgumentError):
+            raise ConfigError(
+                "DATABASE_URL has an option after ? with a wrong value. In a user or password, write ? as %3F."
+            ) from None
+    return url
 
 
 def _is_file(rest: str) -> bool:

@@ -4,6 +4,7 @@ Each function raises ``ConfigError`` with the name of the setting and the fix.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,7 +49,7 @@ def http_parts(name: str, url: str) -> SplitResult | None:
 def integer(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     """Return the whole number from ``least`` to ``most`` in the setting ``name``."""
     text = env.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ConfigError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
     return int(text)
 
