@@ -155,7 +155,7 @@ def _end(text: str | None) -> datetime | None:
     if text is None:
         return None
     at = parse_end(text)
-    if at is None and re.fullmatch(r"[0-9]+d", text.strip()) and int(text.strip()[:-1]) > DAYS_MAX:
+    if at is None and re.fullmatch(r"0*[1-9][0-9]{5,}d", text.strip()):  # more than DAYS_MAX
         raise click.BadParameter(f"This is too far away. Use at most {DAYS_MAX}d.", param_hint="--expires")
     if at is None:
         raise click.BadParameter(

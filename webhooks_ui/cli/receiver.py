@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self._refuse(400, f"The body is broken: {error}")
         elif not (length.isascii() and length.isdigit()):
             return self._refuse(411, "Content-Length is missing")
-        elif int(length) > BODY_MAX_BYTES:
+        elif len(length) > len(str(BODY_MAX_BYTES)) or int(length) > BODY_MAX_BYTES:
             return self._refuse(413, f"Over {BODY_MAX_BYTES:,} bytes")
         else:
             body = self.rfile.read(int(length))
