@@ -160,12 +160,13 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
 def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str, str]:
     """Return an error if the schedule and the delays don't fit each other. Delays alone make the schedule ``OWN``.
 
-    With another schedule, the stored delays are forgotten.
+    With another schedule, the stored delays are forgotten. ``None`` alone takes them away, and the schedule with them.
     """
     if not values.keys() & SCHEDULE:
         return {}
     delays = values.get("retry_delays", stored.retry_delays if stored else None)
-    schedule = values.get("retry_schedule", OWN if delays else stored.retry_schedule if stored else None)
+    kept = stored.retry_schedule if stored and stored.retry_schedule != OWN else None
+    schedule = values.get("retry_schedule", OWN if delays else kept)
     if schedule == OWN and not delays:
         return {"retry_delays": f"With the schedule {OWN}, send the delays in seconds, such as [10, 60, 300]."}
     if schedule != OWN and values.get("retry_delays"):
