@@ -214,6 +214,8 @@ def test_metrics_work_on_an_empty_database_and_without_redis(client: FlaskClient
     [
         {"environ_base": {"REMOTE_ADDR": "203.0.113.9"}},
         {"headers": {"X-Forwarded-For": "127.0.0.1"}},
+        {"headers": {"X-Forwarded-Proto": "https"}},
+        {"headers": {"Via": "1.1 proxy"}},  # a proxy that tells nothing else (RFC 9110, section 7.6.3)
         {"environ_base": {"REMOTE_ADDR": ""}},
     ],
 )

@@ -11,7 +11,7 @@ from webhooks_ui.views.ops.metrics import Metrics
 
 blueprint = Blueprint("ops", __name__)
 
-FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
 
 @blueprint.get("/healthz")
