@@ -22,7 +22,7 @@ from webhooks_ui.configuration.addresses import (
 from webhooks_ui.configuration.keys import encryption_keys, metrics_token, secret_key
 from webhooks_ui.configuration.mail import mail_from, smtp_server
 from webhooks_ui.configuration.sign_in import admin_email, admin_password, oidc_provider, password_sign_in
-from webhooks_ui.configuration.values import integer, is_on, networks, one_of
+from webhooks_ui.configuration.values import Given, integer, is_on, networks, one_of
 
 ROOT = Path(__file__).resolve().parent
 OWN_TIMEOUT_MAX_SECONDS = 30  # of a request, that a webhook may set for itself
@@ -46,7 +46,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     if environ is None and _kept is not None:
         return dict(_kept)
-    env = os.environ if environ is None else environ
+    env = Given(os.environ if environ is None else environ)
     production = _is_production(env.get("APP_ENV"))
     instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
     instance_folder.tighten(instance)

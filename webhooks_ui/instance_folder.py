@@ -16,13 +16,10 @@ def tighten(instance: Path) -> None:
     """Take the rights of other users off ``instance`` and everything in it, if it exists.
 
     Raises:
-        ConfigError: Other programs use the folder, too, or nothing can have its name.
+        ConfigError: Other programs use the folder, too, or it can't be looked at.
     """
     try:
-        str(instance).encode()  # the addresses of SQLite and Redis hold it
         private_files.tighten(instance)
-    except UnicodeEncodeError:
-        raise ConfigError("INSTANCE_PATH must be the path of a folder in UTF-8.") from None
     except OSError as error:
         raise _unwritable(instance, error) from error
     except private_files.NotPrivate as error:

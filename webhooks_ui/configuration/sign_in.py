@@ -100,8 +100,8 @@ def admin_password(password: str | None, production: bool) -> str | None:
     Raises:
         ConfigError: It can't be typed, or it is too short for production.
     """
-    if password and not password.isprintable():  # also not if it isn't UTF-8
-        raise ConfigError("ADMIN_PASSWORD must have printable characters in UTF-8 only.")
+    if password and not password.isprintable():
+        raise ConfigError("ADMIN_PASSWORD must have printable characters only.")
     if production and password and len(password) < ADMIN_PASSWORD_MIN_CHARACTERS:
         raise ConfigError(
             f"ADMIN_PASSWORD must have at least {ADMIN_PASSWORD_MIN_CHARACTERS} characters. "

@@ -5,7 +5,7 @@ Each function raises ``ConfigError`` with the name of the setting and the fix.
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from webhooks_ui.config_error import ConfigError
@@ -13,6 +13,27 @@ from webhooks_ui.config_error import ConfigError
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class Given(Mapping[str, str]):
+    """Settings as they were given. One that isn't UTF-8 is refused when it is read: no page or address can hold it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environ[name]
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{name} must be in UTF-8. Save the file that sets it in UTF-8.") from None
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
 
 
 def split_url(name: str, url: str) -> SplitResult:

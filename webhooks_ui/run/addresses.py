@@ -13,7 +13,7 @@ def check_host(host: str) -> None:
     """
     try:
         _bind(host, 0)
-    except (OSError, UnicodeError, TypeError) as error:  # TypeError: the name isn't UTF-8
+    except (OSError, UnicodeError) as error:
         raise ConfigError(
             f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
         ) from error

@@ -19,7 +19,7 @@ def test_a_taken_port_is_reported() -> None:
             check_port("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["nope.invalid", "8.8.8.8", "a" * 300, "\udcff"])
+@pytest.mark.parametrize("host", ["nope.invalid", "8.8.8.8", "a" * 300])
 def test_an_address_of_another_machine_is_reported(host: str) -> None:
     with pytest.raises(ConfigError, match=f"HOST={host} is not an address of this machine"):
         check_host(host)
