@@ -100,7 +100,7 @@ class Dialect(Protocol):
         """Give up to ``pages`` unused pages of the database back to the system. Return True if there are more."""
 
     def relax_commits(self, connection: Any) -> None:
-        """Let commits on this connection of the driver return before the data is on the disk."""
+        """Let commits on this connection of the driver return before the data is on the disk, unless it is shared."""
 
     def prefer_indexes(self, connection: Any) -> None:
         """Let the statements on this connection of the driver read by indexes, however few rows there seem to be.

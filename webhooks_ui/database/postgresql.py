@@ -30,6 +30,7 @@ from sqlalchemy.exc import DisconnectionError
 
 from webhooks_ui.database import postgresql_copies, postgresql_import, postgresql_rows
 from webhooks_ui.database.postgresql_patience import PatientConnection
+from webhooks_ui.database.postgresql_poolers import is_pooled, prepare_for_pooler
 from webhooks_ui.database.statements import run
 
 Row = TypeVar("Row")
@@ -49,6 +50,7 @@ HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # a pooler may have lost what ``prepare`` set
+PREFERENCES = "SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO"
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
 WRONG_ENCODING = "UTF8?"  # a code of ours
@@ -115,7 +117,8 @@ def prepare(connection: Any) -> None:
 
     The driver reads times in the style ISO only.
     """
-    connection.execute("SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO")
+    (pid,) = connection.execute(f"SELECT pg_backend_pid(); {PREFERENCES}").fetchone()
+    prepare_for_pooler(connection, pid)
 
 
 def rows_of(cursor: Any) -> list[tuple[Any, ...]]:
@@ -144,14 +147,16 @@ def give_space_back(connection: Connection, pages: int) -> bool:
 
 
 def relax_commits(connection: Any) -> None:
-    connection.execute("SET synchronous_commit TO off")
-    connection.commit()
+    if not is_pooled(connection):
+        connection.execute("SET synchronous_commit TO off")
+        connection.commit()
 
 
 def prefer_indexes(connection: Any) -> None:
-    connection.execute("SET enable_seqscan TO off")
-    connection.execute("SET enable_bitmapscan TO off")
-    connection.commit()
+    if not is_pooled(connection):
+        connection.execute("SET enable_seqscan TO off")
+        connection.execute("SET enable_bitmapscan TO off")
+        connection.commit()
 
 
 def begin(connection: Connection, writes: bool) -> None:

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import OperationalError
 
 from webhooks_ui.database.copies import CopyError, check_kind, new_file
+from webhooks_ui.database.postgresql_poolers import is_pooled
 
 COPY_ENDING = ".dump"
 LOCK_SECONDS = 10
@@ -20,6 +22,7 @@ SAID_MAX_CHARACTERS = 1_000
 
 def make_copy(engine: Engine, path: Path) -> None:
     """Run ``pg_dump``. It reads in one transaction, and nobody has to wait for it."""
+    _refuse_pooler(engine)
     with new_file(path) as part:
         options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
         _run("pg_dump", _address(engine.url), *options, password=engine.url.password)
@@ -38,6 +41,7 @@ def put_back(engine: Engine, path: Path, before: Path | None, tables: Collection
 
     Tables of others in the same database stay.
     """
+    _refuse_pooler(engine)
     _drop(engine, tables)
     try:
         _load(engine.url, path)
@@ -47,6 +51,17 @@ def put_back(engine: Engine, path: Path, before: Path | None, tables: Collection
             raise
         _load(engine.url, before)
         raise CopyError(f"{error} The database was put back as it was.") from error
+
+
+def _refuse_pooler(engine: Engine) -> None:
+    """Raise if a pooler answers. Its other users would get the search path of the programs, which lacks our tables."""
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        if is_pooled(driver):
+            raise CopyError(
+                "DATABASE_URL leads to a connection pooler, whose sessions would find no tables after this. "
+                "Run this again with a DATABASE_URL that leads to the server itself."
+            )
 
 
 def _drop(engine: Engine, tables: Collection[str]) -> None:
