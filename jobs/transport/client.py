@@ -20,6 +20,8 @@ from webhooks_ui.webhooks.destination import Destination, TargetError, destinati
 from webhooks_ui.webhooks.forbidden import is_bad_port
 from webhooks_ui.webhooks.targets import is_allowed
 
+HTTP_1_HOSTS_MAX = 10_000  # to remember
+
 
 class Client:
     """Makes requests. All but ``wake`` must be called by one thread.
@@ -41,6 +43,7 @@ class Client:
         self._free: list[Handle] = []
         self._connections: OrderedDict[int, Connection] = OrderedDict()  # by libcurl's number, the oldest first
         self._connections_max = requests
+        self._http_1_hosts: set[tuple[str, int]] = set()  # names and ports of endpoints that refuse HTTP/2
         self._ended: list[Exchange] = []
         self._timer_at: float | None = None  # when libcurl wants to be called, on the monotonic clock
         self._multi = pycurl.CurlMulti()
@@ -143,7 +146,8 @@ class Client:
             return
         try:
             handle = self._free.pop() if self._free else Handle(self._settings)
-            handle.load(exchange, is_fresh=is_fresh)
+            speaks_http_1 = (exchange.target.host, exchange.target.port) in self._http_1_hosts
+            handle.load(exchange, is_fresh=is_fresh, speaks_http_1=speaks_http_1)
             self._multi.add_handle(handle.curl)
         except Exception as error:  # nobody else must suffer from it
             exchange.failure = error
@@ -192,6 +196,8 @@ class Client:
         del self._handles[handle.curl]
         self._free.append(handle)
         exchange = handle.unload()
+        if exchange.wants_http_1:
+            self._note_http_1(exchange.target)
         if exchange.was_stale:
             exchange.begin_again()
             self._send(exchange, is_fresh=True)
@@ -223,6 +229,15 @@ class Client:
         if handle.curl.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_2_0:
             self._sockets.note_multiplexed(exchange.socket)
         self._resolver.note_answer(target.host, address)
+
+    def _note_http_1(self, target: Destination) -> None:
+        """Offer the endpoint no HTTP/2 from now on, because each request would have to be repeated.
+
+        A repetition on a kept connection doesn't count (see ``Exchange.was_stale``), so some requests would fail.
+        """
+        if len(self._http_1_hosts) >= HTTP_1_HOSTS_MAX:
+            self._http_1_hosts.clear()
+        self._http_1_hosts.add((target.host, target.port))
 
     def _end_if_dead(self, handle: Handle) -> None:
         """End the connection of an exchange that has timed out, if nothing came on it in that time.

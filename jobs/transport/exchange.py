@@ -70,6 +70,7 @@ class Exchange:
     is_named: bool = False  # the endpoint's certificate names its host
     is_unnamed: bool = False  # it doesn't, and that ended the exchange
     wants_certificate: bool = False  # the endpoint asked for a client certificate on a new connection
+    wants_http_1: bool = False  # the endpoint refused it over HTTP/2, and takes it over HTTP/1.1
     alert: int | None = None  # of TLS, with which the endpoint ended it
     blocked: str = ""  # why no delivery may go there
     complaint: str = ""  # why we ended it

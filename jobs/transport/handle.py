@@ -33,6 +33,7 @@ SENDINGS_MAX = 2  # of a request, because a kept connection may have ended meanw
 SWITCHING_PROTOCOLS = 101
 
 _HAPPY_EYEBALLS_TIMEOUT_MS, _SUPPRESS_CONNECT_HEADERS = 271, 265  # pycurl has no names for these options
+_ANY_VERSION = pycurl.CURL_HTTP_VERSION_NONE
 _STOP, _REFUSED = 0, -1  # what callbacks return to end a transfer, and to open no socket
 _GO_ON, _ABORT = 0, 1  # what the callback for progress returns
 _STATUS = re.compile(rb"HTTP/[0-9.]+ ([1-9][0-9]{2})(?![0-9])", re.IGNORECASE)
@@ -41,6 +42,7 @@ _LINE_ENDS = (b"\r\n", b"\n")
 _CIPHER = re.compile(rb"SSL connection using (\S+) / (\S+)")
 _NAMED = re.compile(rb"\s*subjectAltName: .* matches cert's ")
 _ASKED = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS handshake, Request CERT ")
+_DOWNGRADED = b"Downgrades to HTTP/1.1"  # after a stream that ended with HTTP_1_1_REQUIRED (RFC 9113, section 7)
 _ALERT = re.compile(rb"TLSv[0-9.]+ \(IN\), TLS alert, [^(]+ \((\d+)\)")
 
 
@@ -96,8 +98,13 @@ class Handle:
         ):
             curl.setopt(option, value)
 
-    def load(self, exchange: Exchange, *, is_fresh: bool) -> None:
-        """Prepare the transfer of ``exchange``. If ``is_fresh``, it uses no kept connection."""
+    def load(self, exchange: Exchange, *, is_fresh: bool, speaks_http_1: bool) -> None:
+        """Prepare the transfer of ``exchange``.
+
+        Args:
+            is_fresh: it uses no kept connection.
+            speaks_http_1: it offers no HTTP/2.
+        """
         self.exchange = exchange
         target, curl = exchange.target, self.curl
         curl.setopt(pycurl.URL, target.url)
@@ -105,6 +112,7 @@ class Handle:
         curl.setopt(pycurl.POSTFIELDS, exchange.sent)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(exchange.sent) > LARGE_BYTES else SENT_BYTES)
         curl.setopt(pycurl.FRESH_CONNECT, is_fresh)
+        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1 if speaks_http_1 else _ANY_VERSION)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         is_secure = target.scheme == "https"
         curl.setopt(pycurl.VERBOSE, is_secure)  # tells us about the certificate and the cipher
@@ -234,6 +242,8 @@ class Handle:
             self.exchange.is_named = True
         elif _ASKED.match(text):
             self.exchange.wants_certificate = True
+        elif text.startswith(_DOWNGRADED):
+            self.exchange.wants_http_1 = True
         elif found := _ALERT.match(text):
             self.exchange.alert = int(found[1]) & 0xFF  # the rest is its level
 

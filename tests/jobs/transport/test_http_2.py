@@ -14,11 +14,12 @@ import pytest
 from jobs.send import Result
 from tests.jobs.sending import BODY, TIMEOUT_SECONDS, sending
 from tests.support.certificates import make_certificate
-from tests.support.receivers import raw_receiving, reset
+from tests.support.receivers import raw_receiving, read_request, reset
 from webhooks_ui.deliveries.outcomes import Outcome
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # frames of HTTP/2 (RFC 9113, section 4.1)
 ANSWER = b"\0\0\1\1\5"  # the beginning of a head that ends the stream
+HTTP_1_1_REQUIRED = b"\0\0\4\3\0%s\0\0\0\x0d"  # RST_STREAM, with the number of the stream
 
 
 @pytest.mark.parametrize("frame", [b"\0\0\4\3\0\0\0\0\1\0\0\0\7", b"\0\0\10\7" + b"\0" * 13], ids=["stream", "goaway"])
@@ -44,6 +45,35 @@ def test_an_endpoint_that_sheds_load_by_http_2_is_asked_twice(
     assert result.outcome != Outcome.DELIVERED
     assert result.detail == "it refused the request, and its repetition, too"
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("accepted", [0, 1], ids=["always", "from some time on"])
+def test_an_endpoint_that_wants_http_1_after_all_gets_each_request_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accepted: int
+) -> None:
+    """IIS does so if it asks for a client certificate only once it knows the path (RFC 9113, sections 7 and 9.2.1)."""
+    context = speaking_http_2(tmp_path, monkeypatch)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    asked: list[str] = []
+
+    def handle(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            version = secure.selected_alpn_protocol() or ""
+            if version == "http/1.1":
+                while read_request(secure):
+                    asked.append(version)
+                    secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            else:
+                for stream in requests_on(secure):
+                    asked.append(version)
+                    is_refused = len(asked) > accepted
+                    secure.sendall(HTTP_1_1_REQUIRED % stream[:4] if is_refused else ANSWER + stream)
+
+    with raw_receiving(handle) as endpoint, sending() as send:
+        url = endpoint.url.replace("http:", "https:")
+        results = [send(url) for _ in range(5)]
+    assert [(result.outcome, result.detail) for result in results] == [(Outcome.DELIVERED, "")] * 5
+    assert asked == ["h2"] * (accepted + 1) + ["http/1.1"] * (5 - accepted)
 
 
 @pytest.mark.parametrize("answered", [0, 1], ids=["new", "kept"])
