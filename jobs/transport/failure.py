@@ -50,8 +50,10 @@ _REFUSING_WORDS = re.compile(rb"The SSL certificate error|No required SSL certif
 WANTS_CERTIFICATE = "The endpoint wants a client certificate, and the webhook has none. Set one in the webhook."
 _OTHER_NAME = re.compile(r"no alternative certificate subject name matches|does not match target host ?name")
 _WHERE = re.compile(
-    r"^(SSL certificate problem|SSL certificate OpenSSL verify result|TLS connect error|SSL): | \(\d+\)$"
+    r"^(SSL certificate problem|SSL certificate OpenSSL verify result|TLS connect error|SSL|OpenSSL SSL_[a-z]+): "
+    r"(OpenSSL/[0-9.]+: )?(error:[0-9A-F]+:[^:]*:[^:]*:)?| \(\d+\)$|, errno \d+$"
 )
+_ENDED = "unexpected eof"  # in the message, if the endpoint ended the connection as TCP does, without a word of TLS
 
 
 def classify(exchange: Exchange) -> tuple[Outcome, str]:
@@ -82,7 +84,7 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
         return Outcome.TLS_FAILED, f"the certificate is not valid for {host}"
     if exchange.client_certificate and error in _NO_PAIR:
         return Outcome.CERTIFICATE_UNUSABLE, _words(exchange)
-    if error in _TLS_FAILED:
+    if error in _TLS_FAILED and not _was_broken_off(exchange):
         return Outcome.TLS_FAILED, _words(exchange)
     if error == pycurl.E_COULDNT_CONNECT and exchange.os_error == errno.ECONNREFUSED and not exchange.is_proxied:
         return Outcome.REFUSED, ""
@@ -106,13 +108,19 @@ def _refusal(exchange: Exchange) -> tuple[Outcome, str] | None:
         return None
     if exchange.alert in _REFUSALS:
         words = f"it says: {_REFUSALS[exchange.alert]}"
-    elif exchange.error in BROKEN_OFF and exchange.alert is None:
+    elif _was_broken_off(exchange) and exchange.alert is None:
         words = "it asked for the certificate, and then ended the connection"
     elif pair is None and exchange.alert == _HANDSHAKE_FAILURE:
         words = ""
     else:
         return None
     return (Outcome.CERTIFICATE_REFUSED, words) if pair else (Outcome.TLS_FAILED, WANTS_CERTIFICATE)
+
+
+def _was_broken_off(exchange: Exchange) -> bool:
+    """Return True if the connection ended, also while TLS was agreed on, which says nothing about a certificate."""
+    is_in_handshake = exchange.error == pycurl.E_SSL_CONNECT_ERROR
+    return exchange.error in BROKEN_OFF or (is_in_handshake and (exchange.os_error > 0 or _ENDED in exchange.message))
 
 
 def _unfinished(exchange: Exchange) -> str:
