@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from jobs.compose import Uncomposable, link_of
 from jobs.pace import allowed, until_after
@@ -118,9 +118,7 @@ class Claims:
         """
         if not targets or self.room <= 0:
             return []
-        own = select(Webhook.id).where(Webhook.id.in_(list(targets)))
-        locked = self.connection.scalars(own.with_for_update(skip_locked=True, key_share=True))
-        free = {id: targets[id] for id in locked}
+        free = {id: targets[id] for id in self._lock(targets)}
         return self._take(free, dialect(self.connection).first_of_each("webhooks", _NEXT, skip_locked=False))
 
     def take_paced(self, target: Target, each: int) -> tuple[list[Claimed], datetime]:
@@ -130,9 +128,9 @@ class Claims:
         if not may.requests:
             return [], may.until
         unpaced = Webhook.paced_until.is_(None) | (Webhook.paced_until <= now)  # not if another worker was faster
-        taken = update(Webhook).where(Webhook.id == target.id, unpaced).values(paced_until=may.until)
-        if self.connection.execute(taken).rowcount == 0:
-            return [], now + timedelta(seconds=interval)
+        if not self._lock([target.id], unpaced):
+            return [], now
+        self.connection.execute(update(Webhook).where(Webhook.id == target.id).values(paced_until=may.until))
         own = {target.id: target}
         claimed = self.take_in_order(own) if target.in_order else self.take(own, may.requests)
         until = until_after(now, target.paced_until, interval, len(claimed))
@@ -151,9 +149,9 @@ class Claims:
             return []
         longest = max(seconds, *(target.timeout_seconds or 0 for target in targets.values()))
         pause = {"probe_at": self.now + timedelta(seconds=longest + LEASE_SECONDS)}
-        still_due = Webhook.id.in_(list(targets)), (Webhook.probe_at.is_(None) | (Webhook.probe_at <= self.now))
-        taken = self.connection.execute(update(Webhook).where(*still_due).values(pause).returning(Webhook.id)).scalars()
-        probed = {id: targets[id] for id in taken.all()}
+        taken = self._lock(targets, Webhook.probe_at.is_(None) | (Webhook.probe_at <= self.now))
+        self.connection.execute(update(Webhook).where(Webhook.id.in_(taken)).values(pause))
+        probed = {id: targets[id] for id in taken}
         in_order = {id: target for id, target in probed.items() if target.in_order}
         claimed = self.take({id: target for id, target in probed.items() if not target.in_order}, 1)
         return claimed + self.take_in_order(in_order)
@@ -165,6 +163,15 @@ class Claims:
         leased = self._lease(dialect(self.connection).first_of_all(_FORCED))
         targets = targets_of(self.connection, self.now, {row.webhook_id for row in leased}) if leased else {}
         return self._claimed(leased, targets)
+
+    def _lock(self, webhooks: Collection[int], *conditions: ColumnElement[bool]) -> Sequence[int]:
+        """Lock the rows of those of ``webhooks`` that meet the conditions. Return their ids.
+
+        Those that another worker has locked are left out. To wait for them would be a deadlock with a worker that waits
+        for a webhook whose health was changed in this transaction.
+        """
+        rows = select(Webhook.id).where(Webhook.id.in_(list(webhooks)), *conditions)
+        return self.connection.scalars(rows.with_for_update(skip_locked=True, key_share=True)).all()
 
     def _take(self, targets: Mapping[int, Target], picks: str, **values: Any) -> list[Claimed]:
         """Lease the deliveries of ``targets`` that the SELECT ``picks`` gives."""
