@@ -58,6 +58,10 @@ TEXTS_OF_LINES = """part => {
     }
     return lines
 }"""
+IS_BELOW_HEADS = """() => {
+    const link = document.activeElement
+    return link.getClientRects()[0].top >= link.closest("table").tHead.rows[0].cells[0].getBoundingClientRect().bottom
+}"""
 BUTTONS_OF_EACH_LINE = """buttons => {
     const tops = buttons.map((button) => button.offsetTop)
     return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length)
@@ -136,6 +140,10 @@ def test_a_table_that_scrolls_in_its_card_keeps_its_heads_in_sight(page: Page, w
     assert head
     assert box
     assert head["y"] == pytest.approx(box["y"], abs=1)
+    table.get_by_role("link").last.focus()
+    for _ in range(8):
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate(IS_BELOW_HEADS)
 
 
 @pytest.mark.parametrize("width", [768, 1280, 1920])
@@ -390,9 +398,10 @@ def test_what_gets_the_focus_in_the_drawer_of_a_payload_is_not_hidden_by_its_but
         assert page.evaluate(FOCUS_IS_SEEN)
 
 
-def test_what_gets_the_focus_is_not_hidden_by_a_toast(page: Page) -> None:
+@pytest.mark.parametrize("height", [256, 700])
+def test_what_gets_the_focus_is_not_hidden_by_a_toast(page: Page, height: int) -> None:
     delivery = settle(add_delivery(make_webhook(), {f"field {number}": number for number in range(60)}), 500)
-    page.set_viewport_size({"width": 320, "height": 700})
+    page.set_viewport_size({"width": 320, "height": height})
     page.goto(f"{LOG}/{delivery.id}")
     page.evaluate("say('alert', 'The server took too long to respond. Reload the page to see the current state.')")
     toast = page.locator("#alert .toast").bounding_box()
