@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from webhooks_ui.config_error import ConfigError
 from webhooks_ui.configuration.mail import MAIL_ADDRESS
-from webhooks_ui.configuration.values import is_on, split_url
+from webhooks_ui.configuration.values import http_parts, is_on
 
 ROLES = ("super_admin", "admin", "operator", "viewer")  # highest first, as in webhooks_ui/models/user
 ADMIN_PASSWORD_MIN_CHARACTERS = 12
@@ -35,10 +35,12 @@ def oidc_provider(env: Mapping[str, str]) -> OidcProvider | None:
         if useless := [name for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET") if env.get(name)]:
             raise ConfigError(f"{useless[0]} does nothing without OIDC_ISSUER. Set that too, or remove both.")
         return None
-    issuer = split_url("OIDC_ISSUER", env["OIDC_ISSUER"])
-    is_local = issuer.hostname in ("localhost", "127.0.0.1", "::1")
-    if not issuer.hostname or (issuer.scheme != "https" and not (issuer.scheme == "http" and is_local)):
+    url = env["OIDC_ISSUER"].strip()
+    issuer = http_parts("OIDC_ISSUER", url)
+    if not issuer or (issuer.scheme == "http" and issuer.hostname not in ("localhost", "127.0.0.1", "::1")):
         raise ConfigError("OIDC_ISSUER must start with https://, such as https://login.example.com.")
+    if "?" in url or "#" in url or "@" in issuer.netloc or " " in url or not url.isprintable():
+        raise ConfigError("OIDC_ISSUER must have no user, spaces, ? or #, such as https://login.example.com/realm.")
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
         if not env.get(name):
             raise ConfigError(f"{name} is not set. OIDC_ISSUER requires it: the provider gives it to you.")
@@ -49,7 +51,7 @@ def oidc_provider(env: Mapping[str, str]) -> OidcProvider | None:
     if roles and not domains:
         raise ConfigError("OIDC_ROLES lets new people sign in. Set OIDC_ALLOWED_DOMAINS to say whose addresses.")
     return OidcProvider(
-        env["OIDC_ISSUER"].strip(),
+        url,
         env["OIDC_CLIENT_ID"],
         env["OIDC_CLIENT_SECRET"],
         env.get("OIDC_NAME") or OidcProvider.name,
