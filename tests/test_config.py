@@ -235,6 +235,10 @@ def test_a_database_is_a_file_or_on_a_server(settings: Load, tmp_path: Path) -> 
     assert settings(DATABASE_URL="sqlite:////x/y.db\n")["SQLALCHEMY_DATABASE_URI"] == "sqlite:////x/y.db"
     assert settings(DATABASE_URL="postgres://db/x")["SQLALCHEMY_DATABASE_URI"] == "postgresql+psycopg://db/x"
     assert settings()["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{tmp_path / 'webhooks.db'}"
+    assert (
+        settings(DATABASE_URL="sqlite:///y.db?timeout=9")["SQLALCHEMY_DATABASE_URI"]
+        == f"sqlite:///{tmp_path}/y.db?timeout=9"
+    )
 
 
 @pytest.mark.parametrize("keys", [",", " ", " , ", "x", "bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=,x"])

@@ -37,6 +37,8 @@ def database_url(url: str | None, instance: Path) -> str:
             raise ConfigError(
                 "DATABASE_URL must name a file that all processes share, such as sqlite:////var/lib/webhooks/webhooks.db."
             )
+        if not rest.startswith(("//", "/file:")):  # where Flask-SQLAlchemy looks for a relative path
+            rest = f"/{quote(str(instance))}{rest}"
         return _with_options(f"sqlite://{rest}")
     raise ConfigError("DATABASE_URL must start with sqlite:/// or postgresql://.")
 

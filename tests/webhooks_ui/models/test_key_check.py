@@ -102,6 +102,12 @@ def test_a_lost_file_of_keys_is_not_made_anew(instance: Path) -> None:
     assert not file.exists()
 
 
+def test_lost_keys_of_a_database_that_is_named_by_a_relative_path_are_not_made_anew(instance: Path) -> None:
+    (instance / "encryption_keys").unlink()
+    with pytest.raises(ConfigError, match="ENCRYPTION_KEYS were lost"):
+        load({"INSTANCE_PATH": str(instance), "DATABASE_URL": "sqlite:///webhooks.db"})
+
+
 def test_an_empty_file_of_keys_is_refused(instance: Path) -> None:
     (instance / "encryption_keys").write_text("\n")
     with pytest.raises(ConfigError, match="encryption_keys is empty"):
