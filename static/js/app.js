@@ -13,6 +13,8 @@ const say = (region, text) => {
   toast.querySelector("p").textContent = text;
   byId(region).replaceChildren(toast);
 };
+// Outside of an open dialog nothing can be clicked, or is read aloud. So the toasts go into it.
+document.addEventListener("toggle", ({ target }) => target.matches("dialog") && (all("dialog[open]").at(-1) ?? document.body).append(...all(".toasts")), true);
 
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
@@ -64,8 +66,7 @@ document.addEventListener("htmx:beforeSend", ({ target }) => target.addEventList
 
 // Times are shown in the reader's zone. Recent ones are relative and kept up to date. The title also has UTC.
 const once = (make, made = {}) => (name) => (made[name] ??= make(name)); // formats are slow to make, and many pages need none
-const timeStyles = { minute: "short", exact: "short", second: "medium" };
-const zoned = once((name) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: timeStyles[name] }));
+const zoned = once((name) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: { minute: "short", exact: "short", second: "medium" }[name] }));
 const relative = once(() => new Intl.RelativeTimeFormat("en"));
 const spans = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const tell = (time) => {
@@ -216,8 +217,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";
-  if (action) {
-    event.preventDefault();
-    action();
-  }
+  if (!action) return;
+  event.preventDefault();
+  action();
 });

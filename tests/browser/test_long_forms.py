@@ -201,6 +201,24 @@ def test_a_payload_opens_beside_the_form_and_closes_by_keyboard(page: Page) -> N
     expect(page.get_by_role("checkbox", name=re.compile("contract.created"))).not_to_be_checked()
 
 
+def test_what_is_said_while_a_dialog_is_open_stands_in_it(page: Page, watch: Watch) -> None:
+    watch.expect_status(503)
+    page.goto("/admin/webhooks/new")
+    page.get_by_role("link", name="Payload of contract.created").press("Enter")
+    drawer = page.locator("#drawer")
+    drawer.get_by_label("Copy headers").click()
+    expect(drawer.get_by_role("status")).to_have_text("Copied.")
+    page.route("**/admin/palette?*", lambda route: route.fulfill(status=503))
+    page.keyboard.press("Control+k")
+    palette = page.locator("#palette")
+    expect(palette.get_by_role("alert")).to_contain_text("The server responded with error 503.")
+    palette.get_by_role("alert").get_by_label("Dismiss").click()
+    expect(palette.get_by_role("alert")).to_be_empty()
+    for parent in (drawer, page.locator("body")):
+        page.keyboard.press("Escape")
+        expect(parent.locator(":scope > .toasts")).to_have_count(1)
+
+
 def test_the_fields_of_a_form_fill_its_rows(page: Page) -> None:
     """Only the form of a webhook has narrow fields, because its preview stands beside it."""
     page.set_viewport_size({"width": 1280, "height": 900})
