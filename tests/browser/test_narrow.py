@@ -4,10 +4,11 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from jobs.publish import publish
-from tests.browser.conftest import Watch, open_context, sign_in
+from tests.browser.conftest import Watch, open_context, open_session, sign_in
 from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_api_key, make_user, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
@@ -82,6 +83,22 @@ def test_the_choices_of_filters_can_be_read(page: Page, width: int) -> None:
     for path in (LOG, f"{LOG}?status=with_failures&since=24h", "/admin/webhooks", "/admin/audit-log"):
         page.goto(path)
         assert shortened_choices(page) == []
+
+
+@pytest.mark.parametrize("width", [740, 820, 1024, 1180])
+def test_the_choices_of_filters_can_be_read_on_a_tablet(
+    app: Flask, browser: Browser, base_url: str, watch: Watch, width: int
+) -> None:
+    add_delivery()
+    with open_context(
+        browser, base_url, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        watch.follow(page)
+        open_session(app, page, base_url)
+        for path in (LOG, f"{LOG}?status=with_failures&since=24h", "/admin/webhooks", "/admin/audit-log"):
+            page.goto(path)
+            assert shortened_choices(page) == []
 
 
 def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None:
