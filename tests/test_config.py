@@ -167,6 +167,7 @@ def test_a_redis_is_named_by_its_url(settings: Load, url: str) -> None:
         ("redis://eva:secret@redis/0?ssl_ca_cert=/ca.pem", "an option after ? that doesn't exist"),
         ("redis://eva:secret@redis/0?db=first", "or has a wrong value"),
         ("redis://eva:12?x=secret@redis/0", "write ? as %3F"),
+        ("redis://eva:secret@redis/0?decode_responses=true", "can't have the option decode_responses"),
         ("rediss://redis/0?ssl_cert_reqs=maybe", "or has a wrong value"),
         ("rediss://redis/0?ssl_ca_certs=/nowhere.pem", "names /nowhere.pem, which can't be read (No such file"),
         ("rediss://redis/0?ssl_ca_certs=/etc/passwd", "must name a file of certificates (PEM), but /etc/passwd holds"),

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from flask import current_app
 from redis import Redis, RedisError
-from redis.exceptions import NoPermissionError
+from redis.exceptions import ClusterCrossSlotError, MovedError, NoPermissionError
 from sqlalchemy import func, select, text
 
 from webhooks_ui import counting, wake
@@ -30,6 +30,7 @@ SECRETS_LOOKED_AT = 500  # of the newest webhooks
 SUSPENDED_KEY = "rq:suspended"  # set by ``rq suspend``
 REDIS_KEY = "webhooks:check"
 REDIS_RIGHTS = "Its user needs all keys, channels and scripts: ACL SETUSER NAME ~* &* +@all -@admin -@dangerous"
+REDIS_ALONE = "It is a cluster, which RQ can't use. Lead REDIS_URL to a Redis or Valkey without cluster mode."
 
 
 def database() -> Trouble | None:
@@ -118,16 +119,25 @@ def redis() -> Trouble | None:
     try:
         client.set(REDIS_KEY, "1", ex=10)
         wake.check(client)
+        client.exists(REDIS_KEY, SUSPENDED_KEY)  # a cluster refuses two keys of different slots, which RQ needs
         suspended = client.exists(SUSPENDED_KEY)
     except RedisError as error:
         gone = "Redis can't be used, so deliveries wait. Events are accepted."
-        needs = f". {REDIS_RIGHTS}" if isinstance(error, NoPermissionError) else ""
-        return Trouble(Level.DEGRADED, gone, f"Redis says: {error}{needs}")
+        return Trouble(Level.DEGRADED, gone, f"Redis says: {error}{_redis_needs(error)}")
     if suspended:
         url = current_app.config["REDIS_URL"] if current_app.config["REDIS_EMBEDDED"] else '"$REDIS_URL"'
         advice = f"Somebody ran rq suspend. Run: .venv/bin/rq resume --url {url}"
         return Trouble(Level.FAILED, "The workers are suspended.", advice)
     return None
+
+
+def _redis_needs(error: RedisError) -> str:
+    match error:
+        case NoPermissionError():
+            return f". {REDIS_RIGHTS}"
+        case ClusterCrossSlotError() | MovedError():
+            return f". {REDIS_ALONE}"
+    return ""
 
 
 def workers() -> Trouble | None:

@@ -94,6 +94,8 @@ def redis_url(url: str | None) -> str | None:
             "REDIS_URL has an option after ? that doesn't exist or has a wrong value. Write it as "
             "rediss://host:6379/0?ssl_ca_certs=/path/of/ca.pem. In a user or password, write ? as %3F."
         ) from None
+    if pool.connection_kwargs.get("decode_responses"):
+        raise ConfigError("REDIS_URL can't have the option decode_responses: not everything in Redis is text.")
     check_authorities("REDIS_URL", pool.connection_kwargs.get("ssl_ca_certs"))
     return url.strip()
 

@@ -4,8 +4,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +25,10 @@ from tests.support.waiting import wait_for
 from webhooks_ui.checks import Check, Level, Trouble, Watch, ready, revisions, run
 from webhooks_ui.database import db
 from webhooks_ui.database import redis as redis_client
+from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.models import ProcessKind, secret_box, utcnow
 from webhooks_ui.pulse import Pulse
+from webhooks_ui.run import redis_server
 
 LONG_AGO = timedelta(minutes=1)
 
@@ -282,6 +287,32 @@ def test_a_user_of_redis_without_channels_or_scripts_degrades(
     assert found.level is Level.DEGRADED
     assert "permissions" in found.advice
     assert ready.REDIS_RIGHTS in found.advice
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Redis]:
+    """A server in cluster mode that has all slots."""
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:  # the path of a socket is short
+        path = Path(folder) / "redis.sock"
+        command = [*redis_server.command(path, tmp_path), "--cluster-enabled", "yes"]
+        with Redis(unix_socket_path=str(path)) as client, subprocess.Popen(command) as server:
+            try:
+                wait_for(lambda: is_reachable(client), what="the cluster answers")
+                client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)
+                info = partial(client.execute_command, "CLUSTER INFO")
+                wait_for(lambda: info()["cluster_state"] == "ok", what="the cluster has its slots")
+                yield client
+            finally:
+                server.kill()
+
+
+def test_a_cluster_degrades(app: Flask, cluster: Redis) -> None:
+    """RQ's commands on two keys fail there. Before, all was well, and no delivery went out."""
+    app.extensions["redis"] = cluster
+    found = ready.redis()
+    assert found
+    assert found.level is Level.DEGRADED
+    assert ready.REDIS_ALONE in found.advice
 
 
 def test_each_check_says_what_it_needs_and_has_its_own_name() -> None:
