@@ -25,6 +25,9 @@ UNFINISHED_MAX = 3
 DESCRIPTION_SECONDS = 3_600  # how long the provider's description of itself is used
 # What Authlib raises if the provider can't be reached, or if something that it says makes no sense
 TROUBLE = (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
+ALGORITHMS = "id_token_signing_alg_values_supported"  # Discovery 1.0, 3
+UNSIGNED = "none"
+SYMMETRIC = "oct"  # the type of a key that both signs and verifies
 BASIC, BODY = "client_secret_basic", "client_secret_post"  # Discovery 1.0, 3: token_endpoint_auth_methods_supported
 
 
@@ -111,8 +114,15 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
 class Client(FlaskOAuth2App):  # type: ignore[misc]
     """The client of Authlib, which fetches the provider's keys at each sign-in.
 
-    A provider may have replaced a key by one with the same name, or without any, or have withdrawn it.
+    A provider may have replaced a key by one with the same name, or without any, or have withdrawn it. An ID token
+    without a signature counts for nothing, although a provider may offer that (OpenID Connect Core 1.0, 3.1.3.7).
     """
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = super().load_server_metadata()
+        if UNSIGNED in (offered := metadata.get(ALGORITHMS) or ()):
+            metadata[ALGORITHMS] = [name for name in offered if name != UNSIGNED]
+        return metadata
 
     def fetch_jwk_set(self, force: bool = True) -> dict[str, Any]:
         found: dict[str, Any] = super().fetch_jwk_set(force=True)
@@ -126,8 +136,11 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
 
 
 def _is_for_signatures(key: Any) -> bool:
-    """Return True if the key can be one for signatures. Others must not matter (RFC 7517, 4.2 and 5)."""
-    if not isinstance(key, dict) or key.get("use") == "enc":
+    """Return True if the key can be one for signatures. Others must not matter (RFC 7517, 4.2 and 5).
+
+    What a key that everybody may read has signed proves nothing, if the same key signs and verifies.
+    """
+    if not isinstance(key, dict) or key.get("use") == "enc" or key.get("kty") == SYMMETRIC:
         return False
     try:
         import_key(key)

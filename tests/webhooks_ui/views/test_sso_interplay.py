@@ -1,13 +1,16 @@
 """Single sign-on through providers that change their keys, or keep to the standards in unusual ways."""
 
 import base64
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import parse_qs, unquote_plus
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from joserfc.jwk import RSAKey
+from joserfc import jwt
+from joserfc.jwk import OctKey, RSAKey
 from time_machine import travel
 
 from tests.support.factories import make_user
@@ -18,6 +21,7 @@ from webhooks_ui.models import User, utcnow
 from webhooks_ui.web.oidc import DESCRIPTION_SECONDS
 
 TABLE = (("admins", "super_admin"), ("*", "viewer"))
+PUBLISHED = OctKey.generate_key(256, {"kid": "published"})
 PUBLIC_KEY = RSAKey.generate_key(2_048).as_dict(private=False)
 
 
@@ -102,6 +106,30 @@ def test_an_id_token_that_is_for_somebody_else_opens_nothing(
     assert provider.sign_in(client).status_code == 503
     assert not is_signed_in(client)
     provider.claims = {"aud": ["another", CLIENT_ID], "azp": CLIENT_ID}
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({"alg": "none"}, claims))
+    return b".".join([*parts, b""]).decode()
+
+
+def signed_with_what_everybody_may_read(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "HS256", "kid": PUBLISHED.kid}, claims, PUBLISHED)
+
+
+@pytest.mark.filterwarnings("ignore:JWS algorithm")
+@pytest.mark.parametrize("forge", [unsigned, signed_with_what_everybody_may_read])
+def test_an_id_token_that_anybody_could_have_made_opens_nothing(
+    client: FlaskClient, provider: OddProvider, forge: Callable[[dict[str, Any]], str]
+) -> None:
+    provider.description = {"id_token_signing_alg_values_supported": ["none", "HS256", "RS256"]}
+    provider.more_keys = [PUBLISHED.as_dict()]
+    provider.forge = forge
+    assert provider.sign_in(client).status_code == 503
+    assert not is_signed_in(client)
+    provider.forge = None
     provider.sign_in(client)
     assert is_signed_in(client)
 
