@@ -11,6 +11,8 @@ from config import ConfigError, load
 from webhooks_ui.configuration.mail import SmtpServer, smtp_server
 from webhooks_ui.configuration.sign_in import ROLES, OidcProvider
 from webhooks_ui.models import Role
+from webhooks_ui.models.user import EMAIL_MAX_CHARACTERS
+from webhooks_ui.people.passwords import PASSWORD_MAX_CHARACTERS
 
 
 class Load(Protocol):
@@ -413,6 +415,9 @@ def test_production_refuses_a_short_first_password(settings: Load) -> None:
 def test_a_first_password_that_nobody_can_type_is_refused(settings: Load) -> None:
     with pytest.raises(ConfigError, match="ADMIN_PASSWORD must have printable characters only"):
         settings(ADMIN_PASSWORD="correct\nhorse battery")
+    with pytest.raises(ConfigError, match="ADMIN_PASSWORD must have at most 1,000 characters"):
+        settings(ADMIN_PASSWORD="x" * (PASSWORD_MAX_CHARACTERS + 1))
+    assert settings(ADMIN_PASSWORD="x" * PASSWORD_MAX_CHARACTERS)["ADMIN_PASSWORD"]
 
 
 @pytest.mark.parametrize(
@@ -425,7 +430,13 @@ def test_a_setting_that_is_not_utf8_is_refused(settings: Load, name: str) -> Non
         settings(**provider | {name: os.fsdecode("Société".encode("latin-1"))})
 
 
-@pytest.mark.parametrize("address", ["admin", "admin@", "@example.com", "a b@example.com", "a@b@c", "eva@exämple.com"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("admin", "admin@", "@example.com", "a b@example.com", "a@b@c", "eva@exämple.com"),
+        f"{'a' * EMAIL_MAX_CHARACTERS}@b.example",
+    ],
+)
 def test_a_first_admin_without_a_mail_address_is_refused(settings: Load, address: str) -> None:
     with pytest.raises(ConfigError, match="ADMIN_EMAIL must be a mail address"):
         settings(ADMIN_EMAIL=address)

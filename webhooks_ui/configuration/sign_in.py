@@ -8,7 +8,8 @@ from webhooks_ui.configuration.mail import MAIL_ADDRESS
 from webhooks_ui.configuration.values import http_parts, is_on
 
 ROLES = ("super_admin", "admin", "operator", "viewer")  # highest first, as in webhooks_ui/models/user
-ADMIN_PASSWORD_MIN_CHARACTERS = 12
+ADMIN_EMAIL_MAX_CHARACTERS = 254  # as in webhooks_ui/models/user
+ADMIN_PASSWORD_MIN_CHARACTERS, ADMIN_PASSWORD_MAX_CHARACTERS = 12, 1_000  # as in webhooks_ui/people/passwords
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def admin_email(address: str | None) -> str:
         ConfigError: It is no mail address.
     """
     address = (address or "admin@example.com").strip()
-    if not MAIL_ADDRESS.fullmatch(address):
+    if not MAIL_ADDRESS.fullmatch(address) or len(address) > ADMIN_EMAIL_MAX_CHARACTERS:
         raise ConfigError(f"ADMIN_EMAIL must be a mail address, such as admin@example.com, not {address!r}.")
     return address
 
@@ -100,10 +101,12 @@ def admin_password(password: str | None, production: bool) -> str | None:
     """Return the first admin's password, or ``None`` for a random one.
 
     Raises:
-        ConfigError: It can't be typed, or it is too short for production.
+        ConfigError: It can't be typed, is too long to sign in with, or is too short for production.
     """
     if password and not password.isprintable():
         raise ConfigError("ADMIN_PASSWORD must have printable characters only.")
+    if password and len(password) > ADMIN_PASSWORD_MAX_CHARACTERS:
+        raise ConfigError(f"ADMIN_PASSWORD must have at most {ADMIN_PASSWORD_MAX_CHARACTERS:,} characters.")
     if production and password and len(password) < ADMIN_PASSWORD_MIN_CHARACTERS:
         raise ConfigError(
             f"ADMIN_PASSWORD must have at least {ADMIN_PASSWORD_MIN_CHARACTERS} characters. "
