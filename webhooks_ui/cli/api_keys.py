@@ -16,6 +16,7 @@ from webhooks_ui.models.api_key import (
     RATE_PER_MINUTE_MAX,
 )
 from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, in_order, ready_choice
+from webhooks_ui.models.visible import is_visible
 from webhooks_ui.parsing import DAYS_MAX, ID_MAX, parse_end
 
 COPY_NOW = "Copy the key now. It is stored as a hash and can't be shown again."
@@ -71,8 +72,8 @@ def api_keys() -> None:
 def create(name: str, environment: str, scopes: tuple[str, ...], expires: str | None, rate_per_minute: int) -> None:
     """Create a key called NAME and print it. It is shown only this once."""
     name = name.strip()
-    if not 0 < len(name) <= NAME_MAX_CHARACTERS or not name.isprintable():
-        raise click.BadParameter(f"Use 1 to {NAME_MAX_CHARACTERS} printable characters.", param_hint="NAME")
+    if len(name) > NAME_MAX_CHARACTERS or not name.isprintable() or not is_visible(name):
+        raise click.BadParameter(f"Use 1 to {NAME_MAX_CHARACTERS} characters that can be seen.", param_hint="NAME")
     fields = {
         "name": name,
         "environment": environment,

@@ -11,7 +11,7 @@ from webhooks_ui.deliveries.export import csv_lines, json_lines, record_export
 from webhooks_ui.deliveries.filters import STATUS_FILTERS, DeliveryFilters
 from webhooks_ui.events import catalogue
 from webhooks_ui.models import Delivery, Environment, get_settings
-from webhooks_ui.parsing import ID_MAX, parse_time
+from webhooks_ui.parsing import ID_MAX, NOT_SEARCHED, parse_time, searched
 
 
 @click.group(cls=Group)
@@ -65,6 +65,12 @@ def _category(_context: click.Context, _parameter: click.Parameter, value: str |
     return value
 
 
+def _search(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value and not searched(value):
+        raise click.BadParameter(NOT_SEARCHED)
+    return value and searched(value)
+
+
 def _code(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     if value and not DeliveryFilters.parse({"code": value}).code:
         raise click.BadParameter(f"{value!r} is not a response code. Write it like 404 or 4xx.")
@@ -77,6 +83,7 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
     "-q",
     "--search",
     "q",
+    callback=_search,
     help="An id, a group such as license.*, or a part of an event type or of a webhook's name or URL.",
 )
 @click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))

@@ -121,6 +121,7 @@ def test_a_revoked_key_is_not_rolled(run: Run) -> None:
         (("", "--environment", "staging"), "1 to 100"),
         (("n" * 101, "--environment", "staging"), "1 to 100"),
         (("two\nlines", "--environment", "staging"), "1 to 100"),
+        (("\u3164", "--environment", "staging"), "1 to 100"),
         (("Platform", "--environment", "staging", "--rate-per-minute", "0"), "1<=x"),
         (("Platform", "--environment", "staging", "--scope", "root"), "events:write"),
         (("Platform", "--environment", "staging", "--expires", "24h"), "It must be in the future."),
