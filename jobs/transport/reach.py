@@ -1,6 +1,7 @@
 """Reach: look whether a URL leads somewhere. It connects and agrees on TLS, and sends no request."""
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -17,14 +18,19 @@ from webhooks_ui.webhooks.targets import is_allowed, look_up_within
 STEP_SECONDS = 4.0  # for the resolution of the name, for the connection, and for TLS
 ADDRESSES_SHOWN = 4
 EXPIRES_SOON = timedelta(days=14)
+# What Python puts around the words of OpenSSL
+_CODES = re.compile(r"^\[SSL[^\]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
 
 
-def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Iterator[Check]:
+def reach(
+    url: str, allowed: Sequence[Network], *, shows_addresses: bool, has_certificate: bool = False
+) -> Iterator[Check]:
     """Yield what each step of a connection to ``url`` found. The first problem is the last step.
 
     Args:
         allowed: networks that may be targets although they are private, and by plain http.
         shows_addresses: whether the reader may know to what blocked address a name leads.
+        has_certificate: whether deliveries show a client certificate. None is shown here.
     """
     try:
         target = destination(url)
@@ -50,7 +56,7 @@ def reach(url: str, allowed: Sequence[Network], *, shows_addresses: bool) -> Ite
     with connection:
         yield Check(Verdict.FINE, "It takes connections", found)
         if target.scheme == "https":
-            yield _secure(target, connection)
+            yield _secure(target, connection, has_certificate=has_certificate)
 
 
 def _resolve(target: Destination) -> Sequence[Address] | str:
@@ -89,19 +95,29 @@ def _connect(target: Destination, addresses: Sequence[Address]) -> tuple[socket.
     return None, f"{words} Check that its server runs, the port in the URL, and its firewall."
 
 
-def _secure(target: Destination, connection: socket.socket) -> Check:
+def _secure(target: Destination, connection: socket.socket, *, has_certificate: bool) -> Check:
     """Return what the endpoint's certificate says."""
-    title = "Its certificate is not valid"
     connection.settimeout(STEP_SECONDS)
     try:
         with tls_context().wrap_socket(connection, server_hostname=target.host) as secured:
             return _certificate(secured)
     except ssl.SSLCertVerificationError as error:
-        found = f"{error.verify_message}. Renew it, serve its whole chain, and check that it is for {target.host}."
+        words = error.verify_message.rstrip(".")
+        found = f"{words}. Renew it, serve its whole chain, and check that it is for {target.host}."
+        return Check(Verdict.PROBLEM, "Its certificate is not valid", found[:1].upper() + found[1:])
     except (OSError, ValueError) as error:
-        title = "No TLS connection is possible"
-        found = f"TLS failed: {getattr(error, 'strerror', '') or error}. Check that the port speaks TLS 1.2 or later."
-    return Check(Verdict.PROBLEM, title, found[:1].upper() + found[1:])
+        words = _CODES.sub("", getattr(error, "strerror", "") or str(error))
+        if has_certificate and _wants_certificate(error):
+            found = f"It refused a connection without a client certificate: {words}. Send a test event, which shows it."
+            return Check(Verdict.NOTE, "It can't be checked from here", found, "test")
+        found = f"TLS failed: {words}. Check that the port speaks TLS 1.2 or later"
+        found += ", and that it wants no client certificate." if _wants_certificate(error) else "."
+        return Check(Verdict.PROBLEM, "No TLS connection is possible", found)
+
+
+def _wants_certificate(error: Exception) -> bool:
+    """Return True if the endpoint may have missed a client certificate. TLS 1.2 has no alert of its own for that."""
+    return "ALERT_HANDSHAKE_FAILURE" in (getattr(error, "reason", None) or "")
 
 
 def _certificate(secured: ssl.SSLSocket) -> Check:

@@ -1,11 +1,14 @@
 """Reach finds the first step that keeps a connection from an endpoint, and sends no request."""
 
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from jobs.transport.reach import reach
 from tests.jobs.sending import LOOPBACK
+from tests.support.authorities import Authority, asking
 from tests.support.receivers import Receiver
 from tests.support.rig import free_port
 
@@ -61,7 +64,24 @@ def test_a_certificate_that_does_not_hold(
 def test_a_port_that_speaks_no_tls(receiver: Receiver) -> None:
     url = receiver.url.replace("http:", "https:")
     assert steps(url)[-1] == ("failed", "No TLS connection is possible")
-    assert "Check that the port speaks TLS" in last(url)
+    assert last(url) == "TLS failed: wrong version number. Check that the port speaks TLS 1.2 or later."
+
+
+@pytest.mark.parametrize(
+    ("has_certificate", "step"),
+    [(False, ("failed", "No TLS connection is possible")), (True, ("pending", "It can't be checked from here"))],
+)
+def test_an_endpoint_that_refuses_whoever_shows_no_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_certificate: bool, step: tuple[str, str]
+) -> None:
+    authority = Authority()
+    (tmp_path / "authority.pem").write_text(authority.pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    with asking(authority, tmp_path, ssl.TLSVersion.TLSv1_2) as endpoint:
+        found = list(reach(endpoint.url, LOOPBACK, shows_addresses=True, has_certificate=has_certificate))[-1]
+    assert (found.verdict.value, found.title) == step
+    assert "client certificate" in str(found.found)
+    assert "_ssl" not in str(found.found)
 
 
 def test_a_name_that_does_not_exist(names: dict[str, list[str]]) -> None:

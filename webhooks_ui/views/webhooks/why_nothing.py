@@ -26,11 +26,13 @@ def check_endpoint(webhook_id: int) -> str:
     webhook = changes.get(webhook_id)
     config = current_app.config
     if config["EGRESS_PROXY"]:
-        found = "Deliveries go through a proxy, and this page doesn't. Send a test event to see what the proxy says."
-        return _page(webhook, [Check(Verdict.NOTE, "It can't be checked from here", found, "test")])
-    url = webhook.url
+        proxied = "Deliveries go through a proxy, and this page doesn't. Send a test event to see what the proxy says."
+        return _page(webhook, [Check(Verdict.NOTE, "It can't be checked from here", proxied, "test")])
+    url, has_certificate = webhook.url, webhook.client_certificate is not None
     release()  # hold no transaction open while the endpoint is waited for
-    return _page(webhook, [*reach(url, config["ALLOWED_TARGETS"], shows_addresses=sees("blocked address"))])
+    may_know = sees("blocked address")
+    found = reach(url, config["ALLOWED_TARGETS"], shows_addresses=may_know, has_certificate=has_certificate)
+    return _page(webhook, [*found])
 
 
 def _page(webhook: Webhook, reached: Sequence[Check] = ()) -> str:

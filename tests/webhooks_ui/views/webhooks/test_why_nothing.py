@@ -2,7 +2,9 @@
 
 import html
 import re
+import ssl
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from flask.testing import FlaskClient
 
 from jobs.publish import publish, send_test
 from tests.jobs.sending import LOOPBACK
+from tests.support.authorities import Authority, asking
 from tests.support.factories import make_delivery, make_unreadable_webhook, make_webhook
 from tests.support.receivers import Receiver
 from tests.support.rig import free_port
@@ -18,6 +21,7 @@ from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloade
 from webhooks_ui.database import db, writing
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Stats, utcnow
+from webhooks_ui.webhooks.client_certificates import Pair, seal_pair
 
 
 def all_checks(client: FlaskClient, webhook_id: int) -> list[tuple[str, str]]:
@@ -207,6 +211,20 @@ def test_an_endpoint_that_takes_no_connections_is_not_said_to_take_them(admin: F
     text = admin.post(f"/admin/webhooks/{id}/why-nothing").text
     assert "It takes no connections" in text
     assert "It takes connections" not in text
+
+
+def test_an_endpoint_that_refuses_whoever_shows_no_certificate_is_no_problem_of_a_webhook_that_has_one(
+    admin: FlaskClient, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.config["ALLOWED_TARGETS"] = LOOPBACK
+    authority = Authority()
+    (tmp_path / "authority.pem").write_text(authority.pem)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    pair = seal_pair(Pair(*authority.sign("ada")), None)
+    with asking(authority, tmp_path, ssl.TLSVersion.TLSv1_2) as endpoint:
+        id = make_webhook(url=endpoint.url, client_certificate=pair).id
+        text = admin.post(f"/admin/webhooks/{id}/why-nothing").text
+    assert "It refused a connection without a client certificate" in text
 
 
 def test_the_note_about_attempts_that_failed_has_a_title_of_its_own(admin: FlaskClient) -> None:
