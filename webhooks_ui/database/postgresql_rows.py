@@ -1,14 +1,12 @@
-"""Writes many rows with one statement: on PostgreSQL as arrays, or by COPY. ``dialect.Dialect`` describes the names."""
+"""Writes many rows with one statement: on PostgreSQL as arrays. ``dialect.Dialect`` describes the names."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, Table, TableClause
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError
 
 from webhooks_ui.database.facts import Fact, Question
 from webhooks_ui.database.family import Born, Children, Family
@@ -16,14 +14,8 @@ from webhooks_ui.database.statements import run
 
 
 def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    cursor: Any = connection.connection.cursor()
-    statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN"
-    try:
-        with cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:  # SQLAlchemy wraps only the errors of its own calls
-        raise DBAPIError.instance(statement, None, error, psycopg.Error) from error
+    head = f"INSERT INTO {table.name} ({', '.join(columns)})"
+    run(connection, f"{head} SELECT * FROM {_unnested(table, tuple(columns))}", _arrays(rows))
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:

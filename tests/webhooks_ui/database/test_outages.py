@@ -167,7 +167,7 @@ class TestPostgreSql:
         assert outage(caught.value) == "The database is read-only."
         write_briefly(app)
 
-    def test_an_error_while_rows_are_copied_is_one_of_sqlalchemy(self, app: Flask) -> None:
+    def test_an_error_while_rows_are_written_is_one_of_sqlalchemy(self, app: Flask) -> None:
         with db.engine.connect() as connection, pytest.raises(DBAPIError):
             insert_many(connection, Attempt.__table__, ["delivery_id", "detail"], [(1, "a\0b")])
 
