@@ -15,7 +15,7 @@ from jobs.retry import DISABLE_AFTER, SILENCE_MAX, Attempted, Health, judge
 from jobs.throttle import Throttle, slow_down, speed_up
 from webhooks_ui.audit import SYSTEM
 from webhooks_ui.database import dialect
-from webhooks_ui.database.statements import Query
+from webhooks_ui.database.statements import Query, add_many
 from webhooks_ui.events.operational import About, News, disabled, failing, recovered, throttled
 from webhooks_ui.models import AuditEntry, Stats, Webhook
 from webhooks_ui.models.stats import duration_bucket_ms, hour_of
@@ -28,24 +28,19 @@ def count(connection: Connection, attempts: Sequence[Attempted]) -> None:
 
     Do this last in a transaction: all workers add to the same rows, and wait for each other until the commit.
     """
-    database = dialect(connection)
-    counts: Counter[tuple[int, datetime, bool, int]] = Counter(
+    time = dialect(connection).time_value
+    counts: Counter[tuple[int, Any, bool, int]] = Counter(
         (
             made.webhook_id,
-            made.started_at.replace(minute=0, second=0, microsecond=0),
+            time(made.started_at.replace(minute=0, second=0, microsecond=0)),
             made.succeeded,
             duration_bucket_ms(made.duration_ms),
         )
         for made in attempts
         if not made.slows_down
     )
-    rows = [
-        (id, database.time_value(hour), succeeded, bucket, count)
-        for (id, hour, succeeded, bucket), count in sorted(counts.items())
-    ]
-    columns = "webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"
-    if rows:
-        database.add_many(connection, Stats.__table__, columns, rows)
+    rows = [(*key, count) for key, count in sorted(counts.items())]
+    add_many(connection, Stats.__table__, ("webhook_id", "hour", "succeeded", "duration_bucket_ms", "count"), rows)
 
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from flask import Flask, current_app
 from sqlalchemy import Connection, select
 
-from webhooks_ui.database import dialect, write_transaction
+from webhooks_ui.database import write_transaction
+from webhooks_ui.database.statements import add_many
 from webhooks_ui.models import Counter
 
 INFINITE = "+Inf"
@@ -143,7 +144,7 @@ def store(connection: Connection, counts: Mapping[Key, float]) -> None:
     """Add ``counts`` to the database, in the order of the rows, so that no two processes wait for each other."""
     if counts:
         rows = [(*key, amount) for key, amount in sorted(counts.items())]
-        dialect(connection).add_many(connection, Counter.__table__, ("name", "labels", "value"), rows)
+        add_many(connection, Counter.__table__, ("name", "labels", "value"), rows)
 
 
 def stored(connection: Connection) -> dict[Key, float]:

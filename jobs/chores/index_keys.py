@@ -88,4 +88,5 @@ def _keep(connection: Connection, rows: Sequence[Row], place: int) -> None:
 
 def _store(connection: Connection, rows: Sequence[Row]) -> None:
     """Store keys that aren't stored yet, in the order in which the index has them."""
-    dialect(connection).insert_new(connection, EventKey.__table__, ("value", "event_id"), sorted(rows))
+    columns = "value", "event_id"
+    dialect(connection).insert_many(connection, EventKey.__table__, columns, sorted(rows), "ON CONFLICT DO NOTHING")

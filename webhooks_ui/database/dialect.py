@@ -167,14 +167,18 @@ class Dialect(Protocol):
         """
 
     def insert_many(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+        self,
+        connection: Connection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        conflict: str = "",
     ) -> None:
-        """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver."""
+        """Insert ``rows``. Their values are in the order of ``columns``, in the types of the driver.
 
-    def insert_new(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> None:
-        """Do what ``insert_many`` does, but leave out rows that are there already."""
+        Args:
+            conflict: SQL for rows that are there already: ``ON CONFLICT …``. Both databases know the same.
+        """
 
     def insert_family(self, connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
         """Insert the rows of a family, in one statement where the database can.
@@ -203,14 +207,6 @@ class Dialect(Protocol):
 
         Args:
             also: The same for all rows, in SQL: ``column = value, …``.
-        """
-
-    def add_many(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> None:
-        """Add to the last of ``columns`` in one row of ``table`` for each of ``rows``.
-
-        The last value of a row is the amount to add. The values before it are the primary key.
         """
 
     def select_rows(

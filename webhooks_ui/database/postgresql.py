@@ -83,9 +83,8 @@ class WrongEncodingError(psycopg.OperationalError):
 COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 import_rows = postgresql_import.import_rows
-insert_many, insert_new = postgresql_rows.insert_many, postgresql_rows.insert_new
-insert_family, hold = postgresql_rows.insert_family, postgresql_rows.hold
-update_many, update_held, add_many = postgresql_rows.update_many, postgresql_rows.update_held, postgresql_rows.add_many
+insert_many, insert_family = postgresql_rows.insert_many, postgresql_rows.insert_family
+update_many, update_held, hold = postgresql_rows.update_many, postgresql_rows.update_held, postgresql_rows.hold
 
 
 def insert(table: Table) -> Any:

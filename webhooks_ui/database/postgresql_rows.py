@@ -13,9 +13,12 @@ from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.statements import run
 
 
-def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    head = f"INSERT INTO {table.name} ({', '.join(columns)})"
-    run(connection, f"{head} SELECT * FROM {_unnested(table, tuple(columns))}", _arrays(rows))
+def insert_many(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], conflict: str = ""
+) -> None:
+    if rows:
+        head = f"INSERT INTO {table.name} ({', '.join(columns)})"
+        run(connection, f"{head} SELECT * FROM {_unnested(table, tuple(columns))} {conflict}", _arrays(rows))
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
@@ -113,21 +116,6 @@ def update_held(
     statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
     values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
     return {id for (id,) in run(connection, statement, values)}
-
-
-def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    if rows:
-        head = f"INSERT INTO {table.name} ({', '.join(columns)})"
-        statement = f"{head} SELECT * FROM {_unnested(table, tuple(columns))} ON CONFLICT DO NOTHING"
-        run(connection, statement, _arrays(rows))
-
-
-def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    *key, count = columns
-    conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
-    head = f"INSERT INTO {table.name} ({', '.join(columns)})"
-    statement = f"{head} SELECT * FROM {_unnested(table, columns)} {conflict}"
-    run(connection, statement, _arrays(rows))
 
 
 def _update(table: Table, columns: Sequence[str], also: str = "") -> str:

@@ -265,13 +265,10 @@ def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> Co
     return and_(index_condition, condition)
 
 
-def insert_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}}", rows)
-
-
-def insert_new(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} ON CONFLICT DO NOTHING"
-    _in_portions(connection, statement, rows)
+def insert_many(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], conflict: str = ""
+) -> None:
+    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} {conflict}", rows)
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
@@ -317,12 +314,6 @@ def update_held(
     )
     _update(connection, table, columns, [row for row in rows if row[-1] in held], f", {also}")
     return held
-
-
-def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    *key, count = columns
-    conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
-    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} {conflict}", rows)
 
 
 def select_rows(

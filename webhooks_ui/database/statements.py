@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, text
+from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, Table, text
 from sqlalchemy.engine import Dialect
 
 from webhooks_ui.database.dialect import dialect
@@ -31,6 +31,16 @@ def run(connection: Connection, statement: str, values: Sequence[Any] | Mapping[
         connection._handle_dbapi_exception(error, statement, None, cursor, None)
     cursor.close()
     return rows
+
+
+def add_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Add to the last of ``columns`` in one row of ``table`` for each of ``rows``.
+
+    The last value of a row is the amount to add. The values before it are the primary key.
+    """
+    *key, count = columns
+    conflict = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {count} = {table.name}.{count} + excluded.{count}"
+    dialect(connection).insert_many(connection, table, columns, rows, conflict)
 
 
 class Query:

@@ -13,7 +13,7 @@ from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, dialect, write_transaction
 from webhooks_ui.database.family import Born, Children, Family
 from webhooks_ui.database.sqlite import STATEMENT_ROWS
-from webhooks_ui.database.statements import Query
+from webhooks_ui.database.statements import Query, add_many
 from webhooks_ui.models import Attempt, Delivery, Event, EventKey, Stats, Webhook, utcnow
 
 __all__ = ["database_url"]  # a fixture
@@ -57,7 +57,8 @@ def test_rows_that_are_there_already_are_left_out(deliveries: list[int]) -> None
     rows = [(f'Zoë\'s \\ "{id}"', id) for id in deliveries]
     for some in (rows[::2], rows, []):
         with write_transaction() as connection:
-            dialect(connection).insert_new(connection, EventKey.__table__, ("value", "event_id"), some)
+            columns = "value", "event_id"
+            dialect(connection).insert_many(connection, EventKey.__table__, columns, some, "ON CONFLICT DO NOTHING")
     found = db.session.execute(db.select(EventKey.value, EventKey.event_id).where(EventKey.value.like("Zo%"))).all()
     assert sorted(found) == sorted(rows)
 
@@ -84,7 +85,7 @@ def test_counts_are_added_to_what_is_there(deliveries: list[int]) -> None:
         with write_transaction() as connection:
             time = dialect(connection).time_value
             rows = [(id, time(hour), ok, 10, id) for id in webhooks for ok in (False, True)]
-            dialect(connection).add_many(connection, Stats.__table__, columns, rows)
+            add_many(connection, Stats.__table__, columns, rows)
     found = db.session.execute(db.select(Stats.webhook_id, Stats.succeeded, Stats.hour, Stats.count)).all()
     assert sorted(found) == sorted((id, ok, hour, 2 * id) for id in webhooks for ok in (False, True))
 
