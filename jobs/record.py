@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs.announce import announce, is_announced
@@ -69,8 +69,8 @@ def record(
     if not written:
         return []
     database.insert_many(connection, Attempt.__table__, *table_of([_attempt_row(*item, time) for item in written]))
-    if asked := list(_first_asked(recorded, schedule, time)):
-        database.update_many(connection, Delivery.__table__, ("give_up_at",), asked)
+    if asked := list(_first_asked(recorded, schedule)):
+        connection.execute(_GIVE_UP, asked)
     news = judge_webhooks(connection, [item.attempted for item in recorded], settings["alert_threshold"])
     announce(connection, [*news, *_given_up(recorded)])
     return recorded
@@ -163,6 +163,7 @@ def _kept(claimed: Claimed, request: Request, result: Result) -> Kept:
 
 
 _RELEASED = "lease_token = NULL, forced = false"
+_GIVE_UP = update(Delivery.__table__).where(Delivery.id == bindparam("of")).values(give_up_at=bindparam("until"))
 
 
 def _decided(claimed: Claimed, result: Result, schedule: str) -> Recorded:
@@ -203,15 +204,15 @@ def _gives_up_at(claimed: Claimed) -> datetime:
     return claimed.created_at if claimed.is_test else claimed.give_up_at or NEVER
 
 
-def _first_asked(recorded: Sequence[Recorded], schedule: str, time: Time) -> Iterator[tuple[Any, int]]:
-    """Yield until when those deliveries may be asked to wait that were asked for the first time, with their ids.
+def _first_asked(recorded: Sequence[Recorded], schedule: str) -> Iterator[dict[str, Any]]:
+    """Yield until when those deliveries may be asked to wait that were asked for the first time.
 
     Their age doesn't count. They may have waited for days, because the webhook was failing, inactive or slow.
     """
     for item in recorded:
         claimed = item.claimed
         if item.result.slows_down and not claimed.is_test and claimed.give_up_at is None:
-            yield time(gives_up_at(item.attempted.at, _delays(claimed, schedule))), claimed.id
+            yield {"of": claimed.id, "until": gives_up_at(item.attempted.at, _delays(claimed, schedule))}
 
 
 def _attempted(claimed: Claimed, result: Result) -> Attempted:

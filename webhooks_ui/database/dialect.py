@@ -189,11 +189,6 @@ class Dialect(Protocol):
     def hold(self, connection: Connection, facts: Sequence[Fact]) -> bool:
         """Return True if all ``facts`` still hold."""
 
-    def update_many(
-        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-    ) -> None:
-        """Update one row of ``table`` for each of ``rows``: values for ``columns``, then the row's ``id``."""
-
     def update_held(
         self,
         connection: Connection,
@@ -203,9 +198,10 @@ class Dialect(Protocol):
         token: str,
         also: str,
     ) -> set[int]:
-        """Do what ``update_many`` does, but only for rows with this ``lease_token``. Return their ids.
+        """Update one row of ``table`` for each of ``rows``, if it has this ``lease_token``. Return their ids.
 
         Args:
+            rows: Values for ``columns``, then the row's ``id``.
             also: The same for all rows, in SQL: ``column = value, …``.
         """
 

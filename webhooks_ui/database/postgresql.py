@@ -84,7 +84,7 @@ COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 import_rows = postgresql_import.import_rows
 insert_many, insert_family = postgresql_rows.insert_many, postgresql_rows.insert_family
-update_many, update_held, hold = postgresql_rows.update_many, postgresql_rows.update_held, postgresql_rows.hold
+update_held, hold = postgresql_rows.update_held, postgresql_rows.hold
 
 
 def insert(table: Table) -> Any:

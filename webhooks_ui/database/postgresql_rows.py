@@ -105,23 +105,17 @@ def _family_statement(questions: tuple[Question, ...], family: tuple[Any, ...], 
     return f"WITH {', '.join(parts)} {' UNION ALL '.join(results)}"
 
 
-def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    run(connection, _update(table, columns), _arrays(rows))
-
-
 def update_held(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], token: str, also: str
 ) -> set[int]:
     """Do what ``dialect.Dialect`` says, with the rows in the order of their ids."""
-    statement = f"{_update(table, columns, f', {also}')} AND {table.name}.lease_token = %s RETURNING {table.name}.id"
+    assignments = ", ".join([*(f"{column} = v.{column}" for column in columns), also])
+    statement = f"""
+        UPDATE {table.name} SET {assignments} FROM {_unnested(table, (*columns, "id"))}
+        WHERE {table.name}.id = v.id AND {table.name}.lease_token = %s RETURNING {table.name}.id
+    """
     values = (*_arrays(sorted(rows, key=itemgetter(-1))), token)
     return {id for (id,) in run(connection, statement, values)}
-
-
-def _update(table: Table, columns: Sequence[str], also: str = "") -> str:
-    values = ", ".join(f"{column} = v.{column}" for column in columns)
-    source = _unnested(table, (*columns, "id"))
-    return f"UPDATE {table.name} SET {values}{also} FROM {source} WHERE {table.name}.id = v.id"
 
 
 def _arrays(rows: Sequence[Sequence[Any]]) -> tuple[str, ...]:

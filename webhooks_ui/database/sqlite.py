@@ -301,10 +301,6 @@ def _insert_children(connection: Connection, children: Children, parents: Mappin
     return []
 
 
-def update_many(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    _update(connection, table, columns, rows)
-
-
 def update_held(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], token: str, also: str
 ) -> set[int]:
@@ -312,7 +308,9 @@ def update_held(
     held = set(
         select_rows(connection, int, "id", f"{table.name} WHERE id IN {JSON_IDS} AND lease_token = :token", values)
     )
-    _update(connection, table, columns, [row for row in rows if row[-1] in held], f", {also}")
+    assignments = ", ".join([*(f"{column} = v.column{number}" for number, column in enumerate(columns, 1)), also])
+    update = f"UPDATE {table.name} SET {assignments} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
+    _in_portions(connection, update, [row for row in rows if row[-1] in held])
     return held
 
 
@@ -370,18 +368,6 @@ def _insert_returning(
     for text, values in _portions(statement, rows):
         found += run(connection, text, values)
     return sorted(found)
-
-
-def _update(
-    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], also: str = ""
-) -> None:
-    _in_portions(connection, _update_statement(table.name, tuple(columns), also), rows)
-
-
-@lru_cache(maxsize=64)
-def _update_statement(table: str, columns: Sequence[str], also: str) -> str:
-    values = ", ".join(f"{column} = v.column{number}" for number, column in enumerate(columns, 1))
-    return f"UPDATE {table} SET {values}{also} FROM ({{values}}) AS v WHERE id = v.column{len(columns) + 1}"
 
 
 def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 
 from tests.support.both_databases import database_url
 from tests.support.factories import make_event, make_webhook
@@ -63,16 +63,20 @@ def test_rows_that_are_there_already_are_left_out(deliveries: list[int]) -> None
     assert sorted(found) == sorted(rows)
 
 
-def test_rows_are_updated_by_id_and_others_left_alone(deliveries: list[int]) -> None:
+def test_rows_that_are_held_are_updated_by_id_and_others_left_alone(deliveries: list[int]) -> None:
     at = utcnow() + timedelta(hours=1)
     *changed, left = deliveries
+    columns, also = ("status", "due_at", "attempts_count"), "lease_token = NULL"
     with write_transaction() as connection:
+        connection.execute(update(Delivery).where(Delivery.id.in_(changed)).values(lease_token="mine"))
         time = dialect(connection).time_value
-        rows = [("pending" if id % 2 else "failed", time(at) if id % 2 else None, id, id) for id in changed]
-        dialect(connection).update_many(connection, Delivery.__table__, ("status", "due_at", "attempts_count"), rows)
+        rows = [("pending" if id % 2 else "failed", time(at) if id % 2 else None, id, id) for id in deliveries]
+        held = dialect(connection).update_held(connection, Delivery.__table__, columns, rows, "mine", also)
+    assert held == set(changed)
     for delivery in db.session.scalars(db.select(Delivery).where(Delivery.id.in_(changed))):
         expected = ("pending", at) if delivery.id % 2 else ("failed", None)
         assert (delivery.status, delivery.due_at, delivery.attempts_count) == (*expected, delivery.id)
+        assert delivery.lease_token is None
     assert db.session.get_one(Delivery, left).attempts_count == 0
 
 
