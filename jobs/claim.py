@@ -16,7 +16,6 @@ from jobs.pace import allowed, until_after
 from jobs.retry import NEVER
 from jobs.target import Target, targets_of
 from webhooks_ui.database import dialect
-from webhooks_ui.database.statements import statement_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.selection import UnreadableFields, selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
@@ -223,13 +222,11 @@ class Claims:
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:
     """Extend the leases that ``token`` holds on ``ids``. Return those of ``ids`` that it no longer holds."""
-    database = dialect(connection)
-    held = f"WHERE id IN {database.JSON_IDS} AND lease_token = :token"
-    values = {"ids": json.dumps(list(ids)), "token": token, "end": database.time_value(lease_end(now))}
-    renewed = connection.execute(statement_of(f"UPDATE deliveries SET due_at = :end {held}"), values).rowcount
+    held = dialect(connection).among(Delivery.id, list(ids)), Delivery.lease_token == token
+    renewed = connection.execute(update(Delivery).where(*held).values(due_at=lease_end(now))).rowcount
     if renewed == len(ids):
         return set()
-    return set(ids) - set(database.select_rows(connection, int, "id", f"deliveries {held}", values))
+    return set(ids).difference(connection.scalars(select(Delivery.id).where(*held)))
 
 
 def release(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> None:

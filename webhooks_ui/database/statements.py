@@ -1,16 +1,14 @@
 """Statements that are built once and run by the driver. SQLAlchemy takes longer for both than the database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, Table, text
+from sqlalchemy import CompoundSelect, Connection, Delete, Float, Insert, Select, Table
 from sqlalchemy.engine import Dialect
 
 from webhooks_ui.database.dialect import dialect
 
 Statement = Select[Any] | CompoundSelect[Any] | Insert | Delete
-statement_of = lru_cache(maxsize=256)(text)
 
 
 def run(connection: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
