@@ -1,15 +1,14 @@
 """Health: apply a group of results to their webhooks and to the statistics, in the caller's transaction."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache, reduce
+from functools import reduce
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, text, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
 
 from jobs.retry import DISABLE_AFTER, SILENCE_MAX, Attempted, Health, judge
 from jobs.throttle import Throttle, slow_down, speed_up
@@ -49,26 +48,25 @@ _OTHERS = ("id", "name", "url", "environment", "active", "failures", "attempted_
 _COLUMNS = {name: getattr(Webhook, name) for name in (*_OTHERS, *_HEALTH, *_THROTTLE)}
 
 
-@cache
-def _ailing(ids: str) -> Query:
-    """Return the query for webhooks whose health may change.
-
-    Args:
-        ids: SQL for the list of ids in the parameter ``:ids``.
-    """
+def _ailing(connection: Connection) -> Select[Any]:
+    """Return the query for webhooks whose health may change: those of ``ids`` that are ailing or ``failing`` now."""
+    among = dialect(connection).among_bound
     may_change = or_(
         Webhook.consecutive_failures > 0,
         Webhook.breaker_opened_at.is_not(None),
         Webhook.throttle_rate.is_not(None),
         Webhook.succeeded_hour < bindparam("hour", type_=Webhook.succeeded_hour.type),
-        text(f"webhooks.id IN {ids.replace(':ids', ':failing')}"),
+        among(Webhook.id, "failing"),
     )
-    return Query(
+    return (
         select(*_COLUMNS.values())
-        .where(text(f"webhooks.id IN {ids}"), may_change)
+        .where(among(Webhook.id, "ids"), may_change)
         .order_by(Webhook.id)
         .with_for_update(key_share=True)  # inserting a row that refers to the webhook needn't wait for this lock
     )
+
+
+_AILING = Query(_ailing)
 
 
 def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], threshold: int) -> list[News]:
@@ -86,8 +84,8 @@ def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], thresh
         of_webhook[one.webhook_id].append(one)
     failing = {one.webhook_id for one in attempts if not one.succeeded}
     hour = max((hour_of(one.started_at) for one in attempts if one.succeeded), default=0)
-    values = {"ids": json.dumps([*of_webhook]), "failing": json.dumps([*failing]), "hour": hour}
-    for found in _ailing(dialect(connection).JSON_IDS).rows(connection, values):
+    values = {"ids": [*of_webhook], "failing": [*failing], "hour": hour}
+    for found in _AILING.rows(connection, values):
         row = SimpleNamespace(**dict(zip(_COLUMNS, found, strict=True)))
         made = of_webhook[row.id]
         own = [attempt for attempt in made if attempt.url == row.url]  # answers of an old URL tell nothing of this one

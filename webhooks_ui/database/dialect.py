@@ -154,8 +154,8 @@ class Dialect(Protocol):
     def among(self, column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
         """Return the condition that ``column`` is one of ``ids``, which may be thousands: they are one parameter."""
 
-    def among_bound(self, column: Any) -> ColumnElement[bool]:
-        """Return the same condition for the ids that are bound as ``ids``. A ``Query`` takes it, too."""
+    def among_bound(self, column: Any, name: str = "ids") -> ColumnElement[bool]:
+        """Return the same condition for the ids that are bound as ``name``. A ``Query`` takes it, too."""
 
     def unindexed(self, column: Any) -> Any:
         """Return ``column`` in a form that keeps the query planner from using an index on it."""

@@ -243,8 +243,8 @@ def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
     return _is_any_of(column, literal(ids, _Ids()))
 
 
-def among_bound(column: Any) -> ColumnElement[bool]:
-    return _is_any_of(column, bindparam("ids", type_=_Ids()))
+def among_bound(column: Any, name: str = "ids") -> ColumnElement[bool]:
+    return _is_any_of(column, bindparam(name, type_=_Ids()))
 
 
 def _is_any_of(column: Any, ids: Any) -> ColumnElement[bool]:

@@ -246,8 +246,8 @@ def among(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:
     return _is_in_array(column, json.dumps(ids))
 
 
-def among_bound(column: Any) -> ColumnElement[bool]:
-    return _is_in_array(column, bindparam("ids", type_=JSON))
+def among_bound(column: Any, name: str = "ids") -> ColumnElement[bool]:
+    return _is_in_array(column, bindparam(name, type_=JSON))
 
 
 def _is_in_array(column: Any, ids: Any) -> ColumnElement[bool]:
