@@ -289,8 +289,7 @@ def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple
     source = f"events WHERE id IN {database.JSON_IDS}"
     for ids in _portions(sizes):
         for row in database.select_rows(connection, EventRow, columns, source, {"ids": json.dumps(ids)}):
-            trace = Trace(row.traceparent) if row.traceparent else NO_TRACE
-            events[row.id] = row.public_id, row.type, row.environment, row.body.encode(), trace
+            events[row.id] = row.public_id, row.type, row.environment, row.body.encode(), Trace(row.traceparent)
     return events
 
 

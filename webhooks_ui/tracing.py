@@ -31,11 +31,11 @@ _provider: "TracerProvider | None" = None
 class Trace(NamedTuple):
     """What an attempt knows about its trace."""
 
-    sent_on: str | None  # the traceparent that the endpoint gets
+    sent_on: str | None = None  # the traceparent that the endpoint gets
     parent: str | None = None  # of the span of the request, if spans are recorded
 
 
-NO_TRACE = Trace(None)
+NO_TRACE = Trace()
 
 
 def configure(settings: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from jobs.target import Target, targets_of
 from jobs.trace import trace_claims
 from webhooks_ui.database import single_query
 from webhooks_ui.models import utcnow
-from webhooks_ui.tracing import NO_TRACE, Trace
+from webhooks_ui.tracing import Trace
 
 OLD_SECONDS = LEASE_SECONDS / 2  # a parcel that took longer is left alone: its lease ends soon
 KNOWN_SECONDS = 5.0  # then a webhook is read again, because old secrets end
@@ -85,7 +85,7 @@ class Arrivals:
             self._token,
             created_at=at,
             fields=item.fields,
-            trace=Trace(parcel.traceparent) if parcel.traceparent else NO_TRACE,
+            trace=Trace(parcel.traceparent),
         )
 
     def _targets(self, versions: Mapping[int, int]) -> dict[int, Target]:
