@@ -184,11 +184,10 @@ class Claims:
         values |= {"most": self.room, "large_bytes": self.large_bytes, "small": SMALL_BODY_BYTES, "token": self.token}
         values |= {"now": database.time_value(self.now), "end": database.time_value(lease_end(self.now))}
         created, give_up = database.seconds_until("d.created_at"), database.seconds_until("d.give_up_at")
-        source = _SIZED.format(picks=picks, created=created, give_up=give_up)
+        source = _FITTING.format(picks=picks, created=created, give_up=give_up)
         lease, still = "lease_token = :token, due_at = :end", "deliveries.due_at <= :now"
-        return database.update_selected(
-            self.connection, Leased, "deliveries", lease, Leased._fields, source, _FITS, still, values
-        )
+        leased = database.update_selected(self.connection, Leased._fields, source, lease, still, values)
+        return [Leased._make(row) for row in leased]
 
     def _claimed(self, leased: Sequence[Leased], targets: Mapping[int, Target]) -> list[Claimed]:
         """Return the leased deliveries with their events, oldest first. There is less room then.
@@ -259,23 +258,24 @@ _FORCED = f"""
         WHERE q.in_order AND q.due_at IS NOT NULL AND q.webhook_id = deliveries.webhook_id
     ) AND {_NONE_IN_FLIGHT.format(each="deliveries.webhook_id")})) ORDER BY due_at LIMIT :most
 """
-# The sizes are found in a subquery of their own. SQLite keeps each column that a window function's SELECT mentions in
-# memory, and that would be all the bodies.
-_SIZED = """
-    SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
-        SELECT sized.*, CASE WHEN bytes > :small THEN bytes ELSE 0 END AS large,
-            row_number() OVER (PARTITION BY webhook_id ORDER BY id) AS turn
-        FROM (
-            SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
-                {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
-                length(e.body) AS bytes
-            FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
-            JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
-        ) AS sized
-    ) AS due
+# The webhooks take turns with their large bodies, so that none of them takes all the room. The sizes are found in a
+# subquery of their own. SQLite keeps each column that a window function's SELECT mentions in memory, and that would be
+# all the bodies.
+_FITTING = """
+    SELECT * FROM (
+        SELECT *, sum(large) OVER (ORDER BY turn, id) - large AS large_before FROM (
+            SELECT sized.*, CASE WHEN bytes > :small THEN bytes ELSE 0 END AS large,
+                row_number() OVER (PARTITION BY webhook_id ORDER BY id) AS turn
+            FROM (
+                SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
+                    {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
+                    length(e.body) AS bytes
+                FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
+                JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id
+            ) AS sized
+        ) AS due
+    ) AS summed WHERE large = 0 OR large_before < :large_bytes
 """
-# The webhooks take turns with their large bodies, so that none of them takes all the room.
-_FITS = "(selected.large = 0 OR selected.large_before < :large_bytes)"
 
 
 def _events(connection: Connection, sizes: Mapping[int, int]) -> dict[int, tuple[str, str, str, bytes, Trace]]:

@@ -228,23 +228,17 @@ class Dialect(Protocol):
     def update_selected(
         self,
         connection: Connection,
-        kind: Callable[..., Row],
-        table: str,
-        assignments: str,
         columns: Sequence[str],
         source: str,
-        condition: str,
+        assignments: str,
         still: str,
         values: Mapping[str, Any],
-    ) -> list[Row]:
-        """Update the rows of ``table`` that ``source`` selects and for which ``condition`` holds.
-
-        Return ``kind(*row)`` for each of them, with the values that ``source`` selected.
+    ) -> Sequence[Sequence[Any]]:
+        """Update the deliveries that ``source`` selects. Return the values that it selected.
 
         Args:
-            still: SQL that must also hold for a row of ``table`` that another transaction changes meanwhile.
             columns: The columns of ``source`` to return. The first one is the ``id``.
-            condition: SQL that refers to ``source`` as ``selected``.
+            still: SQL that must also hold for a delivery that another transaction changes meanwhile.
         """
 
 

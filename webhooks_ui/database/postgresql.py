@@ -298,21 +298,18 @@ def first_of_all(rows: str) -> str:
 
 def update_selected(
     connection: Connection,
-    kind: Callable[..., Row],
-    table: str,
-    assignments: str,
     columns: Sequence[str],
     source: str,
-    condition: str,
+    assignments: str,
     still: str,
     values: Mapping[str, Any],
-) -> list[Row]:
+) -> Sequence[Sequence[Any]]:
     returning = ", ".join(f"selected.{column}" for column in columns)
     statement = f"""
-        WITH selected AS MATERIALIZED ({source}) UPDATE {table} SET {assignments} FROM selected
-        WHERE {table}.id = selected.id AND {condition} AND {still} RETURNING {returning}
+        WITH selected AS MATERIALIZED ({source}) UPDATE deliveries SET {assignments} FROM selected
+        WHERE deliveries.id = selected.id AND {still} RETURNING {returning}
     """
-    return [kind(*row) for row in run(connection, _in_style_of_driver(statement), values)]
+    return run(connection, _in_style_of_driver(statement), values)
 
 
 @lru_cache(maxsize=256)

@@ -334,22 +334,17 @@ def first_of_all(rows: str) -> str:
 
 def update_selected(
     connection: Connection,
-    kind: Callable[..., Row],
-    table: str,
-    assignments: str,
     columns: Sequence[str],
     source: str,
-    condition: str,
+    assignments: str,
     still: str,
     values: Mapping[str, Any],
-) -> list[Row]:
-    rows: list[Any] = select_rows(
-        connection, lambda *row: row, ", ".join(columns), f"({source}) AS selected WHERE {condition}", values
-    )
+) -> Sequence[Sequence[Any]]:
+    rows = select_rows(connection, lambda *row: row, ", ".join(columns), f"({source})", values)
     if rows:
-        update = f"UPDATE {table} SET {assignments} WHERE id IN {JSON_IDS} AND {still}"
+        update = f"UPDATE deliveries SET {assignments} WHERE id IN {JSON_IDS} AND {still}"
         run(connection, update, {**values, "ids": json.dumps([row[0] for row in rows])})
-    return [kind(*row) for row in rows]
+    return rows
 
 
 def _insert_returning(
