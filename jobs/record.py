@@ -82,19 +82,23 @@ def record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> lis
     If it can't be stored, store it without the endpoint's answer. If that is impossible, too, try the delivery again
     much later. Otherwise it would be sent again and again.
     """
-    id = item[0].id
+    claimed, request, answered = item
+    bare = replace(answered, detail="The answer can't be shown.", response_headers=[], response_body=None)
     for result, problem in (
-        (item, "The answer of the endpoint of delivery %d can't be stored"),
-        (_without_answer(item), "The attempt of delivery %d can't be stored. It is made again in an hour."),
+        (answered, "The answer of the endpoint of delivery %d can't be stored"),
+        (bare, "The attempt of delivery %d can't be stored. It is made again in an hour."),
     ):
         try:
-            return _record_alone(token, result, settings)
+            with write_transaction() as connection:
+                recorded = record(connection, token, [(claimed, request, result)], settings)
+                count(connection, [each.attempted for each in recorded])
+                return recorded
         except Exception as error:
             if may_pass(error):
                 raise
-            logger.exception(problem, id)
+            logger.exception(problem, claimed.id)
     with write_transaction() as connection:
-        release(connection, utcnow() + AGAIN_AFTER, token, [id])
+        release(connection, utcnow() + AGAIN_AFTER, token, [claimed.id])
     return []
 
 
@@ -104,13 +108,6 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, DBAPIError | InvalidRequestError) and not is_refused
 
 
-def _record_alone(token: str, item: Finished, settings: Mapping[str, Any]) -> list[Recorded]:
-    with write_transaction() as connection:
-        recorded = record(connection, token, [item], settings)
-        count(connection, [item.attempted for item in recorded])
-        return recorded
-
-
 def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
     """Yield the deliveries that failed for good."""
     for claimed, result, decision, _ in recorded:
@@ -118,12 +115,6 @@ def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
             about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.environment)
             event = claimed.event_id, claimed.event_type
             yield delivery_failed(about, claimed.id, claimed.attempt, event, result.outcome, result.response_code)
-
-
-def _without_answer(item: Finished) -> Finished:
-    claimed, request, result = item
-    detail = "The answer can't be shown."
-    return claimed, request, replace(result, detail=detail, response_headers=[], response_body=None)
 
 
 def _attempt_row(claimed: Claimed, request: Request, result: Result, time: Time) -> dict[str, Any]:
