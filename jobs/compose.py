@@ -43,9 +43,9 @@ class Options:
 
     def masked(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers of a request as the log keeps them."""
-        secret = {header.name.lower() for header in self.own_headers} | (
-            {AUTHORIZATION.lower()} if self.oauth else set()
-        )
+        secret = {header.name.lower() for header in self.own_headers}
+        if self.oauth:
+            secret.add(AUTHORIZATION.lower())
         return {name: MASK if name.lower() in secret else value for name, value in headers.items()}
 
 
@@ -81,25 +81,11 @@ def request_of(options: Options, event: Outgoing, attempt: Try) -> Request:
         raise Uncomposable(f"There is no format {options.format[:16]!r}. Choose another one for the webhook.")
     body = format.render(event)
     signature = sign(event.id, attempt.timestamp, body, attempt.keys) if format.is_signed else ""
-    sent = Sent(
-        event.id,
-        event.type,
-        event.environment,
-        len(body),
-        attempt.number,
-        attempt.timestamp,
-        signature,
-        event.is_test,
-        attempt.traceparent,
-        is_replay=event.is_replay,
-    )
-    headers = headers_of(sent, format.content_type)
-    if options.own_headers:  # they replace ours of the same name, such as Accept
-        own = {header.name.lower() for header in options.own_headers}
-        headers = {name: value for name, value in headers.items() if name.lower() not in own} | dict(
-            options.own_headers
-        )
-    return Request(headers, body)
+    what = event.id, event.type, event.environment, len(body), attempt.number, attempt.timestamp, signature
+    sent = Sent(*what, event.is_test, attempt.traceparent, is_replay=event.is_replay)
+    own = {header.name.lower() for header in options.own_headers}  # they replace ours of the same name, such as Accept
+    ours = {name: value for name, value in headers_of(sent, format.content_type).items() if name.lower() not in own}
+    return Request(ours | dict(options.own_headers), body)
 
 
 def link_of(delivery_id: int, portal: str | None) -> str | None:

@@ -73,20 +73,9 @@ class Arrivals:
         self._sending.offer(trace_claims(claimed, seconds), began, at, sends_until(began), unknown)
 
     def _claimed(self, parcel: Parcel, item: Item, target: Target, at: datetime) -> Claimed:
-        return Claimed(
-            item.id,
-            target,
-            parcel.event_id,
-            parcel.event_type,
-            parcel.environment,
-            parcel.body.encode(),
-            1,
-            None,
-            self._token,
-            created_at=at,
-            fields=item.fields,
-            trace=Trace(parcel.traceparent),
-        )
+        event = parcel.event_id, parcel.event_type, parcel.environment, parcel.body.encode()
+        trace = Trace(parcel.traceparent)
+        return Claimed(item.id, target, *event, 1, None, self._token, created_at=at, fields=item.fields, trace=trace)
 
     def _targets(self, versions: Mapping[int, int]) -> dict[int, Target]:
         """Return the webhooks that are as the publisher saw them. One that was changed since may be switched off."""
