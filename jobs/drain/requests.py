@@ -103,8 +103,10 @@ class Requests:
             else:
                 out.request = request
                 self._sender.start(out, delivery.target.url, *request, left, options.client_certificate)
+        except Uncomposable as error:
+            self._end(out, Result(error.outcome, datetime.now(UTC), 0, str(error)))
         except Exception as error:  # the slot and the delivery would never be freed
-            self._fail(out, error)
+            self._finished.append((delivery, out.request, _failed(delivery, error)))
 
     def _take(self, out: Out, result: Result) -> None:
         """Take the answer of an endpoint. If it refused the token, get another one and send again, once."""
@@ -125,12 +127,6 @@ class Requests:
             else:
                 out.token = token
                 self._ready.append(out)
-
-    def _fail(self, out: Out, error: Exception) -> None:
-        if isinstance(error, Uncomposable):
-            self._end(out, Result(error.outcome, datetime.now(UTC), 0, str(error)))
-        else:
-            self._finished.append((out.delivery, out.request, _failed(out.delivery, error)))
 
     def _end(self, out: Out, result: Result) -> None:
         """Note the result as it is recorded: with what the answer says, of the whole attempt, and without secrets."""
