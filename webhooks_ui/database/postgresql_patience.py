@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from webhooks_ui.database.for_requests import is_for_requests
 
@@ -17,18 +16,7 @@ ANSWER_SECONDS = 30.0  # for a statement of a request. Proxies wait for 60 secon
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """A connection of the driver. One whose server gave no answer in time is closed.
-
-    In autocommit mode, most commits and rollbacks come when no transaction is open. The driver finds that out slowly.
-    """
-
-    def commit(self) -> None:
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
-            super().commit()
-
-    def rollback(self) -> None:
-        if self.pgconn.transaction_status != TransactionStatus.IDLE:
-            super().rollback()
+    """A connection of the driver. One whose server gave no answer in time is closed."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for the answer to a statement. The driver calls this.
