@@ -95,10 +95,9 @@ def ask_for_chores(redis: Redis) -> None:
             make_cron(redis).start()  # type: ignore[no-untyped-call]
         except RedisError as error:
             trouble.say("Chores can't be scheduled, trying again: %s", error)
-            time.sleep(PAUSE_SECONDS)
         except Exception:  # without this thread no chore would be done any more, and nobody would notice
             logger.exception("Chores can't be scheduled, trying again")
-            time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_SECONDS)
 
 
 def main() -> None:
