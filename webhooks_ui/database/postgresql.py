@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Table,
     TypeDecorator,
     any_,
     bindparam,
@@ -83,12 +82,9 @@ class WrongEncodingError(psycopg.OperationalError):
 COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
 import_rows = postgresql_import.import_rows
+insert = postgresql.insert
 insert_many, insert_family = postgresql_rows.insert_many, postgresql_rows.insert_family
 update_held, hold = postgresql_rows.update_held, postgresql_rows.hold
-
-
-def insert(table: Table) -> Any:
-    return postgresql.insert(table)
 
 
 def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:

@@ -57,16 +57,13 @@ PRIMARY_CODE = 0xFF  # of an extended code (SQLite, "Result and Error Codes")
 
 COPY_ENDING = sqlite_copies.COPY_ENDING
 make_copy, check_copy, put_back = sqlite_copies.make_copy, sqlite_copies.check_copy, sqlite_copies.put_back
+insert = sqlite.insert
 
 
 def import_rows(
     connection: Connection, source: sqlite3.Connection, tables: Sequence[Table]
 ) -> Iterator[tuple[str, int]]:
     raise NotImplementedError
-
-
-def insert(table: Table) -> Any:
-    return sqlite.insert(table)
 
 
 def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:

@@ -62,7 +62,7 @@ class Query:
             statement = self._statement(connection) if callable(self._statement) else self._statement
             compiled = self._compiled[kind] = _Compiled(statement, connection.dialect)
         rows = run(connection, compiled.text, compiled.parameters(values))
-        return [compiled.converted(row) for row in rows] if compiled.converts else rows
+        return [compiled.converted(row) for row in rows] if compiled.converters else rows
 
 
 class _Compiled:
@@ -80,16 +80,11 @@ class _Compiled:
         }
         columns = () if isinstance(statement, Insert | Delete) else statement.selected_columns
         types = [column.type.dialect_impl(dialect) for column in columns]
-        self._converters = [
+        self.converters = [  # for those values of a row that SQLAlchemy would convert
             (place, process)
             for place, type in enumerate(types)
             if not isinstance(type, Float) and (process := type.result_processor(dialect, None))
         ]  # drivers return a float as it is
-
-    @property
-    def converts(self) -> bool:
-        """Whether SQLAlchemy would convert any value of a row."""
-        return bool(self._converters)
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the values in the form that the driver wants."""
@@ -101,6 +96,6 @@ class _Compiled:
     def converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return a row of the driver as SQLAlchemy would."""
         values = list(row)
-        for place, process in self._converters:
+        for place, process in self.converters:
             values[place] = process(values[place])
         return tuple(values)
