@@ -265,7 +265,7 @@ def by_partial_index(index_condition: Any, condition: ColumnElement[bool]) -> Co
 def insert_many(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], conflict: str = ""
 ) -> None:
-    _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} {conflict}", rows)
+    _insert(connection, table, columns, rows, conflict)
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
@@ -273,8 +273,9 @@ def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] 
         return None
     key = [family.columns.index(column) for column in family.unique]
     places = {tuple(row[at] for at in key): place for place, row in enumerate(family.rows)}
-    returning = ("id", *family.unique)
-    new = _insert_returning(connection, family.table, family.columns, family.rows, returning, family.unique)
+    unique = ", ".join(family.unique)
+    rest = f"ON CONFLICT ({unique}) DO NOTHING RETURNING id, {unique}"
+    new = _insert(connection, family.table, family.columns, family.rows, rest)
     parents = {places[tuple(values)]: id for id, *values in new}
     return Born(parents, [_insert_children(connection, children, parents) for children in family.children])
 
@@ -292,10 +293,8 @@ def _has_changed(question: Question) -> str:
 
 def _insert_children(connection: Connection, children: Children, parents: Mapping[int, int]) -> list[int]:
     rows = [(parents[place], *row) for place, *row in children.rows if place in parents]
-    if rows and children.has_ids:
-        return [id for (id,) in _insert_returning(connection, children.table, children.columns, rows, ("id",))]
-    insert_many(connection, children.table, children.columns, rows)
-    return []
+    rest = "RETURNING id" if children.has_ids else ""
+    return sorted(id for (id,) in _insert(connection, children.table, children.columns, rows, rest))
 
 
 def update_held(
@@ -344,33 +343,20 @@ def update_selected(
     return rows
 
 
-def _insert_returning(
-    connection: Connection,
-    table: Table,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    returning: Sequence[str],
-    unless: Sequence[str] = (),
+def _insert(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], rest: str
 ) -> list[tuple[Any, ...]]:
-    """Return the columns ``returning``, of which the first is the id, in the order of the rows."""
-    conflict = f"ON CONFLICT ({', '.join(unless)}) DO NOTHING" if unless else ""
-    names = ", ".join(columns)
-    statement = f"INSERT INTO {table.name} ({names}) {{values}} {conflict} RETURNING {', '.join(returning)}"
-    found: list[tuple[Any, ...]] = []
-    for text, values in _portions(statement, rows):
-        found += run(connection, text, values)
-    return sorted(found)
+    return _in_portions(connection, f"INSERT INTO {table.name} ({', '.join(columns)}) {{values}} {rest}", rows)
 
 
-def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    for text, values in _portions(statement, rows):
-        run(connection, text, values)
-
-
-def _portions(statement: str, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+def _in_portions(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Run ``statement`` for ``STATEMENT_ROWS`` at a time. Return what it returns."""
+    returned: list[tuple[Any, ...]] = []
     for start in range(0, len(rows), STATEMENT_ROWS):
         portion = rows[start : start + STATEMENT_ROWS]
-        yield _with_marks(statement, len(portion), len(portion[0])), tuple(chain.from_iterable(portion))
+        text = _with_marks(statement, len(portion), len(portion[0]))
+        returned += run(connection, text, tuple(chain.from_iterable(portion)))
+    return returned
 
 
 @lru_cache(maxsize=128)
