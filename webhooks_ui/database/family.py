@@ -16,7 +16,7 @@ class Children(NamedTuple):
     """
 
     table: Table
-    columns: Sequence[str]
+    columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
     has_ids: bool = False
 
@@ -30,8 +30,8 @@ class Family(NamedTuple):
     """
 
     table: Table
-    unique: Sequence[str]
-    columns: Sequence[str]
+    unique: tuple[str, ...]
+    columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
     children: Sequence[Children] = ()
 

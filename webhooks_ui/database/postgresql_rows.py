@@ -22,18 +22,19 @@ def insert_many(
 
 
 def insert_family(connection: Connection, family: Family, facts: Sequence[Fact] = ()) -> Born | None:
-    parts: list[Family | Children] = [family, *(children for children in family.children if children.rows)]
     born = Born({}, [[] for _ in family.children])
-    numbers = [number for number, children in enumerate(family.children) if children.rows]
+    given = {number: children for number, children in enumerate(family.children) if children.rows}
     known = _by_question(facts)
-    values = [array for rows in (*known.values(), *(part.rows for part in parts)) for array in _arrays(rows)]
-    for part, id, place in run(connection, _family_statement(tuple(known), *map(_shape, parts)), values):
-        if part is None:
+    tables = *known.values(), family.rows, *(children.rows for children in given.values())
+    shapes = ((number, children._replace(rows=())) for number, children in given.items())
+    statement = _family_statement(tuple(known), family._replace(rows=(), children=()), tuple(shapes))
+    for number, id, place in run(connection, statement, [array for rows in tables for array in _arrays(rows)]):
+        if id is None:
             return None
-        if part == 0:
+        if number < 0:
             born.parents[place - 1] = id
         else:
-            born.children[numbers[part - 1]].append(id)
+            born.children[number].append(id)
     for ids in born.children:
         ids.sort()
     return born
@@ -64,40 +65,37 @@ def _facts(questions: tuple[Question, ...]) -> str:
     return ", ".join([*known, f"facts AS MATERIALIZED (SELECT NOT ({changed}) AS hold)"])
 
 
-def _shape(part: Family | Children) -> tuple[Any, ...]:
-    """Return what the statement depends on."""
-    if isinstance(part, Family):
-        return part.table, tuple(part.columns), tuple(part.unique)
-    return part.table, tuple(part.columns), part.has_ids
-
-
 @lru_cache(maxsize=64)
-def _family_statement(questions: tuple[Question, ...], family: tuple[Any, ...], *children: tuple[Any, ...]) -> str:
+def _family_statement(
+    questions: tuple[Question, ...], family: Family, children: tuple[tuple[int, Children], ...]
+) -> str:
     """Return the statement that inserts a family of this shape, if facts about these questions hold.
 
-    It returns the number of the part, the id of the row, and for the parents their place from 1. If the facts don't
-    hold, it returns a row without a number.
+    It returns -1, the id of each parent, and its place from 1, and for each child its number and id. If the facts
+    don't hold, it returns a row without an id.
+
+    Args:
+        family: without rows and children, as the ``children`` are, so that the statement is remembered.
     """
-    table, columns, unique = family
-    names, key = ", ".join(columns), ", ".join(unique)
+    names, key = ", ".join(family.columns), ", ".join(family.unique)
     only_if = "WHERE (SELECT hold FROM facts)" if questions else ""
     parts = [
         *([_facts(questions)] if questions else []),
-        f"given AS (SELECT * FROM {_unnested(table, columns, numbered=True)} {only_if})",
+        f"given AS (SELECT * FROM {_unnested(family.table, family.columns, numbered=True)} {only_if})",
         f"""new AS (
-            INSERT INTO {table.name} ({names}) SELECT {names} FROM given ORDER BY place
+            INSERT INTO {family.table.name} ({names}) SELECT {names} FROM given ORDER BY place
             ON CONFLICT ({key}) DO NOTHING RETURNING id, {key}
         )""",
         f"placed AS (SELECT new.id, given.place FROM new JOIN given USING ({key}))",
     ]
-    results = ["SELECT 0, id, place FROM placed"]
-    results += ["SELECT NULL, NULL, NULL FROM facts WHERE NOT hold"] if questions else []
-    for number, (child, columns, has_ids) in enumerate(children, 1):
+    results = ["SELECT -1, id, place FROM placed"]
+    results += ["SELECT -1, NULL, NULL FROM facts WHERE NOT hold"] if questions else []
+    for number, (table, columns, _, has_ids) in children:
         link, *own = columns
         parts.append(f"""born{number} AS (
-            INSERT INTO {child.name} ({", ".join(columns)})
+            INSERT INTO {table.name} ({", ".join(columns)})
             SELECT {", ".join(("placed.id", *(f"v.{column}" for column in own)))}
-            FROM {_unnested(child, columns, numbered=True)} JOIN placed ON placed.place = v.{link} + 1
+            FROM {_unnested(table, columns, numbered=True)} JOIN placed ON placed.place = v.{link} + 1
             ORDER BY v.place {"RETURNING id" if has_ids else ""}
         )""")
         if has_ids:
