@@ -5,9 +5,8 @@ import logging
 import os
 import resource
 from types import FrameType
-from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 
 from jobs import deliver
 from jobs.rq_worker import Worker, make_app, parse_arguments, work
@@ -33,7 +32,8 @@ def main() -> None:
     app = make_app(ProcessKind.WORKER)
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
-        _prepare_connections(db.engine)
+        prepare = dialect(db.engine).prepare_for_worker
+        event.listen(db.engine, "connect", lambda connection, _record: prepare(connection))
         work(app, DeliveryWorker, QUEUE)
     app.extensions["pulse"].stop()
     tracing.stop()
@@ -45,18 +45,6 @@ def _allow_open_files() -> None:
     """Raise the limit of open files to what the system allows. Each request and each kept connection needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _prepare_connections(engine: Engine) -> None:
-    """Let a worker's commits return before they are on the disk, and its statements read by indexes.
-
-    A power failure may then lose the last results. Their deliveries are sent again.
-    """
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        dialect(engine).relax_commits(connection)
-        dialect(engine).prefer_indexes(connection)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def test_the_queue_is_read_by_its_own_index(app: Flask, monkeypatch: pytest.Monk
     assert not any("status" in sql for sql, _ in of_queue)
     explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:
-        dialect(connection).prefer_indexes(connection.connection.driver_connection)
+        dialect(connection).prepare_for_worker(connection.connection.driver_connection)
         connection.exec_driver_sql("DELETE FROM deliveries")
         for _ in range(2):
             plans = [str(connection.exec_driver_sql(f"{explain} {sql}", values).all()) for sql, values in of_queue]

@@ -105,7 +105,7 @@ def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
     assert len(of_deleted) == 1
     explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:
-        dialect(connection).prefer_indexes(connection.connection.driver_connection)
+        dialect(connection).prepare_for_worker(connection.connection.driver_connection)
         for sql, values in of_deleted:
             assert "ix_deliveries_due" in str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
 

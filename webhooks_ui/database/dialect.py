@@ -99,13 +99,13 @@ class Dialect(Protocol):
     def give_space_back(self, connection: Connection, pages: int) -> bool:
         """Give up to ``pages`` unused pages of the database back to the system. Return True if there are more."""
 
-    def relax_commits(self, connection: Any) -> None:
-        """Let commits on this connection of the driver return before the data is on the disk, unless it is shared."""
+    def prepare_for_worker(self, connection: Any) -> None:
+        """Let commits on this connection of the driver return before the data is on the disk, unless it is shared.
 
-    def prefer_indexes(self, connection: Any) -> None:
-        """Let the statements on this connection of the driver read by indexes, however few rows there seem to be.
+        A power failure may then lose the last results. Their deliveries are sent again.
 
-        A worker's statements are planned while nothing waits, and keep their plans when there is a backlog.
+        Let statements read by indexes, however few rows there seem to be. A worker's are planned while nothing waits,
+        and keep their plans when there is a backlog.
         """
 
     def begin(self, connection: Connection, writes: bool) -> None:

@@ -141,17 +141,9 @@ def give_space_back(connection: Connection, pages: int) -> bool:
     return False
 
 
-def relax_commits(connection: Any) -> None:
+def prepare_for_worker(connection: Any) -> None:
     if not is_pooled(connection):
-        connection.execute("SET synchronous_commit TO off")
-        connection.commit()
-
-
-def prefer_indexes(connection: Any) -> None:
-    if not is_pooled(connection):
-        connection.execute("SET enable_seqscan TO off")
-        connection.execute("SET enable_bitmapscan TO off")
-        connection.commit()
+        connection.execute("SET synchronous_commit TO off; SET enable_seqscan TO off; SET enable_bitmapscan TO off")
 
 
 def begin(connection: Connection, writes: bool) -> None:

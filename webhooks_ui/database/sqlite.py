@@ -136,13 +136,10 @@ def give_space_back(connection: Connection, pages: int) -> bool:
     return bool(connection.exec_driver_sql("PRAGMA freelist_count").scalar_one())
 
 
-def relax_commits(connection: Any) -> None:
+def prepare_for_worker(connection: Any) -> None:
+    """Relax commits. SQLite uses an index wherever one fits."""
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA cache_size=-{WORKER_CACHE_KIB}")
-
-
-def prefer_indexes(connection: Any) -> None:
-    """Do nothing. SQLite uses an index wherever one fits."""
 
 
 def begin(connection: Connection, writes: bool) -> None:
