@@ -86,18 +86,14 @@ def read_token(result: Result, client: OAuthClient) -> Token:
     Raises:
         NoToken: there is none, and why. The message holds no secret that the endpoint repeats.
     """
-    return _read(result, secrets_of([OwnHeader("Authorization", _basic(client)), OwnHeader("secret", client.secret)]))
-
-
-def _read(result: Result, secrets: Sequence[str]) -> Token:
+    secrets = secrets_of([OwnHeader("Authorization", _basic(client)), OwnHeader("secret", client.secret)])
     if result.outcome == Outcome.CERTIFICATE_UNUSABLE:
         raise NoToken(result.outcome, f"({result.detail})")
     if result.outcome == Outcome.RESPONSE_BROKEN:
         raise NoToken(Outcome.TOKEN_BROKEN, _with("Its answer was not valid HTTP.", result.detail))
     if result.response_code is None or result.outcome == Outcome.CERTIFICATE_REFUSED:
-        raise NoToken(
-            Outcome.TOKEN_UNREACHABLE, _with(_NO_ANSWER.get(result.outcome, "It gave no answer."), result.detail)
-        )
+        why = _NO_ANSWER.get(result.outcome, "It gave no answer.")
+        raise NoToken(Outcome.TOKEN_UNREACHABLE, _with(why, result.detail))
     said = find_object(result.response_body or b"")
     if result.outcome != Outcome.DELIVERED or (said and "error" in said):
         raise NoToken(Outcome.TOKEN_REFUSED, _refusal(result, said or {}, secrets))
@@ -110,9 +106,8 @@ def _read(result: Result, secrets: Sequence[str]) -> Token:
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise NoToken(Outcome.TOKEN_UNUSABLE, f"The type of its token is {_words(kind, secrets)}.")
     if len(text) > TOKEN_MAX_CHARACTERS or not _TOKEN.fullmatch(text):
-        raise NoToken(
-            Outcome.TOKEN_UNUSABLE, f"Its token isn't printable ASCII of up to {TOKEN_MAX_CHARACTERS:,} characters."
-        )
+        needed = f"printable ASCII of up to {TOKEN_MAX_CHARACTERS:,} characters"
+        raise NoToken(Outcome.TOKEN_UNUSABLE, f"Its token isn't {needed}.")
     return Token(text, _kept_seconds(said.get("expires_in")))
 
 
