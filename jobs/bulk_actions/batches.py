@@ -53,10 +53,6 @@ def run_batch(action_id: int) -> bool:
     seen = action.place
     try:
         step = _next_step(action)
-    except Unreadable:
-        _stop(action_id)
-        return False
-    try:
         with writing():
             connection = db.session.connection()
             changed = step.do(connection)
@@ -64,6 +60,9 @@ def run_batch(action_id: int) -> bool:
                 raise Overtaken
             if changed:
                 after_commit(wake)
+    except Unreadable:
+        _stop(action_id)
+        return False
     except Overtaken:
         return False
     return step.place is not None
