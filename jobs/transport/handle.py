@@ -117,8 +117,10 @@ class Handle:
         is_secure = target.scheme == "https"
         curl.setopt(pycurl.VERBOSE, is_secure)  # tells us about the certificate and the cipher
         curl.setopt(pycurl.NOPROGRESS, not is_secure)  # HTTP/2 is spoken over TLS only
+        certificate, key = exchange.client_certificate or (None, None)
+        curl.setopt(pycurl.SSLCERT_BLOB, certificate)
+        curl.setopt(pycurl.SSLKEY_BLOB, key)
         self._pin(exchange)
-        self._show(exchange)
 
     def unload(self) -> Exchange:
         """Return the exchange, with what libcurl has to say about it, and forget it."""
@@ -158,12 +160,6 @@ class Handle:
             others = [address for address in addresses if address.version == 6 != addresses[0].version]
             listed = ",".join(map(bracketed, (*addresses, *others[:1])))
             self.curl.setopt(pycurl.RESOLVE, [f"+{target.host}:{target.port}:{listed}"])
-
-    def _show(self, exchange: Exchange) -> None:
-        """Show the client certificate of the request, if it has one."""
-        certificate = exchange.client_certificate
-        self.curl.setopt(pycurl.SSLCERT_BLOB, certificate.certificate if certificate else None)
-        self.curl.setopt(pycurl.SSLKEY_BLOB, certificate.key if certificate else None)
 
     def _open_socket(self, _purpose: int, address: Any) -> int:
         """Open a socket to an address that may be a target. libcurl asks for each address, also for one in the URL."""
