@@ -18,8 +18,7 @@ def open_socket(family: int, kind: int, protocol: int, address: tuple[Any, ...])
 
     It tells Python's audit hooks of the connection, because they don't see what libcurl does.
     """
-    with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(socket.socket(family, kind, protocol))
+    with socket.socket(family, kind, protocol) as opened:
         sys.audit("socket.connect", opened, address)
         return opened.detach()
 
