@@ -213,15 +213,10 @@ def sending_of(app: Flask) -> Sending:
             sending.stop()  # an error has ended its thread, but its connections are still open
         config = app.config
         requests = requests_at_a_time(config["IN_FLIGHT"])
-        sender = Sender(
-            config["ALLOWED_TARGETS"],
-            requests,
-            authorities_file(Path(config["INSTANCE_PATH"])),
-            config["EGRESS_PROXY"],
-        )
-        sending = app.extensions["sending"] = Sending(
-            sender, Slots(requests), config["REQUEST_TIMEOUT_SECONDS"], config["LINKED_PORTAL"]
-        )
+        authorities = authorities_file(Path(config["INSTANCE_PATH"]))
+        sender = Sender(config["ALLOWED_TARGETS"], requests, authorities, config["EGRESS_PROXY"])
+        sending = Sending(sender, Slots(requests), config["REQUEST_TIMEOUT_SECONDS"], config["LINKED_PORTAL"])
+        app.extensions["sending"] = sending
     with sending.lock:
         sending.slots.forget_idle()
     return sending

@@ -43,16 +43,8 @@ class PatientRedis(Redis):
 
 def connect(url: str) -> PatientRedis:
     """Return a client for ``url``. It connects at its first use."""
-    return cast(
-        PatientRedis,
-        PatientRedis.from_url(
-            url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 1),
-            **ANONYMOUS,
-        ),
-    )
+    timeouts: dict[str, Any] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    return cast(PatientRedis, PatientRedis.from_url(url, **timeouts, retry=Retry(NoBackoff(), 1), **ANONYMOUS))
 
 
 def use(app: Flask, redis: Redis) -> None:
