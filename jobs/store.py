@@ -21,7 +21,6 @@ from webhooks_ui.models import Delivery, Event, FreshKeys, utcnow
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 from webhooks_ui.webhooks.subscribers import Subscriber, subscribers
 
-LOOKUP_BATCH = 500  # ids in one IN (…)
 TRANSACTION_MAX_DELIVERIES = 10_000  # of several publications. All that write wait for the end of a transaction
 
 _EVENTS, _DELIVERIES, _KEYS = Event.__table__, Delivery.__table__, FreshKeys.__table__
@@ -299,13 +298,10 @@ def _known(connection: Connection, keys: Collection[Key]) -> dict[Key, tuple[int
     """Return the number of deliveries and the body of those events that are stored."""
     found: dict[Key, tuple[int, bytes]] = {}
     for environment, group in groupby(sorted(keys), lambda key: key[0]):
-        ids = [id for _, id in group]
-        for start in range(0, len(ids), LOOKUP_BATCH):
-            query = select(Event.public_id, Event.deliveries_count, Event.body).where(
-                Event.environment == environment, Event.public_id.in_(ids[start : start + LOOKUP_BATCH])
-            )
-            for public_id, deliveries, body in connection.execute(query):
-                found[environment, public_id] = deliveries, body
+        own = Event.environment == environment, Event.public_id.in_([id for _, id in group])
+        query = select(Event.public_id, Event.deliveries_count, Event.body).where(*own)
+        for public_id, deliveries, body in connection.execute(query):
+            found[environment, public_id] = deliveries, body
     return found
 
 
