@@ -158,9 +158,10 @@ _GIVE_UP = update(Delivery.__table__).where(Delivery.id == bindparam("of")).valu
 
 
 def _decided(claimed: Claimed, result: Result, schedule: str) -> Recorded:
-    delays = _delays(claimed, schedule)
     attempted = _attempted(claimed, result)
-    decision = decide(attempted, delays, claimed.attempts_allowed, random.random, _gives_up_at(claimed))
+    until = claimed.created_at if claimed.is_test else claimed.give_up_at or NEVER  # a test is over after one attempt
+    delays = _delays(claimed, schedule)
+    decision = decide(attempted, delays, claimed.attempts_allowed, random.random, until)
     return Recorded(claimed, result, decision, attempted)
 
 
@@ -188,11 +189,6 @@ def _delays(claimed: Claimed, schedule: str) -> tuple[int, ...]:
 def _is_beside(claimed: Claimed) -> bool:
     """Return True if a person wanted the attempt beside those of the schedule."""
     return claimed.attempts_allowed == ONE_MORE
-
-
-def _gives_up_at(claimed: Claimed) -> datetime:
-    """Return until when a delivery may be asked to wait. A test is over after its one attempt."""
-    return claimed.created_at if claimed.is_test else claimed.give_up_at or NEVER
 
 
 def _first_asked(recorded: Sequence[Recorded], schedule: str) -> Iterator[dict[str, Any]]:
