@@ -133,10 +133,10 @@ class Client:
         """Remember when libcurl wants to be called. libcurl calls this."""
         self._timer_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1_000
 
-    def _send(self, exchange: Exchange, *, is_fresh: bool = False) -> None:
+    def _send(self, exchange: Exchange) -> None:
         """Hand the exchange to libcurl, if all its addresses may be targets.
 
-        A public name that also leads inside is an attack, or a mistake. If ``is_fresh``, no kept connection is used.
+        A public name that also leads inside is an attack, or a mistake.
         """
         scheme = exchange.target.scheme
         forbidden = next((a for a in exchange.addresses if not is_allowed(a, scheme, self._allowed)), None)
@@ -147,7 +147,7 @@ class Client:
         try:
             handle = self._free.pop() if self._free else Handle(self._settings)
             speaks_http_1 = (exchange.target.host, exchange.target.port) in self._http_1_hosts
-            handle.load(exchange, is_fresh=is_fresh, speaks_http_1=speaks_http_1)
+            handle.load(exchange, speaks_http_1=speaks_http_1)
             self._multi.add_handle(handle.curl)
         except Exception as error:  # nobody else must suffer from it
             exchange.failure = error
@@ -200,7 +200,7 @@ class Client:
             self._note_http_1(exchange.target)
         if exchange.was_stale:
             exchange.begin_again()
-            self._send(exchange, is_fresh=True)
+            self._send(exchange)
             return
         if exchange.is_held_by_proxy:
             self._resolver.note_failure(exchange.target.host, exchange.addresses[0])

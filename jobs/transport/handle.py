@@ -98,11 +98,10 @@ class Handle:
         ):
             curl.setopt(option, value)
 
-    def load(self, exchange: Exchange, *, is_fresh: bool, speaks_http_1: bool) -> None:
-        """Prepare the transfer of ``exchange``.
+    def load(self, exchange: Exchange, *, speaks_http_1: bool) -> None:
+        """Prepare the transfer of ``exchange``. If the request was sent before, it uses no kept connection.
 
         Args:
-            is_fresh: it uses no kept connection.
             speaks_http_1: it offers no HTTP/2.
         """
         self.exchange = exchange
@@ -111,7 +110,7 @@ class Handle:
         curl.setopt(pycurl.HTTPHEADER, [*starmap(_line, exchange.headers.items()), "Expect:"])
         curl.setopt(pycurl.POSTFIELDS, exchange.sent)
         curl.setopt(pycurl.UPLOAD_BUFFERSIZE, SENT_LARGE_BYTES if len(exchange.sent) > LARGE_BYTES else SENT_BYTES)
-        curl.setopt(pycurl.FRESH_CONNECT, is_fresh)
+        curl.setopt(pycurl.FRESH_CONNECT, exchange.sendings > 0)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1 if speaks_http_1 else _ANY_VERSION)
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(exchange.seconds_left * 1_000)))
         is_secure = target.scheme == "https"
