@@ -88,11 +88,13 @@ def _make_tables() -> None:
 
 def _copy(file: Path) -> int:
     """Copy all tables but that of the heartbeats. Return the number of rows."""
+    from webhooks_ui.database.postgresql_import import import_rows  # here, because it loads the driver of PostgreSQL
+
     tables = [table for table in db.metadata.sorted_tables if table is not Process.__table__]
     total = 0
     with write_transaction() as connection, closing(_open(file)) as source:
         source.execute("BEGIN")  # so that all tables are read as of one moment
-        for name, count in dialect(db.engine).import_rows(connection, source, tables):
+        for name, count in import_rows(connection, source, tables):
             if count:
                 click.echo(f"{name}: {count:,}")
             total += count

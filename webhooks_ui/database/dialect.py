@@ -1,7 +1,7 @@
 """The differences between SQLite and PostgreSQL. Each has a module with the same names, which ``dialect`` returns."""
 
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cache
@@ -65,17 +65,6 @@ class Dialect(Protocol):
 
         Raises:
             CopyError: The copy can't be put back.
-        """
-
-    def import_rows(
-        self, connection: Connection, source: "sqlite3.Connection", tables: Sequence[Table]
-    ) -> Iterator[tuple[str, int]]:
-        """Copy ``tables``, which must be empty, from SQLite. Yield the name and the number of rows of each.
-
-        Only PostgreSQL can do it. Others can't use the tables until the transaction ends.
-
-        Raises:
-            CopyError: The tables can't be copied. The transaction must be rolled back.
         """
 
     def insert(self, table: Table) -> Any:
@@ -246,8 +235,6 @@ class Dialect(Protocol):
 _DRIVERS = {"sqlite": "sqlite3", "postgresql": "psycopg"}
 
 if TYPE_CHECKING:  # mypy compares both modules with the protocol
-    import sqlite3
-
     from webhooks_ui.database import postgresql, sqlite
 
     _ALIKE: tuple[Dialect, Dialect] = (sqlite, postgresql)

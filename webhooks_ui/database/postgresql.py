@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 
-from webhooks_ui.database import postgresql_copies, postgresql_import, postgresql_rows
+from webhooks_ui.database import postgresql_copies, postgresql_rows
 from webhooks_ui.database.postgresql_patience import PatientConnection
 from webhooks_ui.database.postgresql_poolers import is_pooled, prepare_for_pooler
 from webhooks_ui.database.statements import run
@@ -81,7 +81,6 @@ class WrongEncodingError(psycopg.OperationalError):
 
 COPY_ENDING = postgresql_copies.COPY_ENDING
 make_copy, check_copy, put_back = postgresql_copies.make_copy, postgresql_copies.check_copy, postgresql_copies.put_back
-import_rows = postgresql_import.import_rows
 insert = postgresql.insert
 insert_many, insert_family = postgresql_rows.insert_many, postgresql_rows.insert_family
 update_held, hold = postgresql_rows.update_held, postgresql_rows.hold

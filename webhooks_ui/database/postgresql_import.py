@@ -1,4 +1,4 @@
-"""Brings the rows of an SQLite database into PostgreSQL. ``dialect.Dialect`` describes the name."""
+"""Brings the rows of an SQLite database into PostgreSQL."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,13 @@ ROW = re.compile(r", line ([0-9]+)")  # in the context of an error of COPY
 def import_rows(
     connection: Connection, source: "sqlite3.Connection", tables: Sequence[Table]
 ) -> Iterator[tuple[str, int]]:
-    """Stream each table from SQLite's driver into a COPY.
+    """Copy ``tables``, which must be empty, from SQLite. Yield the name and the number of rows of each.
 
-    The driver returns times, JSON and booleans in a form that PostgreSQL reads. So no value is converted, and a NULL
-    stays apart from the null of JSON.
+    Others can't use the tables until the transaction ends. SQLite's driver returns times, JSON and booleans in a form
+    that PostgreSQL reads. So no value is converted, and a NULL stays apart from the null of JSON.
+
+    Raises:
+        CopyError: The tables can't be copied. The transaction must be rolled back.
     """
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
     connection.exec_driver_sql("SET LOCAL TimeZone = 'UTC'")  # the times in SQLite are in UTC, and don't say so

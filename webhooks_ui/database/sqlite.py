@@ -60,12 +60,6 @@ make_copy, check_copy, put_back = sqlite_copies.make_copy, sqlite_copies.check_c
 insert = sqlite.insert
 
 
-def import_rows(
-    connection: Connection, source: sqlite3.Connection, tables: Sequence[Table]
-) -> Iterator[tuple[str, int]]:
-    raise NotImplementedError
-
-
 def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """Do nothing, and let SQLAlchemy connect."""
 
