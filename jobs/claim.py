@@ -107,7 +107,8 @@ class Claims:
 
     def take(self, targets: Mapping[int, Target], each: int) -> list[Claimed]:
         """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
-        return self._take(targets, dialect(self.connection).first_of_each("webhooks", _DUE), most_each=each)
+        database = dialect(self.connection)
+        return self._take(targets, database.first_of_each(f"{_DUE} {database.SKIP_LOCKED}"), most_each=each)
 
     def take_in_order(self, targets: Mapping[int, Target]) -> list[Claimed]:
         """Lease the next delivery of each webhook in ``targets`` that keeps the order, unless one of its is in flight.
@@ -118,7 +119,7 @@ class Claims:
         if not targets or self.room <= 0:
             return []
         free = {id: targets[id] for id in self._lock(targets)}
-        return self._take(free, dialect(self.connection).first_of_each("webhooks", _NEXT, skip_locked=False))
+        return self._take(free, dialect(self.connection).first_of_each(_NEXT))
 
     def take_paced(self, target: Target, each: int) -> tuple[list[Claimed], datetime]:
         """Lease as many due deliveries of a webhook as its rate allows. Return them and when the next may follow."""
@@ -159,7 +160,7 @@ class Claims:
         """Lease the deliveries that an admin wants sent now, whatever the state of their webhooks."""
         if self.room <= 0:
             return []
-        leased = self._lease(dialect(self.connection).first_of_all(_FORCED))
+        leased = self._lease(f"{_FORCED} {dialect(self.connection).SKIP_LOCKED}")
         targets = targets_of(self.connection, self.now, {row.webhook_id for row in leased}) if leased else {}
         return self._claimed(leased, targets)
 

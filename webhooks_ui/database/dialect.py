@@ -37,6 +37,9 @@ class Dialect(Protocol):
     JSON_IDS: str
     """A subquery that returns the numbers in the JSON array bound as ``ids``."""
 
+    SKIP_LOCKED: str
+    """The end of a SELECT that skips rows which another transaction has locked, where rows can be locked."""
+
     COPY_ENDING: str
     """How the names of copies of the database end."""
 
@@ -202,17 +205,12 @@ class Dialect(Protocol):
         The columns must have JSON types. Times and bytes don't work.
         """
 
-    def first_of_each(self, array: str, rows: str, *, skip_locked: bool = True) -> str:
-        """Return a SELECT of delivery ids that runs ``rows`` for each number in the JSON array bound as ``array``.
-
-        It skips rows that another transaction has locked, if it is told to.
+    def first_of_each(self, rows: str) -> str:
+        """Return a SELECT of delivery ids that runs ``rows`` for each number in the JSON array bound as ``webhooks``.
 
         Args:
             rows: A SELECT of delivery ids, with ``{each}`` in place of the number.
         """
-
-    def first_of_all(self, rows: str) -> str:
-        """Return the SELECT ``rows``, extended to skip rows that another transaction has locked."""
 
     def update_selected(
         self,

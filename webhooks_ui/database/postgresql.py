@@ -47,6 +47,7 @@ FAMILY_IS_ONE_STATEMENT = True
 PUBLISHING = 2  # one prepares while another waits for the disk
 HAS_ROUND_TRIPS = True
 JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:ids AS jsonb)))"
+SKIP_LOCKED = "FOR UPDATE SKIP LOCKED"
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # a pooler may have lost what ``prepare`` set
 PREFERENCES = "SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO"
@@ -271,16 +272,11 @@ def select_rows(
     return [kind(*row) for row in run(connection, _in_style_of_driver(f"SELECT {columns} FROM {source}"), values)]
 
 
-def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
-    lock = "FOR UPDATE SKIP LOCKED" if skip_locked else ""
+def first_of_each(rows: str) -> str:
     return f"""
-        SELECT d.id FROM jsonb_array_elements_text(CAST(:{array} AS jsonb)) AS wanted
-        CROSS JOIN LATERAL ({rows.format(each="CAST(wanted.value AS bigint)")} {lock}) AS d
+        SELECT d.id FROM jsonb_array_elements_text(CAST(:webhooks AS jsonb)) AS wanted
+        CROSS JOIN LATERAL ({rows.format(each="CAST(wanted.value AS bigint)")}) AS d
     """
-
-
-def first_of_all(rows: str) -> str:
-    return f"{rows} FOR UPDATE SKIP LOCKED"
 
 
 def update_selected(

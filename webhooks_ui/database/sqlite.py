@@ -41,7 +41,7 @@ FAMILY_IS_ONE_STATEMENT = False
 PUBLISHING = 1  # there is one writer
 HAS_ROUND_TRIPS = False
 JSON_IDS = "(SELECT value FROM json_each(:ids))"
-
+SKIP_LOCKED = ""
 
 OUTAGES = {
     sqlite3.SQLITE_BUSY: "The database is locked: something else has been writing to it for too long.",
@@ -308,15 +308,11 @@ def select_rows(
     return [kind(*row) for row in json.loads(rows)]
 
 
-def first_of_each(array: str, rows: str, *, skip_locked: bool = True) -> str:
+def first_of_each(rows: str) -> str:
     return f"""
-        SELECT d.id FROM json_each(:{array}) AS wanted CROSS JOIN deliveries AS d
+        SELECT d.id FROM json_each(:webhooks) AS wanted CROSS JOIN deliveries AS d
         WHERE d.id IN ({rows.format(each="wanted.value")})
     """
-
-
-def first_of_all(rows: str) -> str:
-    return rows
 
 
 def update_selected(
