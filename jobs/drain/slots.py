@@ -181,11 +181,8 @@ class Slots:
 
     def forget_idle(self) -> None:
         """Forget the webhooks that were idle longest, if more than ``LANES_KEPT`` are known."""
-        for webhook_id in list(self._lanes):
-            if len(self._lanes) <= LANES_KEPT:
-                return
-            lane = self._lanes[webhook_id]
-            if not lane.queue and not lane.in_flight:
+        for webhook_id, lane in list(self._lanes.items()):
+            if len(self._lanes) > LANES_KEPT and not lane.queue and not lane.in_flight:
                 del self._lanes[webhook_id]
 
 
