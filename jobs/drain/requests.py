@@ -121,9 +121,11 @@ class Requests:
             self._ready.append(out)
 
     def _take_token(self, waiting: list[Out], token: str | NoToken, result: Result) -> None:
+        """Go on with those that waited for a token. The ``result`` is that of the request to the token endpoint."""
         for out in waiting:
             if isinstance(token, NoToken):
-                self._end(out, _without_token(token, result))
+                told = token.outcome, result.started_at, result.duration_ms, str(token)
+                self._end(out, Result(*told, retry_after_seconds=result.retry_after_seconds))
             else:
                 out.token = token
                 self._ready.append(out)
@@ -141,16 +143,6 @@ class Requests:
         except Exception as error:  # the thread would end, and with it all that is in flight
             understood = _failed(delivery, error)
         self._finished.append((delivery, out.request, understood))
-
-
-def _without_token(failure: NoToken, result: Result) -> Result:
-    """Return the result of a delivery for which no token could be got.
-
-    Args:
-        result: of the request to the token endpoint.
-    """
-    waits = result.retry_after_seconds
-    return Result(failure.outcome, result.started_at, result.duration_ms, str(failure), retry_after_seconds=waits)
 
 
 def _failed(delivery: Claimed, error: Exception) -> Result:
