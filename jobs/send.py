@@ -84,15 +84,12 @@ def _read(exchange: Exchange, result: Result) -> None:
 
 
 def _field(line: bytes) -> tuple[str, str]:
-    name, _, value = _text(line).partition(":")
-    return name, value.strip()
-
-
-def _text(line: bytes) -> str:
     try:
-        return line.decode()
+        text = line.decode()
     except UnicodeDecodeError:
-        return line.decode("latin-1")  # whatever it is, nothing is lost
+        text = line.decode("latin-1")  # whatever it is, nothing is lost
+    name, _, value = text.partition(":")
+    return name, value.strip()
 
 
 def _codings(fields: Iterable[tuple[str, str]], name: str) -> Iterator[str]:
