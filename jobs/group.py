@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from flask import Flask
 
-from jobs.store import OtherContent, Outcome, Publication, Stored, store
+from jobs.store import OtherContent, Publication, Stored, store
 from webhooks_ui.database import KeptConnections, db, dialect, is_conflict, kept_connections, outage
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
@@ -152,7 +152,9 @@ class Groups:
         try:
             with self._connections.write_transaction(one_statement=are_single) as connection:
                 became = store(connection, publications, self._memory)
-                _check(publications, became)
+                for publication, what in zip(publications, became, strict=True):
+                    if isinstance(what, OtherContent) and len(publication.events) > 1:
+                        raise what  # others of its events are in the transaction
         except Exception as error:
             if is_conflict(error) and tries > 1:
                 self._commit(group, tries - 1)
@@ -169,13 +171,6 @@ class Groups:
                 waiting.stored = what
             else:
                 waiting.error = what
-
-
-def _check(publications: Sequence[Publication], became: Sequence[Outcome]) -> None:
-    """Raise if a wrong publication of several events has left some of them in the transaction."""
-    for publication, what in zip(publications, became, strict=True):
-        if isinstance(what, OtherContent) and len(publication.events) > 1:
-            raise what
 
 
 def groups_of(app: Flask) -> Groups:
