@@ -198,7 +198,7 @@ def brief_write(engine: Engine, seconds: float) -> Iterator[Connection]:
 
 def data_file(engine: Engine) -> Path | None:
     name = engine.url.database
-    return Path(name.removeprefix("file:").partition("?")[0]) if name and name != ":memory:" else None
+    return Path(name.removeprefix("file:")) if name and name != ":memory:" else None
 
 
 def log_bytes(engine: Engine) -> int | None:

@@ -30,7 +30,7 @@ class QueueingConnection(sqlite3.Connection):
         super().__init__(database, *args, **kwargs)
         self.patience_seconds = PATIENCE_SECONDS
         self._queue: int | None = None
-        path = name.removeprefix("file:").partition("?")[0]
+        path = name.removeprefix("file:").partition("?")[0] if name.startswith("file:") else name
         self._path = None if path in ("", ":memory:") else f"{path}-writers"
 
     def begin_writing(self) -> None:

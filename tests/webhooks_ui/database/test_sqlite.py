@@ -7,9 +7,11 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
+from config import load
 from tests.support.factories import make_webhook
+from webhooks_ui import create_app
 from webhooks_ui.database import db, outage, write_transaction
-from webhooks_ui.database.sqlite import INCREMENTAL, prepare
+from webhooks_ui.database.sqlite import INCREMENTAL, data_file, prepare
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -23,6 +25,20 @@ def test_a_new_database_can_give_space_back(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE numbers (n)")
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (INCREMENTAL,)
     connection.close()
+
+
+def test_the_files_are_found_whatever_signs_their_path_has(tmp_path: Path) -> None:
+    """With a question mark, /readyz said that the file is gone, and the queue of writers was in the folder above."""
+    folder = tmp_path / "my files%20#1?"
+    app = create_app(load({"INSTANCE_PATH": str(folder), "REDIS_URL": "redis://nowhere"}), web=False)
+    with app.app_context():
+        db.create_all()
+        with write_transaction():
+            pass
+        assert data_file(db.engine) == folder / "webhooks.db"
+        assert (folder / "webhooks.db-writers").exists()
+        assert list(tmp_path.iterdir()) == [folder]
+        db.engine.dispose()
 
 
 def test_a_connection_opens_beside_a_writer_and_writes_nothing(tmp_path: Path) -> None:
