@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
     parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
     demo = parser.parse_args().demo
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may want it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a start without a traceback
     os.umask(private_files.UMASK)  # for all files that we and our processes make
     if demo:
         os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))

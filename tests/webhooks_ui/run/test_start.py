@@ -1,6 +1,7 @@
 """``make run`` explains on one line why it can't start."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from config import ConfigError
-from tests.support.rig import ROOT
+from tests.support.rig import ROOT, free_port
+from tests.support.waiting import wait_for
 from webhooks_ui.run.start import only_one
 
 
@@ -75,3 +77,13 @@ def test_a_database_that_refuses_what_it_is_asked_leads_to_its_setting(environ: 
     assert (done.returncode, done.stdout) == (1, "")
     said = "Can't start: the database can't be used. Check DATABASE_URL: invalid connection option"
     assert done.stderr == f'{said} "ssl_mode"\n'
+
+
+def test_ctrl_c_ends_a_start_without_a_traceback(environ: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "webhooks_ui.run.start"]
+    settings = environ | {"INSTANCE_PATH": str(tmp_path / "instance"), "REDIS_URL": "", "PORT": str(free_port())}
+    with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.PIPE, text=True) as start:
+        wait_for((tmp_path / "instance" / "run.lock").exists, what="the start has begun")
+        start.send_signal(signal.SIGINT)
+        _, said = start.communicate(timeout=30)
+    assert (start.returncode, said) == (-signal.SIGINT, "")
