@@ -101,6 +101,23 @@ def test_the_choices_of_filters_can_be_read_on_a_tablet(
             assert shortened_choices(page) == []
 
 
+@pytest.mark.parametrize("width", [740, 820, 1180])
+def test_the_buttons_of_a_row_stay_in_their_column_on_a_tablet(
+    app: Flask, browser: Browser, base_url: str, watch: Watch, width: int
+) -> None:
+    make_webhook()
+    with open_context(
+        browser, base_url, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True
+    ) as context:
+        page = context.new_page()
+        watch.follow(page)
+        open_session(app, page, base_url)
+        page.goto("/admin/webhooks")
+        cell, button = page.locator("td:has(> .row-actions)"), page.get_by_label("Send test event to")
+        starts = [part.evaluate("part => part.getBoundingClientRect().left") for part in (cell, button)]
+        assert starts[0] < starts[1]
+
+
 def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 900})
     page.goto(LOG)
