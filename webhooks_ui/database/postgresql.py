@@ -50,7 +50,7 @@ JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:i
 SKIP_LOCKED = "FOR UPDATE SKIP LOCKED"
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # a pooler may have lost what ``prepare`` set
-PREFERENCES = "SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO"
+PREFERENCES = "SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO; SET array_nulls TO on"
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
 WRONG_ENCODING = "UTF8?"  # a code of ours

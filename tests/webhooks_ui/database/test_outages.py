@@ -202,11 +202,13 @@ class TestPostgreSql:
         with db.engine.connect() as connection:
             assert connection.scalar(text("SELECT 7 FROM pg_sleep(0.3)")) == 7
 
+    @pytest.mark.usefixtures("app")  # which makes the tables
     def test_what_the_server_prefers_does_not_matter(
         self, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """In a stricter isolation, an update of a row that somebody else has changed meanwhile is an error."""
-        monkeypatch.setenv("PGOPTIONS", r"-c default_transaction_isolation=serializable -c DateStyle=SQL,DMY")
+        preferred = "default_transaction_isolation=serializable", "DateStyle=SQL,DMY", "array_nulls=off"
+        monkeypatch.setenv("PGOPTIONS", " ".join(f"-c {setting}" for setting in preferred))
         app = create_app(settings)
         rename = text("UPDATE settings SET value = '2' WHERE name = 'x'")
         with app.app_context():
@@ -216,6 +218,7 @@ class TestPostgreSql:
                 with db.engine.connect() as other:
                     assert other.scalar(text("SHOW transaction_isolation")) == "read committed"
                     assert dialect_of(other).server_time(other) is not None
+                    assert other.scalar(text("SELECT CAST('{NULL}' AS text[]) = ARRAY[CAST(NULL AS text)]"))
                     other.execute(rename)
                 assert connection.execute(rename).rowcount == 1
             db.engine.dispose()
