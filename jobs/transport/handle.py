@@ -1,6 +1,7 @@
 """Handle: a transfer of libcurl, which is used for one exchange after another."""
 
 import ipaddress
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -126,13 +127,19 @@ class Handle:
         exchange: Exchange = self.exchange
         self.exchange = None
         if exchange.error is not None:
-            exchange.os_error = self.curl.getinfo(pycurl.OS_ERRNO)
+            exchange.os_error = self._os_error(exchange)
             exchange.proxy_status = self.curl.getinfo(pycurl.HTTP_CONNECTCODE) if self._settings.proxy else 0
         if exchange.error == TOO_LARGE:
             exchange.complaint = HEAD_TOO_LARGE
         if len(exchange.sent) > LARGE_BYTES:
             self.curl.setopt(pycurl.POSTFIELDS, b"")  # a handle that waits would keep it in memory
         return exchange
+
+    def _os_error(self, exchange: Exchange) -> int:
+        """Return the error number of the system, or 0 if it is that of another address, from which libcurl went on."""
+        number = self.curl.getinfo(pycurl.OS_ERRNO)
+        is_own = exchange.error == pycurl.E_COULDNT_CONNECT or os.strerror(number) in exchange.message
+        return number if is_own else 0
 
     @property
     def peer(self) -> Address | None:

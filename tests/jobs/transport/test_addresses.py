@@ -138,6 +138,15 @@ def test_an_address_that_refuses_costs_no_time(send: Send, names: dict[str, list
     assert result.duration_ms < 250
 
 
+def test_the_refusal_of_one_address_is_not_told_of_the_next(
+    send: Send, names: dict[str, list[str]], receiver: Receiver
+) -> None:
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    names["two.example.com"] = ["127.0.0.2", "127.0.0.1"]
+    result = send(f"https://two.example.com:{port}/")
+    assert (result.outcome, result.detail) == (Outcome.TLS_FAILED, "wrong version number")
+
+
 def test_an_address_that_answered_once_is_not_the_only_one_that_is_tried(
     names: dict[str, list[str]], receiver: Receiver
 ) -> None:
