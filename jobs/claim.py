@@ -5,7 +5,7 @@ A lease is a token and an end. The end is stored in ``due_at``, so that a delive
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -104,6 +104,7 @@ class Claims:
     token: str
     room: int
     large_bytes: int
+    has_skipped: bool = field(default=False, init=False)  # a webhook on which another worker writes
 
     def take(self, targets: Mapping[int, Target], each: int) -> list[Claimed]:
         """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
@@ -171,7 +172,9 @@ class Claims:
         for a webhook whose health was changed in this transaction.
         """
         rows = select(Webhook.id).where(Webhook.id.in_(list(webhooks)), *conditions)
-        return self.connection.scalars(rows.with_for_update(skip_locked=True, key_share=True)).all()
+        locked = self.connection.scalars(rows.with_for_update(skip_locked=True, key_share=True)).all()
+        self.has_skipped = self.has_skipped or len(locked) < len(webhooks)
+        return locked
 
     def _take(self, targets: Mapping[int, Target], picks: str, **values: Any) -> list[Claimed]:
         """Lease the deliveries of ``targets`` that the SELECT ``picks`` gives."""

@@ -11,7 +11,7 @@ from jobs.drain.sending import Sending
 from jobs.look import look
 from jobs.target import Target
 
-LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited
+LOOK_PAUSE_SECONDS = 0.05  # between looks for webhooks whose rate is limited, or on which another worker writes
 LARGE_BODIES_MAX_BYTES = 4 * 1024 * 1024  # of deliveries that wait for a slot, because they are in memory
 AHEAD_SECONDS = 0.25  # of work to lease ahead: one look serves many requests, and other workers find work, too
 AHEAD_MIN = 128  # deliveries to lease ahead, before it is known how fast they go
@@ -102,6 +102,8 @@ class Demand:
         for each, targets in alike.items():
             claimed += claims.take(targets, each)
         claimed += claims.take_in_order(in_order)
+        if claims.has_skipped:
+            self._look_after(0)
         self.may_find = bool(claimed or found.cursor)
         self.more_due = bool(found.open)
         self._look_below = (self._slots.queued + len(claimed) + 1) // 2
