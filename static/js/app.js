@@ -14,7 +14,7 @@ const say = (region, text) => {
   byId(region).replaceChildren(toast);
 };
 // Outside of an open dialog nothing can be clicked, or is read aloud. So the toasts go into it.
-document.addEventListener("toggle", ({ target }) => target.matches("dialog") && (all("dialog[open]").at(-1) ?? document.body).append(...all(".toasts")), true);
+document.addEventListener("toggle", ({ target }) => target.matches("dialog") && (target.open ? target : all("dialog[open]").at(-1) ?? document.body).append(...all(".toasts")), true);
 
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();

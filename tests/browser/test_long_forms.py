@@ -219,6 +219,16 @@ def test_what_is_said_while_a_dialog_is_open_stands_in_it(page: Page, watch: Wat
         expect(parent.locator(":scope > .toasts")).to_have_count(1)
 
 
+def test_what_is_said_while_the_palette_is_open_before_the_shortcuts_stands_in_it(page: Page, watch: Watch) -> None:
+    watch.expect_status(503)
+    page.goto("/admin/webhooks")
+    page.route("**/admin/palette?*", lambda route: route.fulfill(status=503))
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette").get_by_role("alert")).to_contain_text("The server responded with error 503.")
+
+
 def test_the_fields_of_a_form_fill_its_rows(page: Page) -> None:
     """Only the form of a webhook has narrow fields, because its preview stands beside it."""
     page.set_viewport_size({"width": 1280, "height": 900})
