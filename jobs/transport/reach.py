@@ -110,8 +110,9 @@ def _secure(target: Destination, connection: socket.socket, *, has_certificate: 
         if has_certificate and _wants_certificate(error):
             found = f"It refused a connection without a client certificate: {words}. Send a test event, which shows it."
             return Check(Verdict.NOTE, "It can't be checked from here", found, "test")
-        found = f"TLS failed: {words}. Check that the port speaks TLS 1.2 or later"
-        found += ", and that it wants no client certificate." if _wants_certificate(error) else "."
+        found = f"TLS failed: {words}. Check that the port speaks TLS 1.2 or later."
+        if _wants_certificate(error):
+            found += " If it wants a client certificate, set one in the webhook."
         return Check(Verdict.PROBLEM, "No TLS connection is possible", found)
 
 
