@@ -24,6 +24,7 @@ from webhooks_ui.api import plain
 from webhooks_ui.run.door.head import check_head
 from webhooks_ui.run.door.held import Held
 from webhooks_ui.run.door.incoming import Incoming
+from webhooks_ui.run.door.listeners import ignore_new
 from webhooks_ui.run.door.outgoing import Outgoing
 from webhooks_ui.run.door.publisher import Publisher
 from webhooks_ui.run.door.refusals import refusal, status_for
@@ -208,9 +209,14 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         that were not accepted at its end are reset.
         """
         for listener in self.sockets:
-            while self.accept(listener):
-                pass
+            self._accept_all(listener)
+            ignore_new(listener)
+            self._accept_all(listener)
             listener.close()
+
+    def _accept_all(self, listener: socket.socket) -> None:
+        while self.accept(listener):
+            pass
 
     # Collecting
 

@@ -1,0 +1,33 @@
+"""A listener ends without a reset for who connects at this moment."""
+
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from webhooks_ui.run.door.listeners import ignore_new
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+def test_who_connects_while_a_listener_ends_gets_another_one() -> None:
+    with ThreadPoolExecutor() as threads, socket.create_server(("127.0.0.1", 0), reuse_port=True) as ending:
+        address = ending.getsockname()
+        ignore_new(ending)
+        early = threads.submit(socket.create_connection, address, 5)
+        with pytest.raises(TimeoutError):
+            early.result(timeout=0.3)
+        with socket.create_server(address, reuse_port=True) as next_one:
+            ending.close()
+            with early.result(timeout=5) as connection, next_one.accept()[0] as accepted:
+                connection.sendall(b"hello")
+                assert accepted.recv(5) == b"hello"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+def test_who_was_connected_before_is_still_accepted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ending, socket.create_connection(ending.getsockname()) as waiting:
+        ignore_new(ending)
+        with ending.accept()[0] as accepted:
+            waiting.sendall(b"hello")
+            assert accepted.recv(5) == b"hello"
