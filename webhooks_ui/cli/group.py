@@ -17,7 +17,19 @@ environment_option = click.option(
 )
 
 
-class OneLine(click.Command):
+class InUtf8(click.Command):
+    """A command that refuses words which aren't in UTF-8. No database and no terminal could show them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for word in args:
+            try:
+                word.encode()
+            except UnicodeEncodeError:
+                raise click.UsageError(f"{word!r} is not in UTF-8.", ctx) from None
+        return super().parse_args(ctx, args)
+
+
+class OneLine(InUtf8):
     """A command that uses the app and the database. A database error becomes a message on one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -27,7 +39,7 @@ class OneLine(click.Command):
             raise click.ClickException(_explanation(error)) from error
 
 
-class OfThisVersion(click.Command):
+class OfThisVersion(InUtf8):
     """A command of a group that needs the tables of this version. It does nothing to a database that is older."""
 
     def invoke(self, ctx: click.Context) -> Any:

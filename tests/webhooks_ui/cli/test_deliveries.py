@@ -102,7 +102,7 @@ def test_the_export_takes_a_search_and_a_code(run: Run) -> None:
         (("--format", "csv", "--code", "9xx"), "is not a response code"),
         (("--format", "csv", "--search", "x" * 201), "up to 200 characters"),
         (("--format", "csv", "--search", "\0"), "up to 200 characters"),
-        (("--format", "csv", "--search", "\udcff"), "up to 200 characters"),
+        (("--format", "csv", "--search", "\udcff"), "is not in UTF-8"),
     ],
 )
 def test_a_wrong_option_is_named(run: Run, arguments: tuple[str, ...], message: str) -> None:
