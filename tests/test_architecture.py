@@ -35,7 +35,7 @@ WALLS = (
     ("config", "webhooks_ui.die_with_parent", "webhooks_ui.masking", "webhooks_ui.schedules", "webhooks_ui"),
     ("webhooks_ui.configuration",),
     ("webhooks_ui.instance_folder",),
-    ("webhooks_ui.private_files", "webhooks_ui.config_error"),
+    ("webhooks_ui.private_files", "webhooks_ui.config_error", "webhooks_ui.utf8"),
 )
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}

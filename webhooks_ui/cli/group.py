@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from webhooks_ui.checks import revisions
 from webhooks_ui.models import Environment
+from webhooks_ui.utf8 import is_utf8
 
 environment_option = click.option(
     "--environment", required=True, type=click.Choice([environment.value for environment in Environment])
@@ -22,10 +23,8 @@ class InUtf8(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for word in args:
-            try:
-                word.encode()
-            except UnicodeEncodeError:
-                raise click.UsageError(f"{word!r} is not in UTF-8.", ctx) from None
+            if not is_utf8(word):
+                raise click.UsageError(f"{word!r} is not in UTF-8.", ctx)
         return super().parse_args(ctx, args)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from webhooks_ui.config_error import ConfigError
+from webhooks_ui.utf8 import is_utf8
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,10 +24,8 @@ class Given(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         value = self._environ[name]
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ConfigError(f"{name} must be in UTF-8. Save the file that sets it in UTF-8.") from None
+        if not is_utf8(value):
+            raise ConfigError(f"{name} must be in UTF-8. Save the file that sets it in UTF-8.")
         return value
 
     def __iter__(self) -> Iterator[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from webhooks_ui.utf8 import is_utf8
+
 NESTING_MAX_LEVELS = 100
 INTEGER_MAX_DIGITS = 1_000
 ITEMS_MAX = 1_000  # of an array of events. In 8 MiB there could be millions, which take many seconds
@@ -145,10 +147,10 @@ def unsendable_value(value: Any) -> tuple[str, str] | None:
             children = item.items() if isinstance(item, dict) else enumerate(item)
             for name, child in children:
                 child_path = f"{shortened(path)}.{name}"
-                if isinstance(name, str) and not _is_text(name):
+                if isinstance(name, str) and not is_utf8(name):
                     return shortened(child_path), "The name holds half of a surrogate pair, which is not a character."
                 left.append((child_path, level + 1, child))
-        elif isinstance(item, str) and not _is_text(item):
+        elif isinstance(item, str) and not is_utf8(item):
             return shortened(path), "The text holds half of a surrogate pair, which is not a character."
         elif (isinstance(item, Number) and item.is_too_large) or (isinstance(item, float) and math.isinf(item)):
             fix = f"Use up to 1.8e308, or up to {INTEGER_MAX_DIGITS:,} digits."
@@ -162,7 +164,7 @@ def shortened(text: str, characters: int = 200) -> str:
     Half of a surrogate pair is written as ``\\ud800``. In the JSON of an answer, strict parsers would refuse it.
     """
     shown = text if len(text) <= characters else text[:characters] + "…"
-    return shown if _is_text(shown) else shown.encode("utf-8", "backslashreplace").decode("utf-8")
+    return shown if is_utf8(shown) else shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _decode(body: bytes) -> str:
@@ -232,14 +234,6 @@ def _after(text: str, place: int, mark: str) -> int:
     if text[place : place + 1] != mark:
         raise json.JSONDecodeError(f"Expecting '{mark}' delimiter", text, place)
     return _skip_space(text, place + 1).end()  # type: ignore[union-attr]
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
