@@ -6,7 +6,7 @@ import os
 import resource
 from types import FrameType
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from jobs import deliver
 from jobs.rq_worker import Worker, make_app, parse_arguments, work
@@ -32,8 +32,7 @@ def main() -> None:
     app = make_app(ProcessKind.WORKER)
     gc.freeze()  # the loaded code is no garbage, and need not be looked through again and again
     with app.app_context():
-        prepare = dialect(db.engine).prepare_for_worker
-        event.listen(db.engine, "connect", lambda connection, _record: prepare(connection))
+        prepare_connections(db.engine)
         work(app, DeliveryWorker, QUEUE)
     app.extensions["pulse"].stop()
     tracing.stop()
@@ -45,6 +44,12 @@ def _allow_open_files() -> None:
     """Raise the limit of open files to what the system allows. Each request and each kept connection needs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def prepare_connections(engine: Engine) -> None:
+    """Prepare each new connection as ``Dialect.prepare_for_worker`` says."""
+    prepare = dialect(engine).prepare_for_worker
+    event.listen(engine, "connect", lambda connection, _record: prepare(connection))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import text
 
+from jobs.worker import prepare_connections
 from tests.support.pooler import pooler
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.copies import CopyError
@@ -20,8 +21,7 @@ def database_url(postgresql_url: str) -> Iterator[str]:
 
 def worker_settings() -> set[str]:
     """Return the values of what a worker sets, in both sessions of a pooler."""
-    prepare = dialect(db.engine).prepare_for_worker
-    event.listen(db.engine, "connect", lambda connection, _record: prepare(connection))
+    prepare_connections(db.engine)
     db.engine.dispose()
     shows = [text(f"SHOW {name}") for name in ("synchronous_commit", "enable_seqscan") for _ in range(2)]
     with db.engine.connect() as connection:
