@@ -1,5 +1,6 @@
 """In a narrow or low window in Chromium: no text is shortened, cut off or broken within a word, and no focus hidden."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
@@ -85,37 +86,32 @@ def test_the_choices_of_filters_can_be_read(page: Page, width: int) -> None:
         assert shortened_choices(page) == []
 
 
-@pytest.mark.parametrize("width", [740, 820, 1024, 1180])
-def test_the_choices_of_filters_can_be_read_on_a_tablet(
-    app: Flask, browser: Browser, base_url: str, watch: Watch, width: int
-) -> None:
-    add_delivery()
-    with open_context(
-        browser, base_url, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True
-    ) as context:
+@pytest.fixture
+def tablet(app: Flask, browser: Browser, base_url: str, watch: Watch) -> Iterator[Page]:
+    with open_context(browser, base_url, has_touch=True, is_mobile=True) as context:
         page = context.new_page()
         watch.follow(page)
         open_session(app, page, base_url)
-        for path in (LOG, f"{LOG}?status=with_failures&since=24h", "/admin/webhooks", "/admin/audit-log"):
-            page.goto(path)
-            assert shortened_choices(page) == []
+        yield page
+
+
+@pytest.mark.parametrize("width", [740, 820, 1024, 1180])
+def test_the_choices_of_filters_can_be_read_on_a_tablet(tablet: Page, width: int) -> None:
+    add_delivery()
+    tablet.set_viewport_size({"width": width, "height": 700})
+    for path in (LOG, f"{LOG}?status=with_failures&since=24h", "/admin/webhooks", "/admin/audit-log"):
+        tablet.goto(path)
+        assert shortened_choices(tablet) == []
 
 
 @pytest.mark.parametrize("width", [740, 820, 1180])
-def test_the_buttons_of_a_row_stay_in_their_column_on_a_tablet(
-    app: Flask, browser: Browser, base_url: str, watch: Watch, width: int
-) -> None:
+def test_the_buttons_of_a_row_stay_in_their_column_on_a_tablet(tablet: Page, width: int) -> None:
     make_webhook()
-    with open_context(
-        browser, base_url, viewport={"width": width, "height": 700}, has_touch=True, is_mobile=True
-    ) as context:
-        page = context.new_page()
-        watch.follow(page)
-        open_session(app, page, base_url)
-        page.goto("/admin/webhooks")
-        cell, button = page.locator("td:has(> .row-actions)"), page.get_by_label("Send test event to")
-        starts = [part.evaluate("part => part.getBoundingClientRect().left") for part in (cell, button)]
-        assert starts[0] < starts[1]
+    tablet.set_viewport_size({"width": width, "height": 700})
+    tablet.goto("/admin/webhooks")
+    cell, button = tablet.locator("td:has(> .row-actions)"), tablet.get_by_label("Send test event to")
+    starts = [part.evaluate("part => part.getBoundingClientRect().left") for part in (cell, button)]
+    assert starts[0] < starts[1]
 
 
 def test_on_usual_phones_two_filters_of_the_log_share_a_line(page: Page) -> None:

@@ -66,9 +66,10 @@ def _category(_context: click.Context, _parameter: click.Parameter, value: str |
 
 
 def _search(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value and not searched(value):
+    found = value and searched(value)
+    if value and not found:
         raise click.BadParameter(NOT_SEARCHED)
-    return value and searched(value)
+    return found
 
 
 def _code(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:

@@ -34,7 +34,7 @@ from webhooks_ui.models.setting import as_id
 PREFIX_MIN_CHARACTERS = 3
 KEYS_MAX = 1_000  # a text with which more keys begin is looked for delivery by delivery. An event may have several
 DELIVERIES_MAX = 2_000
-FRESH = 0  # the place of the fresh keys among the tables
+FRESH = 0  # the place of the fresh keys among the tables that a search asks
 INDEXED_FROM = "event_keys_from"  # the setting with the lowest id of an event whose keys are stored
 # Built once, because each page of a search needs them
 _LOW: Any = bindparam("low")
@@ -153,10 +153,10 @@ def searchable_since() -> datetime | None:
     return db.session.scalar(of_first)
 
 
-def _events_beginning(key: str, most: int) -> list[tuple[int, int]]:
+def _events_beginning(key: str, most: int) -> list[tuple[Any, ...]]:
     """Return the first events of each table with a key that begins with ``key``, and the place of the table."""
     values = {"text": f"{SEPARATOR}{key}", "low": key, "high": _after_keys(key), "most": most}
-    return [(id, place) for id, place in _BEGINNING.rows(db.session.connection(), values)]
+    return _BEGINNING.rows(db.session.connection(), values)
 
 
 def _begins(key: str) -> ColumnElement[bool]:
