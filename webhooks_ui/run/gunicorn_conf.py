@@ -1,7 +1,9 @@
 """The settings of gunicorn: ``gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app``."""
 
 import gc
+import os
 import resource
+import signal
 import sys
 import time
 from typing import Any
@@ -35,6 +37,11 @@ class Worker(DoorWorker):
         body_seconds=_settings["REQUEST_BODY_SECONDS"],
         body_max_bytes=_settings["MAX_CONTENT_LENGTH"],
     )
+
+    def init_signals(self) -> None:
+        """Heed signals, also those that came since ``pre_fork``."""
+        super().init_signals()
+        _heed_signals()
 
     def load_wsgi(self) -> None:
         """Make the app. If it says why it can't be made, end the server, which would else start workers for ever."""
@@ -80,6 +87,20 @@ control_socket_disable = True
 
 def on_starting(_server: Any) -> None:
     die_with_parent()
+    os.register_at_fork(after_in_parent=_heed_signals)
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Hold signals back until the new worker heeds them.
+
+    It has the handlers of its parent at first, and then none. A SIGTERM would be lost or end it at once, although its
+    listener may have connections already.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, Worker.SIGNALS)
+
+
+def _heed_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, Worker.SIGNALS)
 
 
 def when_ready(_server: Any) -> None:

@@ -6,15 +6,26 @@ import struct
 import sys
 
 SO_ATTACH_FILTER = 26  # Linux, asm-generic/socket.h. Python has no name for it
-_DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # struct sock_filter: BPF_RET | BPF_K, of no byte of the packet
+_DROP_SYN = b"".join(
+    struct.pack("HBBI", *instruction)  # struct sock_filter: code, jt, jf, k
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the flags of the TCP header
+        (0x54, 0, 0, 0x12),  # of these, SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone asks for a new connection
+        (0x06, 0, 0, 0),  # ignore the packet
+        (0x06, 0, 0, 0xFFFFFFFF),  # take the whole packet
+    )
+)
 
 
 def ignore_new(listener: socket.socket) -> None:
-    """Let Linux ignore who wants a new connection, as if the packet were lost.
+    """Let Linux ignore who asks for a new connection, as if the packet were lost.
 
     The client asks again after a second, and then gets another listener of this port, or is refused. Without this, a
-    connection that comes between the last ``accept`` and the end of the listener is reset.
+    connection that comes between the last ``accept`` and the end of the listener is reset. A handshake that has begun
+    goes on, and its connection can be accepted.
     """
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(_DROP, len(_DROP))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
+        instructions = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+        program = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(instructions))  # struct sock_fprog
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

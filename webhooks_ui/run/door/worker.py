@@ -32,6 +32,7 @@ from webhooks_ui.run.door.staying import RECEIVED_BYTES, Staying
 from webhooks_ui.web import request_log
 
 CHECK_SECONDS = 0.25
+HANDSHAKE_SECONDS = 0.05  # that a stopping worker gives connections which have begun
 LINGER_SECONDS = 2.0
 LINGER_MAX_BYTES = (
     32 * 1024 * 1024
@@ -209,14 +210,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]
         that were not accepted at its end are reset.
         """
         for listener in self.sockets:
-            self._accept_all(listener)
             ignore_new(listener)
-            self._accept_all(listener)
+        time.sleep(HANDSHAKE_SECONDS)
+        for listener in self.sockets:
+            while self.accept(listener):
+                pass
             listener.close()
-
-    def _accept_all(self, listener: socket.socket) -> None:
-        while self.accept(listener):
-            pass
 
     # Collecting
 

@@ -31,3 +31,15 @@ def test_who_was_connected_before_is_still_accepted() -> None:
         with ending.accept()[0] as accepted:
             waiting.sendall(b"hello")
             assert accepted.recv(5) == b"hello"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+def test_a_handshake_that_has_begun_goes_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ending:
+        ending.settimeout(5)
+        ending.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)  # it lasts until the first byte
+        with socket.create_connection(ending.getsockname()) as waiting:
+            ignore_new(ending)
+            waiting.sendall(b"hello")
+            with ending.accept()[0] as accepted:
+                assert accepted.recv(5) == b"hello"

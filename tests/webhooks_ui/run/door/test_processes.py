@@ -63,17 +63,28 @@ def test_a_stopping_server_takes_no_new_connection_that_it_would_not_answer(tmp_
         with held_open(rig) as begun:
             begun.sendall(HEALTH[:-2])
             rig.processes["web"].send_signal(signal.SIGTERM)
-
-            def is_refused() -> bool:
-                with contextlib.suppress(ConnectionRefusedError):
-                    assert status(talk(rig, CLOSING)) == 200
-                    return False
-                return True
-
-            wait_for(is_refused, what="it listens no longer")
+            wait_for(lambda: is_refused(rig), what="it listens no longer")
             begun.sendall(HEALTH[-2:])
             assert status(begun.recv(65_536)) == 200
         assert rig.processes["web"].wait(15) == 0
+
+
+def test_a_server_that_stops_while_its_processes_begin_answers_all_the_same(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        rig.start_web("tests.webhooks_ui.run.door.late_conf")
+        web = psutil.Process(rig.processes["web"].pid)
+        wait_for(lambda: len(web.children()) == 2, what="the late process has begun")
+        web.terminate()
+        wait_for(lambda: is_refused(rig), what="it listens no longer")
+        assert rig.processes["web"].wait(15) == 0
+
+
+def is_refused(rig: Rig) -> bool:
+    """Return True if nobody listens. Else there must be an answer."""
+    with contextlib.suppress(ConnectionRefusedError):
+        assert status(talk(rig, CLOSING)) == 200
+        return False
+    return True
 
 
 def test_a_stopping_server_lets_a_client_read_why_it_was_refused(tmp_path: Path) -> None:
