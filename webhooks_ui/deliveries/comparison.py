@@ -11,7 +11,7 @@ from webhooks_ui.deliveries.display import decoded, header_lines, request_body, 
 from webhooks_ui.deliveries.line_diff import CHARACTERS_MAX, LINES_MAX, Line, diff, is_cut, lines_of
 from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.models import Attempt, Delivery
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import COUNT_MAX, parse_id
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,15 @@ def compare(delivery: Delivery, attempts: Sequence[Attempt], wanted: Sequence[st
     asked = [text.strip() for entry in wanted for text in entry.split(",")]
     if not asked:
         return Comparison(first, second)
-    numbers = [number for text in asked if (number := parse_id(text)) is not None]
-    if len(numbers) != len(asked) or len(set(numbers)) != 2:
+    understood = [number for text in asked if (number := parse_id(text)) is not None]
+    numbers = sorted(set(understood))
+    if len(understood) != len(asked) or len(numbers) != 2:
         problem = f"Choose two different attempts. These are {first.number} and {second.number}."
         return Comparison(first, second, _parts(delivery, first, second), problem)
-    found = [_load(delivery, number) for number in sorted(set(numbers))]
+    found = [_load(delivery, number) for number in numbers]
     if found[0] and found[1]:
         return Comparison(found[0], found[1], _parts(delivery, found[0], found[1]))
-    missing = next(number for number, attempt in zip(sorted(numbers), found, strict=True) if attempt is None)
+    missing = next(number for number, attempt in zip(numbers, found, strict=True) if attempt is None)
     problem = f"There is no attempt {missing}. These are {first.number} and {second.number}."
     return Comparison(first, second, _parts(delivery, first, second), problem)
 
@@ -67,7 +68,7 @@ def _proposed(attempts: Sequence[Attempt]) -> tuple[Attempt, Attempt]:
 
 
 def _load(delivery: Delivery, number: int) -> Attempt | None:
-    query = select(Attempt).filter_by(delivery_id=delivery.id, number=number).order_by(Attempt.id)
+    query = select(Attempt).filter_by(delivery_id=delivery.id, number=min(number, COUNT_MAX)).order_by(Attempt.id)
     return db.session.scalars(query.limit(1)).first()
 
 

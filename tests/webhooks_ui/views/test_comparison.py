@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.support.both_databases import database_url  # noqa: F401
 from tests.support.log import LOG
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.models import Delivery, utcnow
@@ -83,6 +84,8 @@ def test_cookies_stay_masked_and_what_others_sent_is_escaped(admin: FlaskClient,
     ("query", "problem"),
     [
         ("?compare=1,7", "There is no attempt 7. These are 2 and 3."),
+        ("?compare=1,1,7", "There is no attempt 7. These are 2 and 3."),
+        ("?compare=1,9999999999", "There is no attempt 9999999999. These are 2 and 3."),
         ("?compare=2,2", "Choose two different attempts. These are 2 and 3."),
         ("?compare=", "Choose two different attempts."),
         ("?compare=1", "Choose two different attempts."),
