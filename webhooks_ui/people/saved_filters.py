@@ -13,6 +13,7 @@ from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
 from webhooks_ui.models import FilteredList, Person, Role, SavedFilter, User
 from webhooks_ui.models.saved_filter import NAME_MAX_CHARACTERS
+from webhooks_ui.models.webhook import searchable
 
 FILTERS_MAX = 50  # of one person
 
@@ -62,9 +63,9 @@ def of(user: Person, list: FilteredList) -> Sequence[Seen]:
 
 def named(user: Person, part: str, most: int) -> Sequence[SavedFilter]:
     """Return the filters of all lists that somebody sees and whose names contain ``part``."""
-    has_part = func.lower(SavedFilter.name).contains(part.lower(), autoescape=True)
-    seen = select(SavedFilter).where(_IS_SEEN, has_part).order_by(*_BY_NAME).limit(most)
-    return db.session.scalars(seen, {"user_id": user.id}).all()
+    seen = db.session.scalars(select(SavedFilter).where(_IS_SEEN).order_by(*_BY_NAME), {"user_id": user.id})
+    # Not in the database: SQLite's lower() leaves letters such as Ö as they are.
+    return [each for each in seen if searchable(part) in searchable(each.name)][:most]
 
 
 def get(filter_id: int, user: Person, *, lock: bool = False) -> SavedFilter | None:

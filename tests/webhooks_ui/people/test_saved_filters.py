@@ -40,3 +40,17 @@ def test_a_name_that_is_taken_is_told_with_whether_others_use_it(app: Flask) -> 
     assert taken.value.is_shared
     db.session.rollback()
     assert db.session.scalars(db.select(SavedFilter.query)).all() == [{"status": "failed"}]
+
+
+@pytest.mark.parametrize("part", ["Österreich", "österreich", "O\N{COMBINING DIAERESIS}sterreich"])
+def test_they_are_found_by_a_part_of_their_names_in_any_case(app: Flask, part: str) -> None:
+    user, other = make_user(), make_user("other@example.com")
+    with writing():
+        saved_filters.save(user.id, FilteredList.DELIVERIES, "100 % in Österreich", {}, False)
+        saved_filters.save(user.id, FilteredList.WEBHOOKS, "1000 elsewhere", {}, False)
+        saved_filters.save(other.id, FilteredList.WEBHOOKS, "Aus Österreich", {}, True)
+        saved_filters.save(other.id, FilteredList.WEBHOOKS, "Nur meins: Österreich", {}, False)
+    user = db.session.merge(user)
+    assert [each.name for each in saved_filters.named(user, part, 5)] == ["100 % in Österreich", "Aus Österreich"]
+    assert [each.name for each in saved_filters.named(user, part, 1)] == ["100 % in Österreich"]
+    assert [each.name for each in saved_filters.named(user, "100 %", 5)] == ["100 % in Österreich"]
