@@ -12,6 +12,7 @@ from webhooks_ui.events.conditions import CONDITIONS_MAX, Condition, Filter, Mat
 from webhooks_ui.events.selection import Mode, Selection
 from webhooks_ui.forms import WholeNumberField
 from webhooks_ui.forms.webhook_access import AccessFields, access_values, is_typed
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.webhooks import options
 from webhooks_ui.webhooks.own_headers import MASK, OwnHeader, wrong_headers
@@ -74,8 +75,9 @@ class ConditionsField(Field):  # type: ignore[misc]
             step: ``add``, ``remove`` with the place of a row, or a name in ``READY_CONDITIONS``.
         """
         name, _, place = step.partition(" ")
-        if name == "remove" and place.isdecimal() and int(place[:9]) < len(self.rows):
-            del self.rows[int(place)]
+        number = parse_id(place)
+        if name == "remove" and number is not None and number < len(self.rows):
+            del self.rows[number]
         elif name == "add" and len(self.rows) < CONDITIONS_MAX:
             self.rows.append(Condition("", Operator.EQUALS).as_json())
             self.has_new_row = True
@@ -171,8 +173,8 @@ class OptionFields(AccessFields):
         return Selection(chosen, tuple(paths) if mode else (), extra or {}).as_json()
 
     @property
-    def own_delays(self) -> list[int] | None:
-        """The delays between attempts, if the schedule is its own.
+    def own_delays(self) -> list[int]:
+        """The own delays between attempts.
 
         Raises:
             webhooks_ui.schedules.WrongDelays: the text has none, or wrong ones.
