@@ -62,7 +62,19 @@ def test_a_success_is_final() -> None:
 
 
 def test_one_more_attempt_is_one() -> None:
+    assert seconds(decide(failed(5), DEFAULT, 6, lambda: 0)) == DEFAULT[-1]
     assert decide(failed(6), DEFAULT, 6, lambda: 0).status == "failed"
+
+
+def test_a_delivery_may_have_fewer_attempts_than_its_schedule() -> None:
+    assert seconds(decide(failed(1), DEFAULT, 2, lambda: 0)) == DEFAULT[1]
+    assert decide(failed(2), DEFAULT, 2, lambda: 0).status == "failed"
+
+
+def test_none_and_zero_mean_as_many_attempts_as_the_schedule_has() -> None:
+    for allowed in (None, 0):
+        assert seconds(decide(failed(4), DEFAULT, allowed, lambda: 0)) == DEFAULT[4]
+        assert decide(failed(5), DEFAULT, allowed, lambda: 0).status == "failed"
 
 
 @pytest.mark.parametrize("code", [429, 503])
