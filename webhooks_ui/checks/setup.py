@@ -8,17 +8,16 @@ import ipaddress
 import os
 import shutil
 import socket
-import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import certifi
 from flask import current_app
 from redis import Redis, RedisError
 from sqlalchemy import select
 
 from jobs.chores.mail import try_server
+from jobs.transport.authorities import tls_context
 from webhooks_ui import __version__
 from webhooks_ui.checks import Check, Level, Trouble
 from webhooks_ui.database import db, dialect
@@ -134,15 +133,12 @@ def names() -> Trouble | None:
 
 def certificates() -> Trouble | None:
     """Load the certificate authorities that endpoints and mail servers are verified against."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE")
     try:
-        context = ssl.create_default_context()
-        context.load_verify_locations(certifi.where())
-        if bundle:
-            context.load_verify_locations(bundle)
+        context = tls_context()
     except OSError as error:
         sentence = "The certificate authorities can't be loaded."
-        return Trouble(Level.FAILED, sentence, f"Check REQUESTS_CA_BUNDLE={bundle or ''}: {error}")
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE", "")
+        return Trouble(Level.FAILED, sentence, f"Check REQUESTS_CA_BUNDLE={bundle}: {error}")
     if context.cert_store_stats()["x509_ca"]:
         return None
     return Trouble(Level.FAILED, "There is no certificate authority, so no https endpoint can be verified.")
