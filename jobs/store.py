@@ -72,7 +72,7 @@ class Publication(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What became of a publication."""
+    """A publication that was stored, or was known already."""
 
     results: list[Published]  # in the order of the events
     new: set[str]  # the ids of those that were not known
@@ -80,7 +80,7 @@ class Stored(NamedTuple):
     parcels: list[Parcel]  # leased to the lane
 
 
-Outcome = Stored | OtherContent | FactChanged
+Became = Stored | OtherContent | FactChanged  # what became of a publication
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ class _Entry:
 
 def store(
     connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None = None
-) -> list[Outcome]:
+) -> list[Became]:
     """Store events and their deliveries as ``publish`` does. Return what became of each publication.
 
     If one of several events of a publication has other content than before, the caller must roll back.
@@ -125,7 +125,7 @@ def store(
     if new is None:
         return _store_the_rest(connection, publications, memory)
     known = _known(connection, first.keys() - new)
-    became: list[Outcome] = []
+    became: list[Became] = []
     for own in groups:
         try:
             results = [
@@ -141,7 +141,7 @@ def store(
 
 def _store_the_rest(
     connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None
-) -> list[Outcome]:
+) -> list[Became]:
     """Store what rests on nothing that has changed, after some fact has."""
     if memory:
         memory.forget()

@@ -14,7 +14,7 @@ import jobs.group
 import jobs.store
 from jobs.group import EVENTS_MAX, Groups, Waiting, groups_of
 from jobs.publish import publish
-from jobs.store import OtherContent, Outcome, Publication, Published, Stored, event_row, store
+from jobs.store import Became, OtherContent, Publication, Published, Stored, event_row, store
 from tests.support.factories import make_webhook
 from tests.support.waiting import wait_for
 from webhooks_ui.database import db, kept_connections, write_transaction
@@ -37,7 +37,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(
         connection: Connection, publications: Sequence[Publication], memory: KnownSubscribers | None
-    ) -> list[Outcome]:
+    ) -> list[Became]:
         found.append(len(publications))
         return store(connection, publications, memory)
 
