@@ -1,4 +1,4 @@
-"""How long an answer asks us to wait. Pure; imports nothing of ours but ``jobs.retry``.
+"""How long an answer asks us to wait. The clock is read only if the answer has no date.
 
 Sources: RFC 9110, section 10.2.3 (Retry-After); draft-ietf-httpapi-ratelimit-headers, whose versions have ``RateLimit``
 with ``t`` or ``reset`` and ``RateLimit-Reset``. ``X-RateLimit-Reset`` has no standard: some services write seconds that

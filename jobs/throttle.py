@@ -1,4 +1,4 @@
-"""Throttle: what follows when an endpoint asks us to slow down. Pure; imports nothing of ours but ``jobs.retry``.
+"""Throttle: what follows when an endpoint asks us to slow down. Pure.
 
 The webhook pauses for as long as the endpoint asks. After that it sends one request a second, and earns more while it
 succeeds: the rate doubles until the endpoint asks again, then it rises slowly from a part of the rate that was too much

@@ -40,8 +40,9 @@ WALLS = (
 # An exception: this import runs only when the function is called, so that a supervising process stays small.
 LAZY = {("webhooks_ui", "webhooks_ui.app")}
 PURE = (
-    *("jobs.sign", "jobs.retry", "webhooks_ui.events.types", "webhooks_ui.schedules"),
-    "webhooks_ui.deliveries.request_headers",
+    *("jobs.sign", "jobs.retry", "jobs.throttle", "jobs.pace", "webhooks_ui.events.types", "webhooks_ui.schedules"),
+    *("webhooks_ui.events.conditions", "webhooks_ui.events.selection", "webhooks_ui.events.strict_json"),
+    *("webhooks_ui.deliveries.request_headers", "webhooks_ui.utf8"),
 )
 NETWORK = ("requests", "urllib3", "http.client", "socket", "pycurl")
 SPEAKERS = ("jobs.transport", "jobs.send", "jobs.chores.mail")
