@@ -13,7 +13,7 @@ from tests.conftest import PASSWORD
 HOOKS, LOG, INSPECTORS = "/admin/webhooks", "/admin/webhook-deliveries", "/admin/inspector"
 LOST = 31  # the webhook whose secret can't be decrypted, after those of page_rows
 PEOPLE = ("/admin/team", "/account", "/login", "/invitations", "/new-passwords")
-SECOND_STEP, NEW_PASSWORD_LINK = "/login/second-factor", f"/new-passwords/{NEW_PASSWORD}"
+SECOND_STEP = "/login/second-factor"
 SETTINGS = {  # of a product that shows all places
     "SMTP_URL": "smtp://127.0.0.1:9",
     "OIDC_ISSUER": "https://login.example.com",

@@ -4,7 +4,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,7 +215,6 @@ def test_a_webhook_without_oauth_takes_a_401_as_it_is(sending: Sending, receiver
     assert len(receiver.requests) == 1
 
 
-Script = Callable[[Received], tuple[int, dict[str, str], bytes]]
 FAILURES: dict[str, tuple[Any, Outcome, str]] = {
     "refuses the client": (
         answer(401, error="invalid_client", error_description="Unknown client."),
