@@ -24,10 +24,10 @@ from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 5
 SMALL_BODY_BYTES = 16 * 1024  # up to here, the limit on the number of deliveries also limits the memory
+PORTION_BYTES = 512 * 1024  # of bodies that one SELECT reads
 UNREADABLE_FIELDS = (
     "What is stored of the fields to send can't be read. Set them anew, then send the event again from its page."
 )
-PORTION_BYTES = 512 * 1024  # of bodies that one SELECT reads
 
 
 @dataclass(frozen=True, slots=True)

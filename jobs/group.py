@@ -17,9 +17,7 @@ from webhooks_ui.database import KeptConnections, db, dialect, is_conflict, kept
 from webhooks_ui.webhooks.known_subscribers import KnownSubscribers
 
 EVENTS_MAX = 200  # of a group, unless one publication has more: so that a small one doesn't wait for many large ones
-
 LONG_SECONDS = 5.0  # as long as a connection to a server that doesn't answer is tried
-
 TRIES = 3  # of a transaction that is in the way of others
 
 logger = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from webhooks_ui.webhooks.own_headers import open_headers
 UNREADABLE = "The headers or credentials can't be decrypted: their key is not in ENCRYPTION_KEYS. Set them anew."
 BROKEN = "What is stored of the headers or credentials can't be read. Set them anew."
 LOST_PAIR = "It can't be decrypted: its key is not in ENCRYPTION_KEYS. Set it anew."
-REPORTED_MAX = 10_000  # webhooks
 BROKEN_PAIR = "What is stored of it can't be read. Set it anew."
+REPORTED_MAX = 10_000  # webhooks
 
 logger = logging.getLogger(__name__)
 _reported: set[tuple[int, int, str]] = set()  # what the log names already, because each look meets it again

@@ -17,11 +17,11 @@ NOT_SEARCHED = f"Can't be searched for: write up to {TEXT_MAX_CHARACTERS} charac
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value without a single character that can be shown
 ID_MAX = 2**62  # the largest row id that is understood. Databases hold twice as much, so a window beyond it fits, too
 COUNT_MAX = 2**31 - 1  # the largest number of attempts. PostgreSQL can't compare a larger one with such a column
+DAYS_MAX = 99_999
 # Adding to these times, or subtracting from them, can't overflow.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _ID = re.compile(r"[0-9]{1,19}")
-DAYS_MAX = 99_999
 _DAYS = re.compile(r"([0-9]{1,5})d")
 
 

@@ -161,8 +161,8 @@ def _challenge(*hints: str) -> dict[str, str]:
 def _note_use(used: Caller, now: datetime) -> None:
     """Store when and from where the key was last used, at most once a minute, so that it doesn't slow down publishing.
 
-    Reading goes on while nothing can be written to the database.
-    The old text of a key that was rolled has a time of its own, which tells whether a program still uses it.
+    Reading goes on while nothing can be written to the database. The old text of a key that was rolled has a time of
+    its own, which tells whether a program still uses it.
     """
     if is_use_due(used, g.sent_key, now):
         values = {"last_used_at": now, "last_used_from": request.remote_addr}

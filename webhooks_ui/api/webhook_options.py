@@ -29,7 +29,6 @@ FILTER = "null, or an object with match and conditions, each with field, operato
 FIELDS = "null, or an object with mode, paths and extra"
 DELAYS = "null, or an array of whole numbers of seconds"
 
-
 OAUTH_REQUIRED = {"type", "token_url", "client_id", "client_secret"}
 OAUTH = OAUTH_REQUIRED | {"scope", "audience", "resource", "client_authentication"}
 

@@ -34,9 +34,7 @@ from webhooks_ui.web import request_log
 CHECK_SECONDS = 0.25
 HANDSHAKE_SECONDS = 0.05  # that a stopping worker gives connections which have begun
 LINGER_SECONDS = 2.0
-LINGER_MAX_BYTES = (
-    32 * 1024 * 1024
-)  # they are thrown away. A proxy that is cut off says 502, and not what the answer was
+LINGER_MAX_BYTES = 32 * 1024 * 1024  # thrown away. A proxy that is cut off says 502, and not what the answer was
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 OPERATORS = (b"GET /healthz", b"GET /readyz", b"GET /metrics")
 OPERATORS_THREADS = 4  # that answer nothing else, so that those who watch get an answer while all others wait
