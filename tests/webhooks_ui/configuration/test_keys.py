@@ -1,0 +1,31 @@
+"""Keys and tokens that are refused."""
+
+import pytest
+
+from config import ConfigError
+from tests.webhooks_ui.configuration.conftest import PRODUCTION, Load
+
+
+@pytest.mark.parametrize("keys", [",", " ", " , ", "x", "bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=,x"])
+def test_keys_that_are_none_are_refused(settings: Load, keys: str) -> None:
+    with pytest.raises(ConfigError, match="ENCRYPTION_KEYS must be Fernet keys"):
+        settings(ENCRYPTION_KEYS=keys)
+
+
+@pytest.mark.parametrize("key", ["topsecret", "changeme", "a" * 64, "12345678" * 8, "x" * 31])
+def test_production_refuses_a_secret_key_that_is_easy_to_guess(settings: Load, key: str) -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY is easy to guess") as error:
+        settings(**PRODUCTION | {"SECRET_KEY": key})
+    assert "\n" not in str(error.value)
+    assert key not in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["schlüssel", " ", "a\tb", "a\nb"])
+def test_a_token_that_no_header_can_carry_is_refused(settings: Load, token: str) -> None:
+    with pytest.raises(ConfigError, match="METRICS_TOKEN must have printable ASCII characters only"):
+        settings(METRICS_TOKEN=token)
+
+
+def test_the_token_of_the_metrics_has_no_line_end(settings: Load) -> None:
+    assert settings(METRICS_TOKEN="abc\n")["METRICS_TOKEN"] == "abc"
+    assert settings(METRICS_TOKEN="")["METRICS_TOKEN"] is None
