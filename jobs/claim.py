@@ -19,7 +19,7 @@ from webhooks_ui.database import dialect
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.selection import UnreadableFields, selected
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook
-from webhooks_ui.models.delivery import FORCED_AND_DUE
+from webhooks_ui.models.delivery import FORCED_AND_DUE, GIVEN_UP
 from webhooks_ui.tracing import NO_TRACE, Trace
 
 LEASE_SECONDS = 5
@@ -69,6 +69,7 @@ class Leased(NamedTuple):
 
     id: int
     webhook_id: int
+    environment: str
     event_id: int
     attempts_count: int
     attempts_allowed: int | None
@@ -197,10 +198,14 @@ class Claims:
         """Return the leased deliveries with their events, oldest first. There is less room then.
 
         A delivery without a target is left out, because the secret of its webhook can't be decrypted. Its lease runs
-        out.
+        out. One from before its webhook was moved to another environment is cancelled. It was under way at that
+        moment, or was published then.
         """
-        events = _events(self.connection, {row.event_id: row.bytes for row in leased})
-        found = sorted(row for row in leased if row.webhook_id in targets)
+        known = sorted(row for row in leased if row.webhook_id in targets)
+        found = [row for row in known if row.environment == targets[row.webhook_id].environment]
+        if strays := {row.id for row in known} - {row.id for row in found}:
+            self.connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(GIVEN_UP))
+        events = _events(self.connection, {row.event_id: row.bytes for row in found})
         self.room -= len(found)
         self.large_bytes -= sum(row.bytes for row in found if row.bytes > SMALL_BODY_BYTES)
         return [
@@ -271,8 +276,8 @@ _FITTING = """
             SELECT sized.*, CASE WHEN bytes > :small THEN bytes ELSE 0 END AS large,
                 row_number() OVER (PARTITION BY webhook_id ORDER BY id) AS turn
             FROM (
-                SELECT d.id, d.webhook_id, d.event_id, d.attempts_count, d.attempts_allowed, d.throttled_count,
-                    {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
+                SELECT d.id, d.webhook_id, d.environment, d.event_id, d.attempts_count, d.attempts_allowed,
+                    d.throttled_count, {created} AS created_seconds, {give_up} AS give_up_seconds, d.trigger, d.fields,
                     length(e.body) AS bytes
                 FROM (SELECT id FROM ({picks}) AS found LIMIT :most) AS picked
                 JOIN deliveries AS d ON d.id = picked.id JOIN events AS e ON e.id = d.event_id

@@ -50,6 +50,7 @@ class Target:
     retry_delays: tuple[int, ...] | None = None  # of its own schedule
     name: str = ""
     version: int = 0  # see models.webhook
+    environment: str = ""
 
 
 class TargetRow(NamedTuple):
@@ -57,6 +58,7 @@ class TargetRow(NamedTuple):
 
     id: int
     url: str
+    environment: str
     retry_schedule: str | None
     secret_encrypted: str
     older_secrets: str  # JSON, see models.webhook
@@ -148,6 +150,7 @@ def _target_of(row: TargetRow, older: Sequence[str], is_probe: bool, _keys: Sequ
         tuple(check_delays(delays)) if (delays := json.loads(row.retry_delays or "null")) else None,
         row.name,
         row.version,
+        row.environment,
     )
 
 

@@ -60,6 +60,19 @@ def test_what_is_leased_is_not_leased_again_until_it_is_released(app: Flask) -> 
     assert [delivery.id for delivery in claim_all("b")] == [claimed.id]
 
 
+def test_what_is_pending_of_an_environment_that_its_webhook_left_is_cancelled(app: Flask) -> None:
+    """It was under way at that moment, or published then. Otherwise the change of the webhook has cancelled it."""
+    webhook = make_webhook()
+    make_event()
+    webhook.environment = "staging"
+    db.session.commit()
+    make_event(environment="staging")
+    assert [claimed.environment for claimed in claim_all()] == ["staging"]
+    cancelled, claimed = db.session.scalars(db.select(Delivery).order_by(Delivery.id))
+    assert (cancelled.status, cancelled.due_at, cancelled.lease_token) == ("cancelled", None, None)
+    assert (claimed.status, claimed.lease_token) == ("pending", "a")
+
+
 def test_each_webhook_has_its_share_and_the_oldest_go_first(app: Flask) -> None:
     for number in range(3):
         make_webhook(name=f"Webhook {number}")

@@ -61,9 +61,16 @@ def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
         delivery = _get(delivery_id)
         if not changes.retry([delivery_id]):
             db.session.refresh(delivery.webhook)  # it may have been deleted since it was read
-            reason = "its webhook was deleted" if delivery.webhook.is_deleted else "an attempt is under way"
-            raise Problem(409, f"Not retried: {reason}.")
+            raise Problem(409, f"Not retried: {_why_not(delivery)}.")
     return jsonify(as_json(_get(delivery_id))), 202, {"Location": url_for("api.delivery", delivery_id=delivery_id)}
+
+
+def _why_not(delivery: Delivery) -> str:
+    if delivery.webhook.is_deleted:
+        return "its webhook was deleted"
+    if delivery.environment != delivery.webhook.environment:
+        return "its webhook gets events of another environment now"
+    return "an attempt is under way"
 
 
 def as_json(delivery: Shown) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def make_due(
     """Make deliveries due at ``now``. Return the ids of those that were changed.
 
     A final delivery gets one more attempt. So does one that is retried on its schedule, which goes on afterwards.
-    Deliveries with an attempt under way, and those of a deleted webhook, don't change.
+    Deliveries that aren't retryable don't change.
 
     Args:
         conditions: Conditions that a delivery must still meet, as it did when ``ids`` were found.
@@ -142,8 +142,11 @@ def has_orphans() -> ColumnElement[bool]:
 
 
 def is_retryable() -> ColumnElement[bool]:
-    """Return the condition that a delivery can be retried: no attempt is under way, and its webhook isn't deleted."""
-    return is_free() & Delivery.webhook.has(IS_LIVE)
+    """Return the condition that a delivery can be retried.
+
+    No attempt is under way, and its webhook isn't deleted and still gets events of this environment.
+    """
+    return is_free() & Delivery.webhook.has(and_(IS_LIVE, Webhook.environment == Delivery.environment))
 
 
 def is_held() -> ColumnElement[bool]:

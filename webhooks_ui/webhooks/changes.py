@@ -126,7 +126,8 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
 
     For ``grace_hours``, deliveries are also signed with the old secret.
 
-    A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another.
+    A new format without ``rate_limit`` brings the one that its service takes, unless somebody set another. In another
+    environment, what is pending of the old one is cancelled.
 
     Raises:
         TooManySecrets: the old secret can't get a grace period, because three older ones are in theirs.
@@ -141,7 +142,8 @@ def edit(webhook: Webhook, fields: dict[str, Any], secret: str = "", grace_hours
     if before != after:
         _touch(webhook)
         _complete_groups(webhook)
-        _record("updated", webhook, before, after)
+        moved = after["environment"] != before["environment"]
+        _record("updated", webhook, before, after | (_cancel_pending(webhook) if moved else {}))
     if after["url"] != before["url"]:
         _end_throttle(webhook)  # another endpoint has asked for it
     if any(after[name] != before[name] for name in DECIDES_ANSWER):
@@ -231,8 +233,7 @@ def delete(webhook: Webhook) -> None:
 
     An attempt that is under way ends as it ends, and is logged. If it fails, the sweep or a purge cancels its delivery.
     """
-    cancelled = _change_pending(webhook, GIVEN_UP, is_free())
-    _record("deleted", webhook, before=fields_of(webhook), after={"deliveries_cancelled": cancelled})
+    _record("deleted", webhook, before=fields_of(webhook), after=_cancel_pending(webhook))
     webhook.active = False
     webhook.deleted_at = utcnow()
     _touch(webhook)
@@ -295,6 +296,11 @@ def _change_pending(webhook: Webhook, values: dict[str, Any], *conditions: Colum
     """Change the webhook's pending deliveries for which all ``conditions`` hold. Return how many these are."""
     pending = update(Delivery).where(Delivery.webhook_id == webhook.id, PENDING, *conditions)
     return db.session.connection().execute(pending.values(values)).rowcount
+
+
+def _cancel_pending(webhook: Webhook) -> dict[str, int]:
+    """Cancel the webhook's pending deliveries, but for attempts under way. Return how many, for the audit log."""
+    return {"deliveries_cancelled": _change_pending(webhook, GIVEN_UP, is_free())}
 
 
 def _complete_groups(webhook: Webhook) -> None:

@@ -140,6 +140,15 @@ def test_a_retry_while_an_attempt_is_under_way_gets_409(api: Api) -> None:
     assert api.post(f"/deliveries/{delivery.id}/retries").status_code == 409
 
 
+def test_a_retry_for_a_webhook_that_was_moved_to_another_environment_gets_409(api: Api) -> None:
+    delivery = make_delivery(status="failed")
+    delivery.webhook.environment = "staging"
+    db.session.commit()
+    answer = api.post(f"/deliveries/{delivery.id}/retries")
+    assert answer.status_code == 409
+    assert answer.get_json()["detail"] == "Not retried: its webhook gets events of another environment now."
+
+
 def test_a_delivery_of_another_environment_gets_404(api: Api) -> None:
     delivery_id = make_delivery(make_webhook(environment="staging"), status="failed").id
     assert api.get(f"/deliveries/{delivery_id}").status_code == 404

@@ -93,6 +93,20 @@ def test_a_deleted_webhook_gets_nothing_more(admin: FlaskClient) -> None:
     assert fresh(delivery).status == "failed"
 
 
+def test_a_webhook_of_another_environment_gets_nothing_more(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery())
+    delivery.webhook.environment = "staging"
+    db.session.commit()
+    answer = retry(admin, delivery)
+    assert answer.status_code == 303
+    assert "Not retried: its webhook gets events of staging now." in admin.get(answer.location).text
+    assert fresh(delivery).status == "delivered"
+    for page in ("", "/retries"):
+        text = admin.get(f"{LOG}/{delivery.id}{page}").text
+        assert "The webhook gets events of staging now" in text
+        assert 'method="post" action="/admin/webhook-deliveries' not in text
+
+
 def test_htmx_gets_back_what_it_changed(admin: FlaskClient) -> None:
     delivery = settle(add_delivery(), 500)
     in_list = retry(admin, delivery, headers=HTMX | {"HX-Target": f"delivery-{delivery.id}"})

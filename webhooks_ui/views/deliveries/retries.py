@@ -46,6 +46,11 @@ def create(delivery_id: int) -> BaseResponse:
 def _why_not(delivery: Delivery) -> str:
     if delivery.webhook.is_deleted:
         return "Not retried: its webhook was deleted."
+    if delivery.environment != delivery.webhook.environment:
+        return (
+            f"Not retried: its webhook gets events of {delivery.webhook.environment} now. You can send the event to it "
+            "from the event's page."
+        )
     if delivery.is_under_way:
         return "Not retried: an attempt is in progress. Wait for its result."
     return "Not retried: there was another attempt since you opened this page. The page now shows its result."

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.factories import make_webhook
+from tests.support.factories import make_event, make_webhook
 from tests.support.http import HTMX, form_token
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Webhook, secret_box
+from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box
 
 GOOD = {
     "name": "Billing",
@@ -206,6 +206,20 @@ def test_an_edit_changes_the_fields_and_counts_the_version(admin: FlaskClient) -
     assert entry.before["name"] == "Orders"
     assert entry.after["name"] == "Billing"
     assert "active" not in entry.after  # it didn't change
+
+
+def test_another_environment_cancels_what_is_pending_of_the_old_one(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    make_event()
+    make_event()
+    edit(admin, webhook, environment="production")
+    assert db.session.scalars(db.select(Delivery.status)).all() == ["pending", "pending"]
+    assert "If you change it, pending deliveries are cancelled." in admin.get(f"/admin/webhooks/{webhook.id}/edit").text
+    edit(admin, webhook, environment="staging")
+    assert db.session.scalars(db.select(Delivery.status)).all() == ["cancelled", "cancelled"]
+    entry = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert entry.after == {"environment": "staging", "deliveries_cancelled": 2}
 
 
 def test_an_edit_that_changes_nothing_leaves_no_trace(admin: FlaskClient) -> None:
