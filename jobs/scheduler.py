@@ -4,6 +4,11 @@ Chores are all jobs that don't deliver: sweep, bulk actions, notices by mail, pu
 So chores don't delay deliveries, and a backlog of deliveries doesn't delay chores.
 """
 
+from webhooks_ui.stop_signals import end_start_quietly
+
+if __name__ == "__main__":
+    end_start_quietly()
+
 import logging
 import os
 import threading

@@ -1,5 +1,10 @@
 """The worker process, ``python -m jobs.worker``: an RQ worker that runs ``deliver`` jobs in the app's context."""
 
+from webhooks_ui.stop_signals import end_start_quietly
+
+if __name__ == "__main__":
+    end_start_quietly()
+
 import gc
 import logging
 import os

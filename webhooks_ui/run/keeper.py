@@ -3,6 +3,11 @@
 Run ``python -m webhooks_ui.run.keeper [PROGRAM…]``. The module imports little, because it stays in memory.
 """
 
+from webhooks_ui.stop_signals import end_start_quietly, stop_signals
+
+if __name__ == "__main__":
+    end_start_quietly()
+
 import errno
 import os
 import signal
@@ -12,9 +17,9 @@ import time
 from types import FrameType
 
 from webhooks_ui.die_with_parent import die_with_parent
-from webhooks_ui.stop_signals import stop_signals
 
 RESTART_SECONDS = 1.0
+MISUSED = 2  # what the supervisor ends with if it doesn't know a program. It has said so
 
 
 def main() -> None:
@@ -31,6 +36,7 @@ def main() -> None:
 
     for number in stop_signals():
         signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stop_signals())  # ``make run`` has blocked them for a moment
     command = [sys.executable, "-m", "webhooks_ui.run.supervisor", *sys.argv[1:]]
     is_told = False
     while not stopping:
@@ -47,7 +53,10 @@ def main() -> None:
             time.sleep(RESTART_SECONDS)
             continue
         is_told = False
-        child.wait()
+        if stopping:  # while the supervisor was made, so that it wasn't told
+            child.send_signal(signal.SIGTERM)
+        if child.wait() == MISUSED:
+            sys.exit(MISUSED)
         if not stopping:
             print("The supervisor died. Starting it again.", file=sys.stderr, flush=True)
             time.sleep(RESTART_SECONDS)

@@ -3,6 +3,11 @@
 Run ``python -m webhooks_ui.run.start [--demo]``.
 """
 
+from webhooks_ui.stop_signals import end_start_quietly, stop_signals
+
+if __name__ == "__main__":
+    end_start_quietly()
+
 import argparse
 import contextlib
 import fcntl
@@ -29,8 +34,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make run", description="Run the whole product on this machine.")
     parser.add_argument("--demo", action="store_true", help="Add sample webhooks, receivers and a stream of events.")
     demo = parser.parse_args().demo
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may want it ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a start without a traceback
     os.umask(private_files.UMASK)  # for all files that we and our processes make
     if demo:
         os.environ.setdefault("INSTANCE_PATH", str(ROOT / "instance" / "demo"))
@@ -51,6 +54,7 @@ def main() -> None:
     say("Press Ctrl-C to stop.")
     names = [*(("redis",) if settings["REDIS_EMBEDDED"] else ()), *DEFAULT, *(("demo",) if demo else ())]
     os.set_inheritable(lock, True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())  # until the keeper can handle them
     os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", *names])  # noqa: S606
 
 

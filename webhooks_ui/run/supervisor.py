@@ -5,6 +5,11 @@ A fork copies only the thread that calls it, and locks as they are. So the super
 the database nor a connection.
 """
 
+from webhooks_ui.stop_signals import end_start_quietly, stop_signals
+
+if __name__ == "__main__":
+    end_start_quietly()
+
 import argparse
 import gc
 import logging
@@ -21,7 +26,6 @@ from webhooks_ui import logs
 from webhooks_ui.die_with_parent import SUPERVISOR, die_with_parent
 from webhooks_ui.memory import fill_gaps, give_back, return_memory
 from webhooks_ui.run.programs import DEFAULT, FORKS, NAMES, Program, programs
-from webhooks_ui.stop_signals import stop_signals
 
 START_SECONDS = 1.0  # a process that ends sooner has not started, and waits before it is started again
 PAUSE_MAX_SECONDS = 30.0  # the pauses grow by a second each

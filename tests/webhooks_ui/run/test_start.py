@@ -87,3 +87,25 @@ def test_ctrl_c_ends_a_start_without_a_traceback(environ: dict[str, str], tmp_pa
         start.send_signal(signal.SIGINT)
         _, said = start.communicate(timeout=30)
     assert (start.returncode, said) == (-signal.SIGINT, "")
+
+
+PROGRAMS = (
+    "webhooks_ui.run.start",
+    "webhooks_ui.run.keeper",
+    "webhooks_ui.run.supervisor",
+    "jobs.worker",
+    "jobs.scheduler",
+)
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_ctrl_c_ends_a_program_without_a_traceback_while_it_is_loaded(environ: dict[str, str], module: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", module]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stderr
+        while not program.stderr.readline().endswith("| webhooks_ui.stop_signals\n"):
+            assert program.poll() is None
+        program.stderr.readline()  # of the next import
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=30)
+    assert "Traceback" not in said

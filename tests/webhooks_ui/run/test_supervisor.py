@@ -254,10 +254,27 @@ def test_what_nohup_started_goes_on_when_its_terminal_is_closed(environ: dict[st
         assert program.wait(30) == 0
 
 
-def test_an_unknown_program_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
-    program = supervise(environ, "wokrer", output=tmp_path / "log")
-    assert program.wait(30) == 2
-    assert "there is no program 'wokrer'. Choose from: redis, web, worker" in (tmp_path / "log").read_text()
+@pytest.mark.parametrize("module", ["keeper", "supervisor"])
+def test_an_unknown_program_is_refused(environ: dict[str, str], module: str) -> None:
+    command = [sys.executable, "-m", f"webhooks_ui.run.{module}", "wokrer"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert "there is no program 'wokrer'. Choose from: redis, web, worker" in done.stderr
+    assert "died" not in done.stderr
+
+
+SLOW = """
+import os, signal, time
+from webhooks_ui.run import keeper
+keeper.die_with_parent = lambda parent: (os.kill(parent, signal.SIGINT), time.sleep(0.2))
+keeper.main()
+"""
+
+
+def test_a_keeper_that_is_stopped_while_it_makes_the_supervisor_ends(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-c", SLOW, "redis"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_web_server_that_cannot_make_its_app_ends_with_one_line_and_is_started_again(
