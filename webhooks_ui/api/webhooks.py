@@ -56,8 +56,8 @@ def create() -> tuple[Response, int, dict[str, str]]:
     secret = fields.pop("secret")
     with writing():
         webhook = changes.create(fields, secret)
-    address = url_for("api.webhook", webhook_id=webhook.id)
-    return literal_json(as_json(webhook) | _new_secret(webhook)), 201, {"Location": address}
+        answer = _stored(webhook) | _new_secret(webhook)
+    return literal_json(answer), 201, {"Location": url_for("api.webhook", webhook_id=answer["id"])}
 
 
 def update(webhook_id: int) -> Response:
@@ -75,7 +75,8 @@ def update(webhook_id: int) -> Response:
             message = f"The webhook now has version {webhook.version}. Read it again."
             raise Problem(409, message, [field_error("version", message)])
         changes.edit(webhook, fields, secret)
-    return literal_json(as_json(webhook))
+        answer = _stored(webhook)
+    return literal_json(answer)
 
 
 def delete(webhook_id: int) -> tuple[str, int]:
@@ -94,7 +95,8 @@ def rotate_secret(webhook_id: int) -> Response:
             changes.replace_secret(webhook, secret or secret_box.generate(), grace_hours)
         except changes.TooManySecrets as error:
             raise Problem(409, str(error), [field_error("grace_hours", str(error))]) from None
-    return jsonify(_new_secret(webhook) | {"older_secrets": _older_secrets(webhook)})
+        answer = _new_secret(webhook) | {"older_secrets": _older_secrets(webhook)}
+    return jsonify(answer)
 
 
 def show_secret(webhook_id: int) -> Response:
@@ -102,10 +104,10 @@ def show_secret(webhook_id: int) -> Response:
     try:
         with writing():
             webhook = _get(webhook_id)
-            secret = changes.reveal_secret(webhook)
+            answer = {"secret": changes.reveal_secret(webhook), "older_secrets": _older_secrets(webhook)}
     except secret_box.Undecryptable:
         raise Problem(409, f"{EXPLANATION} Replace it: POST to this address.") from None
-    return jsonify(secret=secret, older_secrets=_older_secrets(webhook))
+    return jsonify(answer)
 
 
 def end_secret(webhook_id: int, secret_id: str) -> tuple[str, int]:
@@ -156,6 +158,16 @@ def _test_event(body: Any, webhook: Webhook) -> NewEvent:
     except WrongEvent as error:
         errors = [field_error(*wrong) for wrong in error.errors]
         raise Problem(413 if error.too_large else 422, "Nothing was sent: see errors.", errors) from None
+
+
+def _stored(webhook: Webhook) -> dict[str, Any]:
+    """Return what the session's transaction has made of a webhook.
+
+    After the commit it may have been changed again, and the answer would have somebody else's fields and version.
+    """
+    db.session.flush()
+    db.session.expire(webhook)  # what is read again is as it will be read later
+    return as_json(webhook)
 
 
 def as_json(webhook: Webhook) -> dict[str, Any]:

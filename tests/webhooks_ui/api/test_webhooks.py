@@ -1,6 +1,7 @@
 """The API creates, lists, changes, tests and deletes webhooks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,8 @@ from werkzeug.test import TestResponse
 
 from tests.support.factories import make_webhook
 from tests.webhooks_ui.api.conftest import Api
-from webhooks_ui.database import db
+from webhooks_ui.api import webhooks as webhook_views
+from webhooks_ui.database import db, write_transaction, writing
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import AuditEntry, Delivery, Webhook, secret_box, utcnow
 
@@ -145,6 +147,26 @@ def test_an_outdated_version_gets_409(api: Api) -> None:
     assert (response.status_code, wrong_fields(response)) == (409, ["version"])
     assert webhooks()[0].name == "A"
     assert api.patch(f"/webhooks/{webhook.id}", json={"version": "1"}).status_code == 422
+
+
+def test_an_answer_has_what_the_request_made_even_if_another_one_follows_at_once(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook_id, secret = make_webhook(name="Before").id, secret_box.generate()
+
+    @contextmanager
+    def with_another_after_it() -> Iterator[None]:
+        with writing():
+            yield
+        theirs = {"name": "Theirs", "version": 9, "secret_encrypted": secret_box.encrypt(secret_box.generate())}
+        with write_transaction() as connection:
+            connection.execute(db.update(Webhook).values(**theirs, older_secrets=[]))
+
+    monkeypatch.setattr(webhook_views, "writing", with_another_after_it)
+    changed = api.patch(f"/webhooks/{webhook_id}", json={"name": "Mine"}).get_json()
+    rotated = api.post(f"/webhooks/{webhook_id}/secret", json={"secret": secret, "grace_hours": 1}).get_json()
+    assert (changed["name"], changed["version"]) == ("Mine", 2)
+    assert (rotated["secret"], len(rotated["older_secrets"])) == (secret, 1)
 
 
 def test_a_new_secret_replaces_the_old_one_and_is_not_shown(api: Api) -> None:
