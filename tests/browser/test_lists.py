@@ -69,9 +69,9 @@ def test_a_click_during_a_search_leaves_the_list_as_the_box_says(page: Page, pat
     expect(page).to_have_url(re.compile("=alpha"))
 
 
-@pytest.mark.parametrize("width", [320, 768, 1280, 1920])
-def test_the_host_and_the_end_of_the_path_can_be_read_in_any_width(page: Page, width: int) -> None:
-    make_webhook(url="https://customer-1.example.com/" + "a/very/long/" * 20 + "incoming")
+@pytest.mark.parametrize("width", [320, 768, 1280, 1440, 1680, 1920])
+def test_the_name_the_host_and_the_end_of_the_path_can_be_read_in_any_width(page: Page, width: int) -> None:
+    make_webhook(name="Orders of Europe", url="https://customer-1.example.com/" + "a/very/long/" * 20 + "incoming")
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/admin/webhooks")
     url = page.locator(".url-parts:visible")
@@ -80,7 +80,19 @@ def test_the_host_and_the_end_of_the_path_can_be_read_in_any_width(page: Page, w
     expect(parts.last).to_have_text(re.compile("/incoming$"))
     for part in (parts.first, parts.last):
         assert part.evaluate("part => part.scrollWidth <= part.clientWidth + 1")
+    name = page.locator("[data-row-link] bdi").bounding_box()
+    assert name
+    assert name["height"] < 50  # two lines on a phone
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [320, 1024, 1440])
+def test_a_long_word_of_an_answer_stays_in_its_column(page: Page, width: int) -> None:
+    cause = {"outcome": "bad_status", "code": 500, "text": "x" * 80, "count": 3, "since": utcnow().isoformat()}
+    make_webhook(failures=[cause | {"delivery": 1}])
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    assert page.locator("td[data-label=Health]").evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 def test_a_wide_screen_is_used(page: Page) -> None:
