@@ -48,7 +48,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         return dict(_kept)
     env = Given(os.environ if environ is None else environ)
     production = _is_production(env.get("APP_ENV"))
-    instance = Path(env.get("INSTANCE_PATH") or ROOT / "instance").resolve()
+    instance = instance_folder.absolute(env.get("INSTANCE_PATH") or str(ROOT / "instance"))
     instance_folder.tighten(instance)
     # The processes read it from the environment themselves
     check_authorities("REQUESTS_CA_BUNDLE", env.get("REQUESTS_CA_BUNDLE"))

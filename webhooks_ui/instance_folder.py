@@ -12,6 +12,18 @@ from webhooks_ui.config_error import ConfigError
 UNIX_SOCKET_PATH_MAX_BYTES = 100  # sun_path is 108 on Linux, 104 on macOS
 
 
+def absolute(path: str) -> Path:
+    """Return the folder that ``INSTANCE_PATH`` names, without links.
+
+    Raises:
+        ConfigError: The path is relative. Processes that start in different folders would use different data.
+    """
+    folder = Path(os.path.realpath(path))  # Path.resolve raises another error for links in a circle
+    if not Path(path).is_absolute():
+        raise ConfigError(f"INSTANCE_PATH must be an absolute path, not {path!r}. Write it as {folder}.")
+    return folder
+
+
 def tighten(instance: Path) -> None:
     """Take the rights of other users off ``instance`` and everything in it, if it exists.
 

@@ -81,3 +81,20 @@ def test_a_setting_that_is_not_utf8_is_refused(settings: Load, name: str) -> Non
 def test_an_instance_folder_that_nobody_can_make_is_refused(settings: Load, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="INSTANCE_PATH"):
         settings(INSTANCE_PATH=str(tmp_path / ("x" * 300)))
+
+
+def test_an_instance_folder_behind_links_in_a_circle_is_refused(settings: Load, tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    with pytest.raises(ConfigError, match="can't be written to"):
+        settings(INSTANCE_PATH=str(tmp_path / "one"))
+
+
+def test_a_relative_instance_folder_is_refused_with_its_absolute_path(
+    settings: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        settings(INSTANCE_PATH="data")
+    assert str(caught.value) == f"INSTANCE_PATH must be an absolute path, not 'data'. Write it as {tmp_path / 'data'}."
+    assert list(tmp_path.iterdir()) == []
