@@ -1,5 +1,6 @@
 """Lets a listener end without a reset for a client that connects at this very moment."""
 
+import contextlib
 import ctypes
 import socket
 import struct
@@ -22,10 +23,12 @@ def ignore_new(listener: socket.socket) -> None:
     """Let Linux ignore who asks for a new connection, as if the packet were lost.
 
     The client asks again after a second, and then gets another listener of this port, or is refused. Without this, a
-    connection that comes between the last ``accept`` and the end of the listener is reset. A handshake that has begun
-    goes on, and its connection can be accepted.
+    connection that comes between the last ``accept`` and the end of the listener is reset. So it is where the system
+    refuses filters, or allows them to root alone. A handshake that has begun goes on, and its connection can be
+    accepted.
     """
     if sys.platform == "linux":
         instructions = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
         program = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(instructions))  # struct sock_fprog
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        with contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)

@@ -8,8 +8,11 @@ import pytest
 
 from webhooks_ui.run.door.listeners import ignore_new
 
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+SO_LOCK_FILTER = 44  # asm-generic/socket.h
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+
+@LINUX
 def test_who_connects_while_a_listener_ends_gets_another_one() -> None:
     with ThreadPoolExecutor() as threads, socket.create_server(("127.0.0.1", 0), reuse_port=True) as ending:
         address = ending.getsockname()
@@ -24,7 +27,7 @@ def test_who_connects_while_a_listener_ends_gets_another_one() -> None:
                 assert accepted.recv(5) == b"hello"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+@LINUX
 def test_who_was_connected_before_is_still_accepted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as ending, socket.create_connection(ending.getsockname()) as waiting:
         ignore_new(ending)
@@ -33,7 +36,7 @@ def test_who_was_connected_before_is_still_accepted() -> None:
             assert accepted.recv(5) == b"hello"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems can't ignore connections")
+@LINUX
 def test_a_handshake_that_has_begun_goes_on() -> None:
     with socket.create_server(("127.0.0.1", 0)) as ending:
         ending.settimeout(5)
@@ -43,3 +46,11 @@ def test_a_handshake_that_has_begun_goes_on() -> None:
             waiting.sendall(b"hello")
             with ending.accept()[0] as accepted:
                 assert accepted.recv(5) == b"hello"
+
+
+@LINUX
+def test_a_listener_that_may_have_no_filter_ends_without_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ending:
+        ending.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)  # nobody may attach one any more
+        ignore_new(ending)
+        socket.create_connection(ending.getsockname(), timeout=5).close()
