@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InvalidRequestError
 
 from jobs.announce import announce, is_announced
 from jobs.claim import Claimed, release
 from jobs.compose import Request
 from jobs.health import count, judge_webhooks
-from jobs.retry import NEVER, Attempted, Decision, decide
+from jobs.retry import NEVER, Attempted, Decision, at_old_url, decide
 from jobs.send import Result
 from jobs.store import table_of
 from webhooks_ui.database import dialect, write_transaction
@@ -23,7 +23,7 @@ from webhooks_ui.deliveries.outcomes import Outcome
 from webhooks_ui.deliveries.request_headers import SIGNATURE, Kept, Sent, kept_of
 from webhooks_ui.events.operational import About, News, delivery_failed
 from webhooks_ui.masking import mask_cookies, mask_urls
-from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, utcnow
+from webhooks_ui.models import Attempt, Delivery, DeliveryStatus, Webhook, utcnow
 from webhooks_ui.models.delivery import ONE_MORE
 from webhooks_ui.schedules import delays_of, gives_up_at
 from webhooks_ui.webhooks.causes import text_of
@@ -59,7 +59,12 @@ def record(
     database = dialect(connection)
     time = database.time_value
     schedule = settings["retry_schedule"]
-    decided = [_decided(claimed, result, schedule) for claimed, _, result in finished]
+    attempts = [_attempted(claimed, result) for claimed, _, result in finished]
+    urls = _urls(connection, attempts)
+    decided = [
+        _decided(claimed, result, attempt, schedule, has_moved=urls.get(claimed.target.id, attempt.url) != attempt.url)
+        for (claimed, _, result), attempt in zip(finished, attempts, strict=True)
+    ]
     columns, rows = table_of([_delivery_row(item, time) for item in decided])
     held = database.update_held(connection, Delivery.__table__, columns[:-1], rows, token, _RELEASED)
     written = [item for item in finished if item[0].id in held]
@@ -157,11 +162,20 @@ _RELEASED = "lease_token = NULL, forced = false"
 _GIVE_UP = update(Delivery.__table__).where(Delivery.id == bindparam("of")).values(give_up_at=bindparam("until"))
 
 
-def _decided(claimed: Claimed, result: Result, schedule: str) -> Recorded:
-    attempted = _attempted(claimed, result)
+def _urls(connection: Connection, attempts: Sequence[Attempted]) -> dict[int, str]:
+    """Return the present URLs of those webhooks whose endpoints are gone or say how long to wait."""
+    ids = {made.webhook_id for made in attempts if made.is_gone or made.retry_after_seconds}
+    if not ids:
+        return {}
+    rows = connection.execute(select(Webhook.id, Webhook.url).where(Webhook.id.in_(ids)))
+    return {id: url for id, url in rows}  # noqa: C416 (mypy doesn't accept a Row as a pair)
+
+
+def _decided(claimed: Claimed, result: Result, attempted: Attempted, schedule: str, *, has_moved: bool) -> Recorded:
     until = claimed.created_at if claimed.is_test else claimed.give_up_at or NEVER  # a test is over after one attempt
     delays = _delays(claimed, schedule)
-    decision = decide(attempted, delays, claimed.attempts_allowed, random.random, until)
+    counts = at_old_url(attempted) if has_moved else attempted
+    decision = decide(counts, delays, claimed.attempts_allowed, random.random, until)
     return Recorded(claimed, result, decision, attempted)
 
 

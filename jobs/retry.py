@@ -49,6 +49,11 @@ class Attempted:
         return bool(self.gone) or self.response_code == GONE
 
 
+def at_old_url(attempt: Attempted) -> Attempted:
+    """Return what an attempt means for the next one at another URL. That its endpoint is gone or busy says nothing."""
+    return replace(attempt, gone="", response_code=None, retry_after_seconds=None)
+
+
 @dataclass(frozen=True)
 class Decision:
     """What follows for a delivery: a final status, or the time of the next attempt."""

@@ -27,28 +27,50 @@ def test_410_makes_the_webhook_inactive_at_once_and_says_so(app: Flask, receiver
     assert the_delivery().status == "failed"
 
 
-@pytest.mark.parametrize("answer", [(410, {}, b""), (429, {"Retry-After": "600"}, b""), (500, {}, b"")])
-def test_what_an_old_url_answers_does_not_count_against_the_new_one(
-    app: Flask, receiver: Receiver, answer: Answer
-) -> None:
-    webhook_id = make_webhook(url=receiver.url).id
-    make_event()
+def move_while_it_answers(app: Flask, receiver: Receiver, webhook_id: int, answer: Answer) -> None:
+    """Let the receiver give the webhook another URL while it answers. At the new one it answers 200."""
 
-    def move(_request: Received) -> Answer:
+    def respond(request: Received) -> Answer:
+        if request.path == "/hook/moved":
+            return OK
         with app.app_context(), writing():
             changes.edit(changes.get(webhook_id), {"url": receiver.url + "/moved"})
         return answer
 
-    receiver.answer = move  # type: ignore[assignment, method-assign]
+    receiver.respond = respond
+
+
+@pytest.mark.parametrize("answer", [(410, {}, b""), (429, {"Retry-After": "600"}, b""), (500, {}, b"")])
+def test_what_an_old_url_answers_does_not_count_against_the_new_one(
+    app: Flask, receiver: Receiver, answer: Answer
+) -> None:
+    move_while_it_answers(app, receiver, make_webhook(url=receiver.url).id, answer)
+    make_event()
     deliver()
     webhook = the_webhook()
-    assert [attempt.response_code for attempt in attempts()] == [answer[0]]
+    assert attempts()[0].response_code == answer[0]
     assert (webhook.active, webhook.is_throttled, webhook.consecutive_failures, webhook.failures) == (
         True,
         False,
         0,
         [],
     )
+
+
+@pytest.mark.parametrize("answer", [(410, {}, b""), (429, {"Retry-After": "86400"}, b""), (404, {}, b"no_service")])
+@pytest.mark.parametrize("in_order", [False, True])
+def test_what_an_old_url_will_not_take_is_tried_at_the_new_one(
+    app: Flask, receiver: Receiver, answer: Answer, in_order: bool
+) -> None:
+    webhook = make_webhook(url=receiver.url, format="slack", in_order=in_order)
+    move_while_it_answers(app, receiver, webhook.id, answer)
+    make_event()
+    deliver()
+    with time_machine.travel(utcnow(), tick=True) as clock:
+        clock.shift(90)
+        deliver()
+    assert [request.path for request in receiver.requests] == ["/hook", "/hook/moved"]
+    assert the_delivery().status == "delivered"
 
 
 def test_ten_failures_in_a_row_open_the_breaker_and_a_successful_probe_releases_what_waits(
