@@ -62,6 +62,7 @@ def test_retry_after_as_a_date() -> None:
     assert wait is not None
     assert 85 <= wait <= 91
     assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after_seconds("Wed, 21 Oct 2015 07:28:00") == 0, "a date without a zone is in UTC"
     assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
 
 

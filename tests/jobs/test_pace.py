@@ -33,6 +33,14 @@ def test_nothing_goes_out_before_the_moment_that_the_last_request_left_behind() 
     assert allowed(NOW + timedelta(seconds=1), first.until, 1.0, 10).requests == 1
 
 
+def test_a_look_that_comes_late_loses_nothing_within_a_burst() -> None:
+    first = allowed(NOW, None, 1.0, 10)
+    late = allowed(first.until + BURST / 2, first.until, 1.0, 10)
+    assert (late.requests, late.until) == (1, first.until + timedelta(seconds=1))
+    later = first.until + timedelta(seconds=5)
+    assert allowed(later, first.until, 1.0, 10).until == later - BURST + timedelta(seconds=1)
+
+
 @given(
     interval=st.floats(0.001, 60),
     looks=st.lists(st.floats(0.001, 5), min_size=1, max_size=60),
