@@ -95,6 +95,31 @@ def test_a_user_agent_is_cut_and_has_no_control_characters(app: Flask) -> None:
     assert db.session.scalars(db.select(UserSession.user_agent)).one() == "Agent" + "x" * 295
 
 
+def test_only_the_lasting_sessions_of_that_person_are_listed_the_last_used_one_first(app: Flask) -> None:
+    user, other = make_user(), make_user("other@example.com")
+    start(user, "ended")
+    start(other, "of another person")
+    with time_machine.travel(utcnow() + 13 * HOUR):
+        first = start(user, "first")
+        start(user, "second")
+        assert [each.user_agent for each in sessions.of(user)] == ["second", "first"]
+        with time_machine.travel(utcnow() + HOUR):
+            use(first)
+            db.session.rollback()
+            assert [each.user_agent for each in sessions.of(user)] == ["first", "second"]
+
+
+def test_all_sessions_of_that_person_end_but_the_present_one(app: Flask) -> None:
+    user, other = make_user(), make_user("other@example.com")
+    kept, ended, of_another = start(user), start(user), start(other)
+    with writing():
+        assert sessions.end_all(user, but=kept) == 1
+    assert (use(kept), use(ended), use(of_another)) == (True, False, True)
+    with writing():
+        assert sessions.end_all(user) == 1
+    assert (use(kept), use(of_another)) == (False, True)
+
+
 def test_sessions_that_ended_by_time_are_found_for_deletion(app: Flask) -> None:
     user = make_user()
     old, now = start(user), utcnow()
