@@ -114,6 +114,7 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("url", "https://", "needs a host"),
         ("url", "https://user:secret@93.184.215.14/", "Set Basic authentication instead"),
         ("url", "https://93.184.215.14/" + "x" * 2_048, "at most 2,048 characters"),
+        ("url", "https://93.184.215.14/" + "ü" * 1_000, "with its special characters encoded"),
         ("url", "https://10.0.0.1/", "private or reserved"),
         ("url", "https://169.254.169.254/latest/meta-data", "private or reserved"),
         ("url", "https://0xa9fea9fe/", "private or reserved"),
