@@ -14,7 +14,7 @@ from werkzeug.local import LocalProxy
 
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries import filters as log_filters
-from webhooks_ui.deliveries.outcomes import advise, answer_label, explain, label
+from webhooks_ui.deliveries.outcomes import advise, answer_label, label
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
@@ -68,7 +68,6 @@ def register(app: Flask) -> None:
         current_environment=current_environment,
         back_to_list=back_to_list,
         here_path=here_path,
-        explain=explain,
         advise=advise,
         outcome_label=label,
         answer_label=answer_label,
