@@ -43,9 +43,15 @@ def choices_of(name: str) -> list[tuple[str, str]]:
 
 
 def attempts_of(delivery: Delivery) -> Sequence[Attempt]:
-    """Return the last attempts of a delivery, newest first."""
+    """Return the last attempts of a delivery, newest first.
+
+    The delivery is read again if one of them was recorded since it was read, so that its status fits them.
+    """
     query = select(Attempt).filter_by(delivery_id=delivery.id).order_by(Attempt.number.desc()).limit(ATTEMPTS_SHOWN)
-    return db.session.scalars(query).all()
+    attempts = db.session.scalars(query).all()
+    if attempts and attempts[0].number > delivery.attempts_count:
+        db.session.refresh(delivery)
+    return attempts
 
 
 def count_of_event(event_id: int) -> int:
