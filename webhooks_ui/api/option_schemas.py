@@ -137,4 +137,7 @@ OPTIONS: Schema = {
     "filter": _filter(_TYPED),
     "fields": SELECTION,
 }
-OPTIONS_TO_SET: Schema = OPTIONS | {"filter": _filter(_VALUE)}
+OPTIONS_TO_SET: Schema = OPTIONS | {
+    "filter": _filter(_VALUE),
+    "retry_schedule": RETRY_SCHEDULE | {"type": ["string", "null"], "enum": [*RETRY_SCHEDULE["enum"], None]},
+}

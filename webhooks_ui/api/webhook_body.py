@@ -16,6 +16,7 @@ from webhooks_ui.webhooks.new_host import stored_of, wrong_host
 from webhooks_ui.webhooks.options import wrong_filter
 
 STRING, BOOLEAN, STRINGS, NUMBER = "a string", "true or false", "an array of strings", "a whole number or null"
+STRING_OR_NULL = "a string or null"
 OPTION = "an option"  # see webhook_options
 FIELDS = {
     "name": STRING,
@@ -24,7 +25,7 @@ FIELDS = {
     "description": STRING,
     "active": BOOLEAN,
     "format": STRING,
-    "retry_schedule": STRING,
+    "retry_schedule": STRING_OR_NULL,
     "retry_delays": OPTION,
     "timeout_seconds": NUMBER,
     "headers": OPTION,
@@ -202,6 +203,8 @@ def _is(kind: str, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if kind == NUMBER:
         return value is None or type(value) is int
+    if kind == STRING_OR_NULL:
+        return value is None or isinstance(value, str)
     return isinstance(value, bool if kind == BOOLEAN else str)
 
 

@@ -83,6 +83,16 @@ def test_an_older_caller_makes_a_webhook_without_options(api: Api) -> None:
     assert all(answer[name] is None for name in ("auth", "filter", "fields", "retry_delays", "timeout_seconds"))
 
 
+def test_null_takes_each_option_away(api: Api) -> None:
+    id = create(api, **OPTIONS)["id"]
+    names = ("auth", "filter", "fields", "timeout_seconds", "retry_schedule", "retry_delays")
+    for name in names:
+        assert api.patch(f"/webhooks/{id}", json={name: None}).status_code == 200
+    answer = api.get(f"/webhooks/{id}").get_json()
+    assert [answer[name] or None for name in names] == [None] * len(names)
+    assert create(api, **dict.fromkeys(names))["retry_schedule"] == ""
+
+
 def test_the_mask_keeps_a_value_and_others_replace_it(api: Api) -> None:
     id = create(api, headers=[*HEADERS, {"name": "X-Two", "value": "two"}], auth=BEARER)["id"]
     answer = api.get(f"/webhooks/{id}").get_json()
