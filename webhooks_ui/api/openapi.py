@@ -155,7 +155,7 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
     "until": _TIME,
     "category": ref("EventCategory"),
     "status": {"type": "string", "enum": list(STATUS_FILTERS)},
-    "code": {"type": "string", "pattern": "^([1-5][0-9]{2}|[1-5]xx)$"},
+    "code": {"type": "string", "pattern": "^([1-9][0-9]{2}|[1-5]xx)$"},
     "webhook": ID | {"minimum": 0, "maximum": ID_MAX},
     "action": ID | {"minimum": 0, "maximum": ID_MAX},
     "sort": {"type": "string", "enum": list(SORTS)},

@@ -38,7 +38,7 @@ LABELS = {  # what pages call the filters
     "since": "Created from",
     "until": "Created until",
 }
-_CODE = re.compile(r"[1-5][0-9]{2}|[1-5]xx")
+_CODE = re.compile(r"[1-9][0-9]{2}|[1-5]xx")  # some endpoints answer with codes above 599, such as 999
 _TIME_PROBLEM = "Not a time: write 24h, 2026-11-23 or 2026-11-23T10:00."
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
     "q": NOT_SEARCHED,

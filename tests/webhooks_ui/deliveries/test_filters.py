@@ -161,6 +161,13 @@ def test_the_log_offers_classes_of_codes_and_usual_codes(admin: FlaskClient) -> 
     assert shown_ids(admin, code="4xx") == [broken.id, limited.id]
 
 
+@pytest.mark.parametrize("code", [100, 600, 999])
+def test_the_log_finds_each_code_that_an_endpoint_may_answer(admin: FlaskClient, code: int) -> None:
+    odd = settle(add_delivery(), code)
+    settle(add_delivery(), 500)
+    assert shown_ids(admin, code=str(code)) == [odd.id]
+
+
 def test_each_filter_that_is_not_understood_has_a_line(admin: FlaskClient) -> None:
     add_delivery()
     note = admin.get(f"{LOG}?code=50x&since=soon").text.split('id="wrong-filters"')[1].split("</p>")[0]
