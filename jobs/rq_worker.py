@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import InvalidJobOperation, StopRequested
 from rq.job import Job
 
 from config import ConfigError, load
@@ -74,11 +74,16 @@ class Worker(SimpleWorker):
             db.session.remove()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log the failure of a job. An outage gets one line a minute, because each of many jobs fails with it."""
+        """Log the failure of a job. An outage gets one line a minute, because each of many jobs fails with it.
+
+        RQ takes a job for failed if Redis was flushed or restarted while it ran, although it has done its work.
+        """
         error = exc_info[1]
         if outage(error) or isinstance(error, RedisError):
             why = reason(error) if outage(error) else why_unusable(error)
             _outages.say("Jobs fail, such as %s: %s", job.func_name, why)
+        elif isinstance(error, InvalidJobOperation):
+            _outages.say("Redis has lost jobs that were running, such as %s.", job.func_name)
         else:
             super().handle_exception(job, *exc_info)
 

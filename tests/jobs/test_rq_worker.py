@@ -7,14 +7,20 @@ import time
 from pathlib import Path
 
 import pytest
+from flask import Flask, current_app
+from rq import Queue
 
+from jobs import rq_worker
 from jobs.publish import publish
+from jobs.rq_worker import Worker
 from tests.support.factories import make_webhook
 from tests.support.receivers import OK, Answer, Received, Receiver
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
+from webhooks_ui import logs
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
+from webhooks_ui.wake import CHORES, KEPT_FOR
 
 PROBE = """
 import time
@@ -22,6 +28,7 @@ import time
 from rq.exceptions import StopRequested
 
 from jobs import worker
+from webhooks_ui import logs
 from webhooks_ui.database import db
 
 def show_how_it_commits(*_, **__):
@@ -93,6 +100,22 @@ def test_a_redis_that_refused_to_write_leaves_one_listener_in_each_process(modul
         wait_for(lambda: not listeners & set(redis.pubsub_channels("rq:pubsub:*")), what="its listener ends")
         redis.replicaof("NO", "ONE")
         wait_for(lambda: len(redis.pubsub_channels("rq:pubsub:*")) == 1, what="it works again")
+
+
+def flush() -> None:
+    """Lose all that Redis knows, as a job that is running."""
+    current_app.extensions["redis"].flushall()
+
+
+def test_a_job_that_redis_forgets_while_it_runs_is_told_in_one_line(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rq_worker, "_outages", logs.Seldom(rq_worker.logger))
+    queue = Queue(CHORES, connection=app.extensions["redis"])
+    queue.enqueue(flush, **KEPT_FOR)
+    Worker([queue], connection=queue.connection).work(burst=True, logging_level="WARNING")
+    words = f"Redis has lost jobs that were running, such as {__name__}.flush."
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [("WARNING", words)]
 
 
 def test_each_connection_of_a_worker_commits_without_waiting_for_the_disk() -> None:
