@@ -21,7 +21,7 @@ def authorities_file(folder: Path) -> Path:
     for place in (folder, None):
         with contextlib.suppress(OSError):
             return _write(pem, place)
-    raise OSError(f"The certificate authorities can't be written to {folder}, nor to {tempfile.gettempdir()}.")
+    raise OSError(f"The certificate authorities can't be written to {folder}, nor to a temporary file.")
 
 
 def tls_context() -> ssl.SSLContext:

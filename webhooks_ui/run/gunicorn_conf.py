@@ -69,12 +69,22 @@ def raise_file_limit() -> int:
     return wanted
 
 
+def heartbeat_folder() -> str | None:
+    """Return a folder for the empty file that each process touches every second. In memory, it waits for no disk.
+
+    ``None`` is the temporary folder. To find that, Python writes to it, which fails on a full disk.
+    """
+    folders = "/dev/shm", str(_settings["INSTANCE_PATH"])  # noqa: S108
+    return next((folder for folder in folders if os.access(folder, os.W_OK | os.X_OK)), None)
+
+
 worker_class = Worker
 workers = _settings["WEB_PROCESSES"]
 threads = _settings["WEB_THREADS"]
 # As many again may be closing.
 worker_connections = min(_settings["WEB_CONNECTIONS"], (raise_file_limit() - FILES_BESIDE_CONNECTIONS) // 2)
 forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says whose headers count
+worker_tmp_dir = heartbeat_folder()
 preload_app = not is_ahead()  # the processes share the memory of the loaded code
 reuse_port = True  # a new server can listen while the old one stops
 keepalive = 15

@@ -111,6 +111,19 @@ def held_open(rig: Rig) -> Iterator[socket.socket]:
         yield connection
 
 
+def test_a_server_starts_on_a_full_disk(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        command = f"{sys.executable} -m gunicorn --config python:webhooks_ui.run.gunicorn_conf wsgi:app"
+        rig.start("web", "sh", "-c", f"ulimit -f 0; exec {command}", output=Path(os.devnull))  # no file may get a byte
+
+        def answers() -> bool:
+            with contextlib.suppress(OSError):
+                return status(talk(rig, CLOSING)) == 200
+            return False
+
+        wait_for(answers, what="the web server answers")
+
+
 def test_a_killed_process_of_the_server_is_replaced(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
         rig.start_web()
