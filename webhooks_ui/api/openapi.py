@@ -190,7 +190,7 @@ PATHS: dict[str, Schema] = {
     "/api/v1/event-types": {"get": _operation("List the event types", 200, "EventTypes")},
     "/api/v1/webhooks": {
         "get": _operation("List webhooks, newest first", 200, "Webhooks", parameters=_WEBHOOK_PARAMETERS),
-        "post": _operation("Create a webhook", 201, "CreatedWebhook", body="NewWebhook", location="webhook"),
+        "post": _operation("Create a webhook", 201, "CreatedWebhook", body="WebhookCreation", location="webhook"),
     },
     "/api/v1/webhooks/{webhook_id}": {
         "parameters": [_id("webhook_id")],

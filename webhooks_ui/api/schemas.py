@@ -68,7 +68,7 @@ _SETTABLE: Schema = {
     | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
     "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},
 }
-NEW_WEBHOOK = closed(_SETTABLE, ["name", "url", "events"])
+WEBHOOK_CREATION = closed(_SETTABLE, ["name", "url", "events"])
 WEBHOOK_CHANGES = closed(
     _SETTABLE | {"version": INTEGER | {"description": "The version that you read. If it has changed, you get 409."}}, []
 )
@@ -234,7 +234,7 @@ SCHEMAS: dict[str, Schema] = {
     "NewEvent": NEW_EVENT,
     "NewEvents": array(ref("NewEvent"), minItems=1, maxItems=EVENTS_MAX),
     "Published": PUBLISHED,
-    "NewWebhook": NEW_WEBHOOK,
+    "WebhookCreation": WEBHOOK_CREATION,
     "WebhookChanges": WEBHOOK_CHANGES,
     "Webhook": WEBHOOK,
     "CreatedWebhook": CREATED_WEBHOOK,

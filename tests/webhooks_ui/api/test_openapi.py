@@ -131,6 +131,12 @@ def test_ids_have_64_bits(app: Flask) -> None:
     assert {schema.get("format") for schema in numbers} == {"int64"}
 
 
+def test_no_schema_is_called_as_the_function_that_makes_another_one_in_go(app: Flask) -> None:
+    """openapi-generator writes ``NewWebhook`` for a schema ``Webhook``."""
+    names = app.test_client().get("/api/v1/openapi.json").get_json()["components"]["schemas"].keys()
+    assert {f"New{name}" for name in names} & names == set()
+
+
 def parts(app: Flask) -> Iterator[dict[str, Any]]:
     """Yield every object in the description."""
     rest = [app.test_client().get("/api/v1/openapi.json").get_json()]

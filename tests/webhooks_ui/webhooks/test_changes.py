@@ -12,5 +12,5 @@ def test_a_conflict_compares_every_field_that_people_edit() -> None:
 def test_the_api_takes_every_field_that_people_edit_and_describes_each() -> None:
     renamed = {"events" if name in ("event_types", "event_groups") else name for name in changes.FIELDS}
     assert set(webhook_body.FIELDS) == renamed | {"secret"}
-    assert set(schemas.NEW_WEBHOOK["properties"]) == set(webhook_body.FIELDS)
+    assert set(schemas.WEBHOOK_CREATION["properties"]) == set(webhook_body.FIELDS)
     assert renamed <= set(schemas.WEBHOOK["properties"])

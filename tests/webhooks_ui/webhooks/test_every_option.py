@@ -117,5 +117,5 @@ def test_the_description_of_the_api_has_each_field() -> None:
     for name in changes.FIELDS:
         api_name = API_NAMES.get(name, name)
         assert api_name in webhook_body.FIELDS, name
-        for described in (schemas.NEW_WEBHOOK, schemas.WEBHOOK_CHANGES, schemas.WEBHOOK):
+        for described in (schemas.WEBHOOK_CREATION, schemas.WEBHOOK_CHANGES, schemas.WEBHOOK):
             assert api_name in described["properties"], name
