@@ -40,7 +40,7 @@ NEW_SECRETS = (  # the hours for which the old secret signs, too. Empty: the sec
     ("0", "Generate new secret, the old one expires now"),
 )
 KEPT = ("name", "url", "environment", "description", "active", "format", "rate_period", "in_order")  # as they are
-WRONG_RATE = f"The rate limit must be a whole number from 1 to {RATE_LIMIT_MAX:,}. Leave it empty for none."
+WRONG_RATE = f"The rate limit must be a whole number from 1 to {RATE_LIMIT_MAX:,}, or none for no limit."
 
 
 def switch_value(text: str) -> bool | None:

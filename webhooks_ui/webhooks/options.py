@@ -30,8 +30,7 @@ from webhooks_ui.webhooks.damage import damage
 
 TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
-    f"The timeout must be a whole number of seconds from 1 to {OWN_TIMEOUT_MAX_SECONDS}. "
-    "Leave it empty for the usual one."
+    f"The timeout must be a whole number of seconds from 1 to {OWN_TIMEOUT_MAX_SECONDS}, or none for the usual one."
 )
 _PATH = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 HOW_PATHS = "Write the path like customer.email, with dots between the names."
@@ -111,7 +110,7 @@ def wrong_paths(mode: str, paths: Sequence[str]) -> str:
     if not mode:
         return ""
     if not 1 <= len(paths) <= PATHS_MAX:
-        return f"Name 1 to {PATHS_MAX} fields, a line each. {HOW_PATHS}"
+        return f"Name 1 to {PATHS_MAX} fields. {HOW_PATHS}"
     return next(filter(None, map(wrong_path, paths)), "")
 
 

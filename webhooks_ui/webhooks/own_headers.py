@@ -86,7 +86,7 @@ def wrong_header(name: str, value: str) -> str:
         return f"{name[:NAME_MAX_CHARACTERS]!r} can't be the name of a header. {allowed}"
     lower = name.lower().replace("_", "-")  # CGI, WSGI and PHP give a program the same variable for both
     if lower == "authorization":
-        return "Set Authorization under Authentication, not as a header."
+        return "Set Authorization under Authentication, in the API by auth, not as a header."
     if lower in _RESERVED or lower.startswith(_CONTRACT):
         return f"{name} is set for each request by itself. Choose another name."
     return wrong_value(name, value)

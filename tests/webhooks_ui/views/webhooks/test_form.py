@@ -330,7 +330,7 @@ def test_a_rate_limit_that_makes_no_sense_is_told_once(admin: FlaskClient, limit
         assert stored()[0].rate_limit == 5
         return
     assert answer.status_code == 422
-    wanted = "The rate limit must be a whole number from 1 to 10,000. Leave it empty for none."
+    wanted = "The rate limit must be a whole number from 1 to 10,000, or none for no limit."
     assert errors(answer.text) == {"rate_limit": wanted}
     assert stored() == []
 
