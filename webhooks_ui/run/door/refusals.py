@@ -15,7 +15,7 @@ DETAILS = {
     413: "The request is too large. The limits are 8 MiB and 16,384 chunks.",
     414: "The address is too long. Send fewer or shorter filters.",
     417: "Only 100-continue can be expected.",
-    431: "The headers are too large. Delete the cookies of this site and try again.",
+    431: "The headers are too large. Send fewer. In a browser, delete the cookies of this site.",
     500: "Something went wrong on our side. It was logged.",
     501: "The only transfer coding for a request is chunked.",
     503: "Too much is being sent to us right now. Try again in a few seconds.",
