@@ -18,7 +18,7 @@ MEANINGS: dict[Scope, str] = {
     Scope.WEBHOOKS_READ: "Read webhooks with their URLs and settings, but not their secrets.",
     Scope.WEBHOOKS_WRITE: "Create, change, test and delete webhooks, and replace their secrets. "
     "This decides where the data of events goes.",
-    Scope.SECRETS_READ: "Read the signing secrets of webhooks. Who has a secret can sign as we do.",
+    Scope.SECRETS_READ: "Read the signing secrets of webhooks. Anyone who has a secret can sign as we do.",
     Scope.DELIVERIES_READ: "Read deliveries: the data of events, the requests and the answers.",
     Scope.DELIVERIES_RETRY: "Send deliveries again.",
 }

@@ -111,7 +111,7 @@ def test_it_follows_the_environment_of_the_top_bar(admin: FlaskClient) -> None:
     attempts(make_webhook(name="Here").id, 0, 3)
     admin.post("/environment", data={"environment": "staging", "next": OVERVIEW})
     text = words(admin.get(OVERVIEW).text)
-    assert "How webhooks do in staging" in text
+    assert "How the webhooks of staging are doing" in text
     assert "Here" not in text
 
 

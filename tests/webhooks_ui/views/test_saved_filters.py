@@ -130,7 +130,7 @@ def test_a_page_asks_before_a_filter_is_deleted(admin: FlaskClient) -> None:
         admin, address
     )
     question = page(admin, "/admin/saved-filters/1/delete")
-    assert "It is shared, so it goes for all admins." in question
+    assert "It is shared, so all admins lose it." in question
     assert len(saved()) == 1
     assert admin.post("/admin/saved-filters/1/delete").status_code == 303
     assert saved() == []

@@ -74,7 +74,7 @@ CHANGES = {
         (
             "The authenticator app, all passkeys and the recovery codes are removed.",
             "All sessions end at once.",
-            "Who has no password needs a new one to sign in again: reset the password, too.",
+            "People without a password need one to sign in again. Reset the password, too.",
         ),
         "Reset second factor",
         accounts.reset_second_factor,
