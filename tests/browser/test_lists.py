@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Watch, open_context, sign_in
 from tests.browser.targets import shortened_choices
-from tests.support.factories import make_webhook
+from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_delivery, settle
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, Stats, utcnow
@@ -93,6 +93,17 @@ def test_a_long_word_of_an_answer_stays_in_its_column(page: Page, width: int) ->
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/admin/webhooks")
     assert page.locator("td[data-label=Health]").evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+
+
+def test_the_buttons_of_an_api_key_have_one_line_where_there_is_room(page: Page) -> None:
+    make_api_key(name="A program with a name of many words " * 2)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/admin/api-keys")
+    roll = page.get_by_role("link", name=re.compile("^Roll ")).bounding_box()
+    revoke = page.get_by_role("link", name=re.compile("^Revoke ")).bounding_box()
+    assert roll
+    assert revoke
+    assert roll["y"] == revoke["y"]
 
 
 def test_a_wide_screen_is_used(page: Page) -> None:
