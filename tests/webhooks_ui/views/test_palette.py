@@ -34,6 +34,13 @@ def test_what_is_cut_says_so_and_leads_to_all(admin: FlaskClient) -> None:
     assert "All webhooks with “needle”" in page
 
 
+def test_its_page_has_no_button_for_itself(admin: FlaskClient) -> None:
+    button = 'data-opens="palette"'
+    assert button in admin.get("/admin/webhooks").text
+    assert button not in admin.get(PALETTE).text
+    assert re.search('name="q" value=""[^>]* autofocus', admin.get(PALETTE).text)
+
+
 def test_a_delivery_is_found_by_its_number(admin: FlaskClient, sign_in: SignIn) -> None:
     delivery = add_delivery(make_webhook(name="A"))
     page = admin.get(f"{PALETTE}?q={delivery.id}").text
