@@ -66,7 +66,9 @@ def icon(name: str) -> Markup:
 @lru_cache(maxsize=256)
 def _icon(prefix: str, name: str) -> Markup:
     sprite = f"{prefix}{_address('icons.svg')}"
-    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(sprite, name)
+    address = f"{sprite}#{name}"
+    # The size counts where the style sheet is missing.
+    return Markup('<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}"/></svg>').format(address)
 
 
 def serve(name: str) -> Response:

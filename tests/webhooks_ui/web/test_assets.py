@@ -1,0 +1,21 @@
+"""Icons, which are in one file and on every page."""
+
+import re
+
+from flask import Flask
+
+from config import ROOT
+from webhooks_ui.web.assets import FOLDER, icon
+
+
+def test_an_icon_stays_small_if_the_style_sheet_is_missing(app: Flask) -> None:
+    with app.test_request_context():
+        assert 'width="16" height="16"' in icon("check")
+
+
+def test_no_icon_is_left_over() -> None:
+    names = re.findall('<symbol id="(.+?)"', (FOLDER / "icons.svg").read_text())
+    sources = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("webhooks_ui/**/*.py")]
+    text = "".join(path.read_text() for path in sources)
+    assert len(names) > 40
+    assert [name for name in names if f'"{name}"' not in text] == []
