@@ -220,11 +220,12 @@ def test_the_webhooks_on_a_phone_stand_below_each_other_alike(page: Page, width:
         assert len(set(ends)) == 1
 
 
-def test_the_choices_of_two_attempts_can_be_read_on_a_phone(page: Page) -> None:
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_choices_of_two_attempts_can_be_read_in_any_width(page: Page, width: int) -> None:
     delivery = settle(add_delivery(), 500)
     add_attempt(delivery, number=1, response_code=500)
-    add_attempt(delivery, number=2, outcome="timeout", response_code=None)
-    page.set_viewport_size({"width": 320, "height": 900})
+    add_attempt(delivery, number=2, outcome="connection_failed", response_code=None)
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{LOG}/{delivery.id}")
     expect(page.get_by_label("With attempt")).to_be_visible()
     assert shortened_choices(page, ".compare select") == []
