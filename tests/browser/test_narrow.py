@@ -207,6 +207,14 @@ def test_a_line_ends_in_an_email_address_only_after_the_at_sign_or_a_dot(
             assert ends or width > 320
 
 
+@pytest.mark.parametrize("width", [1280, 1440, 1920])
+def test_the_url_of_a_webhook_has_one_line_on_its_page(page: Page, width: int) -> None:
+    webhook = make_webhook(url="https://licenses.example.com/tenants/acme/production/webhooks")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/admin/webhooks/{webhook.id}")
+    assert len(page.locator("#webhook-url").evaluate(TEXTS_OF_LINES)) == 1
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 205), (360, 175), (412, 175)])
 def test_the_webhooks_on_a_phone_stand_below_each_other_alike(page: Page, width: int, height: int) -> None:
     for number, environment in enumerate(("production", "staging", "development")):
