@@ -15,6 +15,7 @@ from webhooks_ui.app import is_ahead
 from webhooks_ui.die_with_parent import die_with_parent
 from webhooks_ui.run.addresses import check_host
 from webhooks_ui.run.door.worker import DoorWorker, Limits
+from webhooks_ui.run.say import say
 
 SWITCH_SECONDS = 0.0005
 TURN_SECONDS = 2.0
@@ -48,7 +49,7 @@ class Worker(DoorWorker):
         try:
             super().load_wsgi()
         except SystemExit as error:
-            print(error.code, file=sys.stderr, flush=True)
+            say(str(error.code), sys.stderr)
             self._wait_for_its_turn()
             sys.exit(Arbiter.WORKER_BOOT_ERROR if self.alive else 0)
 

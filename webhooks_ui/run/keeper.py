@@ -17,6 +17,7 @@ import time
 from types import FrameType
 
 from webhooks_ui.die_with_parent import die_with_parent
+from webhooks_ui.run.say import say
 
 RESTART_SECONDS = 1.0
 MISUSED = 2  # what the supervisor ends with if it doesn't know a program. It has said so
@@ -48,7 +49,7 @@ def main() -> None:
             if error.errno not in (errno.EAGAIN, errno.ENOMEM):  # too many processes, or too little memory
                 raise
             if not is_told:
-                print(f"The supervisor can't be started, trying again: {error.strerror}.", file=sys.stderr, flush=True)
+                say(f"The supervisor can't be started, trying again: {error.strerror}.", sys.stderr)
             is_told = True
             time.sleep(RESTART_SECONDS)
             continue
@@ -58,7 +59,7 @@ def main() -> None:
         if child.wait() == MISUSED:
             sys.exit(MISUSED)
         if not stopping:
-            print("The supervisor died. Starting it again.", file=sys.stderr, flush=True)
+            say("The supervisor died. Starting it again.", sys.stderr)
             time.sleep(RESTART_SECONDS)
 
 

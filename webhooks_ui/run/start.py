@@ -9,7 +9,6 @@ if __name__ == "__main__":
     end_start_quietly()
 
 import argparse
-import contextlib
 import fcntl
 import os
 import secrets
@@ -27,6 +26,7 @@ from webhooks_ui.instance_folder import make_folder
 from webhooks_ui.run import redis_server
 from webhooks_ui.run.addresses import check_port
 from webhooks_ui.run.programs import DEFAULT
+from webhooks_ui.run.say import say
 
 
 def main() -> None:
@@ -56,12 +56,6 @@ def main() -> None:
     os.set_inheritable(lock, True)
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())  # until the keeper can handle them
     os.execv(sys.executable, [sys.executable, "-m", "webhooks_ui.run.keeper", *names])  # noqa: S606
-
-
-def say(line: str) -> None:
-    """Print ``line``. Ignore errors, so that the product starts even if its output goes to a full disk."""
-    with contextlib.suppress(OSError):
-        print(line, flush=True)
 
 
 def only_one(instance: Path) -> int:

@@ -254,6 +254,18 @@ def test_what_nohup_started_goes_on_when_its_terminal_is_closed(environ: dict[st
         assert program.wait(30) == 0
 
 
+def test_a_supervisor_that_dies_while_the_output_goes_to_a_full_disk_is_started_again(environ: dict[str, str]) -> None:
+    load(environ)
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "webhooks_ui.run.keeper", "redis"]
+        keeper = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=full, stderr=full)
+    try:
+        check_that_it_is_restarted(psutil.Process(keeper.pid), "run.supervisor")
+    finally:
+        keeper.terminate()
+        keeper.wait(30)
+
+
 @pytest.mark.parametrize("module", ["keeper", "supervisor"])
 def test_an_unknown_program_is_refused(environ: dict[str, str], module: str) -> None:
     command = [sys.executable, "-m", f"webhooks_ui.run.{module}", "wokrer"]
