@@ -117,7 +117,7 @@ def _given_up(recorded: Sequence[Recorded]) -> Iterator[News]:
     """Yield the deliveries that failed for good."""
     for claimed, result, decision, _ in recorded:
         if decision.status == DeliveryStatus.FAILED and is_announced(claimed.event_type, is_test=claimed.is_test):
-            about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.environment)
+            about = About(claimed.target.id, claimed.target.name, claimed.target.url, claimed.target.environment)
             event = claimed.event_id, claimed.event_type
             yield delivery_failed(about, claimed.id, claimed.attempt, event, result.outcome, result.response_code)
 

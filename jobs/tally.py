@@ -33,15 +33,16 @@ def counts_of(recorded: Sequence[Recorded]) -> dict[Key, float]:
     counts: dict[Key, float] = defaultdict(float)
     now = utcnow()
     for claimed, result, decision, _ in recorded:
-        labels = (claimed.environment,)
-        counts["webhooks_attempts", key_of((claimed.environment, str(result.outcome)))] += 1
+        environment = claimed.target.environment
+        labels = (environment,)
+        counts["webhooks_attempts", key_of((environment, str(result.outcome)))] += 1
         for key, amount in observation("webhooks_attempt_duration_seconds", labels, result.duration_ms / 1_000):
             counts[key] += amount
         if result.slows_down:
             counts["webhooks_attempts_throttled", key_of(labels)] += 1
         if claimed.is_test or decision.status == DeliveryStatus.PENDING:
             continue
-        counts["webhooks_deliveries_settled", key_of((claimed.environment, decision.status))] += 1
+        counts["webhooks_deliveries_settled", key_of((environment, decision.status))] += 1
         if decision.status == DeliveryStatus.DELIVERED:
             took = max(0.0, (now - claimed.created_at).total_seconds())
             for key, amount in observation("webhooks_delivery_duration_seconds", labels, took):

@@ -50,7 +50,7 @@ class Target:
     retry_delays: tuple[int, ...] | None = None  # of its own schedule
     name: str = ""
     version: int = 0  # see models.webhook
-    environment: str = ""
+    environment: str = ""  # its own, which that of an event that is sent by hand may differ from
 
 
 class TargetRow(NamedTuple):
@@ -58,7 +58,6 @@ class TargetRow(NamedTuple):
 
     id: int
     url: str
-    environment: str
     retry_schedule: str | None
     secret_encrypted: str
     older_secrets: str  # JSON, see models.webhook
@@ -74,6 +73,7 @@ class TargetRow(NamedTuple):
     timeout_seconds: int | None
     name: str
     version: int
+    environment: str
     paced_seconds: float | None  # from now until ``paced_until``
 
 

@@ -13,6 +13,7 @@ from jobs.publish import send_test
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Answer, Receiver, receiving
 from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.changes import replay
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.operational import OPERATIONAL
 from webhooks_ui.models import Delivery, Event, Webhook, utcnow
@@ -69,6 +70,21 @@ def test_a_delivery_that_is_given_up_is_told(app: Flask, receiver: Receiver) -> 
     assert news["data"]["delivery"]["attempts"] == 2
     assert news["data"]["last_attempt"] == {"outcome": "bad_status", "response_code": 500}
     assert "private" not in str(news)
+
+
+def test_what_fails_after_it_was_sent_to_another_environment_is_told_there(app: Flask, receiver: Receiver) -> None:
+    """The event belongs to production. Nobody there may hear of a webhook of staging."""
+    for environment in ("production", "staging"):
+        make_webhook(url=receiver.url, environment=environment, event_types=["delivery.failed"])
+    with receiving() as gone:
+        gone.answers = [GONE]
+        webhook_id = make_webhook(url=gone.url, environment="staging", event_types=["product.created"]).id
+        event_id = make_event().id
+        with writing():
+            replay(db.session.get_one(Event, event_id), db.session.get_one(Webhook, webhook_id))
+        deliver_all()
+    (news,) = told(receiver)
+    assert (news["environment"], news["data"]["webhook"]["id"]) == ("staging", webhook_id)
 
 
 def test_failing_and_recovering_are_told_once_each(app: Flask, receiver: Receiver) -> None:

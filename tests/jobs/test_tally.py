@@ -10,8 +10,9 @@ from jobs.deliver import deliver
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import Receiver
 from webhooks_ui import counting
-from webhooks_ui.database import db
-from webhooks_ui.models import Delivery, utcnow
+from webhooks_ui.database import db, writing
+from webhooks_ui.deliveries.changes import replay
+from webhooks_ui.models import Delivery, Event, Webhook, utcnow
 
 
 def counts(app: Flask) -> dict[tuple[str, ...], float]:
@@ -42,6 +43,18 @@ def test_attempts_are_counted_by_environment_and_outcome(app: Flask, receiver: R
         labels: value for labels, value in found.items() if labels[0].endswith("attempt_duration_seconds_bucket")
     }
     assert sum(durations.values()) == 2
+
+
+def test_what_was_sent_to_another_environment_counts_there(app: Flask, receiver: Receiver) -> None:
+    webhook_id = make_webhook(url=receiver.url, environment="staging").id
+    event_id = make_event().id
+    with writing():
+        replay(db.session.get_one(Event, event_id), db.session.get_one(Webhook, webhook_id))
+    deliver()
+    found = counts(app)
+    assert found["webhooks_attempts", "staging", "delivered"] == 1
+    assert found["webhooks_deliveries_settled", "staging", "delivered"] == 1
+    assert [key for key in found if key[0].startswith("webhooks_attempt") and "production" in key] == []
 
 
 def test_an_endpoint_that_wants_less_counts_as_throttled(app: Flask, receiver: Receiver) -> None:
