@@ -134,7 +134,7 @@ def test_the_columns_of_the_log_stay_apart(page: Page) -> None:
         )
 
 
-@pytest.mark.parametrize("width", [768, 1024, 1280])
+@pytest.mark.parametrize("width", [768, 1024, 1100, 1280])
 def test_the_status_of_what_waits_has_one_line_and_the_choices_are_whole(page: Page, width: int) -> None:
     for state in ({"throttled_until": utcnow() + timedelta(hours=1)}, {"breaker_opened_at": utcnow()}):
         add_delivery(make_webhook(name="Integration of a customer portal", **state))
