@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 
 from flask.testing import FlaskClient
 
@@ -32,6 +33,12 @@ def test_what_is_cut_says_so_and_leads_to_all(admin: FlaskClient) -> None:
     page = admin.get(f"{PALETTE}?q=needle").text
     assert 'href="/admin/webhooks?q=needle&amp;environment="' in page
     assert "All webhooks with “needle”" in page
+
+
+def test_what_finds_nothing_says_what_finds_events(admin: FlaskClient) -> None:
+    for path in (PALETTE, "/admin/webhook-deliveries"):
+        assert "The names of customers aren't searched." in unescape(admin.get(f"{path}?q=Brightwater").text)
+        assert "The names of customers" not in admin.get(path).text
 
 
 def test_its_page_has_no_button_for_itself(admin: FlaskClient) -> None:
