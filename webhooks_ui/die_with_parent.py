@@ -9,8 +9,8 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SUPERVISOR = "SUPERVISED"  # the environment variable that holds the supervisor's process id
 
 
-def die_with_parent(parent: int | None = None) -> None:
-    """Make Linux send SIGTERM to this process when its parent dies. Do nothing on other systems.
+def die_with_parent(parent: int | None = None, number: int = signal.SIGTERM) -> None:
+    """Make Linux send the signal ``number`` to this process when its parent dies. Do nothing on other systems.
 
     If the parent is dead already, exit at once.
 
@@ -21,6 +21,6 @@ def die_with_parent(parent: int | None = None) -> None:
     parent = parent or int(os.environ.get(SUPERVISOR) or 0)
     if sys.platform != "linux" or not parent:
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +58,7 @@ def main() -> None:
     lock, and the system releases it when the server ends.
     """
     socket, folder = (Path(argument) for argument in sys.argv[1:3])
-    die_with_parent()
+    die_with_parent(number=signal.SIGKILL)  # at SIGTERM it wouldn't end if it can't save its data, as on a full disk
     lock = os.open(folder / "redis.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.set_inheritable(lock, True)

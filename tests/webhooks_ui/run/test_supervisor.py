@@ -239,6 +239,25 @@ def test_a_process_that_does_not_end_is_killed(environ: dict[str, str], tmp_path
     assert "redis doesn't end, and is killed." in log.read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_a_redis_that_cannot_save_its_data_ends_with_a_supervisor_that_is_killed(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """On a full disk, for example. The next one would wait for it for ever."""
+    program = supervise(environ, "redis", output=tmp_path / "log")
+    child = wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), what="it is started")[0]
+    instance = Path(environ["INSTANCE_PATH"])
+    wait_for((instance / "redis.sock").exists, what="it listens")
+    (instance / "redis.rdb").mkdir()
+    program.kill()
+    program.wait(30)
+    try:
+        child.wait(10)
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
 @pytest.mark.parametrize("module", ["keeper", "supervisor"])
 def test_what_nohup_started_goes_on_when_its_terminal_is_closed(environ: dict[str, str], module: str) -> None:
     load(environ)
