@@ -1,9 +1,12 @@
 """The form of a webhook in Chromium, with JavaScript."""
 
 import re
+from typing import Literal
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import SCHEMES
 from tests.browser.conftest import Watch
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
@@ -124,3 +127,27 @@ def test_a_conflict_has_the_focus_and_keeps_what_others_saved(page: Page, watch:
     expect(page.get_by_role("heading", name="Mine", level=1)).to_be_visible()
     db.session.expire_all()
     assert (webhook.name, webhook.description) == ("Mine", "Theirs")
+
+
+# Of the border and the background of a field, which may be in any color space. A canvas turns both into RGB.
+CONTRAST = """field => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const { borderTopColor, backgroundColor } = getComputedStyle(field);
+  const [high, low] = [borderTopColor, backgroundColor].map((color) => {
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    const parts = [...pen.getImageData(0, 0, 1, 1).data].map((part) => part / 255);
+    const [red, green, blue] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  }).sort((a, b) => b - a);
+  return high / low;
+}"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_edge_of_a_field_can_be_seen(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """WCAG 1.4.11 asks for a contrast of 3 : 1. axe-core doesn't measure it."""
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/admin/webhooks/new")
+    for field in ("#url", "#environment", "#description"):
+        assert page.locator(field).evaluate(CONTRAST) >= 3
