@@ -10,6 +10,8 @@ from datetime import timedelta
 from flask import current_app
 from redis import Redis, RedisError
 from redis.exceptions import ClusterCrossSlotError, MovedError, NoPermissionError
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as NoAnswerError
 from sqlalchemy import func, select, text
 
 from webhooks_ui import counting, wake
@@ -31,6 +33,8 @@ SUSPENDED_KEY = "rq:suspended"  # set by ``rq suspend``
 REDIS_KEY = "webhooks:check"
 REDIS_RIGHTS = "Its user needs all keys, channels and scripts: ACL SETUSER NAME ~* &* +@all -@admin -@dangerous"
 REDIS_ALONE = "It is a cluster, which RQ can't use. Lead REDIS_URL to a Redis or Valkey without cluster mode."
+REDIS_ELSEWHERE = "Check that it runs, and that REDIS_URL leads to it, with the right password."
+REDIS_EMBEDDED = "It is the embedded one, which starts with make run. To use another one, set REDIS_URL."
 
 
 def database() -> Trouble | None:
@@ -123,7 +127,7 @@ def redis() -> Trouble | None:
         suspended = client.exists(SUSPENDED_KEY)
     except RedisError as error:
         gone = "Redis can't be used, so deliveries wait. Events are accepted."
-        return Trouble(Level.DEGRADED, gone, f"Redis says: {error}{_redis_needs(error)}")
+        return Trouble(Level.DEGRADED, gone, f"Redis says: {str(error).rstrip('.')}.{_redis_needs(error)}")
     if suspended:
         url = current_app.config["REDIS_URL"] if current_app.config["REDIS_EMBEDDED"] else '"$REDIS_URL"'
         advice = f"Somebody ran rq suspend. Run: .venv/bin/rq resume --url {url}"
@@ -134,9 +138,11 @@ def redis() -> Trouble | None:
 def _redis_needs(error: RedisError) -> str:
     match error:
         case NoPermissionError():
-            return f". {REDIS_RIGHTS}"
+            return f" {REDIS_RIGHTS}"
         case ClusterCrossSlotError() | MovedError():
-            return f". {REDIS_ALONE}"
+            return f" {REDIS_ALONE}"
+        case NoConnectionError() | NoAnswerError():  # the first is also that of a wrong password
+            return f" {REDIS_EMBEDDED if current_app.config['REDIS_EMBEDDED'] else REDIS_ELSEWHERE}"
     return ""
 
 

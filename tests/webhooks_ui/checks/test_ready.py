@@ -255,6 +255,20 @@ def test_the_advice_about_suspended_workers_lets_them_go_on(app: Flask, *, embed
     assert ready.redis() is None
 
 
+@pytest.mark.parametrize(("is_embedded", "advice"), [(True, ready.REDIS_EMBEDDED), (False, ready.REDIS_ELSEWHERE)])
+def test_a_redis_that_does_not_answer_leads_to_its_setting(
+    app: Flask, tmp_path: Path, is_embedded: bool, advice: str
+) -> None:
+    app.config["REDIS_EMBEDDED"] = is_embedded
+    redis_client.use(app, redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}"))
+    found = ready.redis()
+    assert found
+    assert (
+        found.advice
+        == f"Redis says: Error 2 connecting to {tmp_path / 'nobody.sock'}. No such file or directory. {advice}"
+    )
+
+
 def test_a_redis_that_refuses_writes_degrades(app: Flask) -> None:
     redis: Redis = app.extensions["redis"]
     redis.config_set("maxmemory", "1")
