@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, exists, select, update
 
 from jobs.compose import Uncomposable, link_of
 from jobs.pace import allowed, until_after
@@ -105,7 +105,7 @@ class Claims:
     token: str
     room: int
     large_bytes: int
-    has_skipped: bool = field(default=False, init=False)  # a webhook on which another worker writes
+    has_skipped: bool = field(default=False, init=False)  # something that may be due: another look is to find it
 
     def take(self, targets: Mapping[int, Target], each: int) -> list[Claimed]:
         """Lease up to ``each`` due deliveries of each webhook in ``targets``, in the order of ``targets``."""
@@ -198,13 +198,12 @@ class Claims:
         """Return the leased deliveries with their events, oldest first. There is less room then.
 
         A delivery without a target is left out, because the secret of its webhook can't be decrypted. Its lease runs
-        out. One from before its webhook was moved to another environment is cancelled. It was under way at that
-        moment, or was published then.
+        out. One of another environment than its target is turned away.
         """
         known = sorted(row for row in leased if row.webhook_id in targets)
         found = [row for row in known if row.environment == targets[row.webhook_id].environment]
         if strays := {row.id for row in known} - {row.id for row in found}:
-            self.connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(GIVEN_UP))
+            self._turn_away(strays)
         events = _events(self.connection, {row.event_id: row.bytes for row in found})
         self.room -= len(found)
         self.large_bytes -= sum(row.bytes for row in found if row.bytes > SMALL_BODY_BYTES)
@@ -226,6 +225,17 @@ class Claims:
             )
             for row in found
         ]
+
+    def _turn_away(self, ids: Collection[int]) -> None:
+        """Cancel those of ``ids`` whose webhook was moved to another environment. Give back the others.
+
+        The first were under way when it was moved, or published then. On PostgreSQL, the others are of the environment
+        to which it was moved after its target was read.
+        """
+        moved = exists().where(Webhook.id == Delivery.webhook_id, Webhook.environment != Delivery.environment)
+        self.connection.execute(update(Delivery).where(Delivery.id.in_(ids), moved).values(GIVEN_UP))
+        release(self.connection, self.now, self.token, ids)
+        self.has_skipped = True
 
 
 def renew(connection: Connection, now: datetime, token: str, ids: Collection[int]) -> set[int]:

@@ -1,7 +1,9 @@
 import _sqlite3
 import ctypes
+import math
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -71,6 +73,34 @@ def test_what_is_pending_of_an_environment_that_its_webhook_left_is_cancelled(ap
     cancelled, claimed = db.session.scalars(db.select(Delivery).order_by(Delivery.id))
     assert (cancelled.status, cancelled.due_at, cancelled.lease_token) == ("cancelled", None, None)
     assert (claimed.status, claimed.lease_token) == ("pending", "a")
+
+
+def test_what_was_published_after_a_move_that_the_look_missed_is_given_back(app: Flask) -> None:
+    """On PostgreSQL, a webhook can be moved between the look and the lease."""
+    make_webhook(environment="staging")
+    make_event(environment="staging")
+    db.session.rollback()
+    now = utcnow()
+    with write_transaction() as connection:
+        seen = {id: replace(target, environment="production") for id, target in look(connection, now).open.items()}
+        assert Claims(connection, now, "a", 10, MUCH).take(seen, 10) == []
+    (delivery,) = db.session.scalars(db.select(Delivery))
+    assert (delivery.status, delivery.due_at, delivery.lease_token) == ("pending", now, None)
+
+
+def test_what_waits_behind_a_cancelled_delivery_is_looked_for_again(app: Flask) -> None:
+    """In a webhook that keeps the order, only the first one is claimed."""
+    webhook = make_webhook(in_order=True)
+    make_event()
+    webhook.environment = "staging"
+    db.session.commit()
+    make_event(environment="staging")
+    db.session.rollback()
+    demand = Demand(sending_of(app), "a", 1)
+    with write_transaction() as connection:
+        assert demand.lease(connection, utcnow()) == []
+        assert demand.look_at < math.inf
+        assert [claimed.environment for claimed in demand.lease(connection, utcnow())] == ["staging"]
 
 
 def test_each_webhook_has_its_share_and_the_oldest_go_first(app: Flask) -> None:
