@@ -103,11 +103,14 @@ def count_missed(missed: Missed, seconds: float) -> tuple[int, bool]:
 def send_missed(
     connection: Connection, missed: Missed, events: Sequence[tuple[int, str]], bulk_action_id: int | None = None
 ) -> int:
-    """Make a pending delivery of each of ``events`` that still has none. Return how many were made."""
+    """Make a pending delivery of each of ``events`` that still has none. Return how many were made.
+
+    None are made for a webhook that was deleted, or moved to another environment.
+    """
     # The lock makes another transaction that does the same for this webhook wait for our commit.
     alive = (
         select(Webhook.in_order, Webhook.fields)
-        .where(Webhook.id == missed.webhook_id, IS_LIVE)
+        .where(Webhook.id == missed.webhook_id, Webhook.environment == missed.environment, IS_LIVE)
         .with_for_update(key_share=True)
     )
     if not events or (webhook := connection.execute(alive).first()) is None:

@@ -99,6 +99,17 @@ def test_the_page_counts_both_and_sends_what_is_chosen(admin: FlaskClient, kept_
     assert sent == (10 if kept_back else 5)
 
 
+def test_a_webhook_that_was_moved_meanwhile_gets_none_of_the_old_environment(app: Flask) -> None:
+    webhook = make_webhook(active=False)
+    make_event()
+    missed = missed_of(webhook)
+    events, _ = next_missed(missed, *missed.ids, 100)
+    webhook.environment = "staging"
+    db.session.commit()
+    with write_transaction() as connection:
+        assert send_missed(connection, missed, events) == 0
+
+
 def test_an_event_that_was_purged_meanwhile_is_left_out(app: Flask) -> None:
     webhook = make_webhook(active=False)
     gone, kept = make_event().id, make_event().id
