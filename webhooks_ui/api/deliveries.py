@@ -68,7 +68,7 @@ def retry(delivery_id: int) -> tuple[Response, int, dict[str, str]]:
 def _why_not(delivery: Delivery) -> str:
     if delivery.webhook.is_deleted:
         return "its webhook was deleted"
-    if delivery.environment != delivery.webhook.environment:
+    if delivery.is_left_behind:
         return "its webhook gets events of another environment now"
     return "an attempt is under way"
 

@@ -13,6 +13,8 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.models import Delivery, Environment, get_settings
 from webhooks_ui.parsing import ID_MAX, NOT_SEARCHED, parse_time, searched
 
+CANT_BE = "an attempt is under way, or its webhook was deleted or moved to another environment"
+
 
 @click.group(cls=Group)
 def deliveries() -> None:
@@ -28,9 +30,7 @@ def retry(ids: tuple[int, ...]) -> None:
         existing = set(db.session.scalars(select(Delivery.id).where(Delivery.id.in_(ids))))
     click.echo(f"Queued for one more attempt: {len(changed)} of {len(set(ids))}.")
     for id in sorted(set(ids).difference(changed)):
-        reason = (
-            "an attempt is under way, or its webhook was deleted" if id in existing else "there is no such delivery"
-        )
+        reason = CANT_BE if id in existing else "there is no such delivery"
         click.echo(f"{id} was not retried: {reason}.", err=True)
     if len(changed) < len(set(ids)):
         raise click.exceptions.Exit(1)

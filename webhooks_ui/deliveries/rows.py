@@ -18,6 +18,7 @@ class RowEvent(NamedTuple):
 
 class _Webhook(NamedTuple):
     name: str
+    environment: str
     active: bool
     deleted_at: datetime | None
     retry_schedule: str | None
@@ -63,6 +64,7 @@ class Row(_Delivery):
 
     __slots__ = ()
     is_under_way: Any = Delivery.is_under_way
+    is_left_behind: Any = Delivery.is_left_behind
     is_final: Any = Delivery.is_final
     shown_status = property(shown_status_of)
     next_attempt_at = property(next_attempt_of)

@@ -161,6 +161,11 @@ class Delivery(db.Model):  # type: ignore[name-defined,misc]
         """Whether a worker holds the delivery. An expired lease doesn't count, because its worker was killed."""
         return self.lease_token is not None and self.due_at is not None and self.due_at > utcnow()
 
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether its webhook was moved to another environment, so that it can't be retried."""
+        return self.environment != self.webhook.environment
+
     @hybrid_property
     def shown_status(self) -> str:
         """The status that pages show: ``retrying`` for a pending delivery that has failed before."""

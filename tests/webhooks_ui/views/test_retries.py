@@ -105,6 +105,12 @@ def test_a_webhook_of_another_environment_gets_nothing_more(admin: FlaskClient) 
         text = admin.get(f"{LOG}/{delivery.id}{page}").text
         assert "The webhook gets events of staging now" in text
         assert 'method="post" action="/admin/webhook-deliveries' not in text
+    settle(fresh(delivery), 500)
+    for page in ("", f"/{delivery.id}"):
+        text = admin.get(f"{LOG}{page}").text
+        assert f"{LOG}/{delivery.id}" in text
+        assert f'action="{LOG}/{delivery.id}/retries"' not in text
+        assert "Retry all that failed since" not in text
 
 
 def test_htmx_gets_back_what_it_changed(admin: FlaskClient) -> None:

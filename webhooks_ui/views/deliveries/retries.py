@@ -46,7 +46,7 @@ def create(delivery_id: int) -> BaseResponse:
 def _why_not(delivery: Delivery) -> str:
     if delivery.webhook.is_deleted:
         return "Not retried: its webhook was deleted."
-    if delivery.environment != delivery.webhook.environment:
+    if delivery.is_left_behind:
         return (
             f"Not retried: its webhook gets events of {delivery.webhook.environment} now. You can send the event to it "
             "from the event's page."
