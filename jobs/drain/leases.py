@@ -77,8 +77,7 @@ class Leases:
 
     def drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
         """Take the deliveries of some webhooks, or of all, out of the queue. Return their ids."""
-        with self._sending.lock:
-            dropped = [delivery.id for delivery in self._sending.slots.drop_queue(webhook_ids)]
+        dropped = self._sending.drop(webhook_ids)
         self._let_go(dropped)
         return dropped
 

@@ -7,7 +7,7 @@ import queue
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
@@ -118,6 +118,17 @@ class Sending:
             finished, self._finished = self._finished, []
             self._ring_at = math.inf
         return called, arrived, finished
+
+    def drop(self, webhook_ids: Collection[int] | None = None) -> list[int]:
+        """Take the deliveries of some webhooks, or of all, out of the queue. Return their ids.
+
+        Those that the drain hasn't heard of yet, it won't hear of. Else it would hold leases that were given back.
+        """
+        with self.lock:
+            dropped = [delivery.id for delivery in self.slots.drop_queue(webhook_ids)]
+            gone = set(dropped)
+            self._arrived = [each._replace(ids=[id for id in each.ids if id not in gone]) for each in self._arrived]
+        return dropped
 
     def send_until(self, at: float) -> None:
         """Start no request after ``at``, on the monotonic clock. Other workers may hold the leases from then on."""

@@ -24,12 +24,18 @@ def sending(app: Flask) -> Sending:
     return found
 
 
+def lease(leases: Leases) -> list[Claimed]:
+    """Lease all that is due."""
+    db.session.rollback()
+    now = utcnow()
+    with write_transaction() as connection:
+        return Claims(connection, now, leases.token, 10, 10**9).take(look(connection, now).open, 10)
+
+
 def hold(sending: Sending, leases: Leases) -> list[Claimed]:
     """Lease all that is due, and queue it."""
-    db.session.rollback()
-    began, now = time.monotonic(), utcnow()
-    with write_transaction() as connection:
-        claimed = Claims(connection, now, leases.token, 10, 10**9).take(look(connection, now).open, 10)
+    began = time.monotonic()
+    claimed = lease(leases)
     leases.take([delivery.id for delivery in claimed], began)
     sending.add(claimed)
     return claimed
@@ -74,6 +80,19 @@ def test_what_is_queued_for_a_webhook_that_was_switched_off_is_given_back(sendin
     assert found.lease_token is None
     assert found.due_at is not None
     assert found.due_at <= utcnow()
+
+
+def test_what_came_by_the_express_lane_is_not_held_any_more_once_it_is_given_back(sending: Sending) -> None:
+    make_webhook()
+    make_event()
+    leases = Leases(sending)
+    (delivery,) = lease(leases)
+    sending.offer([delivery], time.monotonic(), utcnow(), until=0)
+    with write_transaction() as connection:
+        leases.give_back(connection, utcnow())
+    _, (arrived,), _ = sending.receive(0)
+    assert arrived.ids == []
+    assert stored(delivery).lease_token is None
 
 
 @pytest.mark.parametrize(("after_seconds", "is_renewed"), [(REFRESH_SECONDS / 2, False), (REFRESH_SECONDS, True)])
