@@ -1,6 +1,5 @@
 """Lets a listener end without a reset for a client that connects at this very moment."""
 
-import contextlib
 import ctypes
 import socket
 import struct
@@ -19,16 +18,20 @@ _DROP_SYN = b"".join(
 )
 
 
-def ignore_new(listener: socket.socket) -> None:
-    """Let Linux ignore who asks for a new connection, as if the packet were lost.
+def ignore_new(listener: socket.socket) -> bool:
+    """Let Linux ignore who asks for a new connection, as if the packet were lost. Return whether it does.
 
-    The client asks again after a second, and then gets another listener of this port, or is refused. Without this, a
-    connection that comes between the last ``accept`` and the end of the listener is reset. So it is where the system
-    refuses filters, or allows them to root alone. A handshake that has begun goes on, and its connection can be
-    accepted.
+    The client asks again after a second, and then gets another listener of this port, or is refused. A handshake that
+    has begun goes on, and its connection can be accepted. Without this, a connection that comes between the last
+    ``accept`` and the end of the listener is reset. So it is on other systems, and where filters are refused, or are
+    for root alone.
     """
-    if sys.platform == "linux":
-        instructions = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
-        program = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(instructions))  # struct sock_fprog
-        with contextlib.suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    if sys.platform != "linux":
+        return False
+    instructions = ctypes.create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    program = struct.pack("HP", len(_DROP_SYN) // 8, ctypes.addressof(instructions))  # struct sock_fprog
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    except OSError:
+        return False
+    return True
