@@ -21,6 +21,7 @@ from tests.support.locks import locked
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
+from webhooks_ui.instance_folder import redis_socket
 from webhooks_ui.run import redis_server
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Rig:
         return process
 
     def start_redis(self) -> None:
-        self.start("redis", *redis_server.command(self.folder / "redis.sock", self.folder))
+        self.start("redis", *redis_server.command(redis_socket(self.folder), self.folder))
         redis: Redis = self.app.extensions["redis"]
 
         def answers() -> bool:

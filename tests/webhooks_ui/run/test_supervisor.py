@@ -22,6 +22,7 @@ from tests.support.rig import ROOT
 from tests.support.waiting import wait_for
 from webhooks_ui import create_app
 from webhooks_ui.database import db
+from webhooks_ui.instance_folder import redis_socket
 from webhooks_ui.models.key_check import check_keys
 from webhooks_ui.run.keeper import RESTART_SECONDS
 from webhooks_ui.run.programs import programs
@@ -247,7 +248,7 @@ def test_a_redis_that_cannot_save_its_data_ends_with_a_supervisor_that_is_killed
     program = supervise(environ, "redis", output=tmp_path / "log")
     child = wait_for(lambda: children(psutil.Process(program.pid), "valkey-server"), what="it is started")[0]
     instance = Path(environ["INSTANCE_PATH"])
-    wait_for((instance / "redis.sock").exists, what="it listens")
+    wait_for(redis_socket(instance).exists, what="it listens")
     (instance / "redis.rdb").mkdir()
     program.kill()
     program.wait(30)
