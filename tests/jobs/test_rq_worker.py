@@ -28,7 +28,6 @@ import time
 from rq.exceptions import StopRequested
 
 from jobs import worker
-from webhooks_ui import logs
 from webhooks_ui.database import db
 
 def show_how_it_commits(*_, **__):
