@@ -16,6 +16,10 @@ const say = (region, text) => {
 // Outside of an open dialog nothing can be clicked, or is read aloud. So the toasts go into it.
 document.addEventListener("toggle", ({ target }) => target.matches("dialog") && (target.open ? target : all("dialog[open]").at(-1) ?? document.body).append(...all(".toasts")), true);
 
+// A click that opens another tab or window is the browser's own. htmx would take it, too.
+const opensAnother = ({ ctrlKey, metaKey, shiftKey }) => ctrlKey || metaKey || shiftKey;
+document.addEventListener("click", (event) => opensAnother(event) && event.target.closest("a[hx-get]") && event.stopPropagation(), true);
+
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
   const opener = target.closest("[data-opens]");
@@ -121,7 +125,7 @@ const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_for
 const kept = new Set(byId("webhook-filters") && isBack ? JSON.parse(sessionStorage.kept ?? "[]") : []);
 if (byId("webhook-filters")) delete sessionStorage.kept;
 document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && (sessionStorage.kept = JSON.stringify([...kept])));
-const goBack = (event) => event.ctrlKey || event.metaKey || event.shiftKey || (event.preventDefault(), history.back()); // these open another tab or window
+const goBack = (event) => opensAnother(event) || (event.preventDefault(), history.back());
 document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && goBack(event));
 const keepSelection = () => {
   const form = document.querySelector("[data-keeps]");

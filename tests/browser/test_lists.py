@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -248,6 +249,17 @@ def test_the_list_opens_in_another_tab_beside_the_question(page: Page) -> None:
         page.get_by_role("link", name="Cancel").click(modifiers=["ControlOrMeta"])
     expect(opened.value.get_by_label("Select Alpha")).to_be_visible()
     expect(question).to_be_visible()
+
+
+@pytest.mark.parametrize("key", ["ControlOrMeta", "Shift"])
+def test_an_order_opens_in_another_tab_or_window(page: Page, key: Literal["ControlOrMeta", "Shift"]) -> None:
+    make_webhook(name="Alpha")
+    page.goto("/admin/webhooks")
+    with page.context.expect_page() as opened:
+        page.locator("#sort-name").click(modifiers=[key])
+    expect(opened.value).to_have_url(re.compile(r"\?sort=name$"))
+    expect(opened.value.get_by_role("link", name="Alpha", exact=True)).to_be_visible()
+    assert page.url.endswith("/admin/webhooks")
 
 
 @pytest.mark.parametrize("width", [320, 1280])
