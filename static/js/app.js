@@ -203,6 +203,7 @@ const step = (target, by) => {
 
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
+  if (event.isComposing || event.keyCode === 229) return; // an input method takes the key. Safari tells it by the code alone
   const typing = target.closest("input:not([type=checkbox]), select, textarea");
   if ((event.ctrlKey || event.metaKey) && key === "k") {
     event.preventDefault();

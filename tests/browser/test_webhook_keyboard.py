@@ -59,6 +59,21 @@ def test_escape_closes_the_palette_in_the_middle_of_a_word_and_the_focus_goes_ba
     expect(page.locator("#palette-input")).to_have_value("team")
 
 
+@pytest.mark.parametrize("key", ["Enter", "ArrowDown", "Escape"])
+def test_keys_of_an_input_method_are_left_to_it(page: Page, key: str) -> None:
+    """Enter takes what it offers, arrow keys choose, and Esc closes its window."""
+    page.goto("/admin/webhooks")
+    page.keyboard.press("Control+k")
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Input.imeSetComposition", {"text": "audit", "selectionStart": 5, "selectionEnd": 5})
+    expect(page.locator("#palette").get_by_role("link")).to_have_count(1)
+    devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": key, "code": key})
+    page.keyboard.insert_text("team")  # ends the composition
+    expect(page.locator("#palette-input")).to_have_value("team")
+    expect(page.locator("#palette-input")).to_be_focused()
+    expect(page.get_by_role("heading", name="Webhooks", level=1)).to_be_visible()
+
+
 def test_single_keys_search_create_and_go(page: Page) -> None:
     page.goto("/admin/webhooks")
     page.keyboard.press("/")
