@@ -103,6 +103,15 @@ def test_without_javascript_the_one_that_was_changed_counts(plain_page: Page, lo
     expect(page.get_by_label("Created", exact=True)).to_have_value("24h")
 
 
+def test_a_year_has_four_digits_so_that_what_follows_is_the_hour(page: Page, log: Webhook) -> None:
+    page.goto(LOG)
+    page.get_by_text("More filters").click()
+    typed = page.get_by_label("Created from (your time)")
+    typed.focus()
+    page.keyboard.type("010220261030AM")  # in the order of the locale en-US
+    expect(typed).to_have_value("2026-01-02T10:30")
+
+
 def test_a_time_in_the_hour_that_comes_twice_survives_another_filter(
     browser: Browser, base_url: str, log: Webhook
 ) -> None:
