@@ -21,6 +21,7 @@ READ_MAX_CHARACTERS = 1_000
 READ_MAX_DIGITS = 15
 
 _SECONDS = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_MEMBER = re.compile(r"\s*(?:[A-Za-z]+,)?[^,]+")  # a comma after the name of a day belongs to its date
 _RESET = re.compile(r"(?:.*[;,\s])?(?:t|reset)\s*=\s*([0-9]{1,15})(?![0-9.]).*|([0-9]{1,15}(?:\.[0-9]{1,9})?)")
 
 Fields = Iterable[tuple[str, str]]
@@ -29,10 +30,12 @@ Fields = Iterable[tuple[str, str]]
 def asked_seconds(code: int, fields: Fields) -> int | None:
     """Return the seconds that an answer with this status and these headers asks for, or ``None``.
 
-    Of several ``Retry-After`` the longest counts. Without one, an answer 429 may say when its limit ends.
+    Of several ``Retry-After`` the longest counts. Proxies may join them with commas (RFC 9110, section 5.3). Without
+    one, an answer 429 may say when its limit ends.
     """
     date = next(values_of(fields, "date"), None)
-    waits = [retry_after_seconds(value, date) for value in values_of(fields, "retry-after")]
+    asked = (member for value in values_of(fields, "retry-after") for member in _MEMBER.findall(value))
+    waits = [retry_after_seconds(member, date) for member in asked]
     if code == TOO_MANY_REQUESTS and all(wait is None for wait in waits):
         waits = [_reset_seconds(value, date) for name in RESETS for value in values_of(fields, name)]
     return max((wait for wait in waits if wait is not None), default=None)

@@ -66,6 +66,33 @@ def test_retry_after_as_a_date() -> None:
     assert retry_after_seconds("Wed, 21 Oct 99999999999999999999 07:28:00 GMT") is None
 
 
+@pytest.mark.parametrize("template", ["{0:%a, %d %b %Y %T GMT}", "{0:%A, %d-%b-%y %T GMT}", "{0:%a %b %e %T %Y}"])
+def test_all_forms_of_a_date_in_http_are_read(template: str) -> None:
+    """RFC 9110, section 5.6.7, has three: IMF-fixdate, that of RFC 850, and that of asctime."""
+    with time_machine.travel(NOW, tick=False):
+        assert asked_seconds(503, [("Retry-After", template.format(NOW + timedelta(seconds=90)))]) == 90
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("5, 10", 10),
+        ("10,5", 10),
+        ("5, 5, 5", 5),
+        ("soon, 5", None),
+        ("5, soon", 5),
+        ("5, 0.5,", 5),
+        (",", None),
+        ("5, Mon, 23 Nov 2026 10:01:30 GMT", 90),
+        ("Mon, 23 Nov 2026 10:01:30 GMT, Mon, 23 Nov 2026 10:02:00 GMT", 120),
+        ("Monday, 23-Nov-26 10:01:30 GMT, 300", 300),
+    ],
+)
+def test_of_several_waits_that_a_proxy_joined_the_longest_counts(value: str, seconds: int | None) -> None:
+    with time_machine.travel(NOW, tick=False):
+        assert asked_seconds(503, [("Retry-After", value)]) == seconds
+
+
 @pytest.mark.parametrize(
     ("name", "value", "seconds"),
     [
