@@ -18,13 +18,18 @@ Serve = Callable[..., str]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Yield a function that serves https on loopback, and returns the URL. Its arguments are the certificate's."""
+    """Yield a function that serves https on loopback, and returns the URL. Most arguments are the certificate's."""
     with contextlib.ExitStack() as stack:
 
-        def start(host: str = "127.0.0.1", days: int = 30, *, is_named: bool = True, asks: bool = False) -> str:
+        def start(
+            host: str = "127.0.0.1", days: int = 30, *, is_named: bool = True, asks: bool = False, cipher: str = ""
+        ) -> str:
             certificate, key = make_certificate(tmp_path, host, days, is_named=is_named)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate, key)
+            if cipher:
+                context.maximum_version = ssl.TLSVersion.TLSv1_2
+                context.set_ciphers(cipher)
             if asks:
                 context.verify_mode = ssl.CERT_REQUIRED
                 context.load_verify_locations(certificate)

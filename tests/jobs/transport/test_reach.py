@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from jobs.transport.reach import reach
-from tests.jobs.sending import LOOPBACK
+from tests.jobs.sending import LOOPBACK, sending
 from tests.support.authorities import Authority, asking
 from tests.support.receivers import Receiver
 from tests.support.rig import free_port
+from webhooks_ui.deliveries.outcomes import Outcome
 
 Serve = Callable[..., str]
 
@@ -59,6 +60,13 @@ def test_a_certificate_that_does_not_hold(
     url = serve(**certificate)
     assert steps(url)[-1] == ("failed", "Its certificate is not valid")
     assert words in last(url)
+
+
+def test_an_old_cipher_that_deliveries_take_is_no_problem(serve: Serve, trusted: None) -> None:
+    url = serve(cipher="ECDHE-ECDSA-AES128-SHA")
+    with sending() as send:
+        assert send(url).outcome == Outcome.DELIVERED
+    assert steps(url)[-1] == ("success", "Its certificate is valid")
 
 
 def test_a_port_that_speaks_no_tls(receiver: Receiver) -> None:
