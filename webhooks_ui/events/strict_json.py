@@ -17,6 +17,7 @@ from webhooks_ui.utf8 import is_utf8
 NESTING_MAX_LEVELS = 100
 INTEGER_MAX_DIGITS = 1_000
 ITEMS_MAX = 1_000  # of an array of events. In 8 MiB there could be millions, which take many seconds
+MEMBERS_MAX = 25_000  # of an object, or of all objects in an array: far more than any that is right has
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 render = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -92,7 +93,8 @@ def load_raw(body: bytes) -> Raw:
 def load_members(body: bytes) -> Any:
     """Return what ``load_raw`` does, but of an object, and of each object in an array, the members as ``Raw``.
 
-    Of an array with more than ``ITEMS_MAX`` items, one more than these is returned. What follows isn't read.
+    Of an array with more than ``ITEMS_MAX`` items, one more than these is returned. The same holds for ``MEMBERS_MAX``
+    members. What follows isn't read.
 
     Raises:
         BrokenJson: as ``loads``.
@@ -102,7 +104,7 @@ def load_members(body: bytes) -> Any:
         place = _skip_space(text).end()  # type: ignore[union-attr]
         if text[place : place + 1] not in ("[", "{"):
             return _decoder.decode(text)
-        value, end = _members_at(text, place) if text[place] == "{" else _array_at(text, place)
+        value, end = _members_at(text, place, MEMBERS_MAX) if text[place] == "{" else _array_at(text, place)
         end = _skip_space(text, end).end()  # type: ignore[union-attr]
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
@@ -186,18 +188,23 @@ def _errors_as_sentences() -> Iterator[None]:
 
 
 def _array_at(text: str, place: int) -> tuple[list[Any], int]:
-    """Return the array that begins at ``place``, and where it ends. If it has too many items, the text ends there."""
+    """Return the array that begins at ``place``, and where it ends.
+
+    If it has too many items, or these too many members, the text ends there.
+    """
     items: list[Any] = []
+    room = MEMBERS_MAX
     place = _skip_space(text, place + 1).end()  # type: ignore[union-attr]
     if text[place : place + 1] == "]":
         return items, place + 1
     while True:
         if text[place : place + 1] == "{":
-            item, place = _members_at(text, place)
+            item, place = _members_at(text, place, room)
+            room -= len(item)
         else:
             item, place = _value_at(text, place)
         items.append(item)
-        if len(items) > ITEMS_MAX:
+        if len(items) > ITEMS_MAX or room < 0:
             return items, len(text)
         place = _skip_space(text, place).end()  # type: ignore[union-attr]
         if text[place : place + 1] == "]":
@@ -205,8 +212,11 @@ def _array_at(text: str, place: int) -> tuple[list[Any], int]:
         place = _after(text, place, ",")
 
 
-def _members_at(text: str, place: int) -> tuple[dict[str, Raw], int]:
-    """Return the members of the object that begins at ``place``, and where it ends."""
+def _members_at(text: str, place: int, most: int) -> tuple[dict[str, Raw], int]:
+    """Return the members of the object that begins at ``place``, and where it ends.
+
+    If it has more than ``most`` members, the text ends there.
+    """
     pairs: list[tuple[str, Raw]] = []
     place = _skip_space(text, place + 1).end()  # type: ignore[union-attr]
     if text[place : place + 1] == "}":
@@ -218,6 +228,8 @@ def _members_at(text: str, place: int) -> tuple[dict[str, Raw], int]:
         place = _after(text, _skip_space(text, place).end(), ":")  # type: ignore[union-attr]
         value, end = _value_at(text, place)
         pairs.append((name, Raw(value, text[place:end])))
+        if len(pairs) > most:
+            return _object(pairs), len(text)
         place = _skip_space(text, end).end()  # type: ignore[union-attr]
         if text[place : place + 1] == "}":
             return _object(pairs), place + 1

@@ -131,6 +131,14 @@ def test_of_very_many_wrong_fields_the_first_are_named(api: Api, path: str) -> N
     assert " These are the first 1,000 of 20,00" in answer.get_json()["detail"]
 
 
+@pytest.mark.parametrize("objects", [1, 500])
+def test_no_more_fields_are_read_than_any_body_needs(api: Api, objects: int) -> None:
+    wrong = [{f"x{number}": 1 for number in range(100_000 // objects)}] * objects
+    answer = api.post("/events", json=wrong)
+    assert answer.status_code == 422
+    assert " These are the first 1,000 of 25," in answer.get_json()["detail"]
+
+
 def test_any_query_strings_never_get_a_500(api: Api) -> None:
     names = st.sampled_from(["q", "status", "code", "webhook", "since", "until", "sort", "cursor", "category", "limit"])
     words = st.sampled_from(["5xx", "24h", "after-1", "status-9-9", "2026-01-01", "0001-01-01T00:00:00+14:00", "-time"])
