@@ -41,12 +41,13 @@ def invite() -> BaseResponse:
 
 @blueprint.get("/<int:user_id>/link/<handle>")
 def link(user_id: int, handle: str) -> BaseResponse:
-    """Show a link to copy. After some minutes this is no longer possible."""
-    user, text = db.get_or_404(User, user_id), form_tokens.unseal(handle)
-    if text is None:
+    """Show a link to copy, if it is the person's and works. After some minutes this is no longer possible."""
+    user, text = db.get_or_404(User, user_id), form_tokens.unseal(handle) or ""
+    purpose = TokenPurpose.INVITATION if user.joined_at is None else TokenPurpose.NEW_PASSWORD
+    # Recovery codes of others and texts of API keys are kept in the same way
+    if tokens.find(purpose, text.removeprefix(address_of(purpose, ""))) != user:
         flash("A link is shown only once, right after it was made. Make another one.", "error")
         return go(url_for(".show", user_id=user_id))
-    purpose = TokenPurpose.INVITATION if user.joined_at is None else TokenPurpose.NEW_PASSWORD
     ends = tokens.expiry(purpose, user)
     return make_response(render_template("team/link.html", person=user, link=text, what=WHAT[purpose], ends=ends))
 

@@ -17,6 +17,7 @@ from webhooks_ui.database import db
 from webhooks_ui.forms.team import WHAT_ROLES_MAY
 from webhooks_ui.models import AuditEntry, OneTimeToken, User, utcnow
 from webhooks_ui.models.visible import words
+from webhooks_ui.web import form_tokens
 
 SignIn = Callable[[str], FlaskClient]
 TEAM = "/admin/team"
@@ -74,6 +75,23 @@ def test_the_page_with_the_link_is_gone_after_five_minutes(owner: FlaskClient) -
     assert owner.get(page).status_code == 200
     with time_machine.travel(utcnow() + timedelta(minutes=5, seconds=1)):
         assert "A link is shown only once" in owner.get(page, follow_redirects=True).text
+
+
+def test_the_page_shows_a_link_of_that_person_alone(owner: FlaskClient) -> None:
+    page = owner.post(TEAM, data=FORM).headers["Location"]
+    handle = page.rpartition("/")[2]
+    other = f"{TEAM}/{make_user('ben@example.com').id}/link/{handle}"
+    assert "A link is shown only once" in owner.get(other, follow_redirects=True).text
+    owner.post(TEAM, data=FORM)  # ends the older link
+    assert "A link is shown only once" in owner.get(page, follow_redirects=True).text
+
+
+def test_the_page_shows_nothing_else_that_is_kept_to_be_shown(owner: FlaskClient) -> None:
+    form_tokens.seal_apart("codes-of-others", "ABCD-EFGH IJKL-MNOP")
+    db.session.commit()
+    answer = owner.get(f"{TEAM}/1/link/codes-of-others", follow_redirects=True)
+    assert "A link is shown only once" in answer.text
+    assert "ABCD-EFGH" not in answer.text
 
 
 def test_a_form_that_is_sent_twice_invites_once(owner: FlaskClient) -> None:
