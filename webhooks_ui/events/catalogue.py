@@ -81,9 +81,10 @@ def found_by(text: str) -> list[str]:
     return [name for name in all_types() if wanted in name]
 
 
-def is_known(name: str) -> bool:
-    """Return True if ``name`` is a type or a group."""
-    return find(name) is not None or name in map(group_of, categories())
+def unknown(names: Iterable[str]) -> list[str]:
+    """Return the names that are no types and no groups, each once."""
+    known = all_types().keys() | set(map(group_of, categories()))
+    return [name for name in dict.fromkeys(names) if name not in known]
 
 
 def own_types() -> dict[str, EventType]:

@@ -217,7 +217,7 @@ class WebhookForm(OptionFields):
     def validate_events(self, field: Field) -> None:
         if not field.data:
             raise ValidationError("Choose at least one event type.")
-        if unknown := [name for name in field.data if not catalogue.is_known(name)]:
+        if unknown := catalogue.unknown(field.data):
             raise ValidationError(f"There is no event type {unknown[0][:64]!r}. Choose from the list.")
 
     def validate_secret(self, field: Field) -> None:

@@ -1,6 +1,7 @@
 """Generated invalid requests never get a 500, and nothing of them is stored."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -10,6 +11,7 @@ from tests.support.factories import make_delivery, make_webhook
 from tests.webhooks_ui.api.conftest import Api
 from webhooks_ui.api.webhook_body import FIELDS
 from webhooks_ui.database import db
+from webhooks_ui.events import catalogue
 from webhooks_ui.events.types import EVENT_TYPES
 from webhooks_ui.models import Event
 
@@ -137,6 +139,21 @@ def test_no_more_fields_are_read_than_any_body_needs(api: Api, objects: int) -> 
     answer = api.post("/events", json=wrong)
     assert answer.status_code == 422
     assert " These are the first 1,000 of 25," in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("license.*", 201), ("license.stolen", 422)])
+def test_groups_are_listed_equally_often_for_many_names_as_for_one(
+    api: Api, monkeypatch: pytest.MonkeyPatch, name: str, status: int
+) -> None:
+    categories = Mock(wraps=catalogue.categories)
+    monkeypatch.setattr(catalogue, "categories", categories)
+    counts = []
+    for names in ([name], [name] * 1_000):
+        categories.reset_mock()
+        webhook = {"name": "Orders", "url": "https://93.184.216.34/", "events": names}
+        assert api.post("/webhooks", json=webhook).status_code == status
+        counts.append(categories.call_count)
+    assert counts[0] == counts[1]
 
 
 def test_any_query_strings_never_get_a_500(api: Api) -> None:
