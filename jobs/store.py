@@ -39,15 +39,18 @@ class Published:
 
 
 class OtherContent(ValueError):
-    """An id that was published before came again with another type, other data or another time.
+    """An id came again with another type, other data or another time.
 
     Args:
         index: the position of the event.
+        is_within: whether it came before in the same publication, and not in an earlier one.
     """
 
-    def __init__(self, id: str, index: int) -> None:
+    def __init__(self, id: str, index: int, *, is_within: bool) -> None:
         super().__init__(
-            f"The id {id} was published before with other content. Send the same content again, or use another id."
+            f"The id {id} comes twice, with different content. Give each event an id of its own."
+            if is_within
+            else f"The id {id} was published before with other content. Send the same content again, or use another id."
         )
         self.index = index
 
@@ -317,5 +320,6 @@ def _result(entry: _Entry, first: _Entry, known: tuple[int, bytes] | None) -> Pu
     """
     deliveries, body = known or (len(first.webhooks), first.body)
     if (known or entry is not first) and not entry.event.is_told_by(body):
-        raise OtherContent(entry.id, entry.place)
+        is_within = known is None and entry.publication is first.publication
+        raise OtherContent(entry.id, entry.place, is_within=is_within)
     return Published(entry.id, deliveries)

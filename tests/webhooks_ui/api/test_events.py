@@ -81,6 +81,9 @@ def test_an_id_that_comes_twice_in_one_array_must_say_the_same(api: Api) -> None
     assert api.post("/events", json=[event, event]).status_code == 202
     other = api.post("/events", json=[EVENT | {"id": "evt_2"}, EVENT | {"id": "evt_2", "data": {}}])
     assert (other.status_code, wrong_fields(other)) == (409, [(1, "id")])
+    assert other.get_json()["detail"] == (
+        "Nothing was published. The id evt_2 comes twice, with different content. Give each event an id of its own."
+    )
     assert len(stored_events()) == 1
 
 
