@@ -51,13 +51,18 @@ def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
     """
     if text in PRESETS:
         return utcnow() - PRESETS[text]
+    at = _absolute(text, end_of_day)
+    return at and min(max(at, EARLIEST), LATEST)
+
+
+def _absolute(text: str, end_of_day: bool) -> datetime | None:
+    """Return the time that ``text`` means as a date or an ISO 8601 time, in UTC, or ``None`` if it means none."""
     try:
         text = text.upper()  # RFC 3339, section 5.6, also allows t and z
         at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)  # query strings decode "+" as " "
         if end_of_day and len(text) <= len("2026-01-01"):
             at = datetime.combine(at, time.max)
-        at = (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
-        return min(max(at, EARLIEST), LATEST)
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -72,7 +77,7 @@ def parse_end(text: str) -> datetime | None:
     if found := _DAYS.fullmatch(text) if text.isascii() else None:
         at = now + timedelta(days=int(found[1]))
     else:
-        at = (parse_time(text, end_of_day=True) if text not in PRESETS else None) or now
+        at = _absolute(text, end_of_day=True) or now
     return at if at > now else None
 
 

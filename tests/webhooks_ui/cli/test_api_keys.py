@@ -68,6 +68,7 @@ def test_a_key_gets_the_scopes_that_are_named(run: Run, scopes: list[str], may: 
         ("2090-01-31", datetime(2090, 1, 31, 23, 59, 59, 999_999, UTC)),
         ("2090-01-31T12:00:00+02:00", datetime(2090, 1, 31, 10, tzinfo=UTC)),
         ("90d", datetime(2026, 11, 23, 10, tzinfo=UTC) + timedelta(days=90)),
+        ("9999-12-31", datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)),
     ],
 )
 def test_a_key_gets_an_end(run: Run, when: str, end: datetime) -> None:
