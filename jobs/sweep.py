@@ -1,7 +1,7 @@
 """Sweep: every few seconds, wake the workers for due deliveries that none of them was woken for.
 
 It also corrects times that lie too far in the future because the clock was set back, and cancels what is pending for a
-webhook that was deleted a moment ago.
+webhook that was deleted, or moved to another environment, a moment ago.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,9 @@ CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines m
 CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would let a delivery be tried again and again
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
-DELETED = timedelta(minutes=1)  # how long ago a webhook may have been deleted. The daily purge cancels what is left
+LEFT = timedelta(
+    minutes=1
+)  # how long ago a webhook may have been deleted or moved. The daily purge cancels what is left
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 
@@ -39,8 +41,8 @@ def sweep() -> None:
         current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
         strays = _strays(connection, now)
-        deleted = select(Webhook.id).where(Webhook.deleted_at > now - DELETED)
-        orphaned = connection.scalar(deleted.where(has_orphans()).limit(1))
+        changed = select(Webhook.id).where(Webhook.updated_at > now - LEFT)
+        orphaned = connection.scalar(changed.where(has_orphans()).limit(1))
     if strays:
         with write_transaction() as connection:
             connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))

@@ -77,17 +77,32 @@ def test_it_wakes_for_a_probe_when_the_pause_is_over(wakes: Callable[[], bool]) 
     assert wakes()
 
 
-def test_it_cancels_what_is_pending_for_a_webhook_that_was_deleted_a_moment_ago(app: Flask) -> None:
-    """Its deletion and the publication didn't see each other, or an attempt that was under way has failed."""
+@pytest.mark.parametrize(
+    "change", [{"deleted_at": utcnow()}, {"environment": "staging"}], ids=["deleted", "moved to another environment"]
+)
+def test_it_cancels_what_is_pending_for_a_webhook_that_left_a_moment_ago(app: Flask, change: dict[str, Any]) -> None:
+    """The change and the publication didn't see each other, or an attempt that was under way has failed."""
     gone, kept = make_webhook(), make_webhook()
     make_event()
-    db.session.get_one(Webhook, gone.id).deleted_at = utcnow()
-    db.session.get_one(Webhook, gone.id).active = False
+    for name, value in (change | {"active": False}).items():
+        setattr(db.session.get_one(Webhook, gone.id), name, value)
     db.session.commit()
     sweep()
     db.session.rollback()
     found = db.session.execute(db.select(Delivery.webhook_id, Delivery.status).order_by(Delivery.webhook_id))
     assert [tuple(row) for row in found] == [(gone.id, "cancelled"), (kept.id, "pending")]
+
+
+def test_what_a_moved_webhook_gets_in_its_new_environment_stays(app: Flask) -> None:
+    webhook = make_webhook()
+    make_event()
+    webhook.environment = "staging"
+    db.session.commit()
+    make_event(environment="staging")
+    sweep()
+    db.session.rollback()
+    found = db.session.execute(db.select(Delivery.environment, Delivery.status).order_by(Delivery.id))
+    assert [tuple(row) for row in found] == [("production", "cancelled"), ("staging", "pending")]
 
 
 def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
@@ -101,7 +116,7 @@ def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
         db.session.execute(text("ANALYZE deliveries"))  # of an almost empty table, PostgreSQL would read either index
     event.listen(db.engine, "before_cursor_execute", lambda _c, _cursor, sql, values, *_: read.append((sql, values)))
     sweep()
-    of_deleted = [(sql, values) for sql, values in read if "webhooks.deleted_at >" in sql]
+    of_deleted = [(sql, values) for sql, values in read if "webhooks.deleted_at IS NOT NULL" in sql]
     assert len(of_deleted) == 1
     explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:

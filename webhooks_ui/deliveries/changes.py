@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, update
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
@@ -123,22 +123,30 @@ def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElemen
 
 
 def cancel_orphans(connection: Connection) -> int:
-    """Cancel pending deliveries of deleted webhooks. Return how many were cancelled.
+    """Cancel pending deliveries of webhooks that were deleted or have left their environment. Return how many.
 
-    They exist if an attempt that was under way has failed, or if an event was published while its webhook was deleted:
-    on PostgreSQL, neither of the two transactions sees the changes of the other.
+    They exist if an attempt that was under way has failed, or if an event was published at that moment: on PostgreSQL,
+    neither of the two transactions sees the changes of the other.
     """
-    deleted = select(Webhook.id).where(IS_DELETED)
-    orphans = PENDING, Delivery.webhook_id.in_(deleted), is_free()
+    left = exists().where(Webhook.id == Delivery.webhook_id, _has_left(Delivery.environment))
+    orphans = PENDING, Delivery.webhook_id.in_(select(Webhook.id).where(has_orphans())), is_free(), left
     return connection.execute(update(Delivery).where(*orphans).values(GIVEN_UP)).rowcount
 
 
 def has_orphans() -> ColumnElement[bool]:
-    """Return the condition that a webhook was deleted, but that something is pending for it.
+    """Return the condition that a webhook was deleted or moved, but that something is pending for it from before.
 
-    It is about webhooks, because PostgreSQL would look for one of the deliveries in all there are.
+    It is about webhooks, because PostgreSQL would look for one of the deliveries in all there are. It reads only the
+    first one that is due. What comes later is found after that, or when it is claimed.
     """
-    return and_(IS_DELETED, exists().where(Delivery.webhook_id == Webhook.id, PENDING, is_free()))
+    first = select(Delivery.environment).where(Delivery.webhook_id == Webhook.id, PENDING, is_free())
+    environment = first.order_by(Delivery.due_at, Delivery.id).limit(1).scalar_subquery()
+    return and_(environment.is_not(None), _has_left(environment))
+
+
+def _has_left(environment: Any) -> ColumnElement[bool]:
+    """Return the condition that a webhook gets nothing of ``environment`` any more."""
+    return or_(IS_DELETED, Webhook.environment != environment)
 
 
 def is_retryable() -> ColumnElement[bool]:
