@@ -46,8 +46,12 @@ def statuses(instance: Rig) -> Counter[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def instance(request: pytest.FixtureRequest, receiver: Receiver) -> Iterator[Rig]:
-    """An instance with one webhook, two workers and a scheduler."""
-    with rig(request.param) as running:
+    """An instance with one webhook, two workers and a scheduler.
+
+    The receiver answers one request after the other. On a busy machine, the last of 250 may wait for longer than the
+    usual 10 seconds, and its retry would follow after a minute.
+    """
+    with rig(request.param, REQUEST_TIMEOUT_SECONDS="60") as running:
         with running.app.app_context():
             make_webhook(url=receiver.url)
         running.start_worker(0)
