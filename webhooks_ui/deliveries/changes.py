@@ -89,10 +89,12 @@ def make_due(
 
     Args:
         conditions: Conditions that a delivery must still meet, as it did when ``ids`` were found.
-        forced: Whether to send it even if its webhook is inactive or its breaker is open. Otherwise it waits.
+        forced: Whether to send it even if its webhook is inactive or its breaker is open. Otherwise it waits, unless it
+            is a test: tests always go out at once, and no turn of a webhook that keeps the order comes to them.
         bulk_action_id: of the bulk action that does it. Empty: a person retries them one by one.
     """
     is_pending = Delivery.status == DeliveryStatus.PENDING
+    is_test = Delivery.trigger == DeliveryTrigger.TEST
     made = Delivery.attempts_count - Delivery.throttled_count
     goes_on = case((made > 0, func.coalesce(Delivery.attempts_allowed, ONE_MORE)), else_=Delivery.attempts_allowed)
     keeps_order = select(Webhook.in_order).where(Webhook.id == Delivery.webhook_id).scalar_subquery()
@@ -103,11 +105,11 @@ def make_due(
             status=DeliveryStatus.PENDING,
             due_at=now,
             lease_token=None,
-            forced=True if forced else Delivery.forced,
+            forced=True if forced else or_(Delivery.forced, is_test),
             attempts_allowed=case((is_pending, goes_on), else_=made + 1),
             give_up_at=case((is_pending, Delivery.give_up_at)),
             bulk_action_id=bulk_action_id or Delivery.bulk_action_id,
-            in_order=and_(keeps_order, Delivery.trigger != DeliveryTrigger.TEST),
+            in_order=and_(keeps_order, ~is_test),
         )
         .returning(Delivery.id)
     )

@@ -5,9 +5,11 @@ from flask import Flask
 from sqlalchemy import JSON, column, table, update
 
 from jobs.bulk_actions import batches, filters_of, held_by_webhooks
+from jobs.deliver import deliver
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_delivery, settle
+from tests.support.receivers import Receiver
 from webhooks_ui.database import db, write_transaction
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
@@ -61,6 +63,15 @@ def test_a_retry_changes_what_the_filters_show_and_nothing_else(app: Flask) -> N
     assert (action.status, action.changed_count, action.progress) == ("finished", 5, 1.0)
     retried = db.session.get_one(Delivery, failed[0].id)
     assert (retried.forced, retried.attempts_allowed) == (False, 6)
+
+
+def test_a_test_to_a_webhook_that_keeps_the_order_goes_out_too(app: Flask, receiver: Receiver) -> None:
+    webhook = make_webhook(url=receiver.url, in_order=True)
+    settle(add_delivery(webhook, trigger="test", attempts_allowed=1), 500)
+    settle(add_delivery(webhook), 500)
+    finish(begin_for_all("retry", status="failed"))
+    deliver()
+    assert len(receiver.requests) == 2
 
 
 def test_what_would_change_is_counted_by_the_status_that_pages_show(app: Flask) -> None:
