@@ -61,6 +61,7 @@ class Worker(SimpleWorker):
 
     max_connection_wait_time = 2.0  # seconds between attempts to reach Redis
     stopping = False
+    _is_over = False
 
     def perform_job(self, *args: Any, **kwargs: Any) -> Any:
         """Run a job with a database session of its own.
@@ -106,6 +107,7 @@ class Worker(SimpleWorker):
 
         RQ would leave the thread and its connection behind, after each failover.
         """
+        self._is_over = True
         try:
             super().teardown()  # type: ignore[no-untyped-call]
         except RedisError:
@@ -114,6 +116,16 @@ class Worker(SimpleWorker):
             if self.pubsub_thread:
                 self.pubsub_thread.stop()
             raise
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        """Let the thread that listens for commands end without a traceback if its worker is over.
+
+        RQ closes the connection of the thread, which may still read from it.
+        """
+        if self._is_over:
+            pubsub_thread.stop()
+        else:
+            super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop after the current job, even if Redis is not reachable."""

@@ -3,8 +3,10 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask, current_app
@@ -99,6 +101,32 @@ def test_a_redis_that_refused_to_write_leaves_one_listener_in_each_process(modul
         wait_for(lambda: not listeners & set(redis.pubsub_channels("rq:pubsub:*")), what="its listener ends")
         redis.replicaof("NO", "ONE")
         wait_for(lambda: len(redis.pubsub_channels("rq:pubsub:*")) == 1, what="it works again")
+
+
+def test_a_listener_whose_connection_ends_with_its_worker_ends_without_a_traceback(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    worker: Any = Worker([Queue("deliveries", connection=app.extensions["redis"])], connection=app.extensions["redis"])
+    worker.register_birth()
+    worker.subscribe()
+    has_read, unsubscribe = threading.Event(), worker.pubsub.unsubscribe
+
+    def read(**_: object) -> None:
+        has_read.set()
+        raise ValueError("I/O operation on closed file.")
+
+    def end() -> None:
+        unsubscribe()
+        has_read.wait(30)
+
+    monkeypatch.setattr(worker.pubsub, "get_message", read)
+    monkeypatch.setattr(worker.pubsub, "unsubscribe", end)
+    worker.teardown()
+    worker.pubsub_thread.join(30)
+    assert not worker.pubsub_thread.is_alive()
+    assert died == []
 
 
 def flush() -> None:
