@@ -24,9 +24,7 @@ CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines m
 CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would let a delivery be tried again and again
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
-LEFT = timedelta(
-    minutes=1
-)  # how long ago a webhook may have been deleted or moved. The daily purge cancels what is left
+LEFT = timedelta(minutes=1)  # how long ago a webhook may have been deleted or moved. The daily purge cancels the rest
 RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
 OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
 

@@ -18,9 +18,7 @@ from webhooks_ui.webhooks.targets import is_allowed, look_up_within
 STEP_SECONDS = 4.0  # for the resolution of the name, for the connection, and for TLS
 ADDRESSES_SHOWN = 4
 EXPIRES_SOON = timedelta(days=14)
-DELIVERING_CIPHERS = (
-    "DEFAULT:@SECLEVEL=2"  # as in libcurl. Python leaves out those with SHA-1 or RSA's exchange of keys
-)
+DELIVERING_CIPHERS = "DEFAULT:@SECLEVEL=2"  # as libcurl has. Python leaves out those with SHA-1 or RSA's key exchange
 # What Python puts around the words of OpenSSL
 _CODES = re.compile(r"^\[SSL[^\]]*\] |^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
 

@@ -16,9 +16,8 @@ const say = (region, text) => {
 // Outside of an open dialog nothing can be clicked, or is read aloud. So the toasts go into it.
 document.addEventListener("toggle", ({ target }) => target.matches("dialog") && (target.open ? target : all("dialog[open]").at(-1) ?? document.body).append(...all(".toasts")), true);
 
-// A click that opens another tab or window is the browser's own. htmx would take it, too.
-const opensAnother = ({ ctrlKey, metaKey, shiftKey }) => ctrlKey || metaKey || shiftKey;
-document.addEventListener("click", (event) => opensAnother(event) && event.target.closest("a[hx-get]") && event.stopPropagation(), true);
+// A click that opens another tab or window is the browser's own. htmx and the way back would take it, too.
+document.addEventListener("click", (event) => (event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a[hx-get], [data-back]") && event.stopPropagation(), true);
 
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
@@ -42,8 +41,7 @@ const rest = (event) => {
   const list = polled(event, "#follow");
   const { isCollapsed, anchorNode } = getSelection();
   const isRead = list && (document.hidden || list.matches(":hover, :focus-within") || (!isCollapsed && list.contains(anchorNode)) || list.getBoundingClientRect().top < 0);
-  if (isRead) event.preventDefault();
-  if (isRead) list.dataset.live = "reading";
+  if (isRead) (event.preventDefault(), (list.dataset.live = "reading"));
 };
 document.addEventListener("htmx:beforeRequest", rest);
 document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && polled(event, "#follow") && (polled(event).dataset.live = "on"));
@@ -125,8 +123,7 @@ const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_for
 const kept = new Set(byId("webhook-filters") && isBack ? JSON.parse(sessionStorage.kept ?? "[]") : []);
 if (byId("webhook-filters")) delete sessionStorage.kept;
 document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && (sessionStorage.kept = JSON.stringify([...kept])));
-const goBack = (event) => opensAnother(event) || (event.preventDefault(), history.back());
-document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && goBack(event));
+document.addEventListener("click", (event) => event.target.closest("[data-back]")?.href === document.referrer && (event.preventDefault(), history.back()));
 const keepSelection = () => {
   const form = document.querySelector("[data-keeps]");
   if (!form) return;
@@ -222,7 +219,5 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];
   prefix = key === "g" ? "g " : "";
-  if (!action) return;
-  event.preventDefault();
-  action();
+  if (action) (event.preventDefault(), action());
 });
