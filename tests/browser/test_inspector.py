@@ -78,3 +78,17 @@ def test_what_is_said_about_the_url_keeps_its_distance_from_the_button(page: Pag
     assert button
     assert words
     assert words["y"] - (button["y"] + button["height"]) >= 6
+
+
+def test_paper_has_all_requests_and_each_time_once(page: Page) -> None:
+    page.goto("/admin/inspector")
+    page.locator("#create-inspector").press("Enter")
+    url = page.locator("#inspector-url").input_value()
+    for _ in range(8):
+        requests.post(url, data=b"{}", timeout=20)
+    page.reload()
+    page.emulate_media(media="print")
+    rows = page.locator(".requests")
+    assert rows.evaluate("rows => rows.scrollHeight <= rows.clientHeight")
+    times = rows.locator("time")
+    assert times.evaluate_all("times => times.map((time) => getComputedStyle(time).fontSize)") == ["0px"] * 8

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from tests.support.attempts import count_attempts
 from tests.support.factories import make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.models import Delivery, utcnow
@@ -92,6 +93,20 @@ def test_paper_has_no_controls(page: Page, failed: Delivery, address: str) -> No
     page.emulate_media(media="print")
     for control in (".button", ".segments", ".card-header > a", "select", "text=Print all", "text=Actions"):
         expect(page.locator("main").locator(control).locator("visible=true")).to_have_count(0)
+
+
+def test_the_rows_for_paper_begin_below_their_heading(page: Page, failed: Delivery) -> None:
+    for address in ("/admin/webhooks?print=1", f"{LOG}?print=1"):
+        page.goto(address)
+        assert page.pdf(format="A4").count(b"/Type /Page\n") == 1, address
+
+
+def test_paper_shows_what_the_colors_of_a_chart_mean(page: Page, failed: Delivery) -> None:
+    """Browsers leave out backgrounds unless a page says that they matter."""
+    count_attempts(failed.webhook_id, succeeded=True)
+    page.goto(f"/admin/webhooks/{failed.webhook_id}")
+    swatch = page.locator(".legend i").first
+    assert swatch.evaluate("swatch => getComputedStyle(swatch).printColorAdjust") == "exact"
 
 
 def test_paper_has_no_heading_without_code(page: Page, failed: Delivery) -> None:
