@@ -26,9 +26,19 @@ def running(app: Flask) -> BulkAction:
     return action
 
 
+def test_two_running_actions_are_told_apart(page: Page, running: BulkAction) -> None:
+    other = BulkAction(kind="retry", filters={}, actor="max@example.com", start_id=9, end_id=0, place=9)
+    db.session.add(other)
+    db.session.commit()
+    page.goto("/admin/webhook-deliveries")
+    for action in (running, other):
+        expect(page.locator(".note", has_text=f"started by {action.actor}")).to_have_count(1)
+        expect(page.get_by_role("link", name=f"View bulk action {action.id}", exact=True)).to_have_count(1)
+
+
 def test_an_action_outlives_a_reload_and_is_stopped_and_continued(page: Page, running: BulkAction) -> None:
     page.goto("/admin/webhook-deliveries")
-    page.get_by_role("link", name="View progress").click()
+    page.get_by_role("link", name="View bulk action").click()
     for _ in range(2):
         expect(page.get_by_role("progressbar", name="Progress")).to_have_attribute("value", "50")
         expect(page.get_by_role("heading", name="Retrying deliveries")).to_be_visible()
