@@ -96,6 +96,21 @@ def test_a_long_word_of_an_answer_stays_in_its_column(page: Page, width: int) ->
     assert page.locator("td[data-label=Health]").evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
+def test_a_failing_row_is_low_and_its_long_host_is_whole(page: Page) -> None:
+    cause = {"outcome": "bad_status", "code": 500, "text": "the database is " * 5, "count": 1034, "delivery": 1}
+    opened = {"breaker_opened_at": utcnow(), "probe_at": utcnow() + timedelta(minutes=30)}
+    host = "webhooks.licenses.europe-west.customers.example.com"
+    make_webhook(url=f"https://{host}/in", failures=[cause | {"since": utcnow().isoformat()}], **opened)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/admin/webhooks")
+    row = page.locator("#webhook-1").bounding_box()
+    assert row
+    assert row["height"] < 80  # a badge, two lines of the cause, and the next probe
+    first = page.locator(".url-parts:visible bdi").first
+    expect(first).to_have_text(host)
+    assert first.evaluate("part => part.scrollWidth <= part.clientWidth + 1")
+
+
 def test_the_buttons_of_an_api_key_have_one_line_where_there_is_room(page: Page) -> None:
     make_api_key(name="A program with a name of many words " * 2)
     page.set_viewport_size({"width": 1440, "height": 900})
