@@ -28,7 +28,9 @@ others. All errors are application/problem+json (RFC 9457), with one entry in `e
 A key does only what its scopes say. `security` names the scope that each operation needs. Without it the answer is 403:
 
 """
-ALWAYS = (422, 503)
+# The web server answers these by itself (webhooks_ui.run.door.refusals), to whatever is too slow or too large.
+BY_SERVER = (408, 414, 431)
+ALWAYS = (*BY_SERVER, 422, 500, 503)
 KEYED = (401, 429)  # of what needs a key
 BODY = (400, 413, 415)
 
@@ -125,7 +127,7 @@ def _answer(status: int, schema: str | Schema | None, location: str, keyed: bool
 def _problem(status: int, keyed: bool = True) -> Schema:
     return {
         "description": HTTPStatus(status).phrase,
-        "headers": headers_of(status, keyed),
+        "headers": headers_of(status, keyed and status not in BY_SERVER),
         "content": {"application/problem+json": {"schema": ref("Problem")}},
     }
 
@@ -134,12 +136,13 @@ def _json(schema: str | Schema) -> Schema:
     return {"application/json": {"schema": ref(schema) if isinstance(schema, str) else schema}}
 
 
-def _parameter(place: str, name: str, schema: Schema, description: str = "") -> Schema:
+def _parameter(place: str, name: str, schema: Schema, description: str) -> Schema:
     return {"in": place, "name": name, "required": place == "path", "schema": schema, "description": description}
 
 
 def _id(name: str) -> Schema:
-    return _parameter("path", name, ID | {"minimum": 1, "maximum": ID_MAX})
+    description = f"The id of the {name.removesuffix('_id')}."
+    return _parameter("path", name, ID | {"minimum": 1, "maximum": ID_MAX}, description)
 
 
 _TIME: Schema = {
@@ -170,7 +173,12 @@ _DELIVERY_PARAMETERS = (
     ),
 )
 _WEBHOOK_PARAMETERS = (
-    _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+    _parameter(
+        "query",
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+        "How many webhooks a page has at most.",
+    ),
     _parameter(
         "query", "cursor", {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}, "The next_cursor of the previous page."
     ),
@@ -213,7 +221,7 @@ PATHS: dict[str, Schema] = {
         ),
     },
     "/api/v1/webhooks/{webhook_id}/older-secrets/{secret_id}": {
-        "parameters": [_id("webhook_id"), _parameter("path", "secret_id", {"type": "string"})],
+        "parameters": [_id("webhook_id"), _parameter("path", "secret_id", {"type": "string"}, "Its id.")],
         "delete": _operation("Sign no longer with an older secret", 204, None, problems=(404, *BODY)),
     },
     "/api/v1/webhooks/{webhook_id}/test": {

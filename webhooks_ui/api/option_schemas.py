@@ -1,6 +1,6 @@
 """The schemas of a webhook's options in the API's description."""
 
-from webhooks_ui.api.schema_parts import ANY_OBJECT, BOOLEAN, STRING, TIME, Schema, array, closed, or_null
+from webhooks_ui.api.schema_parts import ANY_OBJECT, BOOLEAN, STRING, TIME, Schema, array, closed, or_null, told
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
 from webhooks_ui.models import WebhookFormat
@@ -26,7 +26,7 @@ RATE_LIMIT: Schema = {
     "maximum": RATE_LIMIT_MAX,
     "description": "Requests in each period at most. null: no limit.",
 }
-RATE_PERIOD: Schema = {"type": "string", "enum": list(RatePeriod)}
+RATE_PERIOD: Schema = {"type": "string", "enum": list(RatePeriod), "description": "The period of rate_limit."}
 IN_ORDER: Schema = BOOLEAN | {
     "description": "Send one request at a time, in the order of publishing. Later events wait while one is retried."
 }
@@ -44,19 +44,30 @@ TIMEOUT: Schema = {
     "description": "For a whole request. null: as the setting REQUEST_TIMEOUT_SECONDS says.",
 }
 HEADERS = array(
-    closed({"name": STRING, "value": STRING}),
+    closed({"name": told(STRING, "The name of the header."), "value": told(STRING, "Its value.")}),
     maxItems=HEADERS_MAX,
     description=f"Headers of each request beside those of the contract. Answers show the values as {MASK}. "
     "Send that back to keep a value.",
 )
 AUTH = or_null(
-    closed({"type": {"const": "basic"}, "username": STRING, "password": STRING}),
-    closed({"type": {"const": "bearer"}, "token": STRING}),
     closed(
         {
-            "type": {"const": "oauth"},
+            "type": {"const": "basic", "description": "A user and a password (RFC 7617)."},
+            "username": told(STRING, "The user."),
+            "password": told(STRING, "The password of the user."),
+        }
+    ),
+    closed(
+        {
+            "type": {"const": "bearer", "description": "A token that doesn't change (RFC 6750)."},
+            "token": told(STRING, "The token."),
+        }
+    ),
+    closed(
+        {
+            "type": {"const": "oauth", "description": "A token that is fetched."},
             "token_url": STRING | {"description": "Where tokens are fetched. The rules of url hold for it, too."},
-            "client_id": STRING,
+            "client_id": told(STRING, "The client that asks for the token."),
             "client_secret": STRING
             | {"description": "It can be kept for the same token_url and client_id only. Otherwise send it again."},
             "client_authentication": {
@@ -64,8 +75,8 @@ AUTH = or_null(
                 "enum": list(ClientAuthentication),
                 "description": "How the client authenticates: the header Basic (the default), or the body.",
             },
-            "scope": STRING,
-            "audience": STRING,
+            "scope": told(STRING, "The scopes to ask for, separated by spaces."),
+            "audience": told(STRING, "Who the token is for, where the provider asks for it."),
             "resource": STRING | {"description": "An absolute URI (RFC 8707)."},
         },
         ["type", "token_url", "client_id", "client_secret"],
@@ -74,12 +85,19 @@ AUTH = or_null(
     f"(RFC 6749, 4.4). Answers show passwords, tokens and client secrets as {MASK}. Send that back to keep one.",
 )
 CLIENT_CERTIFICATE = or_null(
-    closed({"certificate": STRING, "key": STRING}),
+    closed({"certificate": told(STRING, "The chain, in PEM."), "key": told(STRING, "The private key, in PEM.")}),
     description="What is shown to an endpoint that asks for a client certificate: a chain that begins with the "
     f"client's own certificate, and its key, in PEM. Answers show {MASK} for both. Send that back to keep one.",
 )
 CERTIFICATE_DETAILS = or_null(
-    closed({"subject": STRING, "issuer": STRING, "starts_at": TIME, "ends_at": TIME}),
+    closed(
+        {
+            "subject": told(STRING, "Whom it names."),
+            "issuer": told(STRING, "Who signed it."),
+            "starts_at": told(TIME, "From when on it is valid."),
+            "ends_at": told(TIME, "Until when it is valid."),
+        }
+    ),
     description="What the client certificate says.",
 )
 _TYPED = STRING | {"description": "For one_of, commas separate the values."}
@@ -95,7 +113,7 @@ def _filter(value: Schema) -> Schema:
     condition = closed(
         {
             "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
-            "operator": {"type": "string", "enum": list(Operator)},
+            "operator": {"type": "string", "enum": list(Operator), "description": "How the field is compared."},
             "value": value,
         },
         ["field", "operator"],
@@ -103,8 +121,12 @@ def _filter(value: Schema) -> Schema:
     return or_null(
         closed(
             {
-                "match": {"type": "string", "enum": list(Match)},
-                "conditions": array(condition, maxItems=CONDITIONS_MAX),
+                "match": {
+                    "type": "string",
+                    "enum": list(Match),
+                    "description": "Whether all conditions must hold, or any one of them. By default all.",
+                },
+                "conditions": array(condition, maxItems=CONDITIONS_MAX, description="What must hold."),
             },
             ["conditions"],
         ),
@@ -115,8 +137,12 @@ def _filter(value: Schema) -> Schema:
 SELECTION = or_null(
     closed(
         {
-            "mode": {"type": "string", "enum": list(Mode)},
-            "paths": array(STRING, maxItems=PATHS_MAX),
+            "mode": {
+                "type": "string",
+                "enum": list(Mode),
+                "description": "Whether the paths are left out, or are all that is kept.",
+            },
+            "paths": array(STRING, maxItems=PATHS_MAX, description="Dotted paths into the data."),
             "extra": ANY_OBJECT | {"description": "Fields that are added to the data."},
         },
         [],

@@ -32,6 +32,11 @@ def ref(name: str) -> Schema:
 EVENT_TYPE = ref("EventType")
 
 
+def told(schema: Schema, description: str) -> Schema:
+    """Return a schema with a description."""
+    return schema | {"description": description}
+
+
 def array(items: Schema, **more: Any) -> Schema:
     return {"type": "array", "items": items, **more}
 
@@ -53,4 +58,4 @@ def or_null(*schemas: Schema, description: str) -> Schema:
 
 def page(items: Schema) -> Schema:
     cursor = MAYBE_STRING | {"description": "The cursor of the next page, or null on the last page."}
-    return closed({"data": array(items), "next_cursor": cursor})
+    return closed({"data": array(items, description="The items of this page."), "next_cursor": cursor})

@@ -19,6 +19,7 @@ from webhooks_ui.api.schema_parts import (
     closed,
     page,
     ref,
+    told,
 )
 from webhooks_ui.deliveries.filters import STATUSES
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -45,24 +46,43 @@ NEW_EVENT = closed(
     },
     ["type", "data"],
 )
-PUBLISHED = closed({"id": STRING, "deliveries": INTEGER | {"description": "How many webhooks get the event."}})
+PUBLISHED = closed(
+    {
+        "id": told(STRING, "The id of the event: yours, or one that was made for it."),
+        "deliveries": told(INTEGER, "How many webhooks get the event."),
+    }
+)
 
 OLDER_SECRETS = array(
-    closed({"id": STRING, "expires_at": TIME}),
+    closed(
+        {
+            "id": told(STRING, "What DELETE …/older-secrets/{secret_id} takes."),
+            "expires_at": told(TIME, "Until when it signs."),
+        }
+    ),
     maxItems=OLDER_SECRETS_MAX,
     description="The older secrets that still sign, newest first.",
 )
+NAME = "What people call it."
+EVENTS = "The event types that it gets, and groups such as license.*, which stand for all of their types."
+NOTE = "What it is for."
+ACTIVE = "Whether it gets events."
 _SETTABLE: Schema = {
-    "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS},
+    "name": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": NAME_MAX_CHARACTERS,
+        "description": NAME,
+    },
     "url": {
         "type": "string",
         "format": "uri",
         "maxLength": URL_MAX_CHARACTERS,
         "description": "A public https address.",
     },
-    "events": array(ref("EventTypeOrGroup"), minItems=1),
-    "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS},
-    "active": BOOLEAN,
+    "events": array(ref("EventTypeOrGroup"), minItems=1, description=EVENTS),
+    "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS, "description": NOTE},
+    "active": told(BOOLEAN, f"{ACTIVE} A new webhook is active unless this is false."),
     **OPTIONS_TO_SET,
     "secret": STRING
     | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
@@ -72,13 +92,15 @@ WEBHOOK_CREATION = closed(_SETTABLE, ["name", "url", "events"])
 WEBHOOK_CHANGES = closed(
     _SETTABLE | {"version": INTEGER | {"description": "The version that you read. If it has changed, you get 409."}}, []
 )
+OUTCOME: Schema = {"type": "string", "enum": list(Outcome), "description": "How the attempt ended."}
+RESPONSE_CODE = told(MAYBE_INTEGER, "The status code of the answer. null: there was none.")
 FAILURES = array(
     closed(
         {
-            "outcome": {"type": "string", "enum": list(Outcome)},
-            "response_code": {"type": ["integer", "null"]},
-            "count": INTEGER,
-            "since": TIME,
+            "outcome": OUTCOME,
+            "response_code": RESPONSE_CODE,
+            "count": told(INTEGER, "How many attempts failed so."),
+            "since": told(TIME, "When the first of them failed."),
             "delivery_id": ID | {"description": "The last delivery that failed so."},
         }
     ),
@@ -86,12 +108,12 @@ FAILURES = array(
 )
 WEBHOOK = closed(
     {
-        "id": ID,
-        "name": STRING,
-        "url": STRING,
+        "id": told(ID, "The id of the webhook."),
+        "name": told(STRING, NAME),
+        "url": told(STRING, "The address that events are sent to, as it is requested."),
         "environment": KEYS_ENVIRONMENT,
-        "description": STRING,
-        "active": BOOLEAN,
+        "description": told(STRING, NOTE),
+        "active": told(BOOLEAN, ACTIVE),
         "status": {
             "type": "string",
             "enum": list(ReportedStatus),
@@ -101,25 +123,27 @@ WEBHOOK = closed(
             "enum": [*WebhookHealth, None],
             "description": "What its attempts of the last 24 hours say. null: a person made it inactive.",
         },
-        "events": array(STRING),
+        "events": array(STRING, description=EVENTS),
         **OPTIONS,
         "client_certificate_details": CERTIFICATE_DETAILS,
         "throttled_until": MAYBE_TIME
         | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
-        "version": INTEGER,
-        "disabled_reason": MAYBE_STRING,
+        "version": told(INTEGER, "It rises with each change. PATCH takes it, to change only what you have read."),
+        "disabled_reason": told(MAYBE_STRING, "Why it was made inactive. null: nothing but a person did so."),
         "failures": FAILURES,
         "warnings": array(
             STRING, description="What about its format, its filter and its client certificate is probably a mistake."
         ),
         "older_secrets": OLDER_SECRETS,
-        "created_at": TIME,
-        "updated_at": TIME,
+        "created_at": told(TIME, "When it was created."),
+        "updated_at": told(TIME, "When it was last changed."),
     }
 )
 NEW_SECRET: Schema = STRING | {"description": "Left out if the key doesn't have the scope secrets:read."}
 CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": NEW_SECRET}, WEBHOOK["required"])
-TEST_EVENT = closed({"type": EVENT_TYPE, "data": ANY_OBJECT}, [])
+TEST_EVENT = closed(
+    {"type": EVENT_TYPE, "data": told(ANY_OBJECT, "Left out, the event has the example of its type.")}, []
+)
 
 ROTATION = closed(
     {
@@ -133,45 +157,57 @@ ROTATION = closed(
     },
     [],
 )
-SECRETS = closed({"secret": STRING, "older_secrets": OLDER_SECRETS})
+SECRETS = closed({"secret": told(STRING, "The secret that signs."), "older_secrets": OLDER_SECRETS})
 ROTATED = closed({"secret": NEW_SECRET, "older_secrets": OLDER_SECRETS}, ["older_secrets"])
 
 DELIVERY = closed(
     {
-        "id": ID,
-        "event_id": STRING,
-        "event_type": STRING,
+        "id": told(ID, "The id of the delivery."),
+        "event_id": told(STRING, "The id of its event, which is the header webhook-id."),
+        "event_type": told(STRING, "The type of its event."),
         "environment": KEYS_ENVIRONMENT,
-        "webhook_id": ID,
-        "trigger": {"type": "string", "enum": list(DeliveryTrigger)},
-        "status": {"type": "string", "enum": list(STATUSES)},
-        "attempts_count": INTEGER,
+        "webhook_id": told(ID, "The webhook that it is for."),
+        "trigger": {
+            "type": "string",
+            "enum": list(DeliveryTrigger),
+            "description": "What made it: a published event, a test, or a person who sent the event again.",
+        },
+        "status": {
+            "type": "string",
+            "enum": list(STATUSES),
+            "description": "How far it is. retrying: it is pending, and an attempt has failed.",
+        },
+        "attempts_count": told(INTEGER, "How many attempts there were."),
         "response_code": MAYBE_INTEGER | {"description": "From the last attempt."},
         "outcome": {"enum": [*Outcome, None], "description": "From the last attempt."},
         "duration_ms": MAYBE_INTEGER | {"description": "From the last attempt."},
-        "created_at": TIME,
-        "last_attempt_at": MAYBE_TIME,
+        "created_at": told(TIME, "When it was created."),
+        "last_attempt_at": told(MAYBE_TIME, "When the last attempt began. null: there was none."),
         "next_attempt_at": MAYBE_TIME
         | {"description": "At the earliest. null: one is under way, none follows, or the webhook is inactive."},
     }
 )
 ATTEMPT = closed(
     {
-        "number": INTEGER,
-        "started_at": TIME,
-        "duration_ms": INTEGER,
-        "outcome": {"type": "string", "enum": list(Outcome)},
-        "explanation": STRING,
-        "url": STRING,
-        "address": MAYBE_STRING,
-        "tls": MAYBE_STRING,
-        "request_headers": {"type": "object", "additionalProperties": STRING},
+        "number": told(INTEGER, "Its number in the delivery, from 1."),
+        "started_at": told(TIME, "When it began."),
+        "duration_ms": told(INTEGER, "How long it took, in milliseconds."),
+        "outcome": OUTCOME,
+        "explanation": told(STRING, "The outcome in a sentence."),
+        "url": told(STRING, "The address that was requested."),
+        "address": told(MAYBE_STRING, "The IP address and port that it went to. null: there was no connection."),
+        "tls": told(MAYBE_STRING, "The version of TLS and the cipher. null: there was none."),
+        "request_headers": {
+            "type": "object",
+            "additionalProperties": STRING,
+            "description": "The headers that were sent. Values that are secret are masked.",
+        },
         "request_body": MAYBE_STRING
         | {"description": "What was sent instead of the delivery's body, because the webhook's format wants it."},
-        "response_code": MAYBE_INTEGER,
-        "response_headers": array(array(STRING)),
+        "response_code": RESPONSE_CODE,
+        "response_headers": array(array(STRING), description="The headers of the answer, each with name and value."),
         "response_body": MAYBE_STRING | {"description": "The first 10 KiB."},
-        "response_truncated": BOOLEAN,
+        "response_truncated": told(BOOLEAN, "Whether the answer had more than is kept."),
     }
 )
 DELIVERY_DETAIL = closed(
@@ -189,10 +225,10 @@ EVENT_TYPES_LIST = closed(
         "data": array(
             closed(
                 {
-                    "name": STRING,
-                    "category": STRING,
-                    "description": STRING,
-                    "example": ANY_OBJECT,
+                    "name": told(STRING, "The name, such as license.activated."),
+                    "category": told(STRING, "The group that it belongs to."),
+                    "description": told(STRING, "When it happens."),
+                    "example": told(ANY_OBJECT, "What the data of such an event looks like."),
                     "schema": ANY_OBJECT
                     | {
                         "type": ["object", "null"],
@@ -205,7 +241,8 @@ EVENT_TYPES_LIST = closed(
                         "refuse: publishing it is answered with 422.",
                     },
                 }
-            )
+            ),
+            description="All event types.",
         ),
         "fields": ANY_OBJECT | {"description": "What the fields of each category's data mean."},
     }
@@ -213,18 +250,19 @@ EVENT_TYPES_LIST = closed(
 
 PROBLEM = closed(
     {
-        "type": STRING,
-        "title": STRING,
-        "status": INTEGER,
-        "detail": STRING,
+        "type": told(STRING, "Always about:blank."),
+        "title": told(STRING, "The name of the status code."),
+        "status": told(INTEGER, "The status code."),
+        "detail": told(STRING, "What is wrong, and what to do, in a sentence."),
         "errors": array(
             closed(
                 {
                     "index": MAYBE_INTEGER | {"description": "The position in the array, or null without an array."},
                     "field": STRING | {"description": "A path such as data.customer.name, or empty for the whole."},
-                    "message": STRING,
+                    "message": told(STRING, "What is wrong with it, and how to correct it."),
                 }
-            )
+            ),
+            description="One entry for each wrong field.",
         ),
     },
     description="RFC 9457.",
@@ -242,7 +280,7 @@ SCHEMAS: dict[str, Schema] = {
     "RotatedSecret": ROTATED,
     "Secrets": SECRETS,
     "TestEvent": TEST_EVENT,
-    "TestSent": closed({"delivery_id": ID}),
+    "TestSent": closed({"delivery_id": told(ID, "The delivery of the test event.")}),
     "Webhooks": page(ref("Webhook")),
     "Delivery": DELIVERY,
     "Retry": closed({}),

@@ -121,6 +121,23 @@ def test_each_object_says_which_properties_it_may_have(app: Flask) -> None:
     assert [schema for schema in objects if not schema.keys() & {"properties", "additionalProperties"}] == []
 
 
+def test_each_field_and_parameter_is_described(app: Flask) -> None:
+    fields = [
+        field for part in parts(app) if part.get("type") == "object" for field in part.get("properties", {}).items()
+    ]
+    parameters = [(part["name"], part) for part in parts(app) if part.get("in") in ("query", "path")]
+    assert len(fields) > 150
+    assert len(parameters) > 15
+    assert [name for name, schema in fields + parameters if not schema.keys() & {"description", "$ref"}] == []
+    assert [name for name, schema in parameters if not schema["description"]] == []
+
+
+def test_what_the_web_server_answers_by_itself_is_described(app: Flask) -> None:
+    described = [part["responses"] for part in parts(app) if "responses" in part]
+    assert len(described) == len(OPERATIONS)
+    assert all(set(answers) >= {"408", "414", "431", "500"} for answers in described)
+
+
 def test_ids_have_64_bits(app: Flask) -> None:
     """Clients for Go and Java read other integers with 32 bits. Those for Go don't compile with a larger maximum."""
     parameters = [part for part in parts(app) if part.get("maximum", 0) >= 2**31]
