@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
         "EventType": list(catalogue.all_types()),
         "EventTypeOrGroup": [*catalogue.all_types(), *map(catalogue.group_of, catalogue.categories())],
         "PublishedType": [name for name in catalogue.all_types() if name not in OPERATIONAL],
-        "EventCategory": list(catalogue.categories()),
+        "EventCategory": catalogue.logged_categories(),
     }
     now = {name: {"type": "string", "enum": values} for name, values in names.items()}
     return found | {"components": found["components"] | {"schemas": found["components"]["schemas"] | now}}

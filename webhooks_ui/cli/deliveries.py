@@ -60,7 +60,7 @@ def _time(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 
 def _category(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value and value not in (known := catalogue.categories()):
+    if value and value not in (known := catalogue.logged_categories()):
         raise click.BadParameter(f"{value!r} is not one of {', '.join(known)}.")
     return value
 

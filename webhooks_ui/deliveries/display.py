@@ -38,7 +38,7 @@ FAILS_WITHIN = timedelta(minutes=1)  # of its creation, also if its endpoint nev
 def choices_of(name: str) -> list[tuple[str, str]]:
     """Return the values of a filter of the log, each with its words."""
     if name == "category":
-        return [("", "All categories"), *((group, group.capitalize()) for group in catalogue.categories())]
+        return [("", "All categories"), *((group, group.capitalize()) for group in catalogue.logged_categories())]
     return CHOICES[name]
 
 

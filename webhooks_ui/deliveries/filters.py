@@ -82,7 +82,7 @@ class DeliveryFilters:
         given = {name: clean(text) for name, text in sent.items()}
         understood = {
             "q": searched(sent["q"]),
-            "category": one_of(catalogue.categories(), given["category"]) if given["category"] else "",
+            "category": one_of(catalogue.logged_categories(), given["category"]) if given["category"] else "",
             "status": one_of(STATUS_FILTERS, given["status"]),
             "code": given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
             "environment": one_of(tuple(Environment), given["environment"]),

@@ -12,12 +12,19 @@ from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
 from webhooks_ui.events.types import FIELDS as PORTAL_FIELDS
-from webhooks_ui.models import OwnEventType
+from webhooks_ui.models import AuditEntry, OwnEventType
 
 Value = TypeVar("Value")
 
 _own = OwnEventType.__table__.c
 _OWN = Query(select(_own.name, _own.description, _own.example, _own.schema, _own.check).order_by(_own.name))
+_entry = AuditEntry.__table__.c
+_DELETED = Query(
+    select(_entry.object_name)
+    .where(_entry.object_type == "event_type", _entry.action == "event_type.deleted")
+    .distinct()
+    .order_by(_entry.object_name)
+)
 BUILT_IN: Mapping[str, EventType] = EVENT_TYPES | OPERATIONAL
 # What the fields of the data mean, by group. Groups of own types have none.
 FIELDS: Mapping[str, Mapping[str, str]] = {
@@ -52,6 +59,17 @@ def categories() -> dict[str, tuple[EventType, ...]]:
     return groups | {CATEGORY: tuple(OPERATIONAL.values())}
 
 
+def logged_categories() -> list[str]:
+    """Return the names of the groups, also of those whose types were all deleted. Their events stay in the log."""
+    return list(dict.fromkeys([*categories(), *(name.partition(".")[0] for name in _deleted())]))
+
+
+def _deleted() -> list[str]:
+    """Return the names of the types that were deleted and aren't there again, as the audit log has them."""
+    with single_query() as connection:
+        return [name for (name,) in _DELETED.rows(connection, {}) if name not in all_types()]
+
+
 def group_of(category: str) -> str:
     """Return the name that subscribes to all types of a group, also to those that are added later."""
     return f"{category}.*"
@@ -73,12 +91,17 @@ def condensed(types: Iterable[str], groups: Iterable[str]) -> list[str]:
 
 
 def found_by(text: str) -> list[str]:
-    """Return the types that a search finds: those of a group such as ``license.*``, or those with ``text`` in them."""
-    wanted = text.lower()
-    groups = {group_of(category): types for category, types in categories().items()}
+    """Return the types that a search finds: those of a group such as ``license.*``, or those with ``text`` in them.
+
+    Types that were deleted are among them, because their events stay in the log.
+    """
+    wanted, deleted = text.lower(), _deleted()
+    groups = {group_of(category): [type.name for type in types] for category, types in categories().items()}
+    for name in deleted:
+        groups.setdefault(group_of(name.partition(".")[0]), []).append(name)
     if wanted in groups:
-        return [type.name for type in groups[wanted]]
-    return [name for name in all_types() if wanted in name]
+        return groups[wanted]
+    return [name for name in (*all_types(), *deleted) if wanted in name]
 
 
 def unknown(names: Iterable[str]) -> list[str]:

@@ -103,6 +103,26 @@ def test_it_is_subscribed_to_published_and_found_by_its_group(super_admin: Flask
     assert 'value="invoice.paid"' in super_admin.get("/admin/webhooks/new").text
 
 
+@pytest.mark.parametrize(
+    "query",
+    [{"category": "invoice"}, {"q": "invoice.paid"}, {"q": "invoice.*"}],
+    ids=lambda query: "".join(query.values()),
+)
+def test_what_was_delivered_of_it_is_found_after_it_was_deleted(
+    super_admin: FlaskClient, api: Api, query: dict[str, str]
+) -> None:
+    add(super_admin)
+    make_webhook(event_types=["invoice.paid"])
+    publish(api, {"number": "A-2"})
+    make_delivery(make_webhook())
+    super_admin.post(f"{PAGE}/invoice.paid/delete")
+    found = api.get("/deliveries", query_string=query).get_json()["data"]
+    assert [delivery["event_type"] for delivery in found] == ["invoice.paid"]
+    log = super_admin.get("/admin/webhook-deliveries", query_string=query).text
+    assert "invoice.paid" in log.partition("<tbody")[2]
+    assert '<option value="invoice"' in log
+
+
 def test_a_group_with_an_underscore_is_no_other_group_in_the_log(super_admin: FlaskClient, api: Api) -> None:
     for name in ("in_voice.paid", "in1voice.paid"):
         assert add(super_admin, name=name).status_code == 303
