@@ -66,6 +66,10 @@ def logged_categories() -> list[str]:
 
 def _deleted() -> list[str]:
     """Return the names of the types that were deleted and aren't there again, as the audit log has them."""
+    return _once_in_request("deleted_event_types", _read_deleted)
+
+
+def _read_deleted() -> list[str]:
     with single_query() as connection:
         return [name for (name,) in _DELETED.rows(connection, {}) if name not in all_types()]
 
