@@ -8,7 +8,7 @@ import pycurl
 
 from jobs.transport.exchange import BROKEN_OFF, Exchange
 from jobs.transport.handle import TOO_LARGE
-from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.outcomes import NO_CONNECTION, NO_NAME, NO_TUNNEL, Outcome
 
 DETAIL_MAX_CHARACTERS = 300
 
@@ -77,7 +77,7 @@ def _outcome(exchange: Exchange) -> tuple[Outcome, str]:
     if exchange.failure:
         return Outcome.CONNECTION_FAILED, getattr(exchange.failure, "strerror", "") or repr(exchange.failure)
     if error == pycurl.E_OPERATION_TIMEDOUT:
-        return Outcome.TIMEOUT, "the egress proxy didn't connect in time" if exchange.is_held_by_proxy else ""
+        return Outcome.TIMEOUT, _unsent(exchange)
     if error == pycurl.E_COULDNT_RESOLVE_HOST:
         return Outcome.DNS_FAILED, exchange.message
     if exchange.is_unnamed or _OTHER_NAME.search(exchange.message):
@@ -121,6 +121,15 @@ def _was_broken_off(exchange: Exchange) -> bool:
     """Return True if the connection ended, also while TLS was agreed on, which says nothing about a certificate."""
     is_in_handshake = exchange.error == pycurl.E_SSL_CONNECT_ERROR
     return exchange.error in BROKEN_OFF or (is_in_handshake and (exchange.os_error > 0 or _ENDED in exchange.message))
+
+
+def _unsent(exchange: Exchange) -> str:
+    """Return what a request waited for that timed out before it was sent. Return nothing if it was sent."""
+    if not exchange.addresses:
+        return NO_NAME
+    if exchange.is_held_by_proxy:
+        return NO_TUNNEL
+    return "" if exchange.sendings else NO_CONNECTION
 
 
 def _unfinished(exchange: Exchange) -> str:

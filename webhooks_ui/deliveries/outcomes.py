@@ -63,6 +63,17 @@ ADVICE = {
     Outcome.TOKEN_UNUSABLE: "Have the token endpoint give tokens of the type Bearer (RFC 6750).",
 }
 
+# How far a request came that timed out before it was sent
+NO_NAME = "Its name servers gave no answer in time."
+NO_TUNNEL = "The egress proxy didn't connect in time."
+NO_CONNECTION = "No connection was made in time."
+
+_UNSENT_ADVICE = {
+    NO_NAME: "Check the name servers of the URL's domain, and those that this machine asks.",
+    NO_TUNNEL: "Check the egress proxy, and that it reaches the endpoint.",
+    NO_CONNECTION: ADVICE[Outcome.CONNECTION_FAILED],
+}
+
 _STATUS_NOTES = {
     304: "That is no answer to a POST: look for a cache between us and the endpoint.",
     401: "The receiver refused the signature or wants credentials: compare the secret.",
@@ -92,6 +103,8 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
         sentences = [answered, detail] if _is_sentence(detail) else [answered, _note(response_code), remark]
     elif outcome == Outcome.DELIVERED and response_code:
         sentences = [f"The endpoint accepted the event with {_status_line(response_code)}.", remark]
+    elif outcome == Outcome.TIMEOUT and detail in _UNSENT_ADVICE:
+        sentences = ["Timed out.", detail]
     else:
         sentences = [EXPLANATIONS[Outcome(outcome)] if outcome in EXPLANATIONS else "The attempt failed.", remark]
     return " ".join(filter(None, sentences))
@@ -117,6 +130,8 @@ def advise(outcome: str, detail: str = "") -> str:
         return ""
     if outcome == Outcome.TLS_FAILED and _is_sentence(detail) and detail.endswith("."):
         return ""
+    if outcome == Outcome.TIMEOUT and detail in _UNSENT_ADVICE:
+        return _UNSENT_ADVICE[detail]
     return ADVICE[Outcome(outcome)] if outcome in ADVICE else ""
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.jobs.sending import BOTH_LOOPBACKS, FAR_BEYOND_SECONDS, Send, answering, sending
 from tests.support.receivers import Receiver, raw_receiving
 from tests.support.rig import free_port
-from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.outcomes import NO_NAME, Outcome
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/", "https://example.com/", "/elsewhere"])
@@ -210,7 +210,7 @@ def test_a_resolver_that_hangs_times_out(send_briefly: Send, monkeypatch: pytest
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
     result = send_briefly("https://slow.example.com/")
     released.set()
-    assert result.outcome == Outcome.TIMEOUT
+    assert (result.outcome, result.detail) == (Outcome.TIMEOUT, NO_NAME)
     assert result.duration_ms < FAR_BEYOND_SECONDS * 1_000
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.jobs.sending import FAR_BEYOND_SECONDS, TIMEOUT_SECONDS, Send, answering, forever
 from tests.support.receivers import Receiver, raw_receiving, read_request, reset
-from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.deliveries.outcomes import NO_CONNECTION, Outcome
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,14 @@ def test_an_answer_that_drips_counts_from_its_status_line_on(
 def test_an_endpoint_that_accepts_and_never_answers_times_out(send_briefly: Send) -> None:
     with raw_receiving(lambda peer: time.sleep(FAR_BEYOND_SECONDS)) as receiver:
         result = send_briefly(receiver.url)
-    assert (result.outcome, result.response_code) == (Outcome.TIMEOUT, None)
+    assert (result.outcome, result.response_code, result.detail) == (Outcome.TIMEOUT, None, "")
     assert TIMEOUT_SECONDS * 900 < result.duration_ms < FAR_BEYOND_SECONDS * 1_000
 
 
 def test_a_tls_handshake_that_never_ends_times_out(send_briefly: Send) -> None:
     with raw_receiving(lambda peer: time.sleep(FAR_BEYOND_SECONDS)) as receiver:
-        assert send_briefly(receiver.url.replace("http:", "https:")).outcome == Outcome.TIMEOUT
+        result = send_briefly(receiver.url.replace("http:", "https:"))
+    assert (result.outcome, result.detail) == (Outcome.TIMEOUT, NO_CONNECTION)
 
 
 @pytest.mark.parametrize("piece", [b"X-More: and more\r\n", b"X" * 65_536])

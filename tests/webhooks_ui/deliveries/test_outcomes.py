@@ -2,7 +2,17 @@
 
 import pytest
 
-from webhooks_ui.deliveries.outcomes import ADVICE, EXPLANATIONS, Outcome, advise, answer_label, explain
+from webhooks_ui.deliveries.outcomes import (
+    ADVICE,
+    EXPLANATIONS,
+    NO_CONNECTION,
+    NO_NAME,
+    NO_TUNNEL,
+    Outcome,
+    advise,
+    answer_label,
+    explain,
+)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -57,3 +67,10 @@ def test_what_a_service_said_replaces_our_note_and_advice_but_a_remark_does_not(
     assert advise(Outcome.BAD_STATUS, said) == ""
     assert explain(Outcome.BAD_STATUS, 404, remark).endswith(f"check the URL. ({remark})")
     assert advise(Outcome.BAD_STATUS, remark) == advise(Outcome.BAD_STATUS) == ADVICE[Outcome.BAD_STATUS]
+
+
+@pytest.mark.parametrize("detail", [NO_NAME, NO_TUNNEL, NO_CONNECTION])
+def test_a_request_that_timed_out_before_it_was_sent_is_not_blamed_on_a_slow_answer(detail: str) -> None:
+    assert explain(Outcome.TIMEOUT, None, detail) == f"Timed out. {detail}"
+    assert "Check" in advise(Outcome.TIMEOUT, detail)
+    assert advise(Outcome.TIMEOUT) == ADVICE[Outcome.TIMEOUT]
