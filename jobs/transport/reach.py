@@ -69,7 +69,9 @@ def _resolve(target: Destination) -> Sequence[Address] | str:
     except TimeoutError:
         return f"the name servers gave no answer within {STEP_SECONDS:g} seconds."
     except (OSError, UnicodeError) as error:
-        return f"{getattr(error, 'strerror', '') or error}. Check the name for a typing error."
+        have_failed = getattr(error, "errno", None) == socket.EAI_AGAIN  # the name may well exist
+        check = "its name servers, and those that this machine asks" if have_failed else "the name for a typing error"
+        return f"{getattr(error, 'strerror', '') or error}. Check {check}."
 
 
 def _blocked(target: Destination, addresses: Sequence[Address], allowed: Sequence[Network]) -> str:

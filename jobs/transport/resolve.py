@@ -133,6 +133,6 @@ class Resolver:
             try:
                 lookup.addresses = look_up(lookup.host)
             except Exception as error:  # also of a name that can't be encoded: a thread that dies answers nobody
-                lookup.error = str(error) or type(error).__name__
+                lookup.error = getattr(error, "strerror", "") or str(error) or type(error).__name__
             self._answers.put(lookup)
             self._on_answer()

@@ -1,5 +1,6 @@
 """Reach finds the first step that keeps a connection from an endpoint, and sends no request."""
 
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,17 @@ def test_a_name_that_does_not_exist(names: dict[str, list[str]]) -> None:
     assert steps("https://gone.example.com/") == [("failed", "Its host name doesn't resolve")]
     assert last("https://gone.example.com/") == (
         "gone.example.com: Name or service not known. Check the name for a typing error."
+    )
+
+
+def test_name_servers_that_fail_are_no_typing_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert last("https://hooks.example.com/") == (
+        "hooks.example.com: Temporary failure in name resolution. "
+        "Check its name servers, and those that this machine asks."
     )
 
 
