@@ -208,6 +208,8 @@ class Client:
                 exchange.go_elsewhere()
                 self._send(exchange)
                 return
+        elif exchange.error is not None and not exchange.head_bytes:
+            self._resolver.forget(exchange.target.host)
         self._end(exchange)
 
     def _note_connection(self, handle: Handle) -> None:

@@ -2,7 +2,7 @@
 
 getaddrinfo knows no timeout, so it runs in threads of its own, one a name at a time. Their number is bounded, and those
 that have nothing to do end. A name that was resolved lately is not asked for again, and one that was resolved some time
-ago is used while it is renewed.
+ago is used while it is renewed, as long as its endpoint answers.
 """
 
 import contextlib
@@ -106,6 +106,10 @@ class Resolver:
         entry = self._known.get(host)
         if entry and address in entry.addresses:
             entry.best = entry.addresses[(entry.addresses.index(address) + 1) % len(entry.addresses)]
+
+    def forget(self, host: str) -> None:
+        """Ask for ``host`` again the next time, because no answer came from its addresses. It may have moved."""
+        self._known.pop(host, None)
 
     def _start_thread(self) -> None:
         """Start one more thread if it is needed. If the system refuses, the question waits for the others."""

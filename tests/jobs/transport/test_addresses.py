@@ -205,6 +205,15 @@ def test_resolvers_that_hang_hold_up_no_other_host(
     released.set()
 
 
+def test_after_a_failure_the_name_is_resolved_anew(send: Send, receiver: Receiver, names: dict[str, list[str]]) -> None:
+    """The endpoint has moved. Nobody listens at its old address."""
+    url = receiver.url.replace("127.0.0.1", "moves.example.com")
+    names["moves.example.com"] = ["127.0.0.2"]
+    assert send(url).outcome == Outcome.REFUSED
+    names["moves.example.com"] = ["127.0.0.1"]
+    assert send(url).outcome == Outcome.DELIVERED
+
+
 def test_a_resolver_that_hangs_times_out(send_briefly: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(FAR_BEYOND_SECONDS))
