@@ -209,7 +209,7 @@ class Client:
                 self._send(exchange)
                 return
         elif exchange.error is not None and not exchange.head_bytes:
-            self._resolver.forget(exchange.target.host)
+            self._resolver.doubt(exchange.target.host)
         self._end(exchange)
 
     def _note_connection(self, handle: Handle) -> None:

@@ -6,6 +6,7 @@ ago is used while it is renewed, as long as its endpoint answers.
 """
 
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -66,7 +67,6 @@ class Resolver:
             return ()
         age = time.monotonic() - entry.resolved_at
         if age > STALE_SECONDS:
-            del self._known[host]
             return ()
         if age > FRESH_SECONDS:
             self.ask(host)
@@ -107,9 +107,13 @@ class Resolver:
         if entry and address in entry.addresses:
             entry.best = entry.addresses[(entry.addresses.index(address) + 1) % len(entry.addresses)]
 
-    def forget(self, host: str) -> None:
-        """Ask for ``host`` again the next time, because no answer came from its addresses. It may have moved."""
-        self._known.pop(host, None)
+    def doubt(self, host: str) -> None:
+        """Ask for ``host`` again the next time, because no answer came from its addresses. It may have moved.
+
+        If it hasn't, the same address is the best one.
+        """
+        if entry := self._known.get(host):
+            entry.resolved_at = -math.inf
 
     def _start_thread(self) -> None:
         """Start one more thread if it is needed. If the system refuses, the question waits for the others."""

@@ -119,13 +119,13 @@ def own_types() -> dict[str, EventType]:
     return _once_in_request("own_event_types", _read)
 
 
-def _once_in_request(name: str, make: Callable[[], dict[str, Value]]) -> dict[str, Value]:
+def _once_in_request(name: str, make: Callable[[], Value]) -> Value:
     """Return what ``make`` gives. A web request keeps it under ``name``."""
     if not has_request_context():
         return make()
     if name not in g:
         setattr(g, name, make())
-    kept: dict[str, Value] = getattr(g, name)
+    kept: Value = getattr(g, name)
     return kept
 
 

@@ -91,6 +91,16 @@ def test_the_address_that_answered_comes_first_also_after_a_renewal(
     assert resolver.known("a.example.com") == (SECOND, FIRST)
 
 
+def test_a_name_that_is_asked_for_anew_keeps_its_best_address(resolver: Resolver, names: dict[str, list[str]]) -> None:
+    names["a.example.com"] = ["127.0.0.1", "127.0.0.2"]
+    learn(resolver, "a.example.com")
+    resolver.note_answer("a.example.com", SECOND)
+    resolver.doubt("a.example.com")
+    assert resolver.known("a.example.com") == ()
+    learn(resolver, "a.example.com")
+    assert resolver.known("a.example.com") == (SECOND, FIRST)
+
+
 def test_many_names_that_hang_take_a_bounded_number_of_threads(
     resolver: Resolver, names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
