@@ -50,7 +50,10 @@ JSON_IDS = "(SELECT CAST(value AS bigint) FROM jsonb_array_elements_text(CAST(:i
 SKIP_LOCKED = "FOR UPDATE SKIP LOCKED"
 
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # a pooler may have lost what ``prepare`` set
-PREFERENCES = "SET default_transaction_isolation TO 'read committed'; SET DateStyle TO ISO; SET array_nulls TO on"
+PREFERENCES = (
+    "SET default_transaction_isolation TO 'read committed'; SET array_nulls TO on; "
+    "SET DateStyle TO ISO; SET TimeZone TO 'UTC'"
+)
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
 WRONG_ENCODING = "UTF8?"  # a code of ours
@@ -110,7 +113,7 @@ def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
 def prepare(connection: Any) -> None:
     """Set what our statements and the driver rely on. The server's administrator may prefer something else.
 
-    The driver reads times in the style ISO only.
+    The driver reads times in the style ISO only, and none that is after the year 9999 in the zone of the session.
     """
     (pid,) = connection.execute(f"SELECT pg_backend_pid(); {PREFERENCES}").fetchone()
     prepare_for_pooler(connection, pid)

@@ -207,7 +207,8 @@ class TestPostgreSql:
         self, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """In a stricter isolation, an update of a row that somebody else has changed meanwhile is an error."""
-        preferred = "default_transaction_isolation=serializable", "DateStyle=SQL,DMY", "array_nulls=off"
+        times = "DateStyle=SQL,DMY", "TimeZone=Asia/Tokyo"
+        preferred = "default_transaction_isolation=serializable", "array_nulls=off", *times
         monkeypatch.setenv("PGOPTIONS", " ".join(f"-c {setting}" for setting in preferred))
         app = create_app(settings)
         rename = text("UPDATE settings SET value = '2' WHERE name = 'x'")
@@ -218,6 +219,7 @@ class TestPostgreSql:
                 with db.engine.connect() as other:
                     assert other.scalar(text("SHOW transaction_isolation")) == "read committed"
                     assert dialect_of(other).server_time(other) is not None
+                    assert other.scalar(text("SELECT CAST('9999-12-31 23:59:59Z' AS timestamptz)")).year == 9999
                     assert other.scalar(text("SELECT CAST('{NULL}' AS text[]) = ARRAY[CAST(NULL AS text)]"))
                     other.execute(rename)
                 assert connection.execute(rename).rowcount == 1
