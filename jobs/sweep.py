@@ -39,14 +39,14 @@ def sweep() -> None:
         current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
         strays = _strays(connection, now)
-        changed = select(Webhook.id).where(Webhook.updated_at > now - LEFT)
-        orphaned = connection.scalar(changed.where(has_orphans()).limit(1))
+        changed = Webhook.updated_at > now - LEFT
+        orphaned = connection.scalar(select(Webhook.id).where(changed, has_orphans()).limit(1))
     if strays:
         with write_transaction() as connection:
             connection.execute(update(Delivery).where(Delivery.id.in_(strays)).values(in_order=True))
     if orphaned is not None:
         with write_transaction() as connection:
-            cancel_orphans(connection)
+            cancel_orphans(connection, changed)
     if due or strays:
         wake()
     if progress := current_app.extensions.get("progress"):

@@ -8,6 +8,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import event, insert, text
 
+from jobs.chores.purge import purge_daily
 from jobs.deliver import deliver
 from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
@@ -103,6 +104,22 @@ def test_what_a_moved_webhook_gets_in_its_new_environment_stays(app: Flask) -> N
     db.session.rollback()
     found = db.session.execute(db.select(Delivery.environment, Delivery.status).order_by(Delivery.id))
     assert [tuple(row) for row in found] == [("production", "cancelled"), ("staging", "pending")]
+
+
+def test_what_a_webhook_left_long_ago_is_left_to_the_purge(app: Flask) -> None:
+    """To look for it takes long if there are very many webhooks."""
+    gone, gone_long_ago = make_webhook(), make_webhook()
+    make_event()
+    gone.environment = gone_long_ago.environment = "staging"
+    gone_long_ago.updated_at = utcnow() - timedelta(hours=1)
+    db.session.commit()
+    query = db.select(Delivery.status).order_by(Delivery.webhook_id)
+    sweep()
+    db.session.rollback()
+    assert db.session.scalars(query).all() == ["cancelled", "pending"]
+    purge_daily()
+    db.session.rollback()
+    assert db.session.scalars(query).all() == ["cancelled", "cancelled"]
 
 
 def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:

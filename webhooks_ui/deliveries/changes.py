@@ -124,14 +124,18 @@ def cancel(connection: Connection, ids: Sequence[int], *conditions: ColumnElemen
     return list(connection.execute(statement).scalars())
 
 
-def cancel_orphans(connection: Connection) -> int:
+def cancel_orphans(connection: Connection, *conditions: ColumnElement[bool]) -> int:
     """Cancel pending deliveries of webhooks that were deleted or have left their environment. Return how many.
 
     They exist if an attempt that was under way has failed, or if an event was published at that moment: on PostgreSQL,
     neither of the two transactions sees the changes of the other.
+
+    Args:
+        conditions: Conditions that the webhooks meet. Without any, all are looked through.
     """
     left = exists().where(Webhook.id == Delivery.webhook_id, _has_left(Delivery.environment))
-    orphans = PENDING, Delivery.webhook_id.in_(select(Webhook.id).where(has_orphans())), is_free(), left
+    webhooks = select(Webhook.id).where(*conditions, has_orphans())
+    orphans = PENDING, Delivery.webhook_id.in_(webhooks), is_free(), left
     return connection.execute(update(Delivery).where(*orphans).values(GIVEN_UP)).rowcount
 
 
