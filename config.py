@@ -102,7 +102,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SESSION_REFRESH_EACH_REQUEST": False,
         "WTF_CSRF_TIME_LIMIT": None,  # the token is valid as long as the session: a form left open still saves
         "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
-        "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024,  # an example of 256 KiB, with a line for each value, escaped
     }
 
 

@@ -196,7 +196,7 @@ def test_a_form_that_is_too_large_says_what_fits(admin: FlaskClient) -> None:
     page = f"/admin/webhooks/{webhook.id}/test"
     answer = admin.post(page, data={"data": "x" * 8_400_000}, headers={"Referer": f"http://localhost{page}"})
     assert answer.status_code == 413
-    assert "A form can have up to 1 MiB" in answer.text
+    assert "A form can have up to 2 MiB" in answer.text
     assert links(answer.text)[0] == page
 
 

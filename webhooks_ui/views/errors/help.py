@@ -28,7 +28,7 @@ TEXTS = {
     ),
     413: (
         "Your request is too large",
-        "Nothing was saved. A form can have up to 1 MiB and 10,000 fields, and any other request up to 8 MiB. "
+        "Nothing was saved. A form can have up to 2 MiB and 10,000 fields, and any other request up to 8 MiB. "
         "Send less.",
     ),
     422: ("Your request can't be processed", "Go back, reload the page and try again."),
