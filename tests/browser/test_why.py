@@ -43,7 +43,7 @@ def known(app: Flask) -> str:
 def test_the_reason_is_on_the_row_and_leads_to_the_delivery(page: Page, failing: Webhook) -> None:
     page.goto(LIST)
     row = page.locator(f"#webhook-{failing.id}")
-    expect(row).to_contain_text("500 Internal Server Error, 34 ×: out of memory")
+    expect(row).to_contain_text("500 Internal Server Error, 34 ×, the first just now: out of memory")
     row.get_by_role("link", name="500 Internal Server Error").click()
     expect(page.get_by_text("The endpoint answered 500 Internal Server Error.")).to_be_visible()
 

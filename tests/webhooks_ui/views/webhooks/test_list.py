@@ -203,9 +203,13 @@ def test_markup_in_a_name_is_text(admin: FlaskClient) -> None:
 def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClient) -> None:
     now = utcnow()
     make_webhook(name="Sick", breaker_opened_at=now, probe_at=now + timedelta(minutes=5, seconds=30))
+    since = (now - timedelta(hours=3)).isoformat()
+    cause = {"outcome": "bad_status", "code": 500, "text": "Down", "count": 34, "delivery": 1, "since": since}
+    make_webhook(name="Ill", failures=[cause])
     make_webhook(name="Dead", active=False, disabled_at=now - timedelta(hours=2), disabled_reason="It answered 410.")
     text = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", admin.get("/admin/webhooks").text))
     assert "Failing Next probe in 5 minutes" in text
+    assert "500 Internal Server Error, 34 ×, the first 3 hours ago: Down" in text
     assert "Disabled automatically 2 hours ago. It answered 410." in text
 
 
