@@ -1,7 +1,7 @@
 """All event types that there are: the portal's 21, the operational ones, and those that a super admin added."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import g, has_request_context
 from sqlalchemy import select
@@ -39,7 +39,7 @@ def find(name: str) -> EventType | None:
 
 def all_types() -> Mapping[str, EventType]:
     """Return all types by name, in the order of their groups."""
-    return _once_in_request("event_types", _by_name)
+    return _once_in_request("all", _by_name)
 
 
 def _by_name() -> dict[str, EventType]:
@@ -48,7 +48,7 @@ def _by_name() -> dict[str, EventType]:
 
 def places() -> Mapping[str, int]:
     """Return the place of each type in this order, by name."""
-    return _once_in_request("places_of_event_types", lambda: {name: place for place, name in enumerate(all_types())})
+    return _once_in_request("places", lambda: {name: place for place, name in enumerate(all_types())})
 
 
 def categories() -> dict[str, tuple[EventType, ...]]:
@@ -61,17 +61,22 @@ def categories() -> dict[str, tuple[EventType, ...]]:
 
 def logged_categories() -> list[str]:
     """Return the names of the groups, also of those whose types were all deleted. Their events stay in the log."""
-    return list(dict.fromkeys([*categories(), *(name.partition(".")[0] for name in _deleted())]))
+    return list(dict.fromkeys([*categories(), *map(_category_of, _deleted())]))
 
 
 def _deleted() -> list[str]:
     """Return the names of the types that were deleted and aren't there again, as the audit log has them."""
-    return _once_in_request("deleted_event_types", _read_deleted)
+    return _once_in_request("deleted", _read_deleted)
 
 
 def _read_deleted() -> list[str]:
+    known = all_types()
     with single_query() as connection:
-        return [name for (name,) in _DELETED.rows(connection, {}) if name not in all_types()]
+        return [name for (name,) in _DELETED.rows(connection, {}) if name not in known]
+
+
+def _category_of(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def group_of(category: str) -> str:
@@ -102,7 +107,7 @@ def found_by(text: str) -> list[str]:
     wanted, deleted = text.lower(), _deleted()
     groups = {group_of(category): [type.name for type in types] for category, types in categories().items()}
     for name in deleted:
-        groups.setdefault(group_of(name.partition(".")[0]), []).append(name)
+        groups.setdefault(group_of(_category_of(name)), []).append(name)
     if wanted in groups:
         return groups[wanted]
     return [name for name in (*all_types(), *deleted) if wanted in name]
@@ -116,31 +121,30 @@ def unknown(names: Iterable[str]) -> list[str]:
 
 def own_types() -> dict[str, EventType]:
     """Return the types that a super admin added, by name. They are read once in each web request."""
-    return _once_in_request("own_event_types", _read)
+    return _once_in_request("own", _read)
 
 
 def _once_in_request(name: str, make: Callable[[], Value]) -> Value:
     """Return what ``make`` gives. A web request keeps it under ``name``."""
     if not has_request_context():
         return make()
-    if name not in g:
-        setattr(g, name, make())
-    kept: Value = getattr(g, name)
-    return kept
+    kept: dict[str, Any] = g.setdefault("event_types", {})
+    if name not in kept:
+        kept[name] = make()
+    value: Value = kept[name]
+    return value
 
 
 def forget() -> None:
     """Read the own types again when they are needed next, because one has changed."""
     if has_request_context():
-        g.pop("own_event_types", None)
         g.pop("event_types", None)
-        g.pop("places_of_event_types", None)
 
 
 def _read() -> dict[str, EventType]:
     with single_query() as connection:  # on its own connection, so that the session holds no transaction for it
         rows = _OWN.rows(connection, {})
     return {
-        name: EventType(name, name.partition(".")[0], description, example, schema, check, is_own=True)
+        name: EventType(name, _category_of(name), description, example, schema, check, is_own=True)
         for name, description, example, schema, check in rows
     }
