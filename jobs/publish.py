@@ -15,8 +15,8 @@ from jobs.claim import release
 from jobs.express import DELIVERIES_MAX, Lanes, Parcel, lanes_of
 from jobs.group import groups_of
 from jobs.store import Publication, Published, Stored, event_row
-from webhooks_ui import audit, logs, tracing
-from webhooks_ui.counting import count
+from webhooks_ui import audit, counting, logs, tracing
+from webhooks_ui.counting import Counters, key_of
 from webhooks_ui.database import after_commit, db, reason, write_transaction
 from webhooks_ui.database.facts import Fact
 from webhooks_ui.deliveries.changes import new_delivery
@@ -50,7 +50,7 @@ def publish(
         became = publish_each([Publication(environment, events, fact=fact, traceparent=kept)])[0]
         if not isinstance(became, Stored):
             raise became
-        tell(environment, became, kept)
+        tell(counting.of(current_app), environment, became, kept)
     return became.results
 
 
@@ -95,16 +95,18 @@ def _hand_over(lanes: Lanes, lane: str, at: datetime, parcels: Sequence[Parcel])
     return 0
 
 
-def tell(environment: str, stored: Stored, traceparent: str | None) -> None:
-    """Count what was stored, and log the ids of all events."""
+def tell(counters: Counters, environment: str, stored: Stored, traceparent: str | None) -> None:
+    """Count what was stored for the metrics, and log the ids of all events."""
     results, new = stored.results, stored.new
     wanted = {result.id: result.deliveries for result in results}
-    count("webhooks_events_published", environment, amount=len(new))
-    count("webhooks_deliveries_created", environment, amount=sum(wanted[id] for id in new))
+    of_environment = key_of((environment,))
+    events, deliveries = len(new), sum([wanted[id] for id in new])
+    created = ("webhooks_events_published", events), ("webhooks_deliveries_created", deliveries)
+    counters.add({(name, of_environment): float(amount) for name, amount in created})
     if logger.isEnabledFor(logging.INFO):
         about: dict[str, Any] = {"event": results[0].id} if len(results) == 1 else {"events": [*wanted]}
         about |= {"environment": environment, "trace": tracing.trace_id(traceparent)}
-        counts = len(new), len(wanted) - len(new), sum(wanted.values())
+        counts = events, len(wanted) - events, sum(wanted.values())
         logger.info("Published. New events: %d, known ones: %d, deliveries: %d.", *counts, extra=logs.ids(**about))
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Connection, select
 
 from webhooks_ui.database import write_transaction
@@ -80,18 +80,12 @@ class Counters:
             return taken
 
 
-def count(name: str, *labels: str, amount: float = 1) -> None:
-    """Add ``amount`` to a counter of ``METRICS``. ``labels`` are values in the order of its labels."""
-    of(current_app).add({(name, key_of(labels)): amount})
-
-
-def observe(name: str, *labels: str, seconds: float) -> None:
-    """Add one duration to a histogram of ``METRICS``."""
-    of(current_app).add(dict(observation(name, labels, seconds)))
-
-
 def observation(name: str, labels: tuple[str, ...], seconds: float) -> tuple[tuple[Key, float], tuple[Key, float]]:
-    """Return what one duration adds: one to the count of its bucket, and its seconds to the sum."""
+    """Return what one duration adds to a histogram: one to the count of its bucket, and its seconds to the sum.
+
+    Args:
+        labels: values in the order of the labels in ``METRICS``.
+    """
     place = bisect_left(METRICS[name].buckets, seconds)
     return (_bucket(name, labels, place), 1.0), (_sum(name, labels), seconds)
 
@@ -111,7 +105,7 @@ def _sum(name: str, labels: tuple[str, ...]) -> Key:
 
 @lru_cache(maxsize=1_024)
 def key_of(labels: tuple[str, ...]) -> str:
-    """Return the values of labels as they are stored."""
+    """Return the values of a metric's labels, in their order in ``METRICS``, as they are stored."""
     return json.dumps(labels, separators=(",", ":"))
 
 

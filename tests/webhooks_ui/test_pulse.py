@@ -21,6 +21,8 @@ from webhooks_ui.pulse import Pulse
 
 __all__ = ["database_url"]  # a fixture
 
+PUBLISHED = "webhooks_events_published", '["production"]'
+
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,15 +66,15 @@ def test_a_process_that_ends_stores_its_counts_and_takes_its_row_along(app: Flas
     beats = Pulse(app, ProcessKind.WORKER)
     beats.start()
     wait_for(processes)
-    counting.count("webhooks_events_published", "production")
+    counting.of(app).add({PUBLISHED: 1.0})
     beats.stop()
     assert processes() == []
     with db.engine.connect() as connection:
-        assert counting.stored(connection) == {("webhooks_events_published", '["production"]'): 1}
+        assert counting.stored(connection) == {PUBLISHED: 1}
 
 
 def test_a_command_that_never_beats_stores_its_counts(app: Flask) -> None:
-    counting.count("webhooks_events_published", "production")
+    counting.of(app).add({PUBLISHED: 1.0})
     Pulse(app, ProcessKind.WEB).stop()
     with db.engine.connect() as connection:
         assert len(counting.stored(connection)) == 1

@@ -20,7 +20,7 @@ from werkzeug.sansio.utils import get_host
 
 from jobs.publish import publish_each, tell
 from jobs.store import Publication, Stored
-from webhooks_ui import logs, tracing
+from webhooks_ui import counting, logs, tracing
 from webhooks_ui.api.keys import actor, ended, is_use_due
 from webhooks_ui.api.known_keys import Caller, remembered
 from webhooks_ui.api.rate import Use, rates_of, use
@@ -109,19 +109,20 @@ def publish(app: Flask, plain: Sequence[Plain]) -> list[bytes | None]:
 
 def _answer(app: Flask, plain: Plain, used: Use, became: Stored | Exception | None) -> bytes | None:
     if isinstance(became, Stored):
-        tell(plain.caller.environment, became, plain.traceparent)
+        tell(counting.of(app), plain.caller.environment, became, plain.traceparent)
         result = became.results[0]
         body = json.dumps({"id": result.id, "deliveries": result.deliveries}).encode()
-        return _written(plain, used, 202, "application/json", body)
+        return _written(app, plain, used, 202, "application/json", body)
     if became and outage(became):  # perhaps the event is stored, so that another try could store it twice
         outages.say(became)
         body = problem.respond(problem.Problem(503)).get_data()
-        return _written(plain, used, 503, problem.CONTENT_TYPE, body, outages.RETRY_AFTER_SECONDS)
+        return _written(app, plain, used, 503, problem.CONTENT_TYPE, body, outages.RETRY_AFTER_SECONDS)
     rates_of(app).give_back(plain.caller.id)
     return None
 
 
 def _written(
+    app: Flask,
     plain: Plain,
     used: Use,
     status: int,
@@ -131,7 +132,7 @@ def _written(
 ) -> bytes:
     """Return the bytes of an answer, which is counted and logged."""
     seconds = time.perf_counter() - plain.began
-    request_log.counted(METHOD, PATH, status, seconds)
+    request_log.counted(counting.of(app), METHOD, PATH, status, seconds)
     if logger.isEnabledFor(logging.INFO):
         by = actor(plain.caller, plain.key)
         about = request_log.About(METHOD, PATH, PATH, status, seconds, len(body), plain.client, by)
@@ -151,7 +152,7 @@ def _shared_head(second: int, is_secure: bool, status: int, content_type: str) -
 
 
 def _lines(fields: Mapping[str, str]) -> str:
-    return "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
 
 
 def _fields(head: bytes) -> dict[str, str] | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from flask import Flask, Response, current_app, g, request
 
 from webhooks_ui import audit, counting, logs
+from webhooks_ui.counting import Counters, key_of, observation
 
 HEADER = "X-Request-Id"
 GIVEN_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,64}")
@@ -64,7 +65,7 @@ def end(response: Response) -> Response:
         response.headers[HEADER] = g.request_id
     route = request.url_rule.rule if request.url_rule else NO_ROUTE
     method = request.method if request.method in METHODS else "other"
-    counted(method, route, response.status_code, seconds)
+    counted(counting.of(current_app), method, route, response.status_code, seconds)
     level = logging.DEBUG if request.endpoint in QUIET and response.status_code < 500 else logging.INFO
     if logger.isEnabledFor(level):
         size = response.calculate_content_length()
@@ -74,10 +75,11 @@ def end(response: Response) -> Response:
     return response
 
 
-def counted(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answer in the metrics."""
-    counting.count("webhooks_http_requests", method, route, str(status))
-    counting.observe("webhooks_http_request_duration_seconds", route, seconds=seconds)
+def counted(counters: Counters, method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer for the metrics."""
+    answer = "webhooks_http_requests", key_of((method, route, str(status)))
+    took = observation("webhooks_http_request_duration_seconds", (route,), seconds)
+    counters.add(dict([(answer, 1.0), *took]))
 
 
 def write(level: int, about: About) -> None:
