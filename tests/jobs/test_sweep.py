@@ -122,6 +122,28 @@ def test_what_a_webhook_left_long_ago_is_left_to_the_purge(app: Flask) -> None:
     assert db.session.scalars(query).all() == ["cancelled", "cancelled"]
 
 
+def test_only_webhooks_that_changed_a_moment_ago_are_looked_at(app: Flask) -> None:
+    read: list[tuple[str, Any]] = []
+    make_webhook()
+    with writing():
+        columns = [column.name for column in Webhook.__table__.columns if column.name not in ("id", "updated_at")]
+        listed = ", ".join(columns)
+        copies = f"INSERT INTO webhooks ({listed}, updated_at) SELECT {listed}, :at FROM webhooks"
+        for doubling in range(8):
+            db.session.execute(
+                text(copies), {"at": dialect(db.engine).time_value(utcnow() - timedelta(days=doubling + 1))}
+            )
+        db.session.execute(text("ANALYZE webhooks"))
+    event.listen(db.engine, "before_cursor_execute", lambda _c, _cursor, sql, values, *_: read.append((sql, values)))
+    sweep()
+    of_changed = [(sql, values) for sql, values in read if "webhooks.updated_at >" in sql]
+    assert len(of_changed) == 2
+    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+    with db.engine.connect() as connection:
+        for sql, values in of_changed:
+            assert "ix_webhooks_changed" in str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
+
+
 def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
     read: list[tuple[str, Any]] = []
     gone = make_webhook()

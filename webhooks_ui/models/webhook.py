@@ -242,6 +242,7 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         Index("ix_webhooks_long", "id", sqlite_where=_LONG, postgresql_where=_LONG),
         # For the badge on every page, and the counts of the list
         Index("ix_webhooks_ailing", "id", sqlite_where=_MAY_AIL, postgresql_where=_MAY_AIL),
+        Index("ix_webhooks_changed", "updated_at"),  # for the sweep, which looks every few seconds
     )
 
     @validates("name", "url")
