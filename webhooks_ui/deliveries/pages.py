@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
 from webhooks_ui.database import db
 from webhooks_ui.database.statements import Query
@@ -24,7 +24,11 @@ BY_TIME = ("time", "-time")
 BESIDE = ("after", "before")
 STEPS_MAX = 10  # of a search for all rows
 
-_CURSOR = re.compile(r"(?P<kind>after|before|-?status|-?code)-(?P<id>[0-9]{1,19})(?:-(?P<offset>[0-9]{1,5}))?")
+_ID = r"[0-9]{1,19}"
+_CURSOR = re.compile(
+    rf"(?P<kind>after|before|-?status|-?code)-(?P<id>{_ID})"
+    rf"(?:-(?P<end>{_ID})-(?P<side>after|before)-(?P<key>[0-9]{{1,9}})-(?P<row>{_ID}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -41,25 +45,39 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place in a sorted window: beside a row. Other rows may change meanwhile, and that moves it nowhere."""
+
+    end: int  # the last id of the window. 0: it reaches the end of the log
+    side: str  # after or before
+    key: int  # by which the row was sorted
+    row: int  # its id
+
+    def __str__(self) -> str:
+        return "-".join(map(str, vars(self).values()))
+
+
+@dataclass(frozen=True)
 class Cursor:
-    """A place in the log: beside a row, or at an offset of the window below a row, sorted as ``kind`` says."""
+    """A place in the log: beside a row, or in the window below a row, sorted as ``kind`` says."""
 
     kind: str  # after, before, or one of SORTS that isn't by time
     id: int
-    offset: int = 0
+    place: Place | None = None  # None: the start of the window
 
     @classmethod
     def parse(cls, text: str, sort: str) -> "Cursor | None":
         """Return the cursor in ``text``. Return ``None``, for the first page, if it is none of the order ``sort``."""
         match = _CURSOR.fullmatch(text) if text.isascii() else None
-        if match is None or int(match["id"]) > ID_MAX:
+        if match is None or match["kind"] not in (BESIDE if sort in BY_TIME else (sort,)):
             return None
-        if match["kind"] not in (BESIDE if sort in BY_TIME else (sort,)):
+        id, end, key, row = (int(match[name] or 0) for name in ("id", "end", "key", "row"))
+        if max(id, end, row) > ID_MAX or (sort in BY_TIME and match["side"]):
             return None
-        return cls(match["kind"], int(match["id"]), int(match["offset"] or 0))
+        return cls(match["kind"], id, Place(end, match["side"], key, row) if match["side"] else None)
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.id}" if self.kind in BESIDE else f"{self.kind}-{self.id}-{self.offset}"
+        return "-".join(map(str, filter(None, (self.kind, self.id, self.place))))
 
 
 def find_all(filters: DeliveryFilters, most: int) -> Page:
@@ -119,18 +137,27 @@ def _page_before(found: Search, start: int, newest_first: bool, most: int) -> Pa
 
 def _sorted_page(found: Search, sort: str, cursor: Cursor | None, most: int) -> Page:
     """Return a page of the sorted rows in a limited window. After its last page comes the next older window."""
-    start = cursor.id if cursor else highest_id(Delivery) + 1
-    offset = cursor.offset if cursor else 0
-    end = window_end(found, start, True, SORTED_ROWS)
-    ids = matching_ids(found, start, end, True, None)
-    query = select_rows().where(Delivery.id.in_(ids)).order_by(*_order(sort))
-    rows = read(query.offset(offset).limit(most + 1))
-    back = str(Cursor(sort, start, max(0, offset - most))) if offset else "" if cursor else None
+    start, place = (cursor.id, cursor.place) if cursor else (highest_id(Delivery) + 1, None)
+    end = (place.end or None) if place else window_end(found, start, True, SORTED_ROWS)
+    query = select_rows().where(Delivery.id.in_(matching_ids(found, start, end, True, None)))
+
+    def beside(side: str, row: Row) -> str:
+        return str(Cursor(sort, start, Place(end or 0, side, _key_of(row, sort), row.id)))
+
+    if place and place.side == "before":
+        rows = read(_beyond(query, sort, place).limit(most + 1))
+        if len(rows) > most:
+            shown = rows[:most][::-1]
+            return Page(shown, beside("before", shown[0]), beside("after", shown[-1]))
+        place = None  # there is no full page before it, so the first one is shown
+    rows = read((_beyond(query, sort, place) if place else query.order_by(*_order(sort))).limit(most + 1))
+    shown = rows[:most]
+    back = beside("before", shown[0]) if place and shown else "" if cursor else None
     if len(rows) > most:
-        return Page(rows[:most], back, str(Cursor(sort, start, offset + most)))
+        return Page(shown, back, beside("after", shown[-1]))
     if end is None:
-        return Page(rows, back)
-    return Page(rows, back, str(Cursor(sort, end)), _created_near(end))
+        return Page(shown, back)
+    return Page(shown, back, str(Cursor(sort, end)), _created_near(end))
 
 
 def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tuple[list[Row], int | None]:
@@ -149,8 +176,26 @@ def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tup
 
 
 def _order(sort: str) -> tuple[Any, ...]:
-    key = _ATTENTION if sort.endswith("status") else func.coalesce(Delivery.response_code, 0)
+    key = _key(sort)
     return (key.desc() if sort.startswith("-") else key.asc(), Delivery.id.desc())
+
+
+def _beyond(query: Select[Any], sort: str, place: Place) -> Select[Any]:
+    """Return ``query`` for the rows on the side of ``place``, the nearest first."""
+    key, goes_on = _key(sort), place.side == "after"
+    lower, older = sort.startswith("-") == goes_on, Delivery.id < place.row if goes_on else Delivery.id > place.row
+    beyond = or_(key < place.key if lower else key > place.key, and_(key == place.key, older))
+    order = (key.desc() if lower else key.asc(), Delivery.id.desc() if goes_on else Delivery.id.asc())
+    return query.where(beyond).order_by(*order)
+
+
+def _key(sort: str) -> ColumnElement[int]:
+    return _ATTENTION if sort.endswith("status") else func.coalesce(Delivery.response_code, 0)
+
+
+def _key_of(row: Row, sort: str) -> int:
+    """Return the value of ``_key`` for a row."""
+    return _RANKS.get(row.status, _LAST) if sort.endswith("status") else row.response_code or 0
 
 
 def _created_near(delivery_id: int) -> datetime | None:
@@ -161,6 +206,7 @@ def _created_near(delivery_id: int) -> datetime | None:
 _CREATED = Query(
     select(Delivery.created_at).where(Delivery.id <= bindparam("id")).order_by(Delivery.id.desc()).limit(1)
 )
-_ATTENTION = case(  # sorts first what needs a person most
-    {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}, value=Delivery.status, else_=3
-)
+# What needs a person most is sorted first
+_RANKS: dict[str, int] = {DeliveryStatus.FAILED: 0, DeliveryStatus.PENDING: 1, DeliveryStatus.CANCELLED: 2}
+_LAST = 3
+_ATTENTION: ColumnElement[int] = case(_RANKS, value=Delivery.status, else_=_LAST)
