@@ -25,6 +25,7 @@ from jobs.chores.check_certificates import CHECK_CERTIFICATES_SECONDS, check_cer
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
 from jobs.chores.count_types import COUNT_TYPES_SECONDS, count_types
 from jobs.chores.end_inspectors import END_INSPECTORS_SECONDS, end_inspectors
+from jobs.chores.forget_statistics import FORGET_STATISTICS_SECONDS, forget_statistics
 from jobs.chores.index_keys import INDEX_KEYS_SECONDS, index_keys
 from jobs.chores.notify import NOTIFY_SECONDS, notify
 from jobs.chores.purge import purge_daily
@@ -45,6 +46,7 @@ CHORES_EVERY: tuple[tuple[Callable[[], None], int], ...] = (
     (notify, NOTIFY_SECONDS),
     (summarize, SUMMARIZE_SECONDS),
     (count_types, COUNT_TYPES_SECONDS),
+    (forget_statistics, FORGET_STATISTICS_SECONDS),
     (reclaim, RECLAIM_SECONDS),
     (end_inspectors, END_INSPECTORS_SECONDS),
 )

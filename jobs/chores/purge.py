@@ -1,7 +1,7 @@
 """Purge: delete what is older than the retention, a batch at a time, so that nobody waits long for the database.
 
 Deliveries are deleted with their attempts, and events with their keys once they have no deliveries.
-Statistics and audit entries stay.
+Audit entries stay. Statistics have a chore of their own, ``forget_statistics``.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Hourly counts of attempts by result and duration. They stay when the log is purged."""
+"""Hourly counts of attempts by result and duration. They stay when the log is purged, until no chart shows them."""
 
 from datetime import datetime
 
