@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 from html import unescape
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import normalize
 
 import pytest
@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from tests.support.attempts import count_attempts
 from tests.support.factories import make_unreadable_webhook, make_webhook
 from tests.support.http import HTMX
+from webhooks_ui.database import db
 from webhooks_ui.models import utcnow
 from webhooks_ui.parsing import UNREADABLE
 from webhooks_ui.webhooks.filters import PROBLEMS, WebhookFilters
@@ -211,6 +212,18 @@ def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClie
     assert "Failing Next probe in 5 minutes" in text
     assert "500 Internal Server Error, 34 ×, the first 3 hours ago: Down" in text
     assert "Disabled automatically 2 hours ago. It answered 410." in text
+
+
+@pytest.mark.parametrize("stored", [[5], [{"outcome": "bad_status"}], {"outcome": "bad_status"}, "bad_status"])
+def test_causes_that_cannot_be_read_leave_the_list_as_it_is(admin: FlaskClient, stored: Any) -> None:
+    webhook = make_webhook(name="Sick", breaker_opened_at=utcnow())
+    rows = db.table("webhooks", db.column("id"), db.column("failures", db.JSON))
+    db.session.execute(db.update(rows).where(rows.c.id == webhook.id).values(failures=stored))
+    db.session.commit()
+    for address in ("/admin/webhooks", f"/admin/webhooks/{webhook.id}", "/admin/overview", "/admin/notices"):
+        page = admin.get(address)
+        assert page.status_code == 200, address
+        assert "Sick" in page.text, address
 
 
 def test_a_webhook_at_0_percent_is_no_green_row(admin: FlaskClient) -> None:
