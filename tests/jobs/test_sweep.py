@@ -106,6 +106,23 @@ def test_what_a_moved_webhook_gets_in_its_new_environment_stays(app: Flask) -> N
     assert [tuple(row) for row in found] == [("production", "cancelled"), ("staging", "pending")]
 
 
+def test_what_a_moved_webhook_gets_in_order_waits_for_nothing_of_its_old_environment(
+    app: Flask, receiver: Receiver
+) -> None:
+    """An attempt that was under way has failed, and its retry comes later than what was published since then."""
+    webhook_id = make_webhook(url=receiver.url, in_order=True).id
+    make_event()
+    change(due_at=utcnow() + timedelta(hours=1))
+    db.session.get_one(Webhook, webhook_id).environment = "staging"
+    db.session.commit()
+    make_event(environment="staging")
+    sweep()
+    deliver()
+    db.session.rollback()
+    found = db.session.execute(db.select(Delivery.environment, Delivery.status).order_by(Delivery.id))
+    assert [tuple(row) for row in found] == [("production", "cancelled"), ("staging", "delivered")]
+
+
 def test_what_a_webhook_left_long_ago_is_left_to_the_purge(app: Flask) -> None:
     """To look for it takes long if there are very many webhooks."""
     gone, gone_long_ago = make_webhook(), make_webhook()

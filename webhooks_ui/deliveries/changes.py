@@ -10,7 +10,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
 from webhooks_ui.events.selection import fields_text
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Event, Webhook, utcnow
-from webhooks_ui.models.delivery import GIVEN_UP, ONE_MORE, PENDING, is_free
+from webhooks_ui.models.delivery import GIVEN_UP, IN_ORDER, ONE_MORE, PENDING, is_free
 from webhooks_ui.models.webhook_state import IS_DELETED, IS_LIVE
 from webhooks_ui.wake import wake
 
@@ -143,11 +143,13 @@ def has_orphans() -> ColumnElement[bool]:
     """Return the condition that a webhook was deleted or moved, but that something is pending for it from before.
 
     It is about webhooks, because PostgreSQL would look for one of the deliveries in all there are. It reads only the
-    first one that is due. What comes later is found after that, or when it is claimed.
+    first one that is due, and the one that all others wait for where the webhook keeps the order. What comes later is
+    found after that, or when it is claimed.
     """
-    first = select(Delivery.environment).where(Delivery.webhook_id == Webhook.id, PENDING, is_free())
-    environment = first.order_by(Delivery.due_at, Delivery.id).limit(1).scalar_subquery()
-    return and_(environment.is_not(None), _has_left(environment))
+    pending = select(Delivery.environment).where(Delivery.webhook_id == Webhook.id, PENDING, is_free())
+    due = pending.order_by(Delivery.due_at, Delivery.id).limit(1).scalar_subquery()
+    awaited = pending.where(IN_ORDER).order_by(Delivery.id).limit(1).scalar_subquery()
+    return and_(due.is_not(None), or_(_has_left(due), and_(Webhook.in_order, Webhook.environment != awaited)))
 
 
 def _has_left(environment: Any) -> ColumnElement[bool]:
