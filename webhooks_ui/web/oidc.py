@@ -1,13 +1,16 @@
 """The client of the provider of single sign-on (OpenID Connect, by Authlib: code flow with PKCE, state and nonce)."""
 
+import io
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
 import requests
+import urllib3
 from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+from authlib.integrations.requests_client import OAuth2Session
 from authlib.integrations.requests_client.oauth2_session import OAuth2ClientAuth
 from flask import current_app, session
 from joserfc.errors import JoseError
@@ -19,12 +22,17 @@ from webhooks_ui.people.single_sign_on import with_more
 
 DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
 TIMEOUT_SECONDS = 10
+ANSWER_MAX_BYTES = 1024 * 1024  # when it is decoded. The longest ones are lists of keys with their certificates
+PIECE_BYTES = 64 * 1024
 EXTENSION = "oidc_clients"
 NAME = "oidc"
 UNFINISHED_MAX = 3
 DESCRIPTION_SECONDS = 3_600  # how long the provider's description of itself is used
 # What Authlib raises if the provider can't be reached, or if something that it says makes no sense
-TROUBLE = (requests.RequestException, JoseError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
+TROUBLE = (
+    *(requests.RequestException, urllib3.exceptions.HTTPError, JoseError),
+    *(RuntimeError, ValueError, KeyError, TypeError, AttributeError),
+)
 ALGORITHMS = "id_token_signing_alg_values_supported"  # Discovery 1.0, 3
 UNSIGNED = "none"
 SYMMETRIC = "oct"  # the type of a key that both signs and verifies
@@ -111,12 +119,30 @@ def claims_of_answer(provider: OidcProvider) -> Mapping[str, Any]:
     return claims
 
 
+class Session(OAuth2Session):  # type: ignore[misc]
+    """The session of Authlib. It reads no answer without an end, and sends a secret to no other address."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.hooks["response"].append(_read)
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Follow a redirect only from what is read. A form holds the secret, the code and its verifier.
+
+        Source: RFC 9700, 4.12.
+        """
+        target: str | None = super().get_redirect_target(resp) if resp.request.method == "GET" else None
+        return target
+
+
 class Client(FlaskOAuth2App):  # type: ignore[misc]
     """The client of Authlib, which fetches the provider's keys at each sign-in.
 
     A provider may have replaced a key by one with the same name, or without any, or have withdrawn it. An ID token
     without a signature counts for nothing, although a provider may offer that (OpenID Connect Core 1.0, 3.1.3.7).
     """
+
+    client_cls = Session
 
     def load_server_metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = super().load_server_metadata()
@@ -133,6 +159,23 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
         """Whether the provider's description was read too long ago."""
         now = time.time()
         return bool(now - self.server_metadata.get("_loaded_at", now) > DESCRIPTION_SECONDS)
+
+
+def _read(response: requests.Response, **_: Any) -> None:
+    """Read the body. The time-out of requests is that of each piece, and requests would read on and on.
+
+    Raises:
+        requests.RequestException, urllib3.exceptions.HTTPError: It is too long, takes too long, or breaks off.
+    """
+    ends_at, body = time.monotonic() + TIMEOUT_SECONDS, bytearray()
+    with response:
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
+            body += piece
+            if len(body) > ANSWER_MAX_BYTES:
+                raise requests.RequestException(f"The answer has over {ANSWER_MAX_BYTES:,} bytes.")
+            if time.monotonic() > ends_at:
+                raise requests.Timeout(f"The answer took over {TIMEOUT_SECONDS} seconds.")
+    response.raw = io.BytesIO(body)
 
 
 def _is_for_signatures(key: Any) -> bool:

@@ -1,7 +1,11 @@
 """Single sign-on through providers that change their keys, or keep to the standards in unusual ways."""
 
 import base64
+import gzip
 import json
+import socket
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
@@ -16,12 +20,16 @@ from time_machine import travel
 from tests.support.factories import make_user
 from tests.support.odd_provider import CLIENT_ID, CLIENT_SECRET, EMAIL, OddProvider, providing_oddly
 from tests.support.people import is_signed_in
+from tests.support.receivers import raw_receiving, read_request, receiving
 from tests.support.token_endpoint import answer
+from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.models import User, utcnow
-from webhooks_ui.web.oidc import DESCRIPTION_SECONDS
+from webhooks_ui.web import oidc
+from webhooks_ui.web.oidc import ANSWER_MAX_BYTES, DESCRIPTION_SECONDS
 
 TABLE = (("admins", "super_admin"), ("*", "viewer"))
 PUBLISHED = OctKey.generate_key(256, {"kid": "published"})
+BOMB = gzip.compress(b" " * 20 * ANSWER_MAX_BYTES)
 PUBLIC_KEY = RSAKey.generate_key(2_048).as_dict(private=False)
 
 
@@ -183,3 +191,66 @@ def test_who_is_in_too_many_groups_is_told_so_and_keeps_the_role(
     provider.userinfo = answer(200, sub="eva", groups=["admins"])
     provider.sign_in(client)
     assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_a_redirect_takes_the_secret_and_the_code_nowhere_else(
+    client: FlaskClient, provider: OddProvider, method: str, status: int
+) -> None:
+    provider.description = {"token_endpoint_auth_methods_supported": [method]}
+    with receiving() as elsewhere:
+        provider.answers["/token"] = (status, {"Location": elsewhere.url}, b"")
+        assert provider.sign_in(client).status_code == 503
+        assert elsewhere.requests == []
+
+
+def test_the_keys_may_have_moved(client: FlaskClient, provider: OddProvider) -> None:
+    provider.description = {"jwks_uri": f"{provider.issuer}/older-keys"}
+    provider.answers["/older-keys"] = (302, {"Location": "/keys"}, b"")
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("path", ["/token", "/keys", "/userinfo"])
+@pytest.mark.parametrize("status", [200, 302])
+def test_an_answer_of_any_length_takes_little_memory(
+    app: Flask, client: FlaskClient, provider: OddProvider, path: str, status: int
+) -> None:
+    app.config["OIDC"] = provider.settings(roles=TABLE, allowed_domains=("example.com",))  # it asks for the groups, too
+    provider.answers[path] = (status, {"Location": path, "Content-Encoding": "gzip"}, BOMB)
+    tracemalloc.start()
+    try:
+        assert provider.sign_in(client).status_code == 503
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 10 * ANSWER_MAX_BYTES
+
+
+def test_an_answer_that_comes_bit_by_bit_is_not_waited_for(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")
+        for _ in range(300):
+            time.sleep(0.05)
+            connection.sendall(b" ")
+
+    monkeypatch.setattr(oidc, "TIMEOUT_SECONDS", 1)
+    with raw_receiving(drip) as slow:
+        app.config["OIDC"] = OidcProvider(slow.url.removesuffix("/hook"), CLIENT_ID, CLIENT_SECRET)
+        began = time.monotonic()
+        assert client.get("/login/sso").status_code == 503
+        assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("body", [({"Content-Encoding": "gzip"}, b"no gzip"), ({"Content-Length": "9"}, b"{}")])
+def test_a_broken_answer_is_told(
+    client: FlaskClient, provider: OddProvider, body: tuple[dict[str, str], bytes]
+) -> None:
+    provider.answers["/keys"] = (200, {"Connection": "close", **body[0]}, body[1])
+    answer = provider.sign_in(client)
+    assert answer.status_code == 503
+    assert "The provider can&#39;t be used right now" in answer.text
