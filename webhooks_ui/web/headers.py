@@ -16,6 +16,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -31,19 +32,18 @@ def register(app: Flask) -> None:
 
 
 def set_headers(response: Response) -> Response:
-    """Add the headers that the answer doesn't have yet. Only assets may be cached."""
+    """Add the headers that the answer doesn't have yet. Assets say themselves that they may be cached."""
     has = {name.lower() for name, _ in response.headers}
-    for name, value in wanted(request.is_secure, may_be_cached=request.endpoint == "asset").items():
+    for name, value in wanted(request.is_secure).items():
         if name.lower() not in has:
             response.headers.add(name, value)
     return response
 
 
-def wanted(is_secure: bool, *, may_be_cached: bool = False) -> dict[str, str]:
+def wanted(is_secure: bool) -> dict[str, str]:
     """Return the headers of an answer.
 
     Args:
         is_secure: the client has asked by https.
     """
-    cache = {} if may_be_cached else {"Cache-Control": "no-store"}
-    return HEADERS | cache | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})
+    return HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

@@ -49,8 +49,12 @@ def test_caches_keep_one_answer_for_all_people(app: Flask, admin: FlaskClient) -
     assert "Cookie" in admin.get("/admin/webhooks").headers["Vary"]
 
 
-def test_an_unknown_asset_is_a_404(client: FlaskClient) -> None:
-    assert client.get("/assets/passwd").status_code == 404
+def test_an_unknown_asset_is_a_404_that_no_cache_keeps(admin: FlaskClient) -> None:
+    """The page shows who is signed in, and caches may keep a 404 that forbids nothing (RFC 9110, 15.1)."""
+    answer = admin.get("/assets/passwd")
+    assert answer.status_code == 404
+    assert "admin@example.com" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_the_files_that_assets_are_made_of_have_no_address_of_their_own(client: FlaskClient) -> None:

@@ -79,7 +79,7 @@ def _answer(status: int, for_program: bool) -> tuple[str, bytes]:
     else:
         page = _PAGE.format(status=status, title=escape(HTTPStatus(status).phrase), detail=escape(DETAILS[status]))
         content_type, body = "text/html; charset=utf-8", page.encode()
-    headers = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    headers = HEADERS | {"Content-Type": content_type, "Content-Length": str(len(body))}
     headers |= {"Connection": "close"} | ({"Retry-After": "5"} if status == 503 else {})
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
     return "\r\n".join(lines), body
