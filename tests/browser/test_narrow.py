@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from jobs.publish import publish
 from tests.browser.conftest import Watch, open_context, open_session, sign_in
+from tests.browser.page_rows import INVOICE_PAID
 from tests.browser.targets import cut_off, shortened_choices
 from tests.support.factories import make_api_key, make_user, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
@@ -17,7 +18,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.events.types import EVENT_TYPES
-from webhooks_ui.models import SchemaCheck, TypeTotal, utcnow
+from webhooks_ui.models import Inspector, OwnEventType, SchemaCheck, TypeTotal, utcnow
 
 LOG = "/admin/webhook-deliveries"
 IS_IN_ONE_LINE = """badge => {
@@ -373,6 +374,39 @@ def test_a_long_name_and_url_cut_nothing_off(page: Page, width: int) -> None:
         "chip => { const range = document.createRange(); range.selectNodeContents(chip.firstChild);"
         " return range.getClientRects().length === 1 }"
     )
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_a_long_name_of_who_can_help_fits_on_a_page_that_is_closed(
+    browser: Browser, base_url: str, watch: Watch, role: str
+) -> None:
+    make_user("boss@example.com", "super_admin", name="W" * 100)
+    watch.expect_status(403)
+    with open_context(browser, base_url, viewport={"width": 320, "height": 900}) as context:
+        page = context.new_page()
+        watch.follow(page)
+        sign_in(page, role)
+        page.goto("/admin/audit-log")
+        expect(page.get_by_text("W" * 100)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_long_words_in_the_catalogue_and_on_the_page_of_an_inspector_are_not_cut_off(page: Page, width: int) -> None:
+    db.session.add(OwnEventType(**INVOICE_PAID | {"description": "W" * 200}))
+    db.session.commit()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/event-types")
+    assert cut_off(page) == []
+    page.goto("/admin/inspector")
+    page.get_by_role("button", name="Create inspector").click()
+    page.wait_for_url("**/admin/inspector/*")
+    db.session.rollback()
+    token = db.session.scalars(db.select(Inspector.token)).one()
+    make_webhook(name="W" * 100, url=f"https://portal.example.com/inspect/{token}")
+    page.reload()
+    expect(page.get_by_text("sends here")).to_be_visible()
+    assert cut_off(page) == []
 
 
 def test_a_link_in_the_sentence_of_a_notice_stays_in_its_line(page: Page) -> None:
