@@ -7,7 +7,7 @@ from flask import Response, request
 
 from jobs.publish import publish
 from jobs.store import OtherContent
-from webhooks_ui.api.body import read_members
+from webhooks_ui.api.body import read_events
 from webhooks_ui.api.keys import caller, fact
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.check import WrongEvent, check_event
@@ -20,7 +20,7 @@ EVENTS_MAX = strict_json.ITEMS_MAX
 
 def create() -> Response:
     """Publish one event, or all events of an array. If one of them is wrong, publish nothing."""
-    body = read_members()
+    body = read_events()
     environment = caller().environment
     try:
         published = publish(environment, _checked(body, environment), request.headers.get("traceparent"), fact())

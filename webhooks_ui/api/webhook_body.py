@@ -39,9 +39,11 @@ FIELDS = {
     "secret": STRING,
     "environment": STRING,
 }
+FIELD_MAX_CHARACTERS = 128 * 1024  # of its JSON: more than any has that is right
 LITERAL = ("filter", "fields")  # their numbers keep their digits
 REQUIRED = ("name", "url", "events")
 SCHEDULE = {"retry_schedule", "retry_delays"}  # which must fit each other
+SEE_ERRORS = "Nothing was saved: see errors."
 UNKNOWN = f"This field is unknown. A webhook has {', '.join(FIELDS)}."
 READ_ONLY = "This field is read only. Leave it out."
 
@@ -51,10 +53,14 @@ def load_webhook(body: bytes) -> Any:
 
     Raises:
         strict_json.BrokenJson: as ``strict_json.loads``.
+        Problem: 422, with an entry per field that is too long.
     """
     value = strict_json.load_members(body)
     if not isinstance(value, dict):
         return value
+    if long := [name for name, member in value.items() if len(member.text) > FIELD_MAX_CHARACTERS]:
+        message = f"This field is too long. Use up to {FIELD_MAX_CHARACTERS:,} characters of JSON."
+        raise Problem(422, SEE_ERRORS, [field_error(strict_json.shortened(name), message) for name in long])
     return {
         name: member.value if name in LITERAL else strict_json.loads_with_integers(member.text.encode())
         for name, member in value.items()
@@ -154,7 +160,7 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
         messages |= _wrong_filter(stored, types)
     if wrong := wrong | messages:
         errors = [field_error(name, message) for name, message in wrong.items()]
-        raise Problem(422, "Nothing was saved: see errors.", errors)
+        raise Problem(422, SEE_ERRORS, errors)
     return values
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import selectinload
 from jobs.publish import send_test
 from webhooks_ui.api import webhook_options
 from webhooks_ui.api.answer import literal_json
-from webhooks_ui.api.body import read_json, read_members, read_object, refuse_fields
+from webhooks_ui.api.body import read_json, read_object, refuse_fields
 from webhooks_ui.api.keys import caller, may
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, read_number
 from webhooks_ui.api.webhook_body import load_webhook, read_changes, read_new, read_rotation
@@ -130,7 +130,7 @@ def _older_secrets(webhook: Webhook) -> list[dict[str, str]]:
 
 def test(webhook_id: int) -> tuple[Response, int, dict[str, str]]:
     """Send a test event, even if the webhook is inactive or not subscribed to its type."""
-    event = _test_event(read_members({}), _get(webhook_id))
+    event = _test_event(read_object(strict_json.load_members), _get(webhook_id))
     with writing():
         delivery_id = send_test(_get(webhook_id, lock=True), event)
     address = url_for("api.delivery", delivery_id=delivery_id)

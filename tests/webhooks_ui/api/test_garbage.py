@@ -141,6 +141,39 @@ def test_no_more_fields_are_read_than_any_body_needs(api: Api, objects: int) -> 
     assert " These are the first 1,000 of 25," in answer.get_json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/webhooks", "/webhooks/1/secret", "/webhooks/1/test", "/deliveries/1/retries"], ids=str
+)
+@pytest.mark.parametrize("start", [b'{"retry_delays": [', b"[["])
+def test_only_publications_may_be_so_large_that_reading_them_takes_seconds(api: Api, path: str, start: bytes) -> None:
+    make_delivery(make_webhook())
+    answer = api.post(path, data=start + b"60," * 200_000)
+    assert answer.status_code == 413  # who had read it would have found that it breaks off
+    assert "has 600,0" in answer.get_json()["detail"]
+    assert "524,288" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("retry_delays", [60] * 50_000),
+        ("fields", {"extra": {"a": [1] * 100_000}}),
+        ("filter", {"conditions": [{"field": "id", "operator": "one_of", "value": ["a"] * 50_000}]}),
+        ("name", "a" * 200_000),
+        ("unknown", [[]] * 100_000),
+    ],
+)
+def test_a_field_of_a_webhook_that_is_too_long_is_named(api: Api, field: str, value: object) -> None:
+    webhook = make_webhook()
+    for answer in (
+        api.post("/webhooks", json={"name": "a", "url": "https://93.184.215.14/", "events": [], field: value}),
+        api.patch(f"/webhooks/{webhook.id}", json={field: value}),
+    ):
+        assert answer.status_code == 422
+        (error,) = answer.get_json()["errors"]
+        assert (error["field"], error["message"][:23]) == (field, "This field is too long.")
+
+
 @pytest.mark.parametrize(("name", "status"), [("license.*", 201), ("license.stolen", 422)])
 def test_groups_are_listed_equally_often_for_many_names_as_for_one(
     api: Api, monkeypatch: pytest.MonkeyPatch, name: str, status: int
