@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select, update
 
 from jobs.bulk_actions import batches
 from webhooks_ui import audit
-from webhooks_ui.database import db, writing
+from webhooks_ui.database import after_commit, db, writing
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.missed import Missed
@@ -102,16 +103,22 @@ def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, a
 
 
 def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_id: int) -> BulkAction:
-    """Commit the action and do its first batch at once, so that a small action is finished when its page is shown."""
+    """Store the action. After the commit, do its first batch: a small action is finished when its page is shown.
+
+    The caller owns the transaction.
+    """
     actor = audit.present_actor()
     action = BulkAction(kind=kind, filters=filters, actor=actor, start_id=start_id, end_id=end_id, place=start_id)
-    with writing():
-        db.session.add(action)
-        db.session.flush()
-        audit.record(f"bulk_action.{kind}", "bulk_action", action.id, after=dict(filters))
-    if batches.run_batch(action.id):
-        batches.ask(action.id)
+    db.session.add(action)
+    db.session.flush()
+    audit.record(f"bulk_action.{kind}", "bulk_action", action.id, after=dict(filters))
+    after_commit(partial(_run, action.id))
     return action
+
+
+def _run(action_id: int) -> None:
+    if batches.run_batch(action_id):
+        batches.ask(action_id)
 
 
 def _fixed(filters: DeliveryFilters) -> DeliveryFilters:

@@ -316,6 +316,27 @@ def test_missed_events_are_counted_and_then_sent(admin: FlaskClient) -> None:
     assert "No events" in admin.post(address, data={"since": "1h"}).text
 
 
+@pytest.mark.parametrize(
+    ("address", "asked"), [(RETRIES, {"status": "delivered"}), (CANCELLATIONS, {}), ("missed", {"since": "1h"})]
+)
+def test_a_question_that_is_answered_twice_begins_one_action(
+    admin: FlaskClient, address: str, asked: dict[str, str]
+) -> None:
+    """Without that, a double click on *Resend* sends everything twice, if the first action is quick."""
+    webhook = make_webhook(active=False)
+    publish("production", [NewEvent("license.activated", {})])
+    delivery = add_delivery(webhook)
+    if address == RETRIES:
+        settle(delivery)
+    address = f"/admin/webhooks/{webhook.id}/missed" if address == "missed" else address
+    page = admin.post(address, data=asked)
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', page.text))
+    first, second = (admin.post(address, data=fields) for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.location == second.location
+    assert db.session.scalar(db.select(db.func.count(BulkAction.id))) == 1
+
+
 @pytest.mark.parametrize("since", ["", "soon", "2026-13-01", "2999-01-01"])
 def test_a_time_that_makes_no_sense_is_told_and_changes_nothing(admin: FlaskClient, since: str) -> None:
     webhook = make_webhook()

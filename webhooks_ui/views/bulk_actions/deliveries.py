@@ -1,5 +1,6 @@
 """Changes to many deliveries: a page that says how many, and after that one with the progress."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
@@ -7,13 +8,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs import bulk_actions
 from jobs.bulk_actions.batches import what_it_changes
-from webhooks_ui.database import db
+from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries.filters import DeliveryFilters
 from webhooks_ui.deliveries.ids_by_time import highest_id
 from webhooks_ui.deliveries.walk import count_by_status
 from webhooks_ui.models import BulkAction, BulkActionKind, Delivery
 from webhooks_ui.views.deliveries.log import webhook_of
 from webhooks_ui.views.deliveries.query import filters_of, refusal
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, render
 
 blueprint = Blueprint("bulk_actions", __name__, url_prefix="/admin")
@@ -100,7 +102,7 @@ def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters, back: str =
     if refused := refusal(filters):
         return refused
     if request.method == "POST" and request.form.get("confirm") == "1":
-        return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_for_deliveries(kind, filters).id))
+        return begin_once(lambda: bulk_actions.begin_for_deliveries(kind, filters))
     found = what_it_changes(kind, filters)
     counts, complete = count_by_status(found, highest_id(Delivery) + 1, COUNT_SECONDS)
     return render_template(
@@ -112,3 +114,13 @@ def confirm_or_begin(kind: BulkActionKind, filters: DeliveryFilters, back: str =
         webhook=webhook_of(filters),
         back=back,
     )
+
+
+def begin_once(begin: Callable[[], BulkAction]) -> BaseResponse:
+    """Begin an action and show its progress. A form that is sent twice begins one action."""
+    with writing():
+        if address := form_tokens.begin():
+            return go(address)
+        address = url_for("bulk_actions.show", action_id=begin().id)
+        form_tokens.finish(address)
+    return go(address)

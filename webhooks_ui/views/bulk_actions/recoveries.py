@@ -10,8 +10,7 @@ from webhooks_ui.deliveries.filters import WITH_FAILURES, DeliveryFilters
 from webhooks_ui.deliveries.missed import Missed, count_missed
 from webhooks_ui.models import BulkActionKind, Webhook, utcnow
 from webhooks_ui.parsing import clean, parse_time
-from webhooks_ui.views.bulk_actions.deliveries import COUNT_SECONDS, confirm_or_begin
-from webhooks_ui.web.answers import go
+from webhooks_ui.views.bulk_actions.deliveries import COUNT_SECONDS, begin_once, confirm_or_begin
 from webhooks_ui.webhooks import changes
 
 blueprint = Blueprint("recoveries", __name__, url_prefix="/admin/webhooks/<int:webhook_id>")
@@ -49,7 +48,7 @@ def send_missed(webhook_id: int) -> BaseResponse | str | tuple[str, int]:
     everything = Missed.of(webhook, since, until, kept_back=True)
     missed = everything if request.form.get("kept_back") == "1" else Missed.of(webhook, since, until)
     if request.form.get("confirm") == "1":
-        return go(url_for("bulk_actions.show", action_id=bulk_actions.begin_to_send_missed(missed).id))
+        return begin_once(lambda: bulk_actions.begin_to_send_missed(missed))
     count, complete = count_missed(missed, COUNT_SECONDS)
     all_count, all_complete = count_missed(everything, COUNT_SECONDS) if webhook.filter else (count, complete)
     return render_template(
