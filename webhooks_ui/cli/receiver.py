@@ -1,7 +1,6 @@
 """A small receiver that verifies deliveries and prints them, for ``flask listen``."""
 
 import errno
-import json
 import re
 import socket
 import sys
@@ -14,6 +13,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 
 from webhooks_ui.cli.verify import NotVerified, verify
+from webhooks_ui.events import strict_json
 
 BODY_MAX_BYTES = 1024 * 1024
 LINE_MAX_BYTES = 1024
@@ -162,7 +162,7 @@ def pretty(body: bytes) -> str:
     """Return the body as indented JSON, or unchanged if it isn't JSON."""
     text = body.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        text = strict_json.render_indented(strict_json.load_raw(body).value)
     return printable(text)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from webhooks_ui.database import single_query
 from webhooks_ui.database.statements import Query
+from webhooks_ui.events import strict_json
 from webhooks_ui.events.operational import CATEGORY, OPERATIONAL
 from webhooks_ui.events.operational import FIELDS as OPERATIONAL_FIELDS
 from webhooks_ui.events.types import CATEGORIES, EVENT_TYPES, EventType
@@ -141,10 +142,20 @@ def forget() -> None:
         g.pop("event_types", None)
 
 
+def example_of(stored: str | dict[str, Any]) -> dict[str, Any]:
+    """Return the example of an own type. Those that were stored earlier are objects, with Python's plain numbers."""
+    return strict_json.load_raw(stored.encode()).value if isinstance(stored, str) else stored
+
+
+def example_text(stored: str | dict[str, Any]) -> str:
+    """Return the JSON of an example as it is stored now."""
+    return strict_json.render_literally(example_of(stored))
+
+
 def _read() -> dict[str, EventType]:
     with single_query() as connection:  # on its own connection, so that the session holds no transaction for it
         rows = _OWN.rows(connection, {})
     return {
-        name: EventType(name, _category_of(name), description, example, schema, check, is_own=True)
+        name: EventType(name, _category_of(name), description, example_of(example), schema, check, is_own=True)
         for name, description, example, schema, check in rows
     }

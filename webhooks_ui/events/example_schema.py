@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhooks_ui.events.schema import DIALECT
+from webhooks_ui.events.strict_json import Number
 from webhooks_ui.events.types import EventType
 from webhooks_ui.models import Environment
 
@@ -70,6 +71,8 @@ def _shape(value: Any, descriptions: Mapping[str, str]) -> dict[str, Any]:
         return {"type": "array", "items": shapes[0]} if alike else {"type": "array"}
     if isinstance(value, str) and _TIME.fullmatch(value):
         return {"type": ["string", "null"], "format": "date-time"}
+    if isinstance(value, Number):
+        return {"type": ["integer" if value.literal.removeprefix("-").isdigit() else "number", "null"]}
     for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string")):
         if isinstance(value, kind):
             return {"type": [name, "null"]}

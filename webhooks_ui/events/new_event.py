@@ -29,7 +29,7 @@ class NewEvent:
         Raises:
             ValueError: The data holds an infinite number.
         """
-        return strict_json.render(self.data) if self.literal is None else self.literal
+        return strict_json.render_literally(self.data) if self.literal is None else self.literal
 
     def is_told_by(self, body: bytes) -> bool:
         """Return True if the body of a stored event says the same as this one.

@@ -112,12 +112,12 @@ def load_members(body: bytes) -> Any:
 
 
 def raw(value: Any) -> Raw:
-    """Return a value of ours as if it had been read.
+    """Return a value of ours as if it had been read. Numbers in it may be ``Number``.
 
     Raises:
         ValueError: it holds an infinite number.
     """
-    return Raw(value, render(value))
+    return Raw(value, render_literally(value))
 
 
 def render_literally(value: Any) -> str:
@@ -128,6 +128,18 @@ def render_literally(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ",".join(map(render_literally, value)) + "]"
     return value.literal if isinstance(value, Number) else render(value)
+
+
+def render_indented(value: Any, indent: str = "") -> str:
+    """Return what ``render_literally`` does, with a line for each member and item."""
+    inner = f"{indent}  "
+    if isinstance(value, dict) and value:
+        lines = (f"{inner}{render(name)}: {render_indented(child, inner)}" for name, child in value.items())
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and value:
+        lines = (f"{inner}{render_indented(item, inner)}" for item in value)
+        return "[\n" + ",\n".join(lines) + f"\n{indent}]"
+    return render_literally(value)
 
 
 def unsendable(raw: Raw) -> tuple[str, str] | None:

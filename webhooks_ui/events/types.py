@@ -8,7 +8,10 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class EventType:
-    """One type of event. ``example`` is realistic ``data``. Copy it before you change it."""
+    """One type of event. ``example`` is realistic ``data``. Copy it before you change it.
+
+    The numbers in the example of an own type are ``strict_json.Number``.
+    """
 
     name: str
     category: str

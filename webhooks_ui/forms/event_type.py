@@ -29,7 +29,7 @@ def texts_of(type: OwnEventType) -> dict[str, str]:
     """Return the stored values as the fields of the form hold them, but for the name, which stays."""
     return {
         "description": type.description,
-        "example": strict_json.render(type.example),
+        "example": catalogue.example_text(type.example),
         "schema": type.schema or "",
         "check": type.check,
     }
@@ -120,7 +120,7 @@ class EventTypeForm(Form):
         return {
             "name": self.name.data,
             "description": self.description.data,
-            "example": strict_json.loads(self.example.data.encode()),
+            "example": catalogue.example_text(self.example.data),
             "schema": self.schema.data or None,
             "check": self.check.data,
         }

@@ -37,7 +37,7 @@ class OwnEventType(db.Model):  # type: ignore[name-defined,misc]
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME_MAX_CHARACTERS), unique=True)
     description: Mapped[str] = mapped_column(Text)
-    example: Mapped[dict[str, Any]] = mapped_column(JSON)
+    example: Mapped[str | dict[str, Any]] = mapped_column(JSON)  # see events.catalogue.example_of
     schema: Mapped[str | None] = mapped_column(Text)  # JSON Schema, as it was typed
     check: Mapped[str] = mapped_column(String(16), default=SchemaCheck.OFF)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, abort, make_response, request
 
 from jobs.compose import DEFAULTS, Try, request_of
 from webhooks_ui.deliveries.request_headers import not_signed
-from webhooks_ui.events import catalogue
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.example_schema import schema_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
@@ -36,7 +36,7 @@ def show(name: str) -> Response:
         "payloads/_payload.html",
         type=type,
         headers=not_signed(made.headers),
-        body=json.loads(body),
+        body=strict_json.load_raw(body).value,
         schema=_schema(type),
     )
 

@@ -1,6 +1,5 @@
 """The functions and filters of the templates."""
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from werkzeug.local import LocalProxy
 from webhooks_ui.database.redis import is_reachable
 from webhooks_ui.deliveries import filters as log_filters
 from webhooks_ui.deliveries.outcomes import advise, answer_label, label
-from webhooks_ui.events import catalogue
+from webhooks_ui.events import catalogue, strict_json
 from webhooks_ui.events.formats import FORMATS
 from webhooks_ui.events.formats.services import misread
 from webhooks_ui.masking import mask_url
@@ -215,12 +214,12 @@ def relative(value: datetime) -> str:
 
 
 def pretty_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return strict_json.render_indented(value)
 
 
 def pretty_text(text: str) -> str:
     """Return a JSON text with a line for each member."""
-    return pretty_json(json.loads(text))
+    return pretty_json(strict_json.load_raw(text.encode()).value)
 
 
 def breakable(text: str) -> Markup:

@@ -98,4 +98,4 @@ def subscribed(type: OwnEventType) -> Sequence[Webhook]:
 
 
 def _shown(type: OwnEventType) -> dict[str, Any]:
-    return {name: getattr(type, name) for name in FIELDS}
+    return {name: getattr(type, name) for name in FIELDS} | {"example": catalogue.example_text(type.example)}

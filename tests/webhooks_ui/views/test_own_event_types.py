@@ -56,6 +56,38 @@ def publish(api: Api, data: object, type: str = "invoice.paid") -> TestResponse:
     return api.post("/events", json={"type": type, "data": data})
 
 
+def test_the_numbers_of_an_example_are_shown_and_sent_as_they_were_written(
+    super_admin: FlaskClient, api: Api, app: Flask
+) -> None:
+    total = '"total":12.50,"large":123456789012345678901234567890.10,"zero":-0'
+    add(super_admin, example=f'{{"number": "A-1", {total}}}')
+    webhook = make_webhook(event_types=["invoice.paid"])
+    in_lines = total.replace(":", ": ")
+    assert total in api.get("/event-types").get_data(as_text=True)
+    for address in (PAGE, f"{PAGE}/invoice.paid/payload", f"/admin/webhooks/{webhook.id}/test?type=invoice.paid"):
+        page = html.unescape(super_admin.get(address).text)
+        assert all(line in page for line in in_lines.split(",")), address
+    assert total in html.unescape(super_admin.get(f"{PAGE}/invoice.paid/edit").text)
+    api.post(f"/webhooks/{webhook.id}/test", json={"type": "invoice.paid"})
+    super_admin.post(f"/admin/webhooks/{webhook.id}/test", data={"type": "invoice.paid", "data": ""})
+    published = ["events", "publish", "invoice.paid", "--environment", "production"]
+    app.test_cli_runner().invoke(args=published, catch_exceptions=False)
+    db.session.rollback()
+    events = db.session.scalars(db.select(Event)).all()
+    assert [total in event.body.decode() for event in events] == [True] * 3
+
+
+def test_an_example_that_an_older_version_stored_is_read(super_admin: FlaskClient, api: Api) -> None:
+    db.session.add(OwnEventType(**GOOD | {"example": {"number": "A-1", "total": 12.5}}))
+    db.session.commit()
+    assert '"total":12.5}' in api.get("/event-types").get_data(as_text=True)
+    page = super_admin.get(f"{PAGE}/invoice.paid/edit").text
+    assert '"total":12.5}' in html.unescape(page)
+    example = '{"number": "A-1", "total": 12.5}'
+    assert super_admin.post(f"{PAGE}/invoice.paid/edit", data=GOOD | {"example": example}).status_code == 303
+    assert recorded_actions() == []  # nothing has changed
+
+
 def test_an_added_type_is_listed_with_example_and_schema(super_admin: FlaskClient, api: Api) -> None:
     answer = add(super_admin)
     assert answer.status_code == 303, errors(answer.text)
@@ -246,7 +278,7 @@ def test_two_who_edit_a_type_at_once_undo_nothing(super_admin: FlaskClient) -> N
     assert super_admin.post(address, data=other).status_code == 303
     db.session.rollback()
     type = db.session.scalars(db.select(OwnEventType)).one()
-    assert (type.description, type.example) == ("Of the first", {"number": "B-2"})
+    assert (type.description, type.example) == ("Of the first", '{"number":"B-2"}')
     answer = super_admin.post(address, data=seen | {"description": "Of the second"})
     assert answer.status_code == 409
     assert "Somebody else changed this to Of the first while you were editing." in html.unescape(answer.text)

@@ -82,7 +82,7 @@ def api_key() -> Form:
     [
         (settings, [7, "default", 11]),
         (first_settings, [7, "default", 11]),
-        (event_type, ["Theirs", {"number": 2}]),
+        (event_type, ["Theirs", '{"number":2}']),
         (api_key, ["Theirs", 7]),
     ],
 )
