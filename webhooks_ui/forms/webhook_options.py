@@ -129,6 +129,8 @@ class OptionFields(AccessFields):
             raise ValidationError(wrong)
 
     def validate_fields_extra(self, field: Field) -> None:
+        if len(field.data or "") > options.EXTRA_TYPED_MAX_CHARACTERS:
+            raise ValidationError(options.LARGE_EXTRA)
         try:
             extra = self._extra
         except strict_json.BrokenJson as error:

@@ -32,6 +32,8 @@ TIMEOUT_SECONDS = 1, OWN_TIMEOUT_MAX_SECONDS
 WRONG_TIMEOUT = (
     f"The timeout must be a whole number of seconds from 1 to {OWN_TIMEOUT_MAX_SECONDS}, or none for the usual one."
 )
+EXTRA_TYPED_MAX_CHARACTERS = 4 * EXTRA_MAX_BYTES  # with white space. What is longer takes seconds to read
+LARGE_EXTRA = f"The fields to add are too large. Use up to {EXTRA_MAX_BYTES:,} bytes."
 _PATH = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 HOW_PATHS = "Write the path like customer.email, with dots between the names."
 
@@ -121,5 +123,5 @@ def wrong_extra(extra: Any) -> str:
     if found := strict_json.unsendable_value(extra):
         return found[1]
     if len(strict_json.render_literally(extra).encode()) > EXTRA_MAX_BYTES:
-        return f"The fields to add are too large. Use up to {EXTRA_MAX_BYTES:,} bytes."
+        return LARGE_EXTRA
     return ""
