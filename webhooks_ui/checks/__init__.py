@@ -17,7 +17,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhooks_ui import logs
-from webhooks_ui.database import outage, reason
+from webhooks_ui.database import driver_words, outage
 
 PATIENCE_SECONDS = 5.0  # of a round. After that, a check that goes on counts as failed
 FRESH_SECONDS = 1.0  # for this long, results are given to others who ask
@@ -159,7 +159,7 @@ def run(check: Check) -> Trouble | None:
     try:
         return check.look()
     except SQLAlchemyError as error:
-        return Trouble(Level.FAILED, outage(error) or "The database can't be used.", reason(error))
+        return Trouble(Level.FAILED, outage(error) or "The database can't be used.", driver_words(error))
     except RedisError as error:
         return Trouble(Level.DEGRADED, "Redis doesn't answer.", str(error))
     except OSError as error:

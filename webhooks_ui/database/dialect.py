@@ -259,8 +259,12 @@ def outage(error: BaseException) -> str | None:
 
 def reason(error: BaseException) -> str:
     """Return the cause of an error of the database in one line, for the log."""
-    cause = _cause(error)
-    return f"{outage(error) or 'The database failed.'} ({' '.join(str(cause).split())})"
+    return f"{outage(error) or 'The database failed.'} ({driver_words(error)})"
+
+
+def driver_words(error: BaseException) -> str:
+    """Return in one line what the driver says in an error of the database."""
+    return " ".join(str(_cause(error)).split())
 
 
 def dialect_of_url(database_url: str) -> Dialect:

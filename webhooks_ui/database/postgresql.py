@@ -56,7 +56,7 @@ PREFERENCES = (
 )
 MIGRATION_LOCK = 7_201_126  # any number that nothing else takes for a lock of its own
 READ_ONLY = "25006"  # PostgreSQL, Appendix A: the codes of errors
-WRONG_ENCODING = "UTF8?"  # a code of ours
+WRONG_ENCODING, NO_TLS, WRONG_OPTION = "UTF8?", "NOTLS", "OPTN?"  # codes of ours
 CONFLICTS = {"40001", "40P01"}  # a serialization failure, and a deadlock
 OUTAGES = {  # the longest beginning of a code counts
     READ_ONLY: "The database is read-only.",
@@ -74,6 +74,17 @@ OUTAGES = {  # the longest beginning of a code counts
     "42P01": "The database has no tables of this version.",
     "42703": "The database has no tables of this version.",
     "XX001": "The data of the database is damaged.",
+    NO_TLS: "No trusted TLS connection to the database server can be made.",
+    WRONG_OPTION: "An option of DATABASE_URL has a wrong value.",
+}
+REFUSALS = {  # what is said instead of a code while a connection is made. libpq passes no code on
+    "28": "authentication failed|no password supplied|pg_hba.conf entry|valid client certificate|role .* does not exist"
+    "|not permitted to log in|permission denied for database|no such user",
+    "3D": "database .* does not exist|no such database",
+    "53300": "too many (clients|connections)|connection slots|no more connections",
+    "57": "the database system is ",
+    NO_TLS: "certificate|SSL|private key",
+    WRONG_OPTION: "invalid .* value|definition of service",
 }
 
 
@@ -183,13 +194,20 @@ def is_conflict(error: BaseException) -> bool:
 def outage(error: BaseException) -> str | None:
     if not isinstance(error, psycopg.Error):
         return None
-    code = error.sqlstate or ""
+    code = error.sqlstate or _refusal(str(error))
     for length in (5, 2):
         if sentence := OUTAGES.get(code[:length]):
             return sentence
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return "The database server doesn't answer."
     return None
+
+
+def _refusal(said: str) -> str:
+    """Return a key of ``OUTAGES`` if a connection couldn't be made and ``said`` tells why, else an empty text."""
+    if not said.startswith(("connection failed:", "connection is bad:")):
+        return ""
+    return next((code for code, words in REFUSALS.items() if re.search(words, said)), "")
 
 
 @contextmanager

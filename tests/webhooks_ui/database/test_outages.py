@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from webhooks_ui import create_app
@@ -116,6 +116,33 @@ def test_codes_of_postgresql_become_sentences(error: type[psycopg.Error], senten
     assert outage(error("it failed")) == sentence
 
 
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ('FATAL:  password authentication failed for user "eva"', "The database server refuses the user or the"),
+        ("fe_sendauth: no password supplied", "The database server refuses the user or the"),
+        ('FATAL:  no pg_hba.conf entry for host "::1", no encryption', "The database server refuses the user"),
+        ("FATAL:  connection requires a valid client certificate", "The database server refuses the user"),
+        ('FATAL:  database "x" does not exist', "The database server has no database of the name in DATABASE_URL."),
+        ("FATAL:  sorry, too many clients already", "The database server accepts no more connections."),
+        ("FATAL:  the database system is starting up", "The database server is starting or stopping."),
+        ("SSL error: certificate verify failed", "No trusted TLS connection to the database server can be made."),
+        ('server certificate for "a" does not match host name "b"', "No trusted TLS connection to the database server"),
+        ('root certificate file "/ca.pem" does not exist', "No trusted TLS connection to the database server"),
+        ('invalid sslmode value: "verify_full"', "An option of DATABASE_URL has a wrong value."),
+        ("Connection refused", "The database server doesn't answer."),
+    ],
+)
+def test_a_connection_that_is_refused_is_told_although_the_driver_has_no_code_for_it(said: str, sentence: str) -> None:
+    error = psycopg.OperationalError(f'connection failed: connection to server at "::1", port 5432 failed: {said}')
+    assert (outage(error) or "").startswith(sentence)
+
+
+def test_a_connection_that_broke_later_is_no_refusal() -> None:
+    error = psycopg.OperationalError("consuming input failed: SSL connection has been closed unexpectedly")
+    assert outage(error) == "The database server doesn't answer."
+
+
 def test_other_errors_are_no_outage() -> None:
     assert outage(ValueError("x")) is None
     assert outage(TimeoutError("x")) == "All connections to the database are in use."
@@ -151,6 +178,22 @@ class TestPostgreSql:
         finally:
             with db.engine.connect() as connection:
                 connection.exec_driver_sql("DROP DATABASE other")
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            (("/postgres?", "/nowhere?"), "The database server has no database of the name in DATABASE_URL."),
+            (("://postgres", "://eva"), "The database server refuses the user or the password of DATABASE_URL."),
+            (("?", "?sslmode=maybe&"), "An option of DATABASE_URL has a wrong value."),
+        ],
+    )
+    def test_why_no_connection_can_be_made_is_told(
+        self, database_url: str, change: tuple[str, str], sentence: str
+    ) -> None:
+        engine = create_engine(database_url.replace(*change, 1).replace("postgresql://", "postgresql+psycopg://"))
+        with pytest.raises(DBAPIError) as caught:
+            engine.connect()
+        assert outage(caught.value) == sentence
 
     def test_the_encoding_of_the_environment_does_not_count(self, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
