@@ -4,6 +4,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from redis import ConnectionPool, RedisError
@@ -55,12 +56,30 @@ def _with_options(url: str) -> str:
 
         try:
             parts = make_url(url)
-            parts.get_dialect()().create_connect_args(parts)
-        except (ValueError, ArgumentError):
+            _, options = parts.get_dialect()().create_connect_args(parts)
+            if parts.get_backend_name() == "postgresql":
+                _check_names(options)
+        except (ValueError, ArgumentError):  # their messages may hold a part of a password
             raise ConfigError(
-                "DATABASE_URL has an option after ? with a wrong value. In a user or password, write ? as %3F."
+                "DATABASE_URL has an option after ? that doesn't exist or has a wrong value. "
+                "In a user or password, write ? as %3F."
             ) from None
     return url
+
+
+def _check_names(options: Mapping[str, Any]) -> None:
+    """Check that libpq knows the names of all ``options``. Otherwise a worker would wait for a connection for ever.
+
+    Raises:
+        ValueError: It doesn't know one.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        make_conninfo(**options)
+    except ProgrammingError as error:
+        raise ValueError from error
 
 
 def _is_file(rest: str) -> bool:

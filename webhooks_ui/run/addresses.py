@@ -15,7 +15,8 @@ def check_host(host: str) -> None:
         _bind(host, 0)
     except (OSError, UnicodeError) as error:
         raise ConfigError(
-            f"HOST={host} is not an address of this machine. Use one that is, or 0.0.0.0 for all."
+            f"HOST={host} is not an address of this machine. "
+            "Use one that is, or for all of them 0.0.0.0, or :: with IPv6."
         ) from error
 
 

@@ -43,5 +43,6 @@ def test_gunicorn_names_the_setting(environ: dict[str, str]) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: HOST=nope.invalid is not an address of this machine. Use one that is, or 0.0.0.0 for all.\n"
+        "Error: HOST=nope.invalid is not an address of this machine. "
+        "Use one that is, or for all of them 0.0.0.0, or :: with IPv6.\n"
     )

@@ -65,7 +65,7 @@ def test_a_database_of_a_newer_version_asks_for_that_version(environ: dict[str, 
     assert done.stderr.count("\n") == 1
 
 
-def test_a_database_that_refuses_what_it_is_asked_leads_to_its_setting(environ: dict[str, str]) -> None:
+def test_an_option_that_the_database_does_not_know_leads_to_its_setting(environ: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "webhooks_ui.run.start"],
         cwd=ROOT,
@@ -75,8 +75,8 @@ def test_a_database_that_refuses_what_it_is_asked_leads_to_its_setting(environ: 
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    said = "Can't start: the database can't be used. Check DATABASE_URL: invalid connection option"
-    assert done.stderr == f'{said} "ssl_mode"\n'
+    said = "Can't start: DATABASE_URL has an option after ? that doesn't exist or has a wrong value."
+    assert done.stderr == f"{said} In a user or password, write ? as %3F.\n"
 
 
 def test_ctrl_c_ends_a_start_without_a_traceback(environ: dict[str, str], tmp_path: Path) -> None:
