@@ -71,6 +71,7 @@ OUTAGES = {  # the longest beginning of a code counts
     "58": "The database server has trouble with its disk.",
     "28": "The database server refuses the user or the password of DATABASE_URL.",
     "3D": "The database server has no database of the name in DATABASE_URL.",
+    "42501": "The user of DATABASE_URL lacks rights to what is in the database.",
     "42P01": "The database has no tables of this version.",
     "42703": "The database has no tables of this version.",
     "XX001": "The data of the database is damaged.",

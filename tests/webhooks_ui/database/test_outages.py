@@ -107,6 +107,7 @@ def test_codes_of_sqlite_become_sentences(code: int, sentence: str | None) -> No
         (psycopg.errors.CannotConnectNow, "The database server is starting or stopping."),
         (psycopg.errors.LockNotAvailable, "The database is locked: something else has been changing it for too long."),
         (psycopg.errors.InvalidPassword, "The database server refuses the user or the password of DATABASE_URL."),
+        (psycopg.errors.InsufficientPrivilege, "The user of DATABASE_URL lacks rights to what is in the database."),
         (psycopg.OperationalError, "The database server doesn't answer."),
         (psycopg.errors.UniqueViolation, None),
         (psycopg.DataError, None),
