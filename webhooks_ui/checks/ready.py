@@ -31,7 +31,7 @@ SWEPT_WITHIN = timedelta(seconds=60)  # the sweep runs every two seconds, but lo
 SECRETS_LOOKED_AT = 500  # of the newest webhooks
 SUSPENDED_KEY = "rq:suspended"  # set by ``rq suspend``
 REDIS_KEY = "webhooks:check"
-REDIS_RIGHTS = "Its user needs all keys, channels and scripts: ACL SETUSER NAME ~* &* +@all -@admin -@dangerous"
+REDIS_RIGHTS = "Its user needs all keys, channels and scripts: ACL SETUSER NAME ~* &* +@all -@admin -@dangerous +info"
 REDIS_ALONE = "It is a cluster, which RQ can't use. Lead REDIS_URL to a Redis or Valkey without cluster mode."
 REDIS_ELSEWHERE = "Check that it runs, and that REDIS_URL leads to it, with the right password."
 REDIS_EMBEDDED = "It is the embedded one, which starts with make run. To use another one, set REDIS_URL."

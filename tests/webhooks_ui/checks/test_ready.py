@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import stamp
 from redis import Redis
+from rq.utils import get_version
 
 import config
 from tests.support.factories import make_delivery, make_process, make_webhook
@@ -301,6 +302,20 @@ def test_a_user_of_redis_without_channels_or_scripts_degrades(
     assert found.level is Level.DEGRADED
     assert "permissions" in found.advice
     assert ready.REDIS_RIGHTS in found.advice
+
+
+def test_the_rights_that_are_named_are_enough(app: Flask) -> None:
+    redis: Redis = app.extensions["redis"]
+    _, _, command = ready.REDIS_RIGHTS.partition(": ")
+    redis.execute_command(*command.replace("NAME", "narrow").split(), "on", "nopass")  # type: ignore[no-untyped-call]
+    path = redis.get_connection_kwargs()["path"]
+    try:
+        with Redis(unix_socket_path=path, username="narrow", password="any") as narrow:
+            app.extensions["redis"] = narrow
+            assert ready.redis() is None
+            assert get_version(narrow) >= (6, 2, 0)  # RQ asks at each job, and falls back to 5.0.9 if it may not
+    finally:
+        redis.acl_deluser("narrow")
 
 
 @pytest.fixture
