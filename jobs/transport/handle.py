@@ -76,7 +76,7 @@ class Handle:
             (pycurl.NOSIGNAL, 1),
             (pycurl.POST, 1),
             (pycurl.PATH_AS_IS, 1),
-            (pycurl.PROXY, settings.proxy),  # an empty one also keeps libcurl from asking the environment
+            (pycurl.PROXY, settings.proxy.encode()),  # an empty one also keeps libcurl from asking the environment
             (pycurl.NOPROXY, ""),
             (pycurl.HTTPPROXYTUNNEL, 1 if settings.proxy else 0),
             (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),  # the proxy gets none of the webhook's headers
@@ -86,7 +86,7 @@ class Handle:
             (pycurl.HTTP_TRANSFER_DECODING, 0),  # or the extensions of chunks would be read for ever and never shown
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.CAPATH, None),
-            (pycurl.CAINFO, str(settings.authorities)),
+            (pycurl.CAINFO, os.fsencode(settings.authorities)),  # pycurl refuses a text that is not ASCII
             (_HAPPY_EYEBALLS_TIMEOUT_MS, NEXT_ADDRESS_MS),
             (pycurl.MAXAGE_CONN, IDLE_SECONDS),
             (pycurl.MAXLIFETIME_CONN, LIFETIME_SECONDS),

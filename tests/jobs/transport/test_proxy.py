@@ -13,8 +13,9 @@ from tests.support.rig import free_port
 from webhooks_ui.deliveries.outcomes import NO_TUNNEL, Outcome
 
 
-def test_every_delivery_goes_through_the_proxy_with_its_credentials(receiver: Receiver) -> None:
-    with proxying("me:s3cret") as proxy, sending(proxy=proxy.url.replace("//", "//me:s3cret@")) as send:
+@pytest.mark.parametrize("credentials", ["me:s3cret", "me:paßwort"])
+def test_every_delivery_goes_through_the_proxy_with_its_credentials(receiver: Receiver, credentials: str) -> None:
+    with proxying(credentials) as proxy, sending(proxy=proxy.url.replace("//", f"//{credentials}@")) as send:
         results = [send(receiver.url) for _ in range(2)]
     address = receiver.url.split("/")[2]
     assert {(result.outcome, result.address, result.detail) for result in results} == {(Outcome.DELIVERED, address, "")}

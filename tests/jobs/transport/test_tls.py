@@ -1,5 +1,6 @@
 """Certificates that a sender accepts, those that it refuses, and the one that it shows."""
 
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,6 +42,18 @@ def test_a_certificate_that_nobody_vouches_for(serve: Serve) -> None:
         result = send(url)
     assert result.outcome == Outcome.TLS_FAILED
     assert "self-signed" in result.detail
+
+
+def test_the_folder_of_the_authorities_may_have_any_name(
+    serve: Serve, trusted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pycurl takes no text with other letters than those of ASCII."""
+    folder = tmp_path / "Ordner für b%20c#d?e"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    url = serve()
+    with sending() as send:
+        assert send(url).outcome == Outcome.DELIVERED
 
 
 def test_a_common_name_is_no_name(serve: Serve, trusted: None, names: dict[str, list[str]]) -> None:
