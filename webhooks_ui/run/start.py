@@ -45,7 +45,9 @@ def main() -> None:
             redis_server.executable()  # fails now, before anything is printed, if there is none
         password = prepare(settings)
     except DatabaseError as error:
-        sys.exit(f"Can't start: the database can't be used. Check DATABASE_URL: {str(error.orig).splitlines()[0]}")
+        from webhooks_ui.cli.group import unusable
+
+        sys.exit(f"Can't start. {unusable(error)}")
     except (ConfigError, SQLAlchemyError, OSError) as error:
         sys.exit(f"Can't start: {str(error).splitlines()[0]}")
     say(f"KeyManager Webhooks starts at {http_address(settings['HOST'], settings['PORT'])}/")

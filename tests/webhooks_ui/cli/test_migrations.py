@@ -1,10 +1,12 @@
 """``flask db`` on a machine that isn't set up yet, and on databases of other versions."""
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,14 @@ def test_a_folder_that_can_not_be_made_is_told_in_one_line(tmp_path: Path) -> No
 def test_a_database_that_can_not_be_reached_is_told_in_one_line(tmp_path: Path, url: str) -> None:
     line = the_line(upgrade(tmp_path, DATABASE_URL=url.format(free_port())))
     assert "Check that it runs and that DATABASE_URL is right" in line
+
+
+def test_tables_that_no_migration_made_are_not_blamed_on_the_setting(tmp_path: Path) -> None:
+    file = tmp_path / "webhooks.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE webhooks (id INTEGER PRIMARY KEY)")
+    line = the_line(upgrade(tmp_path, DATABASE_URL=f"sqlite:///{file}"))
+    assert line == "Error: The database answers, but refuses a statement: table webhooks already exists"
 
 
 def the_line(done: subprocess.CompletedProcess[str]) -> str:
