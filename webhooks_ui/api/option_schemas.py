@@ -1,6 +1,6 @@
 """The schemas of a webhook's options in the API's description."""
 
-from webhooks_ui.api.schema_parts import ANY_OBJECT, BOOLEAN, STRING, TIME, Schema, array, closed, or_null, told
+from webhooks_ui.api.schema_parts import ANY_OBJECT, BOOLEAN, STRING, TIME, Schema, array, choice, closed, or_null, told
 from webhooks_ui.events.conditions import CONDITIONS_MAX, Match, Operator
 from webhooks_ui.events.selection import PATHS_MAX, Mode
 from webhooks_ui.models import WebhookFormat
@@ -10,26 +10,23 @@ from webhooks_ui.webhooks.oauth import ClientAuthentication
 from webhooks_ui.webhooks.options import TIMEOUT_SECONDS
 from webhooks_ui.webhooks.own_headers import HEADERS_MAX, MASK
 
-RETRY_SCHEDULE: Schema = {
-    "type": "string",
-    "enum": ["", *SCHEDULES_SECONDS, OWN],
-    "description": "Empty means the schedule in the settings. With own, retry_delays has the delays.",
-}
-FORMAT: Schema = {
-    "type": "string",
-    "enum": list(WebhookFormat),
-    "description": "How events are written. That of a chat service brings the rate limit that the service takes.",
-}
+RETRY_SCHEDULE = choice(
+    ["", *SCHEDULES_SECONDS, OWN],
+    "Empty means the schedule in the settings. With own, retry_delays has the delays.",
+)
+FORMAT = choice(
+    WebhookFormat, "How events are written. That of a chat service brings the rate limit that the service takes."
+)
 RATE_LIMIT: Schema = {
     "type": ["integer", "null"],
     "minimum": 1,
     "maximum": RATE_LIMIT_MAX,
     "description": "Requests in each period at most. null: no limit.",
 }
-RATE_PERIOD: Schema = {"type": "string", "enum": list(RatePeriod), "description": "The period of rate_limit."}
-IN_ORDER: Schema = BOOLEAN | {
-    "description": "Send one request at a time, in the order of publishing. Later events wait while one is retried."
-}
+RATE_PERIOD = choice(RatePeriod, "The period of rate_limit.")
+IN_ORDER = told(
+    BOOLEAN, "Send one request at a time, in the order of publishing. Later events wait while one is retried."
+)
 RETRY_DELAYS: Schema = {
     "type": ["array", "null"],
     "items": {"type": "integer", "minimum": 1, "maximum": OWN_DELAY_MAX_SECONDS},
@@ -66,18 +63,17 @@ AUTH = or_null(
     closed(
         {
             "type": {"const": "oauth", "description": "A token that is fetched."},
-            "token_url": STRING | {"description": "Where tokens are fetched. The rules of url hold for it, too."},
+            "token_url": told(STRING, "Where tokens are fetched. The rules of url hold for it, too."),
             "client_id": told(STRING, "The client that asks for the token."),
-            "client_secret": STRING
-            | {"description": "It can be kept for the same token_url and client_id only. Otherwise send it again."},
-            "client_authentication": {
-                "type": "string",
-                "enum": list(ClientAuthentication),
-                "description": "How the client authenticates: the header Basic (the default), or the body.",
-            },
+            "client_secret": told(
+                STRING, "It can be kept for the same token_url and client_id only. Otherwise send it again."
+            ),
+            "client_authentication": choice(
+                ClientAuthentication, "How the client authenticates: the header Basic (the default), or the body."
+            ),
             "scope": told(STRING, "The scopes to ask for, separated by spaces."),
             "audience": told(STRING, "Who the token is for, where the provider asks for it."),
-            "resource": STRING | {"description": "An absolute URI (RFC 8707)."},
+            "resource": told(STRING, "An absolute URI (RFC 8707)."),
         },
         ["type", "token_url", "client_id", "client_secret"],
     ),
@@ -100,7 +96,7 @@ CERTIFICATE_DETAILS = or_null(
     ),
     description="What the client certificate says.",
 )
-_TYPED = STRING | {"description": "For one_of, commas separate the values."}
+_TYPED = told(STRING, "For one_of, commas separate the values.")
 _SENT: Schema = {"type": ["string", "number", "boolean", "null"]}
 _VALUE: Schema = {
     "anyOf": [_SENT, array(_SENT)],
@@ -112,8 +108,8 @@ def _filter(value: Schema) -> Schema:
     """Return the schema of a filter whose conditions have values like this."""
     condition = closed(
         {
-            "field": STRING | {"description": "A dotted path into the data, such as reason.code."},
-            "operator": {"type": "string", "enum": list(Operator), "description": "How the field is compared."},
+            "field": told(STRING, "A dotted path into the data, such as reason.code."),
+            "operator": choice(Operator, "How the field is compared."),
             "value": value,
         },
         ["field", "operator"],
@@ -121,11 +117,7 @@ def _filter(value: Schema) -> Schema:
     return or_null(
         closed(
             {
-                "match": {
-                    "type": "string",
-                    "enum": list(Match),
-                    "description": "Whether all conditions must hold, or any one of them. By default all.",
-                },
+                "match": choice(Match, "Whether all conditions must hold, or any one of them. By default all."),
                 "conditions": array(condition, maxItems=CONDITIONS_MAX, description="What must hold."),
             },
             ["conditions"],
@@ -137,13 +129,9 @@ def _filter(value: Schema) -> Schema:
 SELECTION = or_null(
     closed(
         {
-            "mode": {
-                "type": "string",
-                "enum": list(Mode),
-                "description": "Whether the paths are left out, or are all that is kept.",
-            },
+            "mode": choice(Mode, "Whether the paths are left out, or are all that is kept."),
             "paths": array(STRING, maxItems=PATHS_MAX, description="Dotted paths into the data."),
-            "extra": ANY_OBJECT | {"description": "Fields that are added to the data."},
+            "extra": told(ANY_OBJECT, "Fields that are added to the data."),
         },
         [],
     ),

@@ -1,5 +1,6 @@
 """What the schemas of the API's description are made of."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from webhooks_ui.models import Environment
@@ -16,11 +17,16 @@ TIME: Schema = {"type": "string", "format": "date-time"}
 MAYBE_STRING: Schema = {"type": ["string", "null"]}
 MAYBE_INTEGER: Schema = {"type": ["integer", "null"]}
 MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
-KEYS_ENVIRONMENT: Schema = {
-    "type": "string",
-    "enum": list(Environment),
-    "description": "The environment of the key.",
-}
+
+
+def told(schema: Schema, description: str) -> Schema:
+    """Return a schema with a description."""
+    return schema | {"description": description}
+
+
+def choice(values: Iterable[str], description: str) -> Schema:
+    """Return the schema of a string that is one of ``values``."""
+    return {"type": "string", "enum": list(values), "description": description}
 
 
 def ref(name: str) -> Schema:
@@ -30,11 +36,7 @@ def ref(name: str) -> Schema:
 # openapi.document lists the names. It is for requests only, because types come and go: a client that was generated
 # before there was a type must read answers with it.
 EVENT_TYPE = ref("EventType")
-
-
-def told(schema: Schema, description: str) -> Schema:
-    """Return a schema with a description."""
-    return schema | {"description": description}
+KEYS_ENVIRONMENT = choice(Environment, "The environment of the key.")
 
 
 def array(items: Schema, **more: Any) -> Schema:
@@ -57,5 +59,5 @@ def or_null(*schemas: Schema, description: str) -> Schema:
 
 
 def page(items: Schema) -> Schema:
-    cursor = MAYBE_STRING | {"description": "The cursor of the next page, or null on the last page."}
+    cursor = told(MAYBE_STRING, "The cursor of the next page, or null on the last page.")
     return closed({"data": array(items, description="The items of this page."), "next_cursor": cursor})

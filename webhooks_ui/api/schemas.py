@@ -16,6 +16,7 @@ from webhooks_ui.api.schema_parts import (
     TIME,
     Schema,
     array,
+    choice,
     closed,
     page,
     ref,
@@ -36,13 +37,13 @@ from webhooks_ui.webhooks.changes import GRACE_HOURS_MAX
 NEW_EVENT = closed(
     {
         "type": ref("PublishedType"),
-        "data": ANY_OBJECT | {"description": "Any object with up to 100 levels of nesting."},
+        "data": told(ANY_OBJECT, "Any object with up to 100 levels of nesting."),
         "id": {
             "type": "string",
             "pattern": r"^[A-Za-z0-9_.:\-]{1,128}$",
             "description": "Your idempotency key. If you publish it again, nothing changes and the answer is the same.",
         },
-        "timestamp": TIME | {"description": "When it happened, with a time zone. Default: the time of the request."},
+        "timestamp": told(TIME, "When it happened, with a time zone. Default: the time of the request."),
     },
     ["type", "data"],
 )
@@ -84,15 +85,16 @@ _SETTABLE: Schema = {
     "description": {"type": "string", "maxLength": DESCRIPTION_MAX_CHARACTERS, "description": NOTE},
     "active": told(BOOLEAN, f"{ACTIVE} A new webhook is active unless this is false."),
     **OPTIONS_TO_SET,
-    "secret": STRING
-    | {"description": "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."},
-    "environment": KEYS_ENVIRONMENT | {"description": "Optional. It must be the environment of the key."},
+    "secret": told(
+        STRING, "whsec_ and the base64 of 24 to 64 bytes. Without it, a new webhook gets a generated secret."
+    ),
+    "environment": told(KEYS_ENVIRONMENT, "Optional. It must be the environment of the key."),
 }
 WEBHOOK_CREATION = closed(_SETTABLE, ["name", "url", "events"])
 WEBHOOK_CHANGES = closed(
-    _SETTABLE | {"version": INTEGER | {"description": "The version that you read. If it has changed, you get 409."}}, []
+    _SETTABLE | {"version": told(INTEGER, "The version that you read. If it has changed, you get 409.")}, []
 )
-OUTCOME: Schema = {"type": "string", "enum": list(Outcome), "description": "How the attempt ended."}
+OUTCOME = choice(Outcome, "How the attempt ended.")
 RESPONSE_CODE = told(MAYBE_INTEGER, "The status code of the answer. null: there was none.")
 FAILURES = array(
     closed(
@@ -101,7 +103,7 @@ FAILURES = array(
             "response_code": RESPONSE_CODE,
             "count": told(INTEGER, "How many attempts failed so."),
             "since": told(TIME, "When the first of them failed."),
-            "delivery_id": ID | {"description": "The last delivery that failed so."},
+            "delivery_id": told(ID, "The last delivery that failed so."),
         }
     ),
     description="Why its attempts have failed since the last success, the latest cause first.",
@@ -114,11 +116,7 @@ WEBHOOK = closed(
         "environment": KEYS_ENVIRONMENT,
         "description": told(STRING, NOTE),
         "active": told(BOOLEAN, ACTIVE),
-        "status": {
-            "type": "string",
-            "enum": list(ReportedStatus),
-            "description": "What active says, and what workers did: failing if its breaker is open.",
-        },
+        "status": choice(ReportedStatus, "What active says, and what workers did: failing if its breaker is open."),
         "health": {
             "enum": [*WebhookHealth, None],
             "description": "What its attempts of the last 24 hours say. null: a person made it inactive.",
@@ -126,8 +124,7 @@ WEBHOOK = closed(
         "events": array(STRING, description=EVENTS),
         **OPTIONS,
         "client_certificate_details": CERTIFICATE_DETAILS,
-        "throttled_until": MAYBE_TIME
-        | {"description": "Its endpoint asked to wait. Its deliveries go on at this time."},
+        "throttled_until": told(MAYBE_TIME, "Its endpoint asked to wait. Its deliveries go on at this time."),
         "version": told(INTEGER, "It rises with each change. PATCH takes it, to change only what you have read."),
         "disabled_reason": told(MAYBE_STRING, "Why it was made inactive. null: nothing but a person did so."),
         "failures": FAILURES,
@@ -139,7 +136,7 @@ WEBHOOK = closed(
         "updated_at": told(TIME, "When it was last changed."),
     }
 )
-NEW_SECRET: Schema = STRING | {"description": "Left out if the key doesn't have the scope secrets:read."}
+NEW_SECRET = told(STRING, "Left out if the key doesn't have the scope secrets:read.")
 CREATED_WEBHOOK = closed(WEBHOOK["properties"] | {"secret": NEW_SECRET}, WEBHOOK["required"])
 TEST_EVENT = closed(
     {"type": EVENT_TYPE, "data": told(ANY_OBJECT, "Left out, the event has the example of its type.")}, []
@@ -153,7 +150,7 @@ ROTATION = closed(
             "maximum": GRACE_HOURS_MAX,
             "description": "How long deliveries are signed with the present secret, too. By default 0.",
         },
-        "secret": STRING | {"description": "whsec_ and the base64 of 24 to 64 bytes. Left out, one is made."},
+        "secret": told(STRING, "whsec_ and the base64 of 24 to 64 bytes. Left out, one is made."),
     },
     [],
 )
@@ -167,24 +164,19 @@ DELIVERY = closed(
         "event_type": told(STRING, "The type of its event."),
         "environment": KEYS_ENVIRONMENT,
         "webhook_id": told(ID, "The webhook that it is for."),
-        "trigger": {
-            "type": "string",
-            "enum": list(DeliveryTrigger),
-            "description": "What made it: a published event, a test, or a person who sent the event again.",
-        },
-        "status": {
-            "type": "string",
-            "enum": list(STATUSES),
-            "description": "How far it is. retrying: it is pending, and an attempt has failed.",
-        },
+        "trigger": choice(
+            DeliveryTrigger, "What made it: a published event, a test, or a person who sent the event again."
+        ),
+        "status": choice(STATUSES, "How far it is. retrying: it is pending, and an attempt has failed."),
         "attempts_count": told(INTEGER, "How many attempts there were."),
-        "response_code": MAYBE_INTEGER | {"description": "From the last attempt."},
+        "response_code": told(MAYBE_INTEGER, "From the last attempt."),
         "outcome": {"enum": [*Outcome, None], "description": "From the last attempt."},
-        "duration_ms": MAYBE_INTEGER | {"description": "From the last attempt."},
+        "duration_ms": told(MAYBE_INTEGER, "From the last attempt."),
         "created_at": told(TIME, "When it was created."),
         "last_attempt_at": told(MAYBE_TIME, "When the last attempt began. null: there was none."),
-        "next_attempt_at": MAYBE_TIME
-        | {"description": "At the earliest. null: one is under way, none follows, or the webhook is inactive."},
+        "next_attempt_at": told(
+            MAYBE_TIME, "At the earliest. null: one is under way, none follows, or the webhook is inactive."
+        ),
     }
 )
 ATTEMPT = closed(
@@ -202,20 +194,22 @@ ATTEMPT = closed(
             "additionalProperties": STRING,
             "description": "The headers that were sent. Values that are secret are masked.",
         },
-        "request_body": MAYBE_STRING
-        | {"description": "What was sent instead of the delivery's body, because the webhook's format wants it."},
+        "request_body": told(
+            MAYBE_STRING, "What was sent instead of the delivery's body, because the webhook's format wants it."
+        ),
         "response_code": RESPONSE_CODE,
         "response_headers": array(array(STRING), description="The headers of the answer, each with name and value."),
-        "response_body": MAYBE_STRING | {"description": "The first 10 KiB."},
+        "response_body": told(MAYBE_STRING, "The first 10 KiB."),
         "response_truncated": told(BOOLEAN, "Whether the answer had more than is kept."),
     }
 )
 DELIVERY_DETAIL = closed(
     DELIVERY["properties"]
     | {
-        "body": STRING
-        | {"description": "The event as it was published. It is what is sent, unless an attempt has a request_body."},
-        "schema_note": MAYBE_STRING | {"description": "Where the data doesn't fit the schema of its type."},
+        "body": told(
+            STRING, "The event as it was published. It is what is sent, unless an attempt has a request_body."
+        ),
+        "schema_note": told(MAYBE_STRING, "Where the data doesn't fit the schema of its type."),
         "attempts": array(ref("Attempt"), description="The last 50, oldest first."),
     }
 )
@@ -229,22 +223,19 @@ EVENT_TYPES_LIST = closed(
                     "category": told(STRING, "The group that it belongs to."),
                     "description": told(STRING, "When it happens."),
                     "example": told(ANY_OBJECT, "What the data of such an event looks like."),
-                    "schema": ANY_OBJECT
-                    | {
-                        "type": ["object", "null"],
-                        "description": "The JSON Schema of the data. null: the type has none.",
-                    },
-                    "check": {
-                        "type": "string",
-                        "enum": list(SchemaCheck),
-                        "description": "What happens to data that doesn't fit the schema. "
-                        "refuse: publishing it is answered with 422.",
-                    },
+                    "schema": told(
+                        ANY_OBJECT | {"type": ["object", "null"]},
+                        "The JSON Schema of the data. null: the type has none.",
+                    ),
+                    "check": choice(
+                        SchemaCheck,
+                        "What happens to data that doesn't fit the schema. refuse: publishing it is answered with 422.",
+                    ),
                 }
             ),
             description="All event types.",
         ),
-        "fields": ANY_OBJECT | {"description": "What the fields of each category's data mean."},
+        "fields": told(ANY_OBJECT, "What the fields of each category's data mean."),
     }
 )
 
@@ -257,8 +248,8 @@ PROBLEM = closed(
         "errors": array(
             closed(
                 {
-                    "index": MAYBE_INTEGER | {"description": "The position in the array, or null without an array."},
-                    "field": STRING | {"description": "A path such as data.customer.name, or empty for the whole."},
+                    "index": told(MAYBE_INTEGER, "The position in the array, or null without an array."),
+                    "field": told(STRING, "A path such as data.customer.name, or empty for the whole."),
                     "message": told(STRING, "What is wrong with it, and how to correct it."),
                 }
             ),
