@@ -1,13 +1,15 @@
-"""The base of all forms, and the field and the filters that several use."""
+"""The base of all forms, and the fields and the filters that several use."""
 
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import IntegerField
-from wtforms.validators import InputRequired, NumberRange, Optional, StopValidation
+from wtforms import IntegerField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, NumberRange, Optional, StopValidation, ValidationError
 
+from webhooks_ui.models import Environment
 from webhooks_ui.parsing import ID_MAX
 from webhooks_ui.people.accounts import normal_name
 
@@ -62,6 +64,18 @@ class WholeNumberField(IntegerField):  # type: ignore[misc]
         """Skip the validators if the input was no number, because they would repeat the message."""
         if self.process_errors:
             raise StopValidation
+
+
+class EnvironmentField(SelectField):  # type: ignore[misc]
+    """One of ``Environment``."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [SelectChoice(name, name.capitalize()) for name in Environment]
+        super().__init__("Environment", choices=choices, **options)
+
+    def pre_validate(self, form: object) -> None:
+        if self.data not in tuple(Environment):
+            raise ValidationError(f"Choose an environment: {', '.join(Environment)}.")
 
 
 def stripped(text: str | None) -> str:

@@ -5,12 +5,11 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import DateField, Field, SelectField, SelectMultipleField, StringField
-from wtforms.fields.choices import SelectChoice
+from wtforms import DateField, Field, SelectMultipleField, StringField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
-from webhooks_ui.forms import Form, WholeNumberField, stripped
-from webhooks_ui.models import ApiKey, Environment, Scope, utcnow
+from webhooks_ui.forms import EnvironmentField, Form, WholeNumberField, stripped
+from webhooks_ui.models import ApiKey, Scope, utcnow
 from webhooks_ui.models.api_key import NAME_MAX_CHARACTERS, RATE_PER_MINUTE_DEFAULT, RATE_PER_MINUTE_MAX
 from webhooks_ui.models.scope import in_order
 from webhooks_ui.models.visible import is_visible
@@ -63,9 +62,7 @@ class ApiKeyForm(Form):
         ],
         filters=[stripped],
     )
-    environment = SelectField(
-        "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
-    )
+    environment = EnvironmentField()
     scopes = SelectMultipleField("Scopes", choices=list(Scope), validate_choice=False)
     last_day = DateField(
         "Last day",
@@ -89,10 +86,6 @@ class ApiKeyForm(Form):
         form.kept_end = key.expires_at
         del form.environment
         return form
-
-    def validate_environment(self, field: Field) -> None:
-        if field.data not in tuple(Environment):
-            raise ValidationError("Choose production, staging or development.")
 
     def validate_scopes(self, field: Field) -> None:
         if not field.data:

@@ -20,10 +20,10 @@ from wtforms.validators import DataRequired, Length, ValidationError
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.formats import rate_after
 from webhooks_ui.events.formats.services import misread, suggested_format
-from webhooks_ui.forms import Form, WholeNumberField, stripped
+from webhooks_ui.forms import EnvironmentField, Form, WholeNumberField, stripped
 from webhooks_ui.forms.webhook_access import is_typed
 from webhooks_ui.forms.webhook_options import OptionFields, values_of, wrong_delays
-from webhooks_ui.models import Environment, Webhook, WebhookFormat, secret_box
+from webhooks_ui.models import Webhook, WebhookFormat, secret_box
 from webhooks_ui.models.visible import is_visible
 from webhooks_ui.models.webhook import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS, RATE_LIMIT_MAX, RatePeriod
 from webhooks_ui.schedules import OWN, SCHEDULES_SECONDS, describe
@@ -126,9 +126,7 @@ class WebhookForm(OptionFields):
         ],
         filters=[stripped],
     )
-    environment = SelectField(
-        "Environment", choices=[SelectChoice(name, name.capitalize()) for name in Environment], validate_choice=False
-    )
+    environment = EnvironmentField()
     url = URLField("URL", [DataRequired("Enter the URL that deliveries go to.")], filters=[stripped])
     description = TextAreaField(
         "Description",
@@ -209,10 +207,6 @@ class WebhookForm(OptionFields):
             sent = {"url": field.data, "headers": self.headers.data, "auth": self.auth}
             if wrong := wrong_host(sent, self._stored):
                 raise ValidationError(wrong)
-
-    def validate_environment(self, field: Field) -> None:
-        if field.data not in tuple(Environment):
-            raise ValidationError(f"Choose an environment: {', '.join(Environment)}.")
 
     def validate_events(self, field: Field) -> None:
         if not field.data:

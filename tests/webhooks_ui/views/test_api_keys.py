@@ -58,7 +58,7 @@ def test_the_rate_may_be_left_out(admin: FlaskClient) -> None:
         ({"name": "x" * 101}, "at most 100 characters"),
         ({"name": "a\x00b"}, "contain control characters. Remove them."),
         ({"name": "\u3164"}, "at least one visible character"),
-        ({"environment": "moon"}, "Choose production, staging or development."),
+        ({"environment": "moon"}, "Choose an environment: production, staging, development."),
         ({"scopes": ""}, "There is no scope"),
         ({"scopes": []}, "Choose at least one scope."),
         ({"scopes": ["events:write", "everything"]}, "There is no scope"),
