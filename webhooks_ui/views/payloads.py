@@ -3,7 +3,7 @@
 import json
 import time
 
-from flask import Blueprint, Response, abort, make_response, request
+from flask import Blueprint, Response, abort, make_response
 
 from jobs.compose import DEFAULTS, Try, request_of
 from webhooks_ui.deliveries.request_headers import not_signed
@@ -12,10 +12,9 @@ from webhooks_ui.events.example_schema import schema_of
 from webhooks_ui.events.formats.outgoing import Outgoing
 from webhooks_ui.events.new_event import NewEvent, new_event_id, render_body
 from webhooks_ui.events.types import EventType
-from webhooks_ui.models import Environment, utcnow
-from webhooks_ui.parsing import one_of
+from webhooks_ui.models import utcnow
 from webhooks_ui.web.answers import render
-from webhooks_ui.web.preferences import current_environment
+from webhooks_ui.web.preferences import first_environment
 
 blueprint = Blueprint("payloads", __name__, url_prefix="/admin/event-types/<name>")
 
@@ -26,8 +25,7 @@ def show(name: str) -> Response:
     type = _type(name)
     now = utcnow()
     id = new_event_id(now)
-    looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
-    environment = looked_at or current_environment() or Environment.PRODUCTION
+    environment = first_environment()
     body = render_body(id, environment, NewEvent(type.name, type.example), now)
     event = Outgoing(id, type.name, environment, body)
     made = request_of(DEFAULTS, event, Try(1, int(time.time()), (b"",)))

@@ -20,6 +20,12 @@ def current_environment() -> str:
     return one_of(tuple(Environment), session.get("environment", ""))
 
 
+def first_environment() -> str:
+    """Return the environment that a form begins with: that in its address, else the current one, else production."""
+    looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
+    return looked_at or current_environment() or Environment.PRODUCTION
+
+
 def choose_environment(name: str) -> None:
     """Remember ``name``, one of ``Environment``, or an empty text for all of them."""
     session["environment"] = name

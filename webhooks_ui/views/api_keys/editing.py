@@ -8,22 +8,21 @@ from webhooks_ui import api_keys
 from webhooks_ui.database import writing
 from webhooks_ui.forms import meanwhile
 from webhooks_ui.forms.api_key import ApiKeyForm, sent_texts, texts_of, with_texts
-from webhooks_ui.models import ApiKey, ApiKeyStatus, Environment, utcnow
+from webhooks_ui.models import ApiKey, ApiKeyStatus, utcnow
 from webhooks_ui.models.api_key import RATE_PER_MINUTE_DEFAULT
 from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, ready_choice
 from webhooks_ui.views.api_keys.blueprint import blueprint, load
 from webhooks_ui.views.api_keys.rolling import keep_text
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
-from webhooks_ui.web.preferences import current_environment
+from webhooks_ui.web.preferences import first_environment
 
 
 @blueprint.get("/new")
 def new() -> Response:
     """Show the form. ``?ready=`` names a ready choice of scopes. HTMX gets only the scopes."""
     scopes = READY_CHOICES.get(request.args.get("ready", ""), READY_CHOICES["publisher"])
-    environment = current_environment() or Environment.PRODUCTION
-    return _page(ApiKeyForm(formdata=None, data={"environment": environment, "scopes": list(scopes)}))
+    return _page(ApiKeyForm(formdata=None, data={"environment": first_environment(), "scopes": list(scopes)}))
 
 
 @blueprint.post("")

@@ -6,8 +6,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhooks_ui.database import release, writing
 from webhooks_ui.forms.untouched import marks_of, taken_over
 from webhooks_ui.forms.webhook import WebhookForm
-from webhooks_ui.models import Environment, Webhook
-from webhooks_ui.parsing import one_of, parse_id
+from webhooks_ui.models import Webhook
+from webhooks_ui.parsing import parse_id
 from webhooks_ui.views.inspectors.blueprint import address_of
 from webhooks_ui.views.inspectors.blueprint import load as load_inspector
 from webhooks_ui.views.webhooks.blueprint import blueprint
@@ -16,7 +16,7 @@ from webhooks_ui.views.webhooks.preview import new_form, original, page_context
 from webhooks_ui.views.webhooks.secret import show_once
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
-from webhooks_ui.web.preferences import current_environment
+from webhooks_ui.web.preferences import first_environment
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.options import warnings_of
 
@@ -31,9 +31,7 @@ def new() -> Response:
     copied = request.args.get("copy", "")
     if copied.isdecimal():
         return _page(WebhookForm.copy_of(changes.get(parse_id(copied) or 0)))
-    looked_at = one_of(tuple(Environment), request.args.get("environment", ""))
-    environment = looked_at or current_environment() or Environment.PRODUCTION
-    return _page(WebhookForm(formdata=None, data={"environment": environment} | _for_inspector()))
+    return _page(WebhookForm(formdata=None, data={"environment": first_environment()} | _for_inspector()))
 
 
 @blueprint.post("/new")
