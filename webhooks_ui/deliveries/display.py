@@ -31,8 +31,6 @@ ATTEMPTS_SHOWN = 50  # a limit is needed, because people may retry without end
 INLINE_BODY_MAX_BYTES = 16 * 1024  # a longer body is loaded when it is opened
 SOON = timedelta(minutes=1)
 STALLED = timedelta(seconds=15)
-DAY = timedelta(days=1)
-FAILS_WITHIN = timedelta(minutes=1)  # of its creation, also if its endpoint never answers
 
 
 def choices_of(name: str) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Recovering one webhook: its failed deliveries, and the events that it has no delivery of."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -15,6 +15,8 @@ from webhooks_ui.webhooks import changes
 
 blueprint = Blueprint("recoveries", __name__, url_prefix="/admin/webhooks/<int:webhook_id>")
 
+DAY = timedelta(days=1)
+FAILS_WITHIN = timedelta(minutes=1)  # of its creation, also if its endpoint never answers
 WRONG_TIME = "Enter a time such as 24h, 2026-11-23 or 2026-11-23T10:00 (UTC)."
 WRONG_ORDER = "The start must be before the end. Choose an earlier start or a later end."
 
@@ -68,4 +70,8 @@ def _time(name: str, end_of_day: bool = False) -> datetime | None:
 
 
 def _form(webhook: Webhook, wrong: str = "", error: str = "") -> str:
-    return render_template("recoveries/new.html", webhook=webhook, wrong=wrong, error=error)
+    now = utcnow().replace(second=0, microsecond=0)
+    day_ago = now - DAY
+    first = (webhook.failing_since or now).replace(second=0, microsecond=0) - FAILS_WITHIN
+    begins = {"recover": min(day_ago, first), "missed": day_ago}
+    return render_template("recoveries/new.html", webhook=webhook, begins=begins, wrong=wrong, error=error)
