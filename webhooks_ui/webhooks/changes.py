@@ -26,8 +26,7 @@ from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_event_types import complete_groups
 from webhooks_ui.webhooks.own_headers import seal_auth, seal_headers
 
-GRACE_HOURS = (0, 24)  # that the page offers
-GRACE_HOURS_MAX = 7 * 24  # that the API takes
+GRACE_HOURS_MAX = 7 * 24
 FIELDS = (
     "name",
     "url",

@@ -13,9 +13,9 @@ from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.webhooks import changes
 
-MESSAGES = {
-    0: "A new secret was generated. The old secret has expired.",
-    24: "A new secret was generated. For 24 hours, deliveries are also signed with the old secret.",
+MESSAGES = {  # by the hours for which the old secret signs, too
+    "0": "A new secret was generated. The old secret has expired.",
+    "24": "A new secret was generated. For 24 hours, deliveries are also signed with the old secret.",
 }
 
 SHOWN_ONCE = "secret_shown_once"
@@ -47,15 +47,15 @@ def secret(webhook_id: int) -> Response:
 @blueprint.post("/<int:webhook_id>/secret")
 def replace_secret(webhook_id: int) -> BaseResponse:
     hours = request.form.get("grace_hours", "0")
-    if hours not in map(str, changes.GRACE_HOURS):
-        raise UnprocessableEntity("The field grace_hours must be 0 or 24.")
+    if hours not in MESSAGES:
+        raise UnprocessableEntity(f"The field grace_hours must be {' or '.join(MESSAGES)}.")
     try:
         with writing():
             webhook = changes.get(webhook_id, lock=True)
             still_signs = changes.replace_secret(webhook, secret_box.generate(), int(hours))
     except changes.TooManySecrets as error:
         return _answer(changes.get(webhook_id), str(error), "error")
-    return _answer(webhook, MESSAGES[int(hours) if still_signs else 0], is_new=True)
+    return _answer(webhook, MESSAGES[hours if still_signs else "0"], is_new=True)
 
 
 @blueprint.post("/<int:webhook_id>/older-secrets/<secret_id>/end")
