@@ -39,7 +39,8 @@ NEW_SECRETS = (  # the hours for which the old secret signs, too. Empty: the sec
     ("24", "Generate new secret, the old one expires in 24 hours"),
     ("0", "Generate new secret, the old one expires now"),
 )
-KEPT = ("name", "url", "environment", "description", "active", "format", "rate_period", "in_order")  # as they are
+# Fields that hold their columns as they are
+SIMPLE = ("name", "url", "environment", "description", "active", "format", "rate_limit", "rate_period", "in_order")
 WRONG_RATE = f"The rate limit must be a whole number from 1 to {RATE_LIMIT_MAX:,}, or none for no limit."
 
 
@@ -84,8 +85,7 @@ def _written_in_order(form: Form, field: Field) -> None:
 
 
 def _values(webhook: Webhook) -> dict[str, Any]:
-    names = (*KEPT, "rate_limit")
-    values = {name: getattr(webhook, name) for name in names} | values_of(webhook)
+    values = {name: getattr(webhook, name) for name in SIMPLE} | values_of(webhook)
     suggested = {"suggested_format": suggested_format(webhook.url), "prepared_format": webhook.format}
     events = [*webhook.event_types, *webhook.event_groups]
     return values | suggested | {"events": events, "retry_schedule": webhook.retry_schedule or ""}
@@ -293,11 +293,10 @@ class WebhookForm(OptionFields):
     @property
     def columns(self) -> dict[str, Any]:
         """Return the values of the columns, and the types and groups of events, as ``webhooks.changes`` takes them."""
-        names = (*KEPT, "rate_limit")
         schedule = self.retry_schedule.data or None
         types, groups = catalogue.expanded(self.events.data or [])
         return (
-            {name: self.data[name] for name in names}
+            {name: self.data[name] for name in SIMPLE}
             | self.option_columns
             | {"retry_schedule": schedule, "retry_delays": self.own_delays if schedule == OWN else None}
             | {"event_types": types, "event_groups": groups}
