@@ -24,7 +24,7 @@ from webhooks_ui.events.selection import fields_text, selected
 from webhooks_ui.events.types import EventType
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import Environment, Webhook, get_settings, utcnow
-from webhooks_ui.parsing import parse_id
+from webhooks_ui.parsing import one_of, parse_id
 from webhooks_ui.schedules import OWN_DELAYS_MAX
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.web.answers import render
@@ -115,10 +115,8 @@ def preview_of(form: WebhookForm, webhook: Webhook | None, event_type: str = "")
     endpoint = "webhooks.preview_edit" if webhook else "webhooks.preview_new"
     address = url_for(endpoint, webhook_id=webhook.id if webhook else None)
     preview = Preview(address, chosen, form.url.data or "https://…", trial=_trial(form, types), paths=paths_of(types))
-    event, signatures = (
-        _event(known[chosen], form.environment.data),
-        1 + len(webhook.secrets_in_grace if webhook else []),
-    )
+    event = _event(known[chosen], _environment(form))
+    signatures = 1 + len(webhook.secrets_in_grace if webhook else [])
     try:
         if form.wrong_option:
             raise Uncomposable(form.wrong_option)
@@ -155,14 +153,17 @@ def _trial(form: WebhookForm, types: list[str]) -> Trial | None:
     if wrong := wrong_conditions(form.filter_match.data, form.conditions.data, types):
         return Trial(0, wrong, ())
     filter = Filter.parse(form.filter)
-    environment = form.environment.data if form.environment.data in tuple(Environment) else Environment.PRODUCTION
-    return try_filter(filter, environment, types) if filter else None
+    return try_filter(filter, _environment(form), types) if filter else None
 
 
-def _event(type: EventType, environment: str | None) -> Outgoing:
+def _environment(form: WebhookForm) -> str:
+    return one_of(tuple(Environment), form.environment.data or "") or Environment.PRODUCTION
+
+
+def _event(type: EventType, environment: str) -> Outgoing:
     """Return the example of a type, as if it had just been published."""
     now = utcnow()
-    id, environment = new_event_id(now), environment if environment in tuple(Environment) else Environment.PRODUCTION
+    id = new_event_id(now)
     body = render_body(id, environment, NewEvent(type.name, type.example), now)
     return Outgoing(id, type.name, environment, body, link=link_of(DELIVERY_ID, current_app.config["LINKED_PORTAL"]))
 
