@@ -10,6 +10,7 @@ from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
 from webhooks_ui.webhooks.changes import fields_of, sealed
 from webhooks_ui.webhooks.client_certificates import wrong_pair
+from webhooks_ui.webhooks.first_steps import COPIED
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import MASK, is_alike
 
@@ -35,7 +36,7 @@ LABELS = {
     "event_groups": "New events of",
 }
 
-
+NO_CHANGES = (*COPIED, "webhook.tested")  # entries about a webhook that stays as it is
 GONE = "(what you kept is gone)"  # of a client certificate
 
 
@@ -78,7 +79,7 @@ def last_change(webhook: Webhook) -> AuditEntry | None:
     return db.session.scalar(
         select(AuditEntry)
         .filter_by(object_type="webhook", object_id=webhook.id)
-        .where(AuditEntry.action.not_in(("webhook.secret_revealed", "webhook.secret_copied")))
+        .where(AuditEntry.action.not_in(NO_CHANGES))
         .order_by(AuditEntry.id.desc())
         .limit(1)
     )

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from tests.support.factories import make_webhook
 from tests.support.form_fields import form_fields
 from tests.webhooks_ui.views.webhooks.read_back import reloaded
+from webhooks_ui import audit
 from webhooks_ui.database import writing
 from webhooks_ui.forms.untouched import ALONE, TOGETHER
 from webhooks_ui.forms.webhook import WebhookForm
@@ -97,6 +98,20 @@ def test_what_i_typed_into_a_part_of_the_authentication_keeps_all_of_mine(admin:
     assert "Basic, user bob" in conflict.text
     save(admin, webhook, form_fields(conflict.text, "webhook-form"))
     assert open_headers((), reloaded(webhook).auth)[0].value.startswith("Basic ")
+
+
+@pytest.mark.parametrize("what", ["secret_copied", "secret_revealed", "tested"])
+def test_who_only_looked_or_sent_a_test_is_not_said_to_have_saved(admin: FlaskClient, what: str) -> None:
+    webhook = make_webhook(name="Billing")
+    mine = page_of(admin, webhook)
+    audit.act_as("ann@example.com")
+    by_another(webhook, {"name": "Theirs"})
+    with writing():
+        audit.act_as("bob@example.com")
+        audit.record(f"webhook.{what}", "webhook", webhook.id)
+    answer = save(admin, webhook, mine | {"name": ["Mine"]})
+    assert answer.status_code == 409
+    assert "ann@example.com changed this webhook" in answer.text
 
 
 def test_a_third_save_in_between_is_a_conflict_again(admin: FlaskClient) -> None:
