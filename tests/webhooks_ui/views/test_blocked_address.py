@@ -1,12 +1,13 @@
 """Who sees what a name resolved to that no delivery may go to. It tells about the inner network."""
 
+import socket
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import make_api_key
+from tests.support.factories import make_api_key, make_webhook
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import Outcome
@@ -29,6 +30,17 @@ def blocked(app: Flask) -> int:
 def test_the_page_shows_it_to_super_admins_alone(blocked: int, sign_in: SignIn, role: str, sees: bool) -> None:
     page = sign_in(role).get(f"/admin/webhook-deliveries/{blocked}").text
     assert "Blocked: the URL leads to a private or reserved address" in page
+    assert (INNER in page) == sees
+
+
+@pytest.mark.parametrize(("role", "sees"), [("admin", False), ("super_admin", True)])
+def test_the_check_of_an_endpoint_shows_it_to_super_admins_alone(
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, role: str, sees: bool
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (INNER, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    page = sign_in(role).post(f"/admin/webhooks/{make_webhook().id}/why-nothing").text
+    assert "No delivery may go there" in page
     assert (INNER in page) == sees
 
 

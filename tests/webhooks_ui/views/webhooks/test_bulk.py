@@ -32,6 +32,12 @@ def test_a_bulk_change_is_counted_first(admin: FlaskClient) -> None:
     assert states() == [(True, True)] * 3
 
 
+def test_the_boxes_of_the_list_have_names_of_their_own(admin: FlaskClient) -> None:
+    ids = [make_webhook().id for _ in range(3)]
+    answer = bulk(admin, action="deactivate", **{f"webhook-{id}": id for id in ids[:2]}, webhooks=ids[2])
+    assert re.findall(r'name="webhook" value="(\d+)"', answer.text) == [str(id) for id in ids[:2]]
+
+
 @pytest.mark.parametrize(
     ("action", "state"), [("activate", (True, True)), ("deactivate", (False, True)), ("delete", (False, False))]
 )
