@@ -134,7 +134,7 @@ def test_a_time_range_narrows_the_log(admin: FlaskClient) -> None:
 def test_the_log_leaves_out_a_filter_that_is_not_understood(admin: FlaskClient, value: str) -> None:
     delivery = add_delivery()
     for name in ("category", "status", "code", "environment", "webhook", "sort", "cursor"):
-        assert shown_ids(admin, **{name: value}) == [delivery.id] or (name, value) == ("webhook", "-1")
+        assert shown_ids(admin, **{name: value}) == [delivery.id]
     for name in ("q", "since", "until"):
         shown_ids(admin, **{name: value})
 

@@ -7,10 +7,9 @@ import pytest
 from webhooks_ui.people.passwords import problem_of
 
 
-@pytest.mark.parametrize("password", ["correct horse battery", "Tr0ub4dour&3x", "ünïcödé wörds are fine", "x9!" * 300])
+@pytest.mark.parametrize("password", ["correct horse battery", "Tr0ub4dour&3x", "ünïcödé wörds are fine"])
 def test_long_passwords_that_are_hard_to_guess_are_good(password: str) -> None:
-    problem = problem_of(password)
-    assert problem is None or password.startswith("x9!x9!")  # a pattern of three characters is not
+    assert problem_of(password) is None
 
 
 @pytest.mark.parametrize("password", ["", "short", "elevenchars"])
@@ -29,7 +28,15 @@ def test_more_than_1000_characters_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["password1234", "qwertyuiop123456", "aaaaaaaaaaaaaaaa", "abcdefghijklmnop", "123456789012", "iloveyou1234"],
+    [
+        "password1234",
+        "qwertyuiop123456",
+        "aaaaaaaaaaaaaaaa",
+        "abcdefghijklmnop",
+        "123456789012",
+        "iloveyou1234",
+        "x9!" * 300,
+    ],
 )
 def test_common_passwords_and_patterns_are_refused_with_a_way_out(password: str) -> None:
     assert "Take several words" in (problem_of(password) or "")

@@ -144,7 +144,7 @@ def test_a_request_is_shown_whole(inspector: Inspector, admin: FlaskClient) -> N
     admin.put(f"{address(inspector)}?from=shop", data=b'{"a":"<b>"}', headers={"X-Own": "one"})
     page = admin.get(page_of(inspector)).text
     for text in ("PUT request", "from=shop", "X-Own: one", '{"a":"<b>"}', "127.0.0.1", "200 OK", "11 bytes"):
-        assert text in shown(page) or html.escape(text, quote=True).replace("&quot;", "&#34;") in page, text
+        assert text in shown(page), text
     assert "<b>" not in page.partition('id="received-raw"')[2].partition("</pre>")[0]
 
 
@@ -245,7 +245,7 @@ def test_a_chosen_request_is_shown_and_marked(inspector: Inspector, admin: Flask
     assert admin.get(f"{page_of(inspector)}?request=9", headers=HTMX).status_code == 404
     gone = admin.get(f"{page_of(inspector)}?request=9")
     assert gone.status_code == 200
-    assert "isn&#39;t kept any more" in gone.text or "isn't kept any more" in gone.text
+    assert "isn't kept any more" in gone.text
 
 
 def test_ids_do_not_come_again_after_the_requests_were_deleted(inspector: Inspector, admin: FlaskClient) -> None:

@@ -43,7 +43,7 @@ def test_the_page_says_what_is_known(owner: FlaskClient, eva: User) -> None:
     for text in ("Eva", "eva@example.com", "Password, Authenticator app, Passkey, Single sign-on", "Active"):
         assert text in page
     assert re.search(r"<dt>Sessions</dt><dd>1</dd>", page)
-    assert 'href="/admin/audit-log?actor=eva@example.com"' in page or "actor=eva%40example.com" in page
+    assert 'href="/admin/audit-log?actor=eva@example.com"' in page
 
 
 def test_each_change_asks_first_and_changes_nothing_by_asking(owner: FlaskClient, eva: User) -> None:
