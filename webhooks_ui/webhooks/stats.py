@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import inf, nextafter
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.database.statements import Query
@@ -130,16 +130,7 @@ def last_day(webhook_ids: Iterable[int]) -> dict[int, Series]:
 
 def series(webhook_id: int, span: Range) -> Series:
     """Return the attempts of one webhook over ``span``, with their durations."""
-    start = span.start(utcnow())
-    steps = _steps(span, start)
-    query = select(Stats.hour, Stats.succeeded, Stats.duration_bucket_ms, Stats.count).where(
-        Stats.webhook_id == webhook_id, Stats.hour >= start
-    )
-    for hour, succeeded, duration, count in db.session.execute(query):
-        if step := _step_at(steps, span, start, hour):
-            _add(step, succeeded, count)
-            step.durations[duration] += count
-    return Series(steps)
+    return _series(Stats, span, Stats.webhook_id == webhook_id)
 
 
 def totals(environment: str, span: Range) -> Series:
@@ -147,13 +138,15 @@ def totals(environment: str, span: Range) -> Series:
 
     They are as of the last run of the chore ``summarize``.
     """
+    return _series(HourlyTotal, span, *([HourlyTotal.environment == environment] if environment else []))
+
+
+def _series(table: type[Stats] | type[HourlyTotal], span: Range, *conditions: ColumnElement[bool]) -> Series:
+    """Return the attempts over ``span`` in the rows of ``table`` for which all ``conditions`` hold."""
     start = span.start(utcnow())
     steps = _steps(span, start)
-    counted = HourlyTotal.succeeded, HourlyTotal.duration_bucket_ms, HourlyTotal.count
-    query = select(HourlyTotal.hour, *counted).where(HourlyTotal.hour >= start)
-    if environment:
-        query = query.where(HourlyTotal.environment == environment)
-    for hour, succeeded, duration, count in db.session.execute(query):
+    query = select(table.hour, table.succeeded, table.duration_bucket_ms, table.count)
+    for hour, succeeded, duration, count in db.session.execute(query.where(table.hour >= start, *conditions)):
         if step := _step_at(steps, span, start, hour):
             _add(step, succeeded, count)
             step.durations[duration] += count
