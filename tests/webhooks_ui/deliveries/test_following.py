@@ -1,6 +1,7 @@
 """What a live page asks for is answered by an index, however long the log is, on both databases."""
 
 import pytest
+from flask import Flask
 from sqlalchemy import event, text
 
 from tests.support.both_databases import database_url
@@ -47,6 +48,23 @@ def plans(made: list[tuple[str, object]]) -> str:
         found = connection.exec_driver_sql(explain + statement, parameters)  # type: ignore[arg-type]
         lines += [str(row[-1]) for row in found]
     return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("mark", "filters", "may_differ"),
+    [
+        ("1-delivered-1-0", DeliveryFilters(), False),
+        ("1-pending-0-0", DeliveryFilters(), True),
+        ("1-retrying-1-0", DeliveryFilters(), True),
+        ("1-delivered-1-0", DeliveryFilters(status="delivered"), True),
+        ("1-delivered-1-0", DeliveryFilters(code="2xx"), True),
+        ("1-delivered-1-0", DeliveryFilters(q="orders"), False),
+    ],
+)
+def test_without_new_deliveries_a_page_may_differ_only_by_attempts(
+    app: Flask, mark: str, filters: DeliveryFilters, may_differ: bool
+) -> None:
+    assert Seen((mark,)).may_differ(filters) == may_differ
 
 
 def test_each_question_of_a_live_page_is_answered_by_an_index(webhook_id: int) -> None:

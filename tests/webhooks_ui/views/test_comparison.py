@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.both_databases import database_url  # noqa: F401
+from tests.support.http import HTMX
 from tests.support.log import LOG
 from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.models import Delivery, utcnow
@@ -115,6 +116,12 @@ def test_a_single_attempt_is_not_compared(admin: FlaskClient) -> None:
     answer = admin.get(f"{LOG}/{delivery.id}?compare=1,2")
     assert answer.status_code == 200
     assert 'aria-label="Compare attempts"' not in answer.text
+
+
+def test_the_comparison_comes_with_the_second_attempt_and_then_stays(admin: FlaskClient, delivery: Delivery) -> None:
+    for shown, comes in (("0", True), ("1", True), ("2", False)):  # attempts, on the page that asks
+        answer = admin.get(f"{LOG}/{delivery.id}?attempts={shown}", headers=HTMX).text
+        assert ('aria-label="Compare attempts"' in answer) == comes, shown
 
 
 def test_a_long_answer_is_cut_and_says_so(admin: FlaskClient, delivery: Delivery) -> None:

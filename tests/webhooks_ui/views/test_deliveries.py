@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 from flask.testing import FlaskClient
@@ -73,6 +74,13 @@ def test_htmx_gets_the_list_alone_and_the_address_without_empty_filters(admin: F
     assert answer.text.lstrip().startswith('<div id="deliveries" ')
     assert answer.headers["HX-Replace-Url"] == f"{LOG}?status=pending"
     assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_a_form_without_javascript_is_led_to_the_address_with_one_time(admin: FlaskClient) -> None:
+    times = {"since": ["7d", "2026-01-01T10:00"], "status": ""}
+    answer = admin.get(LOG, query_string=times)
+    assert (answer.status_code, unquote(answer.headers["Location"])) == (303, f"{LOG}?since=2026-01-01T10:00")
+    assert admin.get(LOG, query_string=times, headers=HTMX).status_code == 200
 
 
 def test_pages_stay_as_they_are_while_deliveries_arrive(admin: FlaskClient) -> None:
@@ -211,6 +219,22 @@ def test_what_is_retried_by_hand_still_waits_for_an_earlier_delivery_and_says_so
     assert "starts in a moment" not in page
     settle(earlier)
     assert "starts in a moment" in admin.get(f"{LOG}/{later.id}").text
+
+
+def test_what_is_due_waits_for_the_rate_limit_and_a_later_retry_for_its_time(admin: FlaskClient) -> None:
+    webhook = make_webhook(paced_until=utcnow() + timedelta(hours=1))
+    due = add_delivery(webhook)
+    later = add_delivery(webhook, attempts_count=1, due_at=utcnow() + timedelta(hours=2))
+    for delivery, waits in ((due, True), (later, False)):
+        page = admin.get(LOG).text.partition(f'<tr id="delivery-{delivery.id}"')[2].partition("</tr>")[0]
+        assert ("waits for the rate limit" in page) == waits
+
+
+def test_the_body_is_not_said_to_be_the_same_if_an_attempt_sent_another(admin: FlaskClient) -> None:
+    delivery = settle(add_delivery())
+    assert "the same in every attempt" in admin.get(f"{LOG}/{delivery.id}").text
+    add_attempt(delivery, request_body=b'{"text":"before the format was changed"}')
+    assert "Each attempt shows what it sent" in admin.get(f"{LOG}/{delivery.id}").text
 
 
 def test_a_delivery_shows_each_attempt_with_request_and_response(admin: FlaskClient) -> None:

@@ -52,6 +52,7 @@ def test_a_pending_delivery_is_due_at_once_and_keeps_its_schedule(admin: FlaskCl
     retry(admin, delivery)
     delivery = fresh(delivery)
     assert (delivery.status, delivery.forced, delivery.attempts_allowed) == ("pending", True, ONE_MORE)
+    assert "2 of 6 attempts" in admin.get("/admin/webhook-deliveries").text
     assert delivery.due_at is not None
     assert delivery.due_at <= utcnow()
 

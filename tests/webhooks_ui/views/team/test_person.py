@@ -60,6 +60,8 @@ def test_each_change_asks_first_and_changes_nothing_by_asking(owner: FlaskClient
 def test_only_what_makes_sense_is_offered(owner: FlaskClient, eva: User) -> None:
     assert offered(owner, eva) == {"reset-password", "reset-second-factor", "unlink", "end-sessions", "deactivate"}
     assert offered(owner, make_user("invited@example.com", joined_at=None)) == {"invite-again", "deactivate"}
+    oneself = db.session.scalars(db.select(User).filter_by(email="super_admin@example.com")).one()
+    assert offered(owner, oneself) == {"deactivate"}
     owner.post(f"{TEAM}/{eva.id}/deactivate")
     assert "activate" in offered(owner, eva)
     assert not offered(owner, eva) & {"deactivate", "reset-password"}
