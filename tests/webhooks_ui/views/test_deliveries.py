@@ -97,6 +97,10 @@ def test_pages_stay_as_they_are_while_deliveries_arrive(admin: FlaskClient) -> N
     newer = cursor_of("previous", last)
     assert shown_ids(admin, cursor=newer) == ids[25:50]
     assert 'id="deliveries-next"' not in last
+    above = admin.get(LOG, query_string={"cursor": cursor_of("previous", second)}).text
+    top = cursor_of("previous", above)
+    assert shown_ids(admin, cursor=top)[1:] == ids[:24], "a page that isn't full is the first one instead"
+    assert 'id="deliveries-previous"' not in admin.get(LOG, query_string={"cursor": top}).text
 
 
 def test_the_log_sorts_by_time_status_and_code(admin: FlaskClient) -> None:

@@ -31,11 +31,12 @@ def fresh(delivery: Delivery) -> Delivery:
 
 @pytest.mark.parametrize("code", [500, 200])
 def test_a_final_delivery_gets_one_attempt_more(admin: FlaskClient, code: int) -> None:
-    delivery = settle(add_delivery(), code, attempts_count=5)
+    delivery = settle(add_delivery(), code, attempts_count=5, give_up_at=utcnow())
     answer = retry(admin, delivery)
     assert (answer.status_code, answer.location) == (303, f"{LOG}/{delivery.id}")
     delivery = fresh(delivery)
     assert (delivery.status, delivery.forced, delivery.attempts_allowed) == ("pending", True, 6)
+    assert delivery.give_up_at is None
     assert delivery.due_at is not None
     assert delivery.due_at <= utcnow()
     assert "Queued for one more attempt." in admin.get(answer.location).text
