@@ -19,9 +19,9 @@ ROWS_IN_SIGHT = """() => [...document.querySelectorAll("main tbody tr")].filter(
     (row) => row.getBoundingClientRect().bottom <= innerHeight).length"""
 
 
-def make_list(count: int = 25) -> None:
+def make_list(count: int = 25, domain: str = "example.com") -> None:
     for number in range(count):
-        make_webhook(name=f"Hook {number:02}", url=f"https://customer-{number}.example.com/shop/webhooks/incoming")
+        make_webhook(name=f"Hook {number:02}", url=f"https://customer-{number}.{domain}/shop/webhooks/incoming")
 
 
 def test_a_screen_shows_many_rows_and_fewer_if_the_reader_wants_more_room(page: Page) -> None:
@@ -42,6 +42,23 @@ def test_a_screen_shows_many_rows_and_fewer_if_the_reader_wants_more_room(page: 
     assert in_sight["Compact", "/admin/webhook-deliveries"] >= 14
     assert in_sight["Comfortable", "/admin/webhooks"] <= 13
     assert in_sight["Comfortable", "/admin/webhook-deliveries"] <= 11
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 1680, 1920])
+def test_long_hosts_leave_a_screen_its_rows_and_each_row_its_switch(page: Page, width: int) -> None:
+    make_list(domain="integrations.eu-central-1.example.com")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/webhooks")
+    assert page.evaluate(ROWS_IN_SIGHT) >= 15
+    row = page.locator("tbody tr").first
+    host, end = row.locator(".url-parts:visible bdi").first, row.locator(".url-parts:visible bdi").last
+    expect(end).to_have_text("/incoming")
+    assert host.evaluate("host => host.getClientRects().length === 1")
+    assert host.evaluate("host => host.offsetTop") == end.evaluate("end => end.offsetTop")
+    row.get_by_role("switch").click()
+    expect(row.locator(".on-off")).to_have_text("Inactive")
+    row.get_by_role("button", name="1 event").click()
+    expect(page.locator(".event-names:popover-open")).to_have_text("license.activated")
 
 
 @pytest.mark.parametrize(
