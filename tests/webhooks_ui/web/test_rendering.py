@@ -10,6 +10,7 @@ from jinja2 import Environment, UndefinedError, pass_context
 from markupsafe import Markup
 
 from tests.support.factories import make_webhook
+from tests.support.log_rows import add_attempt, add_delivery, settle
 from webhooks_ui.models import WebhookStatus
 
 SCRIPT = "<script>alert(\"1\" + '2' & 3)</script>"
@@ -80,10 +81,22 @@ def test_every_table_has_a_name(app: Flask) -> None:
         assert source.count("<table") == source.count("<caption"), name
 
 
-@pytest.mark.parametrize("page", ["/admin/webhooks/1", "/admin/webhooks/1/recoveries", "/admin/event-types"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/admin/webhooks",
+        "/admin/webhooks/1",
+        "/admin/webhooks/1/recoveries",
+        "/admin/webhook-deliveries/1",
+        "/admin/event-types",
+    ],
+)
 def test_buttons_of_a_page_are_told_apart(admin: FlaskClient, page: str) -> None:
     """Voice control asks which one is meant."""
     make_webhook()
+    delivery = settle(add_delivery(make_webhook(name="Billing")), 500)
+    for number in (1, 2):
+        add_attempt(delivery, number=number, response_code=500)
     main = admin.get(page).text.partition("<main")[2].partition("</main>")[0]
     names = [_name(*button) for button in re.findall(r"<button([^>]*)>(.*?)</button>", main, re.DOTALL)]
     assert sorted(names) == sorted(set(names))
