@@ -46,7 +46,9 @@ const rest = (event) => {
 document.addEventListener("htmx:beforeRequest", rest);
 document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && polled(event, "#follow") && (polled(event).dataset.live = "on"));
 const fail = (event, text) => (polled(event) ? (polled(event).dataset.live = "down") : say("alert", text));
-document.addEventListener("htmx:sendError", (event) => fail(event, "The server can't be reached. Check your connection, then try again."));
+const unreached = "The server can't be reached. Check your connection, then try again.";
+document.addEventListener("htmx:sendError", (event) => fail(event, unreached));
+document.addEventListener("htmx:beforeOnLoad", () => byId("alert").textContent.trim() === unreached && byId("alert").replaceChildren()); // any answer shows that it can
 document.addEventListener("htmx:timeout", (event) => fail(event, "The server took too long to respond. Reload the page to see the current state."));
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { isError, xhr } = event.detail;
@@ -211,10 +213,7 @@ document.addEventListener("keydown", (event) => {
   } else if ((key === "ArrowDown" || key === "ArrowUp") && (!typing || typing.type === "search")) {
     if (step(target, key === "ArrowDown" ? 1 : -1)) event.preventDefault();
   }
-  if (key === "Escape" && target.type === "search") {
-    target.blur();
-    target.closest("dialog")?.close();
-  }
+  if (key === "Escape" && target.type === "search") (target.blur(), target.closest("dialog")?.close());
   if (document.documentElement.dataset.shortcuts === "off") return;
   if (event.ctrlKey || event.metaKey || event.altKey || typing || target.closest("dialog[open]")) return;
   const action = shortcuts[prefix + key];

@@ -224,6 +224,20 @@ def test_a_failed_request_is_said_aloud(page: Page, watch: Watch) -> None:
     watch.problems = [problem for problem in watch.problems if "Response Status Error Code 404" not in problem]
 
 
+def test_a_server_that_answers_again_is_no_longer_called_out_of_reach(page: Page, watch: Watch) -> None:
+    make_webhook(name="Billing")
+    page.goto("/admin/webhooks")
+    page.route("**/active", lambda route: route.abort())
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server can't be reached")
+    page.unroute("**/active")
+    page.get_by_role("switch", name="Billing active").click()
+    expect(page.locator("#status")).to_contain_text("Billing is inactive now.")
+    expect(page.get_by_role("alert")).to_be_empty()
+    told = ("net::ERR_FAILED", "htmx:sendError")
+    watch.problems = [problem for problem in watch.problems if not any(words in problem for words in told)]
+
+
 @pytest.mark.parametrize(("status", "said"), [(404, "There is no webhook"), (502, "responded with error 502")])
 def test_an_error_is_said_also_if_the_list_was_replaced_before_it_came(
     page: Page, watch: Watch, status: int, said: str
