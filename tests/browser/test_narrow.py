@@ -273,10 +273,11 @@ def test_a_time_has_two_lines_at_most_on_the_page_for_paper(page: Page) -> None:
 @pytest.mark.parametrize("name", ["Data warehouse", "Slack notifications"])
 def test_a_usual_name_has_one_line_in_the_log(page: Page, name: str) -> None:
     webhook = make_webhook(name=name, breaker_opened_at=utcnow(), probe_at=utcnow() + timedelta(minutes=50))
-    add_delivery(webhook)  # waits, and says for what in a long line
+    add_delivery(webhook)  # waits, and says for what
     settle(add_delivery(webhook), 500)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(LOG)
+    assert len(page.get_by_text("next probe").evaluate(TEXTS_OF_LINES)) == 1
     links = page.get_by_role("rowheader").get_by_role("link", name=name)
     expect(links).to_have_count(2)
     assert links.evaluate_all("links => links.every((link) => link.getClientRects().length === 1)")

@@ -27,15 +27,17 @@ def test_the_page_says_why_a_webhook_does_not_deliver(admin: FlaskClient) -> Non
 
 
 def test_each_recent_delivery_that_waits_says_what_for(admin: FlaskClient) -> None:
-    failing = make_webhook(breaker_opened_at=utcnow(), failing_since=utcnow(), consecutive_failures=12)
+    opened = {"breaker_opened_at": utcnow(), "failing_since": utcnow(), "consecutive_failures": 12}
+    failing, probed = make_webhook(**opened), make_webhook(**opened, probe_at=utcnow() + timedelta(minutes=5))
     throttled = make_webhook(throttled_until=utcnow() + timedelta(minutes=5, seconds=30))
     retrying = make_webhook()
-    for webhook in (failing, throttled):
+    for webhook in (failing, probed, throttled):
         make_delivery(webhook)
     later = utcnow() + timedelta(minutes=5, seconds=30)
     make_delivery(retrying, attempts_count=2, due_at=later, last_attempt_at=utcnow(), outcome="timeout")
     for webhook, words in (
         (failing, "waits for the next probe"),
+        (probed, "<span>next probe <time"),
         (throttled, "throttled, goes on <time"),
         (retrying, "2 of 5 attempts"),
     ):
