@@ -1,4 +1,4 @@
-"""Mail: send one message to many people by SMTP. Nobody sees the addresses of the others."""
+"""Mail: send one message to one or many people by SMTP. Nobody sees the addresses of the others."""
 
 import contextlib
 import logging
@@ -80,7 +80,7 @@ def send_mail(server: SmtpServer, sender: str, recipients: Sequence[str], subjec
         OSError: the message was not sent. The server is away, its certificate is wrong, or it refuses the message or
             all recipients.
     """
-    message = _message(sender, subject, text)
+    message = _message(sender, recipients, subject, text)
     with _connected(server) as client:
         refused = _hand_over(client, message, sender, recipients)
         with contextlib.suppress(smtplib.SMTPException):  # the server has accepted the message already
@@ -117,10 +117,10 @@ def _connected(server: SmtpServer) -> Iterator[Client]:
         raise TimeoutError(f"The mail server {server.host} took longer than {MAIL_TIMEOUT_SECONDS} s.") from error
 
 
-def _message(sender: str, subject: str, text: str) -> EmailMessage:
+def _message(sender: str, recipients: Sequence[str], subject: str, text: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = f"KeyManager Webhooks <{sender}>"
-    message["To"] = "undisclosed-recipients:;"
+    message["To"] = recipients[0] if len(recipients) == 1 else "undisclosed-recipients:;"
     message["Subject"] = subject
     message["Date"] = localtime()
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])

@@ -54,10 +54,18 @@ def test_all_get_one_mail_and_nobody_sees_who_else(box: Mailbox) -> None:
     (got,) = box.mails
     assert (got.sender, got.recipients, got.text) == ("portal@example.com", [EVA, ADAM], "World\n")
     assert got.message["From"] == "KeyManager Webhooks <portal@example.com>"
+    assert got.message["To"] == "undisclosed-recipients:;"
     assert EVA not in str(got.message)
     assert got.message["Auto-Submitted"] == "auto-generated"
     assert got.message["Message-ID"].endswith("@example.com>")
     assert got.message["Date"].datetime.tzinfo is not None
+
+
+def test_a_mail_to_one_person_says_to_whom(box: Mailbox) -> None:
+    send(box.server(), [EVA])
+    box.utf8 = True
+    send(box.server(), [JOERG])
+    assert [mail.message["To"] for mail in box.mails] == [EVA, JOERG]
 
 
 def test_any_text_arrives_as_it_was(box: Mailbox) -> None:
