@@ -70,6 +70,13 @@ BUTTONS_OF_EACH_LINE = """buttons => {
     return [...new Set(tops)].map((top) => tops.filter((other) => other === top).length)
 }"""
 
+FRAME_IS_WHOLE = """() => {
+    const focused = document.activeElement, { outlineWidth, outlineOffset } = getComputedStyle(focused)
+    const reach = parseFloat(outlineWidth) + parseFloat(outlineOffset)
+    const box = focused.getBoundingClientRect(), card = focused.closest(".card").getBoundingClientRect()
+    return parseFloat(outlineWidth) >= 2 && box.left - reach >= card.left && box.right + reach <= card.right
+}"""
+
 FOCUS_IS_SEEN = """() => {
     const focused = document.activeElement, box = focused.getClientRects()[0]
     if (!box || focused === document.body || focused.closest(".visually-hidden")) return true
@@ -443,6 +450,25 @@ def test_the_arrow_of_a_choice_stays_in_it_below_a_label_of_two_lines(page: Page
     label.evaluate("label => { label.textContent = 'How long?' }")
     assert label.evaluate("label => label.offsetHeight") < height
     assert field.screenshot() == with_two_lines
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_card_cuts_nothing_off_the_frame_of_what_has_the_focus(page: Page, width: int) -> None:
+    settle(add_delivery(), 500)
+    hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    db.session.add(TypeTotal(hour=hour, environment="production", type="license.created", events=1, deliveries=1))
+    db.session.commit()
+    page.set_viewport_size({"width": width, "height": 900})
+    for path, part in (
+        ("/admin/webhooks/new", "summary.card-header"),
+        ("/admin/event-types", ".disclosure-row > summary"),
+        ("/admin/overview", ".card > .scroll"),
+        (LOG, "tbody [id$=-retry]"),
+    ):
+        page.goto(path)
+        page.keyboard.press("Tab")  # a focus by the keyboard has a frame
+        page.locator(part).first.focus()
+        assert page.evaluate(FRAME_IS_WHOLE), path
 
 
 @pytest.mark.parametrize("size", [(320, 256), (320, 700), (1280, 900)])
