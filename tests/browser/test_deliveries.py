@@ -118,6 +118,23 @@ def test_a_row_is_retried_in_the_list(page: Page, log: Log) -> None:
     expect(page.locator("#status")).to_contain_text("Queued")
 
 
+def test_the_focus_stays_at_the_retry_while_its_attempt_is_in_progress(page: Page, log: Log) -> None:
+    failed, _ = log
+    for path, id in ((LOG, f"#delivery-{failed.id}-retry"), (f"{LOG}/{failed.id}", "#delivery-retry")):
+        retrying = {"status": "pending", "due_at": utcnow() + timedelta(hours=1), "lease_token": None}
+        settle(db.session.get_one(Delivery, failed.id), 500, **retrying)
+        page.goto(path)
+        page.locator(id).press("Enter")
+        expect(page.locator("#status")).to_contain_text("Queued")
+        held = {"status": "pending", "lease_token": "t", "due_at": utcnow() + timedelta(minutes=1)}
+        settle(db.session.get_one(Delivery, failed.id), 500, **held)
+        expect(page.get_by_text("sending now")).to_be_visible()
+        expect(page.locator(id)).to_be_focused()
+        settle(db.session.get_one(Delivery, failed.id), 500, attempts_count=2, lease_token=None)
+        expect(page.get_by_text("sending now")).to_be_hidden()
+        expect(page.locator(id)).to_be_focused()
+
+
 def test_a_payload_of_256_kib_opens_quickly(page: Page, app: Flask) -> None:
     webhook = make_webhook()
     data = {"items": [{"key": f"{number:06}", "value": "x" * 100} for number in range(1_960)]}
