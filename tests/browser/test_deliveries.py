@@ -116,6 +116,9 @@ def test_a_row_is_retried_in_the_list(page: Page, log: Log) -> None:
     expect(row).to_contain_text("Retrying")
     expect(page.locator(f"#delivery-{failed.id}-retry")).to_be_focused()
     expect(page.locator("#status")).to_contain_text("Queued")
+    settle(db.session.get_one(Delivery, failed.id), attempts_count=6)
+    expect(row).to_contain_text("Delivered")
+    expect(page.locator("#unfinished")).not_to_have_attribute("hx-trigger", re.compile("."))
 
 
 def test_the_focus_stays_at_the_retry_while_its_attempt_is_in_progress(page: Page, log: Log) -> None:

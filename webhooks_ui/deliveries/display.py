@@ -115,11 +115,6 @@ def poll_soonest(deliveries: Iterable[Shown]) -> int:
     return min((seconds for delivery in deliveries if (seconds := poll_seconds(delivery))), default=30)
 
 
-def unfinished(deliveries: Iterable[Shown]) -> list[str]:
-    """Return the mark of each delivery that isn't final."""
-    return [mark(delivery) for delivery in deliveries if not delivery.is_final]
-
-
 def mark(delivery: Shown) -> str:
     """Return a text that changes whenever the row of the delivery does: ``<id>-<status>-<attempts>-<under way>``."""
     return f"{delivery.id}-{delivery.shown_status}-{delivery.attempts_count}-{int(delivery.is_under_way)}"

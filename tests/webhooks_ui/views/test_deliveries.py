@@ -156,8 +156,9 @@ def test_new_deliveries_are_offered_and_counted_under_the_same_filters(admin: Fl
 
 def test_only_what_is_unfinished_polls(admin: FlaskClient) -> None:
     waiting, done = add_delivery(), settle(add_delivery())
-    assert f"mark={waiting.id}-pending-0-0&#34;" in admin.get(LOG).text.replace('"', "&#34;")
-    assert f"mark={done.id}" not in admin.get(LOG).text
+    page = admin.get(LOG).text
+    assert f'name="mark" value="{waiting.id}-pending-0-0"' in page
+    assert f'name="mark" value="{done.id}' not in page
     assert 'hx-trigger="every' in admin.get(f"{LOG}/{waiting.id}", headers=HTMX).text
     assert 'hx-trigger="every' not in admin.get(f"{LOG}/{done.id}", headers=HTMX).text
 
@@ -170,8 +171,16 @@ def test_of_what_is_unfinished_only_the_rows_that_changed_come_anew(admin: Flask
     answer = admin.get(poll).text
     assert f'<tr id="delivery-{first.id}"' in answer
     assert f'<tr id="delivery-{second.id}"' not in answer
-    assert f"mark={second.id}-pending-0-0" in answer
-    assert f"mark={first.id}" not in answer
+    assert 'hx-trigger="every' in answer
+    assert 'name="mark"' not in answer
+
+
+def test_a_retry_in_a_row_of_a_finished_log_begins_the_polling(admin: FlaskClient) -> None:
+    failed = settle(add_delivery(), 500, status="failed")
+    assert 'id="unfinished"></div>' in admin.get(LOG).text
+    answer = admin.post(f"{LOG}/{failed.id}/retries", headers=HTMX | {"HX-Target": f"delivery-{failed.id}"}).text
+    assert 'id="unfinished" hx-swap-oob="true" hx-get="/admin/webhook-deliveries/unfinished"' in answer
+    assert f'name="mark" value="{failed.id}-' in answer
 
 
 def test_a_row_that_changed_comes_once_for_two_marks_of_it(admin: FlaskClient) -> None:
