@@ -69,6 +69,11 @@ def test_forms_begin_with_the_current_environment(admin: FlaskClient) -> None:
         assert '<option selected value="staging">' in admin.get(page).text
 
 
+@pytest.mark.parametrize("form", ["/admin/webhooks/new", "/admin/api-keys/new"])
+def test_no_form_calls_the_environment_optional(admin: FlaskClient, form: str) -> None:
+    assert '<label for="environment">Environment</label>' in admin.get(form).text
+
+
 def test_the_switch_leads_back_to_the_page_without_its_old_environment(admin: FlaskClient) -> None:
     here = "/admin/webhooks?q=a&environment=production&page=3"
     answer = admin.post("/environment", data={"environment": "", "next": here})
