@@ -202,6 +202,21 @@ def test_keys_of_new_events_are_kept_when_a_step_back_leaves_them_no_table(empty
     check()
 
 
+def test_a_step_back_leaves_examples_that_the_time_before_reads(empty: Flask) -> None:
+    """Migration 0024: an older version would send the text of an example in place of an object."""
+    upgrade()
+    for name, example in (("invoice.paid", '{"total":12.50}'), ("invoice.sent", {"total": 1})):
+        db.session.add(OwnEventType(name=name, description="Any", example=example))
+    db.session.commit()
+    db.session.remove()
+    downgrade(revision="0023")
+    examples = db.select(OwnEventType.example).order_by(OwnEventType.id)
+    assert db.session.scalars(examples).all() == [{"total": 12.5}, {"total": 1}]
+    db.session.remove()
+    upgrade()
+    check()
+
+
 def test_a_webhook_of_the_time_before_has_no_options_and_works_as_before(empty: Flask) -> None:
     """Migration 0006, up and down, with rows in the tables."""
     upgrade(revision="0005")
