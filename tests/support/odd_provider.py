@@ -38,6 +38,7 @@ class OddProvider:
         self.token_requests: list[Received] = []
         self.userinfo: Answer = answer(200, sub="eva")
         self.answers: dict[str, Answer] = {}  # by path, in place of the usual ones
+        self.receiver = receiver
         receiver.respond = self.respond
 
     def settings(self, **fields: Any) -> OidcProvider:

@@ -124,7 +124,7 @@ class Session(OAuth2Session):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.hooks["response"].append(_read)
+        self.hooks["response"].append(self._read)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Follow a redirect only from what is read. A form holds the secret, the code and its verifier.
@@ -133,6 +133,11 @@ class Session(OAuth2Session):  # type: ignore[misc]
         """
         target: str | None = super().get_redirect_target(resp) if resp.request.method == "GET" else None
         return target
+
+    def _read(self, response: requests.Response, **_: Any) -> None:
+        """Read the body, and keep the cookies, which requests looks for in what ``raw`` was."""
+        response.raw = io.BytesIO(_body(response))
+        self.cookies.update(response.cookies)
 
 
 class Client(FlaskOAuth2App):  # type: ignore[misc]
@@ -161,21 +166,30 @@ class Client(FlaskOAuth2App):  # type: ignore[misc]
         return bool(now - self.server_metadata.get("_loaded_at", now) > DESCRIPTION_SECONDS)
 
 
-def _read(response: requests.Response, **_: Any) -> None:
-    """Read the body. The time-out of requests is that of each piece, and requests would read on and on.
+def _body(response: requests.Response) -> bytes:
+    """Return the decoded body. The time-out of requests is that of each piece, and requests would read on and on.
 
     Raises:
         requests.RequestException, urllib3.exceptions.HTTPError: It is too long, takes too long, or breaks off.
     """
-    ends_at, body = time.monotonic() + TIMEOUT_SECONDS, bytearray()
+    ends_at, came = time.monotonic() + TIMEOUT_SECONDS, bytearray()
     with response:
-        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
-            body += piece
-            if len(body) > ANSWER_MAX_BYTES:
-                raise requests.RequestException(f"The answer has over {ANSWER_MAX_BYTES:,} bytes.")
+        # Decoded afterwards: urllib3 reads on as long as compressed bytes stand for nothing
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
+            came += piece
+            _check_length(came)
             if time.monotonic() > ends_at:
                 raise requests.Timeout(f"The answer took over {TIMEOUT_SECONDS} seconds.")
-    response.raw = io.BytesIO(body)
+    encoding = {"Content-Encoding": response.headers.get("Content-Encoding", "")}
+    with urllib3.HTTPResponse(io.BytesIO(came), encoding, preload_content=False) as encoded:
+        body: bytes = encoded.read(ANSWER_MAX_BYTES + 1)
+    _check_length(body)
+    return body
+
+
+def _check_length(body: bytes | bytearray) -> None:
+    if len(body) > ANSWER_MAX_BYTES:
+        raise requests.RequestException(f"The answer has over {ANSWER_MAX_BYTES:,} bytes.")
 
 
 def _is_for_signatures(key: Any) -> bool:

@@ -20,7 +20,7 @@ from time_machine import travel
 from tests.support.factories import make_user
 from tests.support.odd_provider import CLIENT_ID, CLIENT_SECRET, EMAIL, OddProvider, providing_oddly
 from tests.support.people import is_signed_in
-from tests.support.receivers import raw_receiving, read_request, receiving
+from tests.support.receivers import Answer, Received, raw_receiving, read_request, receiving
 from tests.support.token_endpoint import answer
 from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.models import User, utcnow
@@ -30,6 +30,7 @@ from webhooks_ui.web.oidc import ANSWER_MAX_BYTES, DESCRIPTION_SECONDS
 TABLE = (("admins", "super_admin"), ("*", "viewer"))
 PUBLISHED = OctKey.generate_key(256, {"kid": "published"})
 BOMB = gzip.compress(b" " * 20 * ANSWER_MAX_BYTES)
+GZIP_WITH_A_NAME = b"\x1f\x8b\x08\x08" + bytes(6)  # RFC 1952, 2.3. The name follows, up to a zero
 PUBLIC_KEY = RSAKey.generate_key(2_048).as_dict(private=False)
 
 
@@ -212,6 +213,19 @@ def test_the_keys_may_have_moved(client: FlaskClient, provider: OddProvider) -> 
     assert is_signed_in(client)
 
 
+def test_cookies_go_along_with_a_redirect(client: FlaskClient, provider: OddProvider) -> None:
+    """Some gates in front of a provider send whoever lacks their cookie to the same address with it."""
+
+    def gated(request: Received) -> Answer:
+        if request.path == "/keys" and "gate=open" not in request.headers.get("cookie", ""):
+            return 302, {"Location": "/keys", "Set-Cookie": "gate=open; Path=/"}, b""
+        return provider.respond(request)
+
+    provider.receiver.respond = gated
+    provider.sign_in(client)
+    assert is_signed_in(client)
+
+
 @pytest.mark.parametrize("path", ["/token", "/keys", "/userinfo"])
 @pytest.mark.parametrize("status", [200, 302])
 def test_an_answer_of_any_length_takes_little_memory(
@@ -228,15 +242,23 @@ def test_an_answer_of_any_length_takes_little_memory(
     assert most < 10 * ANSWER_MAX_BYTES
 
 
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"Content-Length: 300\r\n\r\n", b" "),
+        (b"Content-Encoding: gzip\r\n\r\n" + GZIP_WITH_A_NAME, b"a" * 1_000),  # of the name. It stands for no data
+    ],
+    ids=["plain", "gzip"],
+)
 def test_an_answer_that_comes_bit_by_bit_is_not_waited_for(
-    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, head: bytes, piece: bytes
 ) -> None:
     def drip(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
         for _ in range(300):
             time.sleep(0.05)
-            connection.sendall(b" ")
+            connection.sendall(piece)
 
     monkeypatch.setattr(oidc, "TIMEOUT_SECONDS", 1)
     with raw_receiving(drip) as slow:
