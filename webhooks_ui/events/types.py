@@ -8,18 +8,21 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class EventType:
-    """One type of event. ``example`` is realistic ``data``. Copy it before you change it.
-
-    The numbers in the example of an own type are ``strict_json.Number``.
-    """
+    """One type of event."""
 
     name: str
     category: str
     description: str
-    example: Data
+    stored_example: Any
     schema: str | None = None  # JSON Schema of ``data``
     check: str = "off"  # what happens to data that doesn't fit it (see models.event_type)
     is_own: bool = False  # a super admin added it
+
+    @property
+    def example(self) -> Data:
+        """Realistic ``data``. Copy it before you change it. Numbers of an own type's are ``strict_json.Number``."""
+        example: Data = self.stored_example
+        return example
 
 
 _PRODUCT_ID = "0b6e7d52-3f0c-4c1e-9a57-5f0f6a1c2d10"

@@ -15,7 +15,7 @@ from tests.support.factories import make_api_key, make_delivery, make_event, mak
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db
-from webhooks_ui.events import schema
+from webhooks_ui.events import catalogue, schema
 from webhooks_ui.models import Delivery, Event, OwnEventType
 
 SignIn = Callable[[str], FlaskClient]
@@ -75,6 +75,16 @@ def test_the_numbers_of_an_example_are_shown_and_sent_as_they_were_written(
     db.session.rollback()
     events = db.session.scalars(db.select(Event)).all()
     assert [total in event.body.decode() for event in events] == [True] * 3
+
+
+def test_no_publication_reads_the_examples(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 300 types, to read their examples takes a second."""
+    db.session.add(OwnEventType(**GOOD | {"example": '{"number":"A-1"}'}))
+    db.session.commit()
+    read: list[object] = []
+    monkeypatch.setattr(catalogue, "example_of", read.append)
+    assert publish(api, {"number": "A-2"}).status_code == 202
+    assert read == []
 
 
 def test_an_example_that_an_older_version_stored_is_read(super_admin: FlaskClient, api: Api) -> None:

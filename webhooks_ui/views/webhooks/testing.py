@@ -33,8 +33,8 @@ def test_event(webhook_id: int) -> Response:
 def create_test(webhook_id: int) -> BaseResponse:
     webhook = changes.get(webhook_id)
     chosen, text, load = (request.form.get(name, "") for name in ("type", "data", "load"))
-    if load and (example := _examples().get(chosen)):
-        return form_page(webhook, chosen, example if load == "example" or _is_untouched(text) else text)
+    if load and catalogue.find(chosen):
+        return form_page(webhook, chosen, example_of(chosen) if load == "example" or _is_untouched(text) else text)
     try:
         event = read(chosen, text, webhook.environment)
     except WrongEvent as error:
@@ -65,14 +65,10 @@ def _result(delivery: Delivery) -> Response:
     return make_response(render_template("webhooks/_test_result.html", delivery=delivery, attempt=attempt))
 
 
-def _examples() -> dict[str, str]:
-    """Return the text of the example of each type."""
-    return {name: pretty_json(type.example) for name, type in catalogue.all_types().items()}
-
-
 def example_of(chosen: str) -> str:
     """Return the text of the example of a type."""
-    return _examples().get(chosen, "{}")
+    type = catalogue.find(chosen)
+    return pretty_json(type.example) if type else "{}"
 
 
 def errors_of(error: WrongEvent) -> dict[str, str]:
@@ -83,7 +79,7 @@ def errors_of(error: WrongEvent) -> dict[str, str]:
 def _is_untouched(text: str) -> bool:
     """Return True if nobody edited the text: it is empty, or the example of an event type."""
     plain = _plain(text)
-    return not plain or plain in _examples().values()
+    return not plain or plain in (pretty_json(type.example) for type in catalogue.all_types().values())
 
 
 def _plain(text: str) -> str:
@@ -132,7 +128,7 @@ def form_page(
         webhook=webhook,
         chosen=chosen,
         data=data,
-        is_example=_plain(data) == _examples().get(chosen),
+        is_example=_plain(data) == example_of(chosen),
         errors=errors or {},
         payloads=saved_payloads.everything(),
         may_delete=saved_payloads.may_delete,
