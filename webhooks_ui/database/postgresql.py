@@ -84,7 +84,7 @@ REFUSALS = {  # what is said instead of a code while a connection is made. libpq
     "3D": "database .* does not exist|no such database",
     "53300": "too many (clients|connections)|connection slots|no more connections",
     "57": "the database system is ",
-    NO_TLS: "certificate|SSL|private key",
+    NO_TLS: "certificate|SSL(?! SYSCALL)|private key",  # SYSCALL: the connection broke off
     WRONG_OPTION: "invalid .* value|definition of service",
 }
 

@@ -132,6 +132,7 @@ def test_codes_of_postgresql_become_sentences(error: type[psycopg.Error], senten
         ('root certificate file "/ca.pem" does not exist', "No trusted TLS connection to the database server"),
         ('invalid sslmode value: "verify_full"', "An option of DATABASE_URL has a wrong value."),
         ("Connection refused", "The database server doesn't answer."),
+        ("server closed the connection unexpectedly\nSSL SYSCALL error: EOF detected", "The database server doesn't"),
     ],
 )
 def test_a_connection_that_is_refused_is_told_although_the_driver_has_no_code_for_it(said: str, sentence: str) -> None:
