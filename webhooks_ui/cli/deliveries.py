@@ -42,7 +42,7 @@ def retry(ids: tuple[int, ...]) -> None:
 def purge_(days: int | None, dry_run: bool) -> None:
     """Delete old final deliveries with their attempts, and events without deliveries.
 
-    Statistics and the audit log stay.
+    The audit log stays, and statistics for 31 days.
     """
     days = days or get_settings()["retention_days"]
     purged = count(days) if dry_run else purge(days)
