@@ -24,12 +24,15 @@ HELD_MAX = 5
 
 
 def begin_for_deliveries(kind: BulkActionKind, filters: DeliveryFilters) -> BulkAction:
-    """Begin to retry or cancel the deliveries that ``filters`` show now. Later deliveries are not changed."""
+    """Begin to retry or cancel the deliveries that ``filters`` show now. Later deliveries are not changed.
+
+    The caller owns the transaction, after which the first batch is done.
+    """
     return _begin(kind, _fixed(filters).args, 0, highest_id(Delivery))  # oldest first: some webhooks keep the order
 
 
 def begin_to_send_missed(missed: Missed) -> BulkAction:
-    """Begin to send a webhook the events that it missed."""
+    """Begin to send a webhook the events that it missed. The rest is as in ``begin_for_deliveries``."""
     return _begin(BulkActionKind.SEND_MISSED, missed.as_json, *missed.ids)
 
 
@@ -103,10 +106,7 @@ def _change(action_id: int, before: BulkActionStatus, after: BulkActionStatus, a
 
 
 def _begin(kind: BulkActionKind, filters: Mapping[str, Any], start_id: int, end_id: int) -> BulkAction:
-    """Store the action. After the commit, do its first batch: a small action is finished when its page is shown.
-
-    The caller owns the transaction.
-    """
+    """Store the action. After the commit, do its first batch: a small action is finished when its page is shown."""
     actor = audit.present_actor()
     action = BulkAction(kind=kind, filters=filters, actor=actor, start_id=start_id, end_id=end_id, place=start_id)
     db.session.add(action)
