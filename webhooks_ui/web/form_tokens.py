@@ -1,13 +1,16 @@
 """Form tokens: a form that is sent twice, by a double click without JavaScript, does its work once.
 
-The form has a hidden field with a random token. The first request stores it in the transaction that does the work. The
-second one waits for that, and is sent where the first one was.
+The form has a hidden field with a random token. The first request stores it, together with what was typed, in the
+transaction that does the work. The second one waits for that, and is sent where the first one was. Who goes back to the
+form and types something else sends another form, although browsers show the same page again, with the same token.
 """
 
+import hashlib
+import json
 import secrets
 from datetime import timedelta
 
-from flask import request
+from flask import flash, request
 from markupsafe import Markup
 from sqlalchemy import insert, select, update
 
@@ -30,8 +33,11 @@ def field() -> Markup:
 
 
 def token() -> str:
-    """Return the token of the form that was sent, or an empty text for a form without one."""
-    return request.form.get(FIELD, "").replace("\0", "")[:TOKEN_MAX_CHARACTERS]
+    """Return the token of the form that was sent, with what was typed, or an empty text for a form without one."""
+    if not request.form.get(FIELD):
+        return ""
+    sent = json.dumps(sorted(request.form.items(multi=True)))
+    return hashlib.sha256(sent.encode()).hexdigest()
 
 
 def begin() -> str | None:
@@ -46,7 +52,10 @@ def begin() -> str | None:
     claim = dialect(connection).insert(FormToken.__table__).values(row).on_conflict_do_nothing()
     if connection.execute(claim.returning(FormToken.token)).first():
         return None
-    return connection.scalar(select(FormToken.address).where(FormToken.token == token()))
+    address = connection.scalar(select(FormToken.address).where(FormToken.token == token()))
+    if address:
+        flash("The form was sent twice, and took effect once.")
+    return address
 
 
 def finish(address: str) -> None:

@@ -295,6 +295,14 @@ def test_a_form_that_is_sent_twice_makes_one_key_and_both_answers_show_it(admin:
     assert db.session.scalar(db.select(db.func.count(ApiKey.id))) == 1
 
 
+def test_who_goes_back_to_the_form_and_types_another_name_makes_another_key(admin: FlaskClient) -> None:
+    """Browsers show the same page again, with the same form token."""
+    form = FORM | {"form_token": form_token(admin.get(f"{KEYS}/new").text)}
+    first, second = (admin.post(KEYS, data=form | {"name": name}) for name in ("First", "Second"))
+    assert first.headers["Location"] != second.headers["Location"]
+    assert db.session.scalars(db.select(ApiKey.name).order_by(ApiKey.id)).all() == ["First", "Second"]
+
+
 def test_after_some_minutes_the_key_is_gone_for_good(admin: FlaskClient) -> None:
     address = admin.post(KEYS, data=FORM).headers["Location"]
     with time_machine.travel(utcnow() + timedelta(minutes=6)):

@@ -340,6 +340,7 @@ def test_a_form_that_is_sent_twice_makes_one_webhook(admin: FlaskClient) -> None
     first, second = (create(admin, form_token=token) for _ in range(2))
     assert (first.status_code, second.status_code) == (303, 303)
     assert first.headers["Location"] == second.headers["Location"]
+    assert "The form was sent twice, and took effect once." in admin.get(second.headers["Location"]).text
     assert len(stored()) == 1
     assert token != form_token(admin.get("/admin/webhooks/new").text)
 
