@@ -13,7 +13,7 @@ from webhooks_ui.views.inspectors.blueprint import load as load_inspector
 from webhooks_ui.views.webhooks.blueprint import blueprint
 from webhooks_ui.views.webhooks.conflict import differences, last_change
 from webhooks_ui.views.webhooks.preview import new_form, original, page_context
-from webhooks_ui.views.webhooks.secret import show_once
+from webhooks_ui.views.webhooks.secret import finish_form, show_again, show_once
 from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, wants_fragment
 from webhooks_ui.web.preferences import first_environment
@@ -41,10 +41,10 @@ def create() -> BaseResponse:
         return _page(form, status=422)
     with writing():
         if address := form_tokens.begin():
+            show_again()
             return go(address)
         webhook = changes.create(form.columns, form.secret.data or "", like=original(form))
-        address = url_for("webhooks.show", webhook_id=webhook.id)
-        form_tokens.finish(address)
+        address = finish_form(webhook)
     show_once(webhook)
     flash(f"{webhook.name} was created.")
     _warn(form, webhook)

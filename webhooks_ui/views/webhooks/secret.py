@@ -10,6 +10,7 @@ from webhooks_ui.database import writing
 from webhooks_ui.models import Webhook, secret_box
 from webhooks_ui.models.api_key import digest
 from webhooks_ui.views.webhooks.blueprint import blueprint
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go, render, wants_fragment
 from webhooks_ui.webhooks import changes
 
@@ -28,6 +29,24 @@ def show_once(webhook: Webhook) -> None:
     which others have set, and the audit log would not say so.
     """
     session[SHOWN_ONCE] = digest(webhook.secret_encrypted)
+
+
+def finish_form(webhook: Webhook) -> str:
+    """End the work of a form that has set a secret. Return the address of the webhook's page, which shows it."""
+    address = url_for("webhooks.show", webhook_id=webhook.id)
+    form_tokens.finish(address)
+    if form_tokens.token():
+        form_tokens.seal(form_tokens.token(), digest(webhook.secret_encrypted))
+    return address
+
+
+def show_again() -> None:
+    """Let the webhook's page show the secret that the same form has set when it was sent first.
+
+    The browser has left the first answer for the second one, and with it the first one's cookie.
+    """
+    if kept := form_tokens.unseal(form_tokens.token()):
+        session[SHOWN_ONCE] = kept
 
 
 def is_shown_once(webhook: Webhook) -> bool:
@@ -52,7 +71,11 @@ def replace_secret(webhook_id: int) -> BaseResponse:
     try:
         with writing():
             webhook = changes.get(webhook_id, lock=True)
+            if address := form_tokens.begin():
+                show_again()
+                return go(address)
             still_signs = changes.replace_secret(webhook, secret_box.generate(), int(hours))
+            finish_form(webhook)
     except changes.TooManySecrets as error:
         return _answer(changes.get(webhook_id), str(error), "error")
     return _answer(webhook, MESSAGES[hours if still_signs else "0"], is_new=True)

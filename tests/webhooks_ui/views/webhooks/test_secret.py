@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_webhook, older_secret
-from tests.support.http import HTMX
+from tests.support.http import HTMX, form_token
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db
 from webhooks_ui.models import AuditEntry, secret_box, utcnow
@@ -94,6 +94,24 @@ def test_generating_twice_keeps_the_secret_that_receivers_have(admin: FlaskClien
         admin.post(f"/admin/webhooks/{webhook.id}/secret", data={"grace_hours": "24"})
     assert [older["secret_encrypted"] for older in reloaded(webhook).older_secrets][-1] == first
     assert admin.get(f"/admin/webhooks/{webhook.id}").text.count("End now") == 2
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_form_that_is_sent_twice_generates_one_secret_and_both_answers_show_it(
+    admin: FlaskClient, headers: dict[str, str]
+) -> None:
+    webhook = make_webhook()
+    first, page = webhook.secret_encrypted, f"/admin/webhooks/{webhook.id}"
+    form = {"grace_hours": "24", "form_token": form_token(admin.get(page).text)}
+    before = admin.get_cookie("session")
+    assert before is not None
+    admin.post(f"{page}/secret", data=form, headers=headers)
+    admin.set_cookie("session", before.value)  # a browser that sends again takes nothing from the first answer
+    answer = admin.post(f"{page}/secret", data=form, headers=headers)
+    changed = reloaded(webhook)
+    assert [older["secret_encrypted"] for older in changed.older_secrets] == [first]
+    assert changed.secret in admin.get(answer.headers.get("HX-Redirect") or answer.headers["Location"]).text
+    assert changed.secret not in admin.get(page).text
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
