@@ -32,11 +32,11 @@ def invite() -> BaseResponse:
             if address := form_tokens.begin():
                 return go(address)
             user, token = accounts.invite(form.email.data or "", form.role.data, form.name.data or "")
-            form_tokens.finish(url_for(".show", user_id=user.id))
+            address = finish(user, TokenPurpose.INVITATION, token)
     except accounts.Refused as error:
         form.email.errors = [str(error)]
         return _page(form, 422)
-    return hand_over(user, TokenPurpose.INVITATION, token)
+    return hand_over(user, TokenPurpose.INVITATION, token, address)
 
 
 @blueprint.get("/<int:user_id>/link/<handle>")
@@ -52,26 +52,39 @@ def link(user_id: int, handle: str) -> BaseResponse:
     return make_response(render_template("team/link.html", person=user, link=text, what=WHAT[purpose], ends=ends))
 
 
-def hand_over(user: User, purpose: TokenPurpose, token: str) -> BaseResponse:
-    """Mail the link with ``token``. Without a mail server, or if that fails, lead to a page that shows it."""
-    address, email, role, user_id = address_of(purpose, token), user.email, user.role, user.id
+def finish(user: User, purpose: TokenPurpose, token: str) -> str:
+    """End the work of the form that has made the link with ``token``. Return where it leads, for ``hand_over``."""
+    is_mailed = current_app.config["SMTP"] is not None
+    address = url_for(".show", user_id=user.id) if is_mailed else _keep_to_show(user.id, address_of(purpose, token))
+    form_tokens.finish(address)
+    return address
+
+
+def hand_over(user: User, purpose: TokenPurpose, token: str, address: str) -> BaseResponse:
+    """Mail the link with ``token``, and lead to ``address``. If that fails, lead to a page that shows the link."""
+    link, email, role, user_id = address_of(purpose, token), user.email, user.role, user.id
     if current_app.config["SMTP"] is not None:
         by = current_user.shown_name
         release()  # hold no transaction open while sending
         try:
             if purpose == TokenPurpose.INVITATION:
-                account_mail.mail_invitation(email, role, address, by)
+                account_mail.mail_invitation(email, role, link, by)
             else:
-                account_mail.mail_link(email, address)
+                account_mail.mail_link(email, link)
         except account_mail.NotSent as error:
             flash(f"The mail to {email} could not be sent: {error}. Copy the link instead.", "error")
+            with writing():
+                address = _keep_to_show(user_id, link)
         else:
             flash(f"The {WHAT[purpose]} was mailed to {email}.")
-            return go(url_for(".show", user_id=user_id))
+    return go(address)
+
+
+def _keep_to_show(user_id: int, link: str) -> str:
+    """Keep the link for some minutes. Return the address of the page that shows it. The caller commits."""
     handle = form_tokens.new_token()
-    with writing():
-        form_tokens.seal_apart(handle, address)
-    return go(url_for(".link", user_id=user_id, handle=handle))
+    form_tokens.seal_apart(handle, link)
+    return url_for(".link", user_id=user_id, handle=handle)
 
 
 def _page(form: InviteForm, status: int = 200) -> Response:

@@ -12,7 +12,8 @@ from webhooks_ui.forms.team import RoleForm
 from webhooks_ui.models import TokenPurpose, User
 from webhooks_ui.people import accounts, sessions, tokens
 from webhooks_ui.views.team.blueprint import blueprint
-from webhooks_ui.views.team.inviting import hand_over
+from webhooks_ui.views.team.inviting import finish, hand_over
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go
 
 NOT_YOURSELF = "You can't do this to your own account here. Your account page has what you need."
@@ -158,14 +159,19 @@ def make_change(user_id: int, name: str) -> BaseResponse:
             user = accounts.lock_among_super_admins(user_id) or abort(404)
             if user.id == current_user.id and not change.also_for_oneself:
                 raise accounts.Refused(NOT_YOURSELF)
+            if address := form_tokens.begin():
+                return go(address)
             made = change.do(user)
+            address = url_for(".show", user_id=user_id)
+            if change.purpose:
+                address = finish(user, change.purpose, str(made))
     except accounts.Refused as error:
         flash(str(error), "error")
         return go(url_for(".show", user_id=user_id))
     flash(change.done.format(name=user.shown_name))
     if change.purpose:
-        return hand_over(user, change.purpose, str(made))
-    return go(url_for(".show", user_id=user_id))
+        return hand_over(user, change.purpose, str(made), address)
+    return go(address)
 
 
 def _page(user: User, form: RoleForm, status: int = 200) -> Response:
