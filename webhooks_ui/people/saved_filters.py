@@ -85,7 +85,7 @@ def save(
 
     Raises:
         Refused: The name is missing or too long, or there is no room.
-        Taken: The person has a filter of this name there, and ``replace`` is false.
+        Taken: The person has another filter of this name there, and ``replace`` is false.
     """
     if not name:
         raise Refused("Give the filter a name, such as: Failed today.")
@@ -94,6 +94,8 @@ def save(
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update())  # two saves at once count together
     own = select(SavedFilter).filter_by(user_id=user_id)
     saved = db.session.scalars(own.filter_by(list=list, name=name)).first()
+    if saved is not None and (saved.query, saved.is_shared) == (dict(query), is_shared):
+        return saved
     if saved is not None and not replace:
         raise Taken(saved.is_shared)
     if saved is None:

@@ -9,6 +9,7 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.forms import meanwhile
 from webhooks_ui.forms.event_type import EventTypeForm, texts_of
 from webhooks_ui.models import OwnEventType
+from webhooks_ui.web import form_tokens
 from webhooks_ui.web.answers import go
 from webhooks_ui.webhooks import own_event_types
 
@@ -32,7 +33,11 @@ def create() -> BaseResponse:
     if not form.validate():
         return _page(form, status=422)
     with writing():
+        if address := form_tokens.begin():
+            return go(address)
         is_new = own_event_types.add(form.columns)
+        if is_new:
+            form_tokens.finish(_address(str(form.name.data)))
     if not is_new:
         form.name.errors = [f"There is a type {form.name.data} already. Edit it, or choose another name."]
         return _page(form, status=422)
@@ -75,7 +80,11 @@ def _done(name: str, what: str) -> BaseResponse:
     catalogue.forget()
     flash(f"The event type {name} {what}.")
     exists = db.session.scalar(select(OwnEventType.id).where(OwnEventType.name == name))
-    return go(url_for(".index", type=name, _anchor=name) if exists else url_for(".index"))
+    return go(_address(name) if exists else url_for(".index"))
+
+
+def _address(name: str) -> str:
+    return url_for(".index", type=name, _anchor=name)
 
 
 def _page(form: EventTypeForm, type: OwnEventType | None = None, seen: str = "", status: int = 200) -> Response:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support.factories import make_api_key, make_delivery, make_event, make_webhook
+from tests.support.http import form_token
 from tests.webhooks_ui.api.conftest import Api
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions, reloaded
 from webhooks_ui.database import db
@@ -54,6 +55,13 @@ def add(client: FlaskClient, **fields: Any) -> TestResponse:
 
 def publish(api: Api, data: object, type: str = "invoice.paid") -> TestResponse:
     return api.post("/events", json={"type": type, "data": data})
+
+
+def test_a_form_that_is_sent_twice_adds_one_type_and_says_so(super_admin: FlaskClient) -> None:
+    token = form_token(super_admin.get(f"{PAGE}/new").text)
+    first, second = (add(super_admin, form_token=token) for _ in range(2))
+    assert (first.status_code, first.headers["Location"]) == (303, second.headers["Location"])
+    assert recorded_actions() == ["event_type.created"]
 
 
 def test_the_numbers_of_an_example_are_shown_and_sent_as_they_were_written(

@@ -88,6 +88,13 @@ def test_a_page_asks_before_a_filter_of_the_same_name_is_replaced(admin: FlaskCl
     assert saved() == [("deliveries", "Failed today", {"environment": "", "status": "pending"}, False)]
 
 
+def test_saving_the_same_filter_twice_asks_nothing_and_is_recorded_once(admin: FlaskClient) -> None:
+    assert [save(admin, shared="true").status_code for _ in range(2)] == [303, 303]
+    assert len(saved()) == 1
+    assert recorded_actions() == ["saved_filter.shared"]
+    assert "Replace the saved filter?" in save(admin).text
+
+
 def test_others_see_what_is_shared_and_nothing_else(admin: FlaskClient, sign_in: SignIn) -> None:
     save(admin, name="My own")
     save(admin, name="Of all", shared="true", query="code=5xx")

@@ -75,6 +75,10 @@ def update(webhook_id: int) -> BaseResponse:
         return _page(form, changes.get(webhook_id), 422)
     if not is_current:
         return _conflict(form, webhook)
+    return _done(form, webhook)
+
+
+def _done(form: WebhookForm, webhook: Webhook) -> BaseResponse:
     if form.new_secret.data:
         show_once(webhook)
     flash(f"{webhook.name} was saved.{' It has a new secret.' if form.new_secret.data else ''}")
@@ -107,10 +111,11 @@ def _warn(form: WebhookForm, webhook: Webhook) -> None:
         flash(warning, "error")
 
 
-def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
+def _conflict(form: WebhookForm, webhook: Webhook) -> BaseResponse:
     """Show both versions. The form gets the new version number, so that saving again replaces the other version.
 
-    What its sender left as it was takes the saved value.
+    What its sender left as it was takes the saved value. Nothing is left to do if all that was sent is saved already,
+    as by the first click of a double click.
     """
     merged, taken = taken_over(webhook, request.form)
     form.marks.data = merged.marks.data
@@ -118,6 +123,8 @@ def _conflict(form: WebhookForm, webhook: Webhook) -> Response:
         merged, taken = form, []
     merged.version.data = str(webhook.version)
     found = differences(webhook, merged)
+    if not (found or taken or merged.secret.data or merged.new_secret.data):
+        return _done(merged, webhook)
     return _page(merged, webhook, 409, differences=found, taken=taken, last_change=last_change(webhook))
 
 

@@ -87,6 +87,15 @@ def test_what_both_changed_is_mine_after_saving_again(admin: FlaskClient) -> Non
     assert (changed.name, changed.rate_limit, changed.rate_period) == ("Mine", 9, "second")
 
 
+def test_a_form_that_is_sent_twice_is_saved_once_and_no_conflict(admin: FlaskClient) -> None:
+    webhook = make_webhook(name="Billing")
+    mine = page_of(admin, webhook) | {"name": ["Mine"]}
+    first, second = (save(admin, webhook, mine) for _ in range(2))
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert reloaded(webhook).version == 2
+    assert save(admin, webhook, mine | {"new_secret": ["24"]}).status_code == 409
+
+
 def test_what_i_typed_into_a_part_of_the_authentication_keeps_all_of_mine(admin: FlaskClient) -> None:
     webhook = make_webhook()
     with writing():
