@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_delivery, make_webhook
-from tests.support.http import HTMX
+from tests.support.http import HTMX, form_token
 from tests.support.log_rows import add_attempt, settle
 from tests.webhooks_ui.views.webhooks.read_back import recorded_actions
 from webhooks_ui.database import db
@@ -34,6 +34,17 @@ def test_htmx_is_told_of_the_test_and_where_it_is_logged(admin: FlaskClient) -> 
     assert answer.status_code == 200
     assert f"/admin/webhook-deliveries/{delivery.id}" in answer.text
     assert f'hx-get="/admin/webhooks/{webhook.id}/test/{delivery.id}"' in answer.text
+
+
+def test_the_answer_lets_the_same_page_send_another_test(admin: FlaskClient) -> None:
+    webhook = make_webhook()
+    address = f"/admin/webhooks/{webhook.id}/test"
+    token = form_token(admin.get(address).text)
+    for _ in range(2):
+        answer = admin.post(address, data={"type": "license.created", "form_token": token}, headers=HTMX)
+        assert 'id="test-token" hx-swap-oob="innerHTML"' in answer.text
+        token = form_token(answer.text)
+    assert recorded_actions() == ["webhook.tested"] * 2
 
 
 def test_a_test_that_was_cancelled_says_so(admin: FlaskClient) -> None:
