@@ -9,7 +9,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webhooks_ui.database import db
-from webhooks_ui.models.types import UtcDateTime
+from webhooks_ui.models.types import BigId, UtcDateTime
 
 
 class HourlyTotal(db.Model):  # type: ignore[name-defined,misc]
@@ -21,7 +21,7 @@ class HourlyTotal(db.Model):  # type: ignore[name-defined,misc]
     environment: Mapped[str] = mapped_column(String(16), primary_key=True)
     succeeded: Mapped[bool] = mapped_column(primary_key=True)
     duration_bucket_ms: Mapped[int] = mapped_column(primary_key=True)
-    count: Mapped[int] = mapped_column(default=0)
+    count: Mapped[int] = mapped_column(BigId, default=0)
 
 
 class BacklogSample(db.Model):  # type: ignore[name-defined,misc]

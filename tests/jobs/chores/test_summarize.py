@@ -45,6 +45,14 @@ def test_totals_are_the_sums_of_all_webhooks_of_an_environment() -> None:
     assert count() == (112, 114)
 
 
+def test_a_total_may_be_larger_than_the_count_of_a_webhook() -> None:
+    for _ in range(2):
+        attempts(make_webhook().id, 2**31 - 1)
+    summarize()
+    assert count() == (2**32 - 2, 2**32 - 2)
+    assert isinstance(totals("", RANGES["24h"]).total, int)
+
+
 def test_what_comes_later_is_added_once() -> None:
     webhook = make_webhook().id
     attempts(webhook, 5)
