@@ -44,8 +44,9 @@ def count(connection: Connection, attempts: Sequence[Attempted]) -> None:
 
 _HEALTH = ("consecutive_failures", "failing_since", "breaker_opened_at", "probe_at", "probes_failed")
 _THROTTLE = ("throttled_until", "throttled_at", "throttle_rate", "throttle_step", "throttle_count")  # as in Throttle
+_GIVEN_UP = ("given_up_count", "given_up_since")
 _OTHERS = ("id", "name", "url", "environment", "active", "failures", "attempted_hour", "succeeded_hour")
-_COLUMNS = {name: getattr(Webhook, name) for name in (*_OTHERS, *_HEALTH, *_THROTTLE)}
+_COLUMNS = {name: getattr(Webhook, name) for name in (*_OTHERS, *_HEALTH, *_THROTTLE, *_GIVEN_UP)}
 
 
 def _ailing(connection: Connection) -> Select[Any]:
@@ -96,6 +97,7 @@ def judge_webhooks(connection: Connection, attempts: Sequence[Attempted], thresh
         throttle = _throttled(Throttle(*(getattr(row, name) for name in _THROTTLE)), own)
         changed: dict[str, Any] = {name: getattr(health, name) for name in _HEALTH}
         changed |= zip(_THROTTLE, vars(throttle).values(), strict=True)
+        changed |= zip(_GIVEN_UP, _given_up(row, own), strict=True)
         changed |= _last_hours(row, made) | {"failures": _failures(row.failures, own)}
         if health.disabled_reason and row.active:
             changed |= _disable(connection, row, health.disabled_reason, made[-1].at)
@@ -178,6 +180,21 @@ def _throttled(throttle: Throttle, attempts: Sequence[Attempted]) -> Throttle:
         elif throttle.rate is not None and (successes := sum(attempt.succeeded for attempt in made)):
             throttle = speed_up(throttle, successes, made[-1].at)
     return throttle
+
+
+def _given_up(row: Any, attempts: Sequence[Attempted]) -> tuple[int, datetime | None]:
+    """Return how many deliveries were given up after ``attempts``, and when the oldest was made. A success ends that.
+
+    Args:
+        row: a row of ``_ailing``.
+    """
+    count, since = row.given_up_count, row.given_up_since
+    for made in attempts:
+        if made.succeeded:
+            count, since = 0, None
+        elif made.given_up:
+            count, since = count + 1, min(since or made.given_up, made.given_up)
+    return count, since
 
 
 def _disable(connection: Connection, webhook: Any, reason: str, at: datetime) -> dict[str, Any]:

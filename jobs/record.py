@@ -176,6 +176,8 @@ def _decided(claimed: Claimed, result: Result, attempted: Attempted, schedule: s
     delays = _delays(claimed, schedule)
     counts = at_old_url(attempted) if has_moved else attempted
     decision = decide(counts, delays, claimed.attempts_allowed, random.random, until)
+    if attempted.slows_down and decision.status == DeliveryStatus.FAILED and not claimed.is_test:
+        attempted = replace(attempted, given_up=claimed.created_at)
     return Recorded(claimed, result, decision, attempted)
 
 

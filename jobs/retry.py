@@ -36,6 +36,7 @@ class Attempted:
     gone: str = ""  # why the endpoint will never take a request again, in a sentence
     is_test: bool = False  # perhaps of a type that the webhook doesn't want
     slows_down: bool = False  # the endpoint asks us to slow down, which is no failure
+    given_up: datetime | None = None  # when its delivery was made, if it is given up because of that
     webhook_id: int = 0
     url: str = ""  # that the webhook had when it was sent
     delivery_id: int = 0

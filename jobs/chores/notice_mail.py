@@ -28,6 +28,8 @@ COLUMNS = (
     Webhook.disabled_at,
     Webhook.disabled_reason,
     Webhook.unreadable_at,
+    Webhook.given_up_count,
+    Webhook.given_up_since,
     Webhook.certificate_ends_at,
     Webhook.certificate_notice,
     Webhook.failures,
@@ -44,6 +46,8 @@ def subject(webhooks: Sequence[Any]) -> str:
         state = "is failing"
     elif webhooks[0].unreadable_at:
         state = "has a secret that can't be decrypted"
+    elif _gives_up(webhooks[0]):
+        state = "loses events, because its endpoint asks to wait"
     else:
         state = f"has a client certificate that {_ends(webhooks[0])}"
     return f"{in_one_line(webhooks[0].name)} {state}"
@@ -85,6 +89,10 @@ def _paragraph(webhook: Any, public_url: str) -> str:
     if webhook.unreadable_at:
         lines.append(f"Secret: can't be decrypted since {_utc(webhook.unreadable_at)}, so its deliveries wait.")
         lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
+    if _gives_up(webhook):
+        made = f"{webhook.given_up_count:,}, the oldest of {_utc(webhook.given_up_since)}"
+        lines.append(f"Given up: {made}, because the endpoint asked to wait for too long.")
+        lines.append("Let the endpoint take more, then send these deliveries again with Recover.")
     if webhook.active and webhook.certificate_notice:
         lines.append(f"Client certificate: {_ends(webhook)}. Paste a new one, or its endpoint will refuse deliveries.")
     lines += [in_one_line(_cause(cause)) for cause in read(webhook.failures)]
@@ -109,10 +117,15 @@ def _is_failing(webhook: Any) -> bool:
     return _status(webhook) == ReportedStatus.FAILING
 
 
+def _gives_up(webhook: Any) -> bool:
+    return webhook.active and webhook.given_up_since is not None
+
+
 def _since(webhook: Any) -> datetime:
     failing_since = (webhook.failing_since or webhook.breaker_opened_at) if _is_failing(webhook) else None
     ending_since = certificate_since(webhook.certificate_ends_at, webhook.certificate_notice)
-    since: Any = failing_since or webhook.unreadable_at or ending_since
+    given_up_since = webhook.given_up_since if _gives_up(webhook) else None
+    since: Any = failing_since or webhook.unreadable_at or given_up_since or ending_since
     found: datetime = webhook.disabled_at if _is_disabled(webhook) else since
     return found
 

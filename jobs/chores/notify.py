@@ -1,4 +1,4 @@
-"""Notify: mail the admins about webhooks that fail or were disabled, at most once a day about each.
+"""Notify: mail the admins about webhooks that fail, lose events or were disabled, at most once a day about each.
 
 Webhooks are claimed before the mail goes out, in a transaction of its own, so that only one of two workers sends it. If
 the mail can't be sent, the claim is undone, and the next run tries again.

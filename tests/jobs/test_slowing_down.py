@@ -20,6 +20,7 @@ from webhooks_ui.deliveries import changes
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Stats, Webhook, utcnow
 from webhooks_ui.webhooks.changes import edit
+from webhooks_ui.webhooks.notices import noticed
 
 
 class Limit:
@@ -143,6 +144,32 @@ def test_a_delivery_that_was_told_to_wait_for_longer_than_its_schedule_lasts_has
             clock.shift(pause)
         deliver_until(lambda: statuses() == {"failed"}, 20)
     assert len(receiver.requests) == 3
+
+
+def test_a_webhook_whose_deliveries_are_given_up_has_a_notice_until_its_endpoint_takes_one(
+    app: Flask, receiver: Receiver
+) -> None:
+    receiver.answers = [(503, {"Retry-After": "90000"}, b"")]
+    make_webhook(url=receiver.url)
+    began = utcnow()
+    publish_many(1)
+    with time_machine.travel(began, tick=True) as clock:
+        deliver()
+        assert noticed() == []
+        clock.shift(timedelta(hours=24, minutes=1))
+        deliver_until(lambda: statuses() == {"failed"}, 20)
+        webhook = the_webhook()
+        assert (webhook.given_up_count, webhook.breaker_opened_at, webhook.gives_up) == (1, None, True)
+        assert webhook.given_up_since
+        assert abs(webhook.given_up_since - began) < timedelta(minutes=1)
+        assert [notice.id for notice in noticed()] == [webhook.id]
+        receiver.answers = [OK]
+        make_event()
+        clock.shift(timedelta(hours=24, minutes=1))
+        deliver_until(lambda: statuses() == {"failed", "delivered"}, 20)
+    webhook = the_webhook()
+    assert (webhook.given_up_count, webhook.given_up_since) == (0, None)
+    assert noticed() == []
 
 
 @pytest.mark.parametrize("seconds", [[], [3 * 86_400]])

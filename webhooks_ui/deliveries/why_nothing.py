@@ -99,6 +99,12 @@ def _of_sending(webhook: Webhook) -> Iterator[Check]:
             "The key that encrypted it is not in ENCRYPTION_KEYS. Put the key back, or give the webhook a new secret."
         )
         yield Check(Verdict.PROBLEM, "Its secret can't be decrypted, so its deliveries wait", found, "secret")
+    if webhook.gives_up and webhook.given_up_since:
+        lost = webhook.given_up_count
+        given_up = "1 delivery was" if lost == 1 else f"{lost:,} deliveries were"
+        fix = ". Let the endpoint take more, then send again with Recover."
+        told = (f"{given_up} given up, the oldest of ", webhook.given_up_since, fix)
+        yield Check(Verdict.PROBLEM, "It loses events, because the endpoint asks to wait", told, "deliveries")
     if webhook.breaker_opened_at:
         failed = f"{webhook.consecutive_failures:,} attempts in a row failed, so its deliveries wait."
         yield Check(Verdict.PROBLEM, "Its deliveries wait, because it fails", (failed, *_probe(webhook)), "deliveries")
@@ -135,6 +141,13 @@ def _of_answers(webhook: Webhook) -> Iterator[Check]:
         last = causes[0]
         found = f"The last answer: {label(last.outcome, last.response_code)}. {last.text}".strip()
         yield Check(Verdict.PROBLEM, "The endpoint doesn't accept them", found, "cause")
+    elif not series.total and webhook.throttled_at and webhook.throttled_at > utcnow() - DAY:
+        asked = (
+            "Each attempt within 24 hours was answered with a wish to wait, the last one ",
+            webhook.throttled_at,
+            ".",
+        )
+        yield Check(Verdict.NOTE, "The endpoint asks to wait", asked, "deliveries")
     elif not series.total:
         found = "Nothing was sent to it within 24 hours. Send a test event to see what it answers."
         yield Check(Verdict.NOTE, "No attempt was made", found, "test")

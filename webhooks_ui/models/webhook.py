@@ -204,6 +204,11 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     throttle_step: Mapped[float | None] = mapped_column()
     throttle_count: Mapped[int] = mapped_column(default=0, server_default="0")
 
+    # Since its last success, how many deliveries were given up because the endpoint asked to wait, and when the oldest
+    # of them was made. ``throttled_until`` is set, too
+    given_up_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    given_up_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
     consecutive_failures: Mapped[int] = mapped_column(default=0)
     # Why it fails, since its last success: see webhooks.causes
     failures: Mapped[list[dict[str, Any]]] = mapped_column(CAUSES, default=list, server_default="[]")
@@ -336,6 +341,11 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
         return self.throttled_until is not None and self.throttled_until > utcnow()
 
     @property
+    def gives_up(self) -> bool:
+        """Whether it loses events, because its endpoint asks to wait for too long."""
+        return self.active and self.given_up_since is not None
+
+    @property
     def is_paced(self) -> bool:
         """Whether its rate limit, or the pace that its endpoint takes, holds deliveries back at present."""
         return self.paced_until is not None and self.paced_until > utcnow() - PACED_LATELY
@@ -373,7 +383,8 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
     def clear_throttle(self) -> None:
         """Forget that the endpoint asked for fewer requests."""
         self.throttled_until = self.throttled_at = self.throttle_rate = self.throttle_step = None
-        self.throttle_count = 0
+        self.throttle_count = self.given_up_count = 0
+        self.given_up_since = None
 
 
 def is_group(name: str) -> bool:

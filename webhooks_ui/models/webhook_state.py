@@ -30,6 +30,7 @@ def _is_throttled(now: datetime) -> ColumnElement[bool]:
 IS_BROKEN = and_(Webhook.active, Webhook.breaker_opened_at.is_not(None))
 IS_DISABLED = and_(~Webhook.active, Webhook.disabled_at.is_not(None))
 IS_UNREADABLE = Webhook.unreadable_at.is_not(None)
+GIVES_UP = and_(Webhook.active, Webhook.given_up_since.is_not(None))
 # The condition of ix_webhooks_ailing: for any other webhook, the status and the two hours alone say how it does
 MAY_AIL = or_(
     Webhook.breaker_opened_at.is_not(None),
@@ -41,5 +42,5 @@ MAY_AIL = or_(
 HAS_CERTIFICATE_NOTICE = and_(
     Webhook.active, Webhook.certificate_notice.is_not(None), Webhook.certificate_ends_at.is_not(None)
 )
-IS_REMINDED = or_(IS_BROKEN, IS_DISABLED, IS_UNREADABLE)  # by mail, daily
+IS_REMINDED = or_(IS_BROKEN, IS_DISABLED, IS_UNREADABLE, GIVES_UP)  # by mail, daily
 IS_NOTICED = and_(IS_LIVE, MAY_AIL, or_(IS_REMINDED, HAS_CERTIFICATE_NOTICE))  # pages show a notice about it

@@ -1,4 +1,6 @@
-"""Notices about webhooks that fail, were disabled automatically, or have a lost secret or a certificate that ends.
+"""Notices about webhooks that fail, were disabled automatically, or lose events because their endpoint asks to wait.
+
+There are also notices about a lost secret, and about a certificate that ends.
 
 A notice goes away together with its reason.
 """
@@ -18,13 +20,14 @@ SHOWN_MAX = 200
 
 
 class Noticed(NamedTuple):
-    """A webhook that fails or was disabled automatically, or has a lost secret or a client certificate that ends."""
+    """What a notice about a webhook follows from."""
 
     id: int
     environment: str
     breaker_opened_at: datetime | None
     disabled_at: datetime | None
     unreadable_at: datetime | None
+    given_up_since: datetime | None
     certificate_ends_at: datetime | None
     certificate_notice: str | None
 
@@ -34,6 +37,7 @@ class Noticed(NamedTuple):
             self.disabled_at
             or self.breaker_opened_at
             or self.unreadable_at
+            or self.given_up_since
             or certificate_since(self.certificate_ends_at, self.certificate_notice)
         )
 

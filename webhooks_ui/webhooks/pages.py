@@ -44,6 +44,8 @@ class _Columns(NamedTuple):
     certificate_notice: str | None
     breaker_opened_at: datetime | None
     throttled_until: datetime | None
+    given_up_count: int
+    given_up_since: datetime | None
     succeeded_hour: int
     attempted_hour: int
     failures: list[dict[str, Any]]
@@ -55,6 +57,7 @@ class WebhookRow(_Columns):
     __slots__ = ()
     status: Any = Webhook.status
     is_throttled: Any = Webhook.is_throttled
+    gives_up: Any = Webhook.gives_up
     is_broken: Any = Webhook.is_broken
     is_disabled: Any = Webhook.is_disabled
 

@@ -21,6 +21,8 @@ def row(**fields: object) -> SimpleNamespace:
         "disabled_at": None,
         "disabled_reason": None,
         "unreadable_at": None,
+        "given_up_count": 0,
+        "given_up_since": None,
         "certificate_ends_at": None,
         "certificate_notice": None,
         "failures": [],
@@ -80,6 +82,19 @@ def test_the_mail_about_a_webhook_whose_secret_was_lost() -> None:
     assert text([row(**healthy, unreadable_at=AT)], URL).startswith(f"Orders\n  Environment: production\n{lost}")
     assert lost in text([row(unreadable_at=AT)], URL)
     assert "Status: failing since" in text([row(unreadable_at=AT)], URL)
+
+
+def test_the_mail_about_an_endpoint_that_only_asks_to_wait() -> None:
+    healthy = {"failing_since": None, "breaker_opened_at": None, "probe_at": None}
+    asks = {"given_up_count": 1_234, "given_up_since": AT}
+    assert subject([row(**healthy, **asks)]) == "Orders loses events, because its endpoint asks to wait"
+    lost = (
+        "  Given up: 1,234, the oldest of 2026-11-23 10:00 UTC, because the endpoint asked to wait for too long.\n"
+        "  Let the endpoint take more, then send these deliveries again with Recover.\n"
+    )
+    assert text([row(**healthy, **asks)], URL).startswith(f"Orders\n  Environment: production\n{lost}")
+    assert lost in text([row(**asks)], URL)
+    assert lost not in text([disabled(), row(**asks, active=False, unreadable_at=AT)], URL)
 
 
 def test_of_many_the_latest_come_first_and_at_most_100() -> None:

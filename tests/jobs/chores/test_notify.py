@@ -74,6 +74,15 @@ def test_a_webhook_that_fails_is_mailed_with_its_state_and_link(box: Mailbox) ->
     assert f"Next probe: {since + HOURS:%Y-%m-%d %H:%M} UTC" in mail.text
 
 
+def test_a_webhook_that_loses_events_is_mailed_once_a_day(box: Mailbox) -> None:
+    now = utcnow()
+    make_webhook(name="Orders", throttled_until=now, given_up_count=2, given_up_since=now - 30 * HOURS)
+    for hours in (0, 1, 23, 25):
+        notify_at(now + hours * HOURS)
+    subjects = [mail.message["Subject"] for mail in box.mails]
+    assert subjects == ["Orders loses events, because its endpoint asks to wait"] * 2
+
+
 def test_admins_of_both_kinds_get_it_and_nobody_else(box: Mailbox) -> None:
     make_user("olga@example.com", "operator")
     make_user("viktor@example.com", "viewer")

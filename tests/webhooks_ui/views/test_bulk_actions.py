@@ -380,14 +380,16 @@ def test_only_admins_may(sign_in: SignIn, role: str) -> None:
 
 def test_a_recovery_begins_where_the_outage_did(admin: FlaskClient) -> None:
     webhook = make_webhook()
-    for failing_for, begin in ((None, 1), (timedelta(hours=3), 1), (timedelta(days=3), 3)):
-        webhook.failing_since = utcnow() - failing_for if failing_for else None
+    hours, days = timedelta(hours=3), timedelta(days=3)
+    for failing, given_up, begin in ((None, None, 1), (hours, None, 1), (days, None, 3), (hours, days, 3)):
+        webhook.failing_since = utcnow() - failing if failing else None
+        webhook.given_up_since = utcnow() - given_up if given_up else None
         db.session.commit()
         page = admin.get(f"/admin/webhooks/{webhook.id}/recoveries").text
         shown = [datetime.fromisoformat(at) for at in re.findall(r'data-utc="([^"]+)"', page)]
-        for at, days in zip(shown, (begin, 1), strict=True):
+        for at, ago in zip(shown, (begin, 1), strict=True):
             assert at.second == at.microsecond == 0, "seconds have no room on a phone"
-            assert timedelta(0) <= utcnow() - timedelta(days=days) - at < timedelta(minutes=2)
+            assert timedelta(0) <= utcnow() - timedelta(days=ago) - at < timedelta(minutes=2)
 
 
 def test_an_action_whose_filters_cannot_be_read_says_so_and_offers_no_way_on(admin: FlaskClient) -> None:

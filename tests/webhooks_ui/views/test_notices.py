@@ -39,6 +39,20 @@ def test_failing_and_disabled_webhooks_are_counted_and_listed_the_latest_first(a
     assert "Deleted" not in page
 
 
+def test_an_endpoint_that_only_asks_to_wait_is_told_of_wherever_its_webhook_is_shown(admin: FlaskClient) -> None:
+    given_up = {"throttled_until": utcnow(), "given_up_count": 1_234, "given_up_since": utcnow() - timedelta(days=2)}
+    make_webhook(active=False, **given_up)
+    assert badge(admin) is None
+    id = make_webhook(**given_up).id
+    assert badge(admin) == "1"
+    for address in ("/admin/notices", f"/admin/webhooks/{id}"):
+        assert "1,234 deliveries were given up, the oldest of <time" in admin.get(address).text
+    assert "1,234 given up, because the endpoint asks to wait" in admin.get("/admin/webhooks").text
+    page = admin.get(f"/admin/webhooks/{id}/why-nothing").text
+    assert "It loses events, because the endpoint asks to wait" in page
+    assert "1,234 deliveries were given up" in page
+
+
 @pytest.mark.parametrize("role", ["operator", "viewer"])
 def test_only_admins_see_them(sign_in: SignIn, role: str) -> None:
     make_webhook(breaker_opened_at=utcnow())

@@ -72,6 +72,7 @@ def _time(name: str, end_of_day: bool = False) -> datetime | None:
 def _form(webhook: Webhook, wrong: str = "", error: str = "") -> str:
     now = utcnow().replace(second=0, microsecond=0)
     day_ago = now - DAY
-    first = (webhook.failing_since or now).replace(second=0, microsecond=0) - FAILS_WITHIN
+    lost = min(filter(None, (webhook.failing_since, webhook.given_up_since)), default=now)
+    first = lost.replace(second=0, microsecond=0) - FAILS_WITHIN
     begins = {"recover": min(day_ago, first), "missed": day_ago}
     return render_template("recoveries/new.html", webhook=webhook, begins=begins, wrong=wrong, error=error)

@@ -181,6 +181,15 @@ def test_what_waits_is_counted(admin: FlaskClient) -> None:
     assert "2 deliveries. The oldest was created <time" in text
 
 
+def test_attempts_that_were_answered_with_a_wish_to_wait_are_attempts(admin: FlaskClient) -> None:
+    for throttled_at, title in (
+        (utcnow() - timedelta(hours=2), "The endpoint asks to wait"),
+        (utcnow() - timedelta(hours=25), "No attempt was made"),
+    ):
+        webhook = make_webhook(throttled_at=throttled_at, throttled_until=utcnow() + timedelta(hours=1))
+        assert ("pending", title) in all_checks(admin, webhook.id)
+
+
 def test_times_are_shown_as_on_other_pages(admin: FlaskClient) -> None:
     """Other pages show recent times relative to now, and let the browser convert all times to the reader's zone."""
     until = utcnow() + timedelta(minutes=5, seconds=30)
