@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from webhooks_ui import audit
 from webhooks_ui.configuration.sign_in import OidcProvider
 from webhooks_ui.database import writing
+from webhooks_ui.events.strict_json import shortened
 from webhooks_ui.forms.sign_in import LoginForm
 from webhooks_ui.lazy import Lazy
 from webhooks_ui.models import SignInMethod
@@ -115,6 +116,6 @@ def _callback_url() -> str:
 
 
 def _failed(error: "oidc.Failed") -> Response:
-    cause = " ".join(str(error.__cause__ or "none").split())
+    cause = shortened(" ".join(str(error.__cause__ or "none").split()))  # anybody can write it into the address
     logger.warning("Single sign-on failed: %s Cause: %s", error, cause)
     return page(LoginForm(formdata=None), error.status, str(error))

@@ -268,6 +268,16 @@ def test_an_answer_that_comes_bit_by_bit_is_not_waited_for(
         assert time.monotonic() - began < 10
 
 
+def test_nobody_writes_a_long_line_into_the_log(
+    client: FlaskClient, provider: OddProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = {"error": "odd", "error_description": "x" * 60_000}
+    assert client.get("/login/sso/callback", query_string=said).status_code == 400
+    assert "Single sign-on failed" in caplog.text
+    assert "x" * 100 in caplog.text
+    assert max(len(record.getMessage()) for record in caplog.records) < 500
+
+
 @pytest.mark.parametrize("body", [({"Content-Encoding": "gzip"}, b"no gzip"), ({"Content-Length": "9"}, b"{}")])
 def test_a_broken_answer_is_told(
     client: FlaskClient, provider: OddProvider, body: tuple[dict[str, str], bytes]
