@@ -91,6 +91,11 @@ def test_an_invalid_parameter_gets_422(api: Api, query: str) -> None:
     assert [error["field"] for error in response.get_json()["errors"]] == [query.partition("=")[0]]
 
 
+def test_a_time_range_that_ends_before_it_begins_finds_nothing(api: Api) -> None:
+    make_delivery()
+    assert ids(api.get("/deliveries?since=1h&until=2026-11-23")) == []
+
+
 def test_a_delivery_shows_its_body_and_every_attempt(api: Api) -> None:
     delivery = make_delivery()
     attempt = Attempt(
