@@ -11,6 +11,7 @@ SCHEDULES_SECONDS: dict[str, tuple[int, ...]] = {
 }
 OWN = "own"  # a webhook's own delays
 OWN_DELAYS_MAX = 12
+TYPED_MAX_CHARACTERS = 1_000  # of own delays
 OWN_DELAY_MAX_SECONDS = 7 * 86_400
 SLOWED_DOWN_AT_LEAST = timedelta(hours=24)  # how long a delivery may wait for an endpoint that asks to slow down
 
@@ -55,8 +56,10 @@ def parse_delays(text: str) -> list[int]:
     """Return the delays between attempts that a person typed, in seconds.
 
     Raises:
-        WrongDelays: a part isn't a delay, or ``check_delays`` refuses them.
+        WrongDelays: the text is too long, a part isn't a delay, or ``check_delays`` refuses them.
     """
+    if len(text) > TYPED_MAX_CHARACTERS:
+        raise WrongDelays(f"The delays are too long. Give 1 to {OWN_DELAYS_MAX}.")
     delays = []
     for part in filter(None, (part.strip() for part in text.lower().split(","))):
         found = _DELAY.fullmatch(part.replace("\N{NO-BREAK SPACE}", " "))

@@ -15,7 +15,7 @@ from webhooks_ui.forms.webhook_access import AccessFields, access_values, is_typ
 from webhooks_ui.parsing import parse_id
 from webhooks_ui.schedules import WrongDelays, delays_text, parse_delays
 from webhooks_ui.webhooks import options
-from webhooks_ui.webhooks.own_headers import MASK, OwnHeader, wrong_headers
+from webhooks_ui.webhooks.own_headers import LONG_HEADERS, MASK, TYPED_MAX_CHARACTERS, OwnHeader, wrong_headers
 from webhooks_ui.webhooks.ready_conditions import READY_CONDITIONS
 
 ROW = ("condition_field", "condition_operator", "condition_value")
@@ -26,6 +26,11 @@ class HeadersField(TextAreaField):  # type: ignore[misc]
 
     data: list[OwnHeader]
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether more was typed than can be right. It isn't read."""
+        return len(self.typed or "") > TYPED_MAX_CHARACTERS
+
     def process_data(self, value: Sequence[Mapping[str, str]] | None) -> None:
         self.stored = value or ()
         self.data = [OwnHeader(header["name"], MASK) for header in self.stored]
@@ -35,6 +40,8 @@ class HeadersField(TextAreaField):  # type: ignore[misc]
         if not values:
             return
         self.typed = values[-1]
+        if self.is_too_long:
+            return
         lines = filter(None, (line.strip() for line in self.typed.splitlines()))
         pairs = (line.partition(":") for line in lines)
         self.data = [OwnHeader(name.strip(), value.strip()) for name, _, value in pairs]
@@ -113,6 +120,8 @@ class OptionFields(AccessFields):
     retry_delays = StringField("Delays of its own schedule")
 
     def validate_headers(self, field: HeadersField) -> None:
+        if field.is_too_long:
+            raise ValidationError(LONG_HEADERS)
         if wrong := wrong_headers(field.data, field.stored):
             raise ValidationError(wrong)
 

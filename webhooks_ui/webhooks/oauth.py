@@ -44,7 +44,7 @@ def wrong_grant(grant: Grant) -> dict[str, str]:
     wrong = {}
     if not grant.token_url:
         wrong["token_url"] = "Enter the URL that tokens are fetched from."  # noqa: S105 (no password)
-    if grant.scope and not (_SCOPE.fullmatch(grant.scope) and len(grant.scope) <= TEXT_MAX_CHARACTERS):
+    if grant.scope and not (len(grant.scope) <= TEXT_MAX_CHARACTERS and _SCOPE.fullmatch(grant.scope)):
         wrong["scope"] = (
             f"The scope must be words of ASCII with single spaces between them, without quotation marks and "
             f"backslashes, up to {TEXT_MAX_CHARACTERS:,} characters."

@@ -19,6 +19,8 @@ from webhooks_ui.webhooks.oauth import Grant, wrong_client, wrong_client_secret,
 HEADERS_MAX = 20
 NAME_MAX_CHARACTERS = 128
 VALUE_MAX_BYTES = 4 * 1024
+TYPED_MAX_CHARACTERS = 2 * HEADERS_MAX * (NAME_MAX_CHARACTERS + VALUE_MAX_BYTES)  # what is longer takes long to read
+LONG_HEADERS = f"The headers are too long. Use up to {HEADERS_MAX}."
 MASK = "••••••••"
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2

@@ -195,6 +195,8 @@ def row(**fields: str) -> dict[str, Any]:
         ("fields_extra", {"fields_extra": "[]"}, "a JSON object"),
         ("fields_extra", {"fields_extra": '{"a": 1, "a": 2}'}, "appears twice"),
         ("fields_extra", {"fields_extra": "[" * 20_000}, "too large. Use up to 4,096 bytes"),  # it isn't read
+        ("headers", {"headers": "A:b\n" * 50_000}, "The headers are too long. Use up to 20."),
+        ("retry_delays", {"retry_schedule": "own", "retry_delays": "1s," * 400}, "The delays are too long."),
         ("retry_delays", {"retry_delays": "10s"}, "Choose Its own delays as the retry schedule"),
         ("retry_delays", {"retry_schedule": "own"}, "Give 1 to 12 delays"),
         ("retry_delays", {"retry_schedule": "own", "retry_delays": "soon"}, "'soon' is not a delay"),
