@@ -29,6 +29,11 @@ def database_url(url: str | None, instance: Path) -> str:
     scheme, separator, rest = url.strip().partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         parts = split_url("DATABASE_URL", url)
+        if re.search(r":[0-9]*,", parts.netloc.rpartition("@")[2]):  # SQLAlchemy reads one port
+            raise ConfigError(
+                "DATABASE_URL must name several servers with their ports after a ?. Write it as "
+                "postgresql://user:password@/name?host=db1:5432&host=db2:5433."
+            )
         port_of("DATABASE_URL", parts)
         if parts.netloc.count("@") > 1:  # SQLAlchemy would take the end of the password for the host, and show it
             raise ConfigError("DATABASE_URL must have one @, before the host. In a user or password, write @ as %40.")
@@ -58,7 +63,7 @@ def _with_options(url: str) -> str:
             parts = make_url(url)
             _, options = parts.get_dialect()().create_connect_args(parts)
             if parts.get_backend_name() == "postgresql":
-                _check_names(options)
+                _check_for_libpq(options)
         except (ValueError, ArgumentError):  # their messages may hold a part of a password
             raise ConfigError(
                 "DATABASE_URL has an option after ? that doesn't exist or has a wrong value. "
@@ -67,17 +72,18 @@ def _with_options(url: str) -> str:
     return url
 
 
-def _check_names(options: Mapping[str, Any]) -> None:
-    """Check that libpq knows the names of all ``options``. Otherwise a worker would wait for a connection for ever.
+def _check_for_libpq(options: Mapping[str, Any]) -> None:
+    """Check all names and the timeout as the driver does. Otherwise a worker would wait for a connection for ever.
 
     Raises:
-        ValueError: It doesn't know one.
+        ValueError: One is unknown, or the timeout is no number.
     """
     from psycopg import ProgrammingError
-    from psycopg.conninfo import make_conninfo
+    from psycopg.conninfo import make_conninfo, timeout_from_conninfo
 
     try:
         make_conninfo(**options)
+        timeout_from_conninfo(dict(options))
     except ProgrammingError as error:
         raise ValueError from error
 

@@ -23,7 +23,7 @@ class Dialect(Protocol):
     """The names that both modules have. Statements are SQL texts, with values bound by name."""
 
     CONNECT_ARGUMENTS: dict[str, Any]
-    """Arguments for the driver's ``connect``."""
+    """Arguments for the driver's ``connect``. The options of DATABASE_URL come before them."""
 
     PUBLISHING: int
     """How many transactions of one process may store events at a time."""

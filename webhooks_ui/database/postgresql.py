@@ -36,13 +36,13 @@ Row = TypeVar("Row")
 
 # So that a server that is gone is noticed within seconds (PostgreSQL, "Parameter Key Words" of libpq).
 CONNECT_ARGUMENTS: dict[str, Any] = {
-    "client_encoding": "utf8",  # whatever the environment or the server prefer
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 3,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+OURS = {"client_encoding": "utf8", "autocommit": True}  # whatever the URL, the environment or the server prefer
 FAMILY_IS_ONE_STATEMENT = True
 PUBLISHING = 2  # one prepares while another waits for the disk
 HAS_ROUND_TRIPS = True
@@ -111,7 +111,7 @@ def connect(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     Raises:
         WrongEncodingError: The database doesn't keep texts as UTF-8.
     """
-    connection = PatientConnection.connect(*arguments, **keywords, autocommit=True)
+    connection = PatientConnection.connect(*arguments, **{**keywords, **OURS})
     encoding = connection.pgconn.parameter_status(b"server_encoding") or b"UTF8"  # a pooler may not tell it
     if encoding != b"UTF8":
         connection.close()

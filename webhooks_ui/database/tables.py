@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, event, make_url
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -31,12 +31,14 @@ class Database(SQLAlchemy):
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Any) -> Engine:
         """Make an engine that prepares and checks its connections, and begins transactions, as its dialect says."""
-        own = dialect_of_url(str(options["url"]))
+        url = make_url(options["url"])
+        own = dialect_of_url(str(url))
         options["hide_parameters"] = True  # an error of a statement is logged, and its values may be secrets
         if "poolclass" not in options:  # that of a database in memory has one connection
             options["max_overflow"] = NO_LIMIT
             options["pool_use_lifo"] = True  # the one used last is warm, here and in the server
-        options["connect_args"] = own.CONNECT_ARGUMENTS | options.get("connect_args", {})
+        defaults = {name: value for name, value in own.CONNECT_ARGUMENTS.items() if name not in url.query}
+        options["connect_args"] = defaults | options.get("connect_args", {})
         engine = super()._make_engine(bind_key, options, app)
         event.listen(engine, "do_connect", lambda _dialect, _record, values, named: own.connect(values, named))
         event.listen(engine, "connect", lambda connection, _record: own.prepare(connection))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import certifi
 import pytest
+from sqlalchemy import make_url
 
 from config import ConfigError
 from tests.webhooks_ui.configuration.conftest import Load
@@ -158,12 +159,24 @@ def test_a_password_with_a_character_that_must_be_encoded_is_not_shown(settings:
         "sqlite:////x/y.db?check_same_thread=maybe",
         "postgresql://eva:secret@/webhooks?host=/tmp&port=many",
         "postgresql://eva:secret@db/webhooks?ssl_mode=require",
+        "postgresql://eva:secret@db/webhooks?connect_timeout=soon",
     ],
 )
 def test_an_option_of_the_database_that_is_wrong_is_refused(settings: Load, url: str) -> None:
     with pytest.raises(ConfigError, match=r"DATABASE_URL has an option after \? that doesn't exist or") as error:
         settings(DATABASE_URL=url)
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("hosts", ["db1:5432,db2:5433", "eva:secret@db1:5432,db2", "[::1]:5432,[::2]:5433"])
+def test_several_database_servers_with_ports_are_named_in_the_form_that_works(settings: Load, hosts: str) -> None:
+    with pytest.raises(ConfigError, match="several servers with their ports") as error:
+        settings(DATABASE_URL=f"postgresql://{hosts}/webhooks")
+    assert "secret" not in str(error.value)
+    form = str(error.value).partition("Write it as ")[2].rstrip(".")
+    url = make_url(settings(DATABASE_URL=form)["SQLALCHEMY_DATABASE_URI"])
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    assert (arguments["host"], arguments["port"]) == ("db1,db2", "5432,5433")
 
 
 def test_proxies_are_a_number_or_networks(settings: Load) -> None:

@@ -6,6 +6,7 @@ import threading
 import weakref
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -201,6 +202,17 @@ class TestPostgreSql:
         monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
         with db.engine.connect() as connection:
             assert connection.scalar(text("SELECT CAST(:text AS text)"), {"text": "\N{GRINNING FACE}"})
+
+    def test_the_options_of_the_url_count(self, app: Flask) -> None:
+        url = f"{app.config['SQLALCHEMY_DATABASE_URI']}&connect_timeout=7&client_encoding=latin1"
+        with create_app(app.config | {"SQLALCHEMY_DATABASE_URI": url}).app_context():
+            with db.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                parameters = driver.info.get_parameters()
+            db.engine.dispose()
+        assert parameters["connect_timeout"] == "7"
+        assert parameters["keepalives_idle"] == "5"
+        assert parameters["client_encoding"] == "utf8"
 
     def test_connections_to_a_server_that_only_reads_are_replaced(self, app: Flask) -> None:
         """After a failover the old server only reads. A new connection leads to the new one."""
