@@ -42,7 +42,7 @@ def backup(folder: Path, keep: int | None, keys: Path | None) -> None:
         _write_keys(keys)
     path = folder / _new_name()
     try:
-        dialect(db.engine).make_copy(db.engine, path)
+        dialect(db.engine).make_copy(db.engine, path, _tables_to_copy())
     except CopyError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"The database is copied to {path} ({path.stat().st_size:,} bytes).")
@@ -72,11 +72,10 @@ def restore(file: Path, yes: bool) -> None:
         if not yes:
             click.confirm(f"Everything in the database is replaced by {file}. Go on?", abort=True)
         before = _copy_before(file.parent)
-        tables = sorted({*db.metadata.tables, "alembic_version"})
-        own.put_back(db.engine, file, before, tables)
+        own.put_back(db.engine, file, before, _tables())
         if trouble := _bring_up_to_date():
             if before:
-                own.put_back(db.engine, before, None, tables)
+                own.put_back(db.engine, before, None, _tables())
             raise CopyError(f"{trouble.sentence} {trouble.advice} The database is as it was.")
     except CopyError as error:
         raise click.ClickException(str(error)) from error
@@ -154,8 +153,17 @@ def _copy_before(folder: Path) -> Path | None:
     if not _has_tables():
         return None
     path = folder / _new_name("before-restore-")
-    dialect(db.engine).make_copy(db.engine, path)
+    dialect(db.engine).make_copy(db.engine, path, _tables_to_copy())
     return path
+
+
+def _tables() -> list[str]:
+    return sorted({*db.metadata.tables, "alembic_version"})
+
+
+def _tables_to_copy() -> list[str]:
+    """Return the names of our tables, or none in the middle of an upgrade: a newer version may have added some."""
+    return [] if _has_tables() and revisions.newer(revisions.present()) else _tables()
 
 
 def _bring_up_to_date() -> Trouble | None:

@@ -43,10 +43,13 @@ class Dialect(Protocol):
     COPY_ENDING: str
     """How the names of copies of the database end."""
 
-    def make_copy(self, engine: Engine, path: Path) -> None:
+    def make_copy(self, engine: Engine, path: Path, tables: Collection[str]) -> None:
         """Copy the database to the new file ``path``, which only its owner may read. The database stays in use.
 
         The copy is complete and checked, or there is none.
+
+        Args:
+            tables: The names of all tables of ours, or none if they aren't known.
 
         Raises:
             CopyError: The copy can't be made.

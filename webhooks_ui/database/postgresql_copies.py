@@ -20,12 +20,16 @@ INSTALL = "It belongs to PostgreSQL's client programs. On Debian: apt-get instal
 SAID_MAX_CHARACTERS = 1_000
 
 
-def make_copy(engine: Engine, path: Path) -> None:
-    """Run ``pg_dump``. It reads in one transaction, and nobody has to wait for it."""
+def make_copy(engine: Engine, path: Path, tables: Collection[str]) -> None:
+    """Run ``pg_dump``. It reads in one transaction, and nobody has to wait for it.
+
+    A copy of the whole database would also make its schema and the tables of others, which are there when it is loaded.
+    """
     _refuse_pooler(engine)
     with new_file(path) as part:
         options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={part}")
-        _run("pg_dump", _address(engine.url), *options, password=engine.url.password)
+        ours = [f"--table={name}" for name in tables]
+        _run("pg_dump", _address(engine.url), *options, *ours, password=engine.url.password)
         check_copy(part)
 
 

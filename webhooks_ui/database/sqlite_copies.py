@@ -13,7 +13,7 @@ COPY_ENDING = ".db"
 LOCK_SECONDS = 10.0
 
 
-def make_copy(engine: Engine, path: Path) -> None:
+def make_copy(engine: Engine, path: Path, tables: Collection[str]) -> None:
     """Copy all pages in one step, in one reading transaction: writers go on, and the copy is of one moment."""
     source = Path(str(engine.url.database))
     if not source.exists():

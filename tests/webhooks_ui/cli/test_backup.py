@@ -19,6 +19,7 @@ from sqlalchemy import inspect, text
 from jobs.publish import publish
 from tests.support.factories import make_event, make_process, make_webhook
 from tests.webhooks_ui.cli.conftest import Run
+from webhooks_ui import create_app
 from webhooks_ui.database import copies, db, postgresql_copies, write_transaction
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Event, Webhook, utcnow
@@ -313,6 +314,46 @@ class TestOnOneDatabase:
         assert done.exit_code == 1
         assert "Another program uses the tables, so nothing was changed." in done.output
         assert names() == {"Kept"}
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_tables_of_others_stay(self, run: Run, migrated: None, folder: Path) -> None:
+        """A copy that held them couldn't be loaded, and neither could the one from before."""
+        make_webhook(name="Kept")
+        with write_transaction() as connection:
+            connection.exec_driver_sql("CREATE TABLE others AS SELECT 1 AS number")
+        try:
+            run("backup", str(folder))
+            make_webhook(name="Later")
+            done = run("restore", str(the_backup(folder)), "--yes")
+            assert done.exit_code == 0, done.output
+            assert names() == {"Kept"}
+            assert db.session.scalar(text("SELECT number FROM others")) == 1
+        finally:
+            db.session.rollback()
+            with write_transaction() as connection:
+                connection.exec_driver_sql("DROP TABLE others")
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    def test_tables_in_a_schema_of_their_own_come_back(self, app: Flask, folder: Path) -> None:
+        url = f"{app.config['SQLALCHEMY_DATABASE_URI']}&options=-csearch_path%3Dhooks"
+        other = create_app(app.config | {"SQLALCHEMY_DATABASE_URI": url})
+        run = other.test_cli_runner().invoke
+        with other.app_context():
+            with write_transaction() as connection:
+                connection.exec_driver_sql("CREATE SCHEMA hooks")
+            try:
+                upgrade()
+                make_webhook(name="Kept")
+                run(args=["backup", str(folder)])
+                make_webhook(name="Later")
+                done = run(args=["restore", str(the_backup(folder)), "--yes"])
+                assert done.exit_code == 0, done.output
+                assert names() == {"Kept"}
+            finally:
+                db.session.rollback()
+                with write_transaction() as connection:
+                    connection.exec_driver_sql("DROP SCHEMA hooks CASCADE")
+                db.engine.dispose()
 
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
     def test_a_missing_program_is_named_with_its_package(
