@@ -30,7 +30,7 @@ HEARTBEAT_TTL_SECONDS = 90  # of the worker. What RQ notes of a job stays until 
 SETTINGS = "Settings come from environment variables."
 
 logger = logging.getLogger(__name__)
-_outages = logs.Seldom(logger)
+_outages, _redis_outages = logs.Seldom(logger), logs.Seldom(logger)
 
 
 def parse_arguments(kind: ProcessKind, description: str) -> None:
@@ -146,8 +146,7 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
     check_keys_or_exit(app)
     app.extensions["pulse"].start()
     connection: Any = Redis.from_url(app.config["REDIS_URL"], **ANONYMOUS)
-    logging.getLogger("rq.worker").addFilter(_in_one_line)
-    trouble = logs.Seldom(logger)
+    logging.getLogger("rq.worker").addFilter(_in_brief)
     worker: Worker | None = None
     with contextlib.suppress(StopRequested):  # RQ's signal handler raises it outside of a job, and stays
         while True:
@@ -159,7 +158,7 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
             try:
                 worker.work(logging_level="WARNING")  # also returns after an error, which it has logged
             except RedisError as error:
-                trouble.say("Redis can't be used, trying again: %s", error)
+                _say_again(error)
             if not worker.stopping:
                 time.sleep(PAUSE_SECONDS)  # Redis may answer, and yet refuse to write
 
@@ -177,8 +176,19 @@ def _beat(worker: Worker) -> None:
         logger.info("No heartbeat could be sent: %s", error)
 
 
-def _in_one_line(entry: logging.LogRecord) -> bool:
-    """Drop the traceback of a Redis error, which only shows RQ's own code. Return True to keep the log entry."""
+def _say_again(error: RedisError) -> None:
+    _redis_outages.say("Redis can't be used, trying again: %s", error)
+
+
+def _in_brief(entry: logging.LogRecord) -> bool:
+    """Drop the traceback of a Redis error, which only shows RQ's own code. Return True to keep the log entry.
+
+    RQ tells of each attempt to reach Redis, several times in two seconds. We tell of them once a minute.
+    """
     if entry.exc_info and isinstance(entry.exc_info[1], RedisError):
         entry.exc_info = None
+    for argument in entry.args or ():
+        if isinstance(argument, RedisError):
+            _say_again(argument)
+            return False
     return True

@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask, current_app
+from redis import ConnectionError
 from rq import Queue
 
 from jobs import rq_worker
@@ -127,6 +129,22 @@ def test_a_listener_whose_connection_ends_with_its_worker_ends_without_a_traceba
     worker.pubsub_thread.join(30)
     assert not worker.pubsub_thread.is_alive()
     assert died == []
+
+
+def test_a_redis_that_stays_away_is_told_once_a_minute(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rq_worker, "_redis_outages", logs.Seldom(rq_worker.logger))
+    monkeypatch.setattr("rq.worker.base.time", SimpleNamespace(sleep=lambda seconds: None))
+    worker: Any = Worker([Queue("deliveries", connection=app.extensions["redis"])], connection=app.extensions["redis"])
+    worker.log.addFilter(rq_worker._in_brief)
+    try:
+        for _ in range(3):  # RQ's thread for commands meets the outage again and again
+            worker._pubsub_exception_handler(ConnectionError("Connection refused."), None, None)
+    finally:
+        worker.log.removeFilter(rq_worker._in_brief)
+    words = "Redis can't be used, trying again: Connection refused."
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [("WARNING", words)]
 
 
 def flush() -> None:
