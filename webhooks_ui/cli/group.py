@@ -10,7 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from webhooks_ui.checks import revisions
-from webhooks_ui.database import driver_words, outage
+from webhooks_ui.database import driver_words, outage, reason
 from webhooks_ui.models import Environment
 from webhooks_ui.utf8 import is_utf8
 
@@ -92,7 +92,7 @@ def minute(at: datetime | None) -> str:
 def unusable(error: DatabaseError) -> str:
     """Return a sentence about a database that doesn't work, or that refuses one of our statements."""
     if outage(error):
-        return f"The database can't be used. Check that it runs and that DATABASE_URL is right: {driver_words(error)}"
+        return f"{reason(error)} Check that the database runs and that DATABASE_URL is right."
     return f"The database answers, but refuses a statement: {driver_words(error)}"
 
 

@@ -85,13 +85,15 @@ def only_one(instance: Path) -> int:
 def prepare(settings: dict[str, Any]) -> str | None:
     """Migrate the database and make the first super admin. Return the admin's password if it was generated.
 
+    Say so if a database that is ready takes no writes, such as a standby.
+
     Raises:
         ConfigError: The database is of a newer version, or ENCRYPTION_KEYS can't decrypt what it keeps.
     """
     from flask_migrate import upgrade
 
     from webhooks_ui import create_app
-    from webhooks_ui.checks import revisions
+    from webhooks_ui.checks import Check, ready, revisions, run
     from webhooks_ui.database import db, writing
     from webhooks_ui.models import Role, User
     from webhooks_ui.models.key_check import check_keys
@@ -104,6 +106,8 @@ def prepare(settings: dict[str, Any]) -> str | None:
         upgrade()
         check_keys()
         if db.session.scalar(db.select(User.id).limit(1)) is not None:
+            if trouble := run(Check("writing", ready.writing)):
+                say(f"{trouble.sentence} Nothing can be published, delivered or changed until it takes writes.")
             return None
         password = settings["ADMIN_PASSWORD"] or secrets.token_urlsafe(12)
         with writing():

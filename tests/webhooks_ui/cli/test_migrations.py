@@ -133,7 +133,7 @@ def test_a_folder_that_can_not_be_made_is_told_in_one_line(tmp_path: Path) -> No
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/at/all/webhooks.db", "postgresql://webhooks:x@127.0.0.1:{}/none"])
 def test_a_database_that_can_not_be_reached_is_told_in_one_line(tmp_path: Path, url: str) -> None:
     line = the_line(upgrade(tmp_path, DATABASE_URL=url.format(free_port())))
-    assert "Check that it runs and that DATABASE_URL is right" in line
+    assert "Check that the database runs and that DATABASE_URL is right" in line
 
 
 def test_tables_that_no_migration_made_are_not_blamed_on_the_setting(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from config import ConfigError
+from config import ConfigError, load
 from tests.support.rig import ROOT, free_port
 from tests.support.waiting import wait_for
-from webhooks_ui.run.start import only_one
+from webhooks_ui.checks import Level, Trouble, ready
+from webhooks_ui.run.start import only_one, prepare
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -63,6 +64,18 @@ def test_a_database_of_a_newer_version_asks_for_that_version(environ: dict[str, 
     assert done.stderr.startswith("Can't start: The database was migrated by a newer version. Its revision is 9999")
     assert done.stderr.endswith("Install the newer version.\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_takes_no_writes_is_told(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prepare(load(environ))
+    assert prepare(load(environ)) is None
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(ready, "writing", lambda: Trouble(Level.FAILED, "The database is read-only."))
+    prepare(load(environ))
+    said = "The database is read-only. Nothing can be published, delivered or changed until it takes writes.\n"
+    assert capsys.readouterr().out == said
 
 
 def test_an_option_that_the_database_does_not_know_leads_to_its_setting(environ: dict[str, str]) -> None:
