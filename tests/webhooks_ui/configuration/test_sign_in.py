@@ -96,6 +96,12 @@ def test_a_first_password_that_nobody_can_type_is_refused(settings: Load) -> Non
     assert settings(ADMIN_PASSWORD="x" * PASSWORD_MAX_CHARACTERS)["ADMIN_PASSWORD"]
 
 
+@pytest.mark.parametrize("address", ["admin@localhost", "admin@mailhost"])
+def test_a_first_admin_may_have_an_address_without_a_dot(settings: Load, address: str) -> None:
+    """Mail servers of an own network take it, and so do the fields for addresses in browsers."""
+    assert settings(ADMIN_EMAIL=address)["ADMIN_EMAIL"] == address
+
+
 @pytest.mark.parametrize(
     "address",
     [
