@@ -5,6 +5,7 @@ import ipaddress
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,11 @@ from webhooks_ui.run import redis_server
 
 remember_routes()
 remember_statements()
+
+# A shell without job control lets what it starts in the background ignore Ctrl-C, and so would all that a test starts.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 PASSWORD = "correct horse battery"
 RUN_MARK = "WEBHOOKS_TEST_RUN"
