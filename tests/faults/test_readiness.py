@@ -23,6 +23,7 @@ import requests
 from flask_migrate import stamp
 from sqlalchemy import create_engine, text
 
+from jobs.deliver import LINGER_SECONDS
 from jobs.publish import publish
 from tests.support import locks
 from tests.support.factories import make_webhook
@@ -198,8 +199,9 @@ def no_redis(broken: Deployment) -> Iterator[None]:
 
 @fault
 def no_redis_for_long(broken: Deployment) -> Iterator[None]:
-    """Something is due, and nobody wakes the workers."""
+    """Something is due, and nobody wakes the workers, whose jobs have ended."""
     with no_redis(broken):
+        time.sleep(2 * LINGER_SECONDS)
         with broken.rig.app.app_context():
             publish("production", [NewEvent("license.activated", {"waits": True})])
             db.session.remove()
