@@ -15,13 +15,12 @@ from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.by_type import COUNTED_TO
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
 from webhooks_ui.models import Event, Setting, TypeTotal, utcnow
-from webhooks_ui.webhooks.stats import RANGES
+from webhooks_ui.webhooks.stats import KEPT, RANGES
 
 COUNT_TYPES_SECONDS = 60  # between the runs
 RUN_SECONDS = 2.0
 BATCH_EVENTS = 10_000
 SETTLED_AFTER = timedelta(minutes=1)  # then no transaction is open any more that gave its events lower ids
-KEPT = timedelta(days=31)
 
 KEY = ("hour", "environment", "type")
 Key = tuple[datetime, str, str]  # the values of ``KEY``

@@ -1,26 +1,23 @@
 """Forget statistics: delete the hours that no page shows any more, a batch at a time."""
 
-import time
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Table, delete, select, tuple_
 
+from jobs.chores.turn import take_turn
 from webhooks_ui.database import write_transaction
 from webhooks_ui.models import HourlyTotal, Stats, utcnow
+from webhooks_ui.webhooks.stats import KEPT
 
 FORGET_STATISTICS_SECONDS = 60  # between the runs
-RUN_SECONDS = 2.0
 BATCH_ROWS = 1_000  # in a transaction, for which publishers wait on SQLite
-PAUSE_SECONDS = 0.005  # after each, so that those who wait get their turn
-KEPT = timedelta(days=31)  # longer than the longest range of the charts
 
 
 def forget_statistics() -> None:
     """Delete the statistics of old hours, for some seconds or until all are deleted."""
-    ends_at, before = time.monotonic() + RUN_SECONDS, utcnow() - KEPT
-    for table in (Stats.__table__, HourlyTotal.__table__):
-        while _forget(table, before) and time.monotonic() < ends_at:
-            time.sleep(PAUSE_SECONDS)
+    before = utcnow() - KEPT
+    take_turn(*(partial(_forget, table, before) for table in (Stats.__table__, HourlyTotal.__table__)))
 
 
 def _forget(table: Table, before: datetime) -> bool:

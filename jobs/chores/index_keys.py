@@ -7,12 +7,12 @@ Events from before are read from the newest to the oldest one. The place is kept
 """
 
 import logging
-import time
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
 from jobs.chores.places import kept_place
+from jobs.chores.turn import take_turn
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.keyed import INDEXED_FROM
 from webhooks_ui.events import strict_json
@@ -20,9 +20,7 @@ from webhooks_ui.events.keys import keys_of, split
 from webhooks_ui.models import Event, EventKey, FreshKeys, Setting
 
 INDEX_KEYS_SECONDS = 5  # between the runs
-RUN_SECONDS = 2.0
 BATCH_EVENTS = 100  # in a transaction, for which publishers wait on SQLite
-PAUSE_SECONDS = 0.005  # after each, so that those who wait get their turn
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +29,7 @@ Row = tuple[str, int]  # of a key: its value, and the id of its event
 
 def index_keys() -> None:
     """Index new events, and then older ones, for some seconds or until all are indexed."""
-    ends_at = time.monotonic() + RUN_SECONDS
-    for step in (_move, _step_back):
-        while step() and time.monotonic() < ends_at:
-            time.sleep(PAUSE_SECONDS)
+    take_turn(_move, _step_back)
 
 
 def _move() -> bool:

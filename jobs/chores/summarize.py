@@ -7,11 +7,10 @@ from sqlalchemy import Connection, delete, func, insert, select
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.deliveries.backlog import oldest_due_seconds, waiting
 from webhooks_ui.models import BacklogSample, Environment, HourlyTotal, Stats, Webhook, utcnow
-from webhooks_ui.webhooks.stats import HOUR
+from webhooks_ui.webhooks.stats import HOUR, KEPT
 
 SUMMARIZE_SECONDS = 60  # between the runs
 SAMPLE_EVERY = timedelta(minutes=5)
-SAMPLES_KEPT = timedelta(days=31)
 HOURS_MAX = 48  # that one run adds up, after an outage
 
 
@@ -24,7 +23,7 @@ def summarize() -> None:
     release()  # everything was read without a lock
     with write_transaction() as connection:
         _replace(connection, since, rows)
-        connection.execute(delete(BacklogSample).where(BacklogSample.at < now - SAMPLES_KEPT))
+        connection.execute(delete(BacklogSample).where(BacklogSample.at < now - KEPT))
         if samples:
             connection.execute(insert(BacklogSample), samples)
 

@@ -49,6 +49,7 @@ RANGES = {
     "7d": Range("7 days", 28, 6 * HOUR),
     "30d": Range("30 days", 30, 24 * HOUR),
 }
+KEPT = timedelta(days=31)  # longer than the longest of them
 
 
 @dataclass

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from jobs.chores import forget_statistics as chore
+from jobs.chores import turn
 from jobs.scheduler import make_cron
 from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
 from tests.support.factories import make_webhook
@@ -44,7 +45,7 @@ def test_only_what_no_range_shows_is_deleted(monkeypatch: pytest.MonkeyPatch, ba
 
 def test_a_run_ends_in_time_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chore, "BATCH_ROWS", 2)
-    monkeypatch.setattr(chore, "RUN_SECONDS", 0)
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0)
     fill(33)
     chore.forget_statistics()
     assert len(hours(Stats)) == 2 * 33 - 2

@@ -130,7 +130,7 @@ def test_a_known_event_that_comes_again_has_its_keys_once() -> None:
 
 def test_old_events_are_indexed_in_batches_and_pages_say_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.chores.index_keys.BATCH_EVENTS", 2)
-    monkeypatch.setattr("jobs.chores.index_keys.RUN_SECONDS", 0)
+    monkeypatch.setattr("jobs.chores.turn.TURN_SECONDS", 0)
     make_webhook()
     ids = [happen(license_key=f"OLD-{number}") for number in range(5)]
     forget_keys()
@@ -233,7 +233,7 @@ def test_new_events_are_indexed_once_in_any_number_of_batches(monkeypatch: pytes
 
 def test_keys_that_a_chore_has_not_come_to_are_indexed_before_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first run reads older events from the newest one on. It may meet some whose keys are new ones, too."""
-    monkeypatch.setattr("jobs.chores.index_keys.RUN_SECONDS", 0)
+    monkeypatch.setattr("jobs.chores.turn.TURN_SECONDS", 0)
     monkeypatch.setattr("jobs.chores.index_keys.BATCH_EVENTS", 2)
     for number in range(5):
         happen(license_key=f"KEY-{number}")
