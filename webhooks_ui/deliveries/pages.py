@@ -77,7 +77,7 @@ class Cursor:
         return cls(match["kind"], id, Place(end, match["side"], key, row) if match["side"] else None)
 
     def __str__(self) -> str:
-        return "-".join(map(str, filter(None, (self.kind, self.id, self.place))))
+        return f"{self.kind}-{self.id}-{self.place}" if self.place else f"{self.kind}-{self.id}"
 
 
 def find_all(filters: DeliveryFilters, most: int) -> Page:
@@ -175,9 +175,9 @@ def _walk(found: Search, start: int | None, descending: bool, limit: int) -> tup
     return of_ids(ids), end
 
 
-def _order(sort: str) -> tuple[Any, ...]:
-    key = _key(sort)
-    return (key.desc() if sort.startswith("-") else key.asc(), Delivery.id.desc())
+def _order(sort: str, *, is_reversed: bool = False) -> tuple[Any, ...]:
+    key, falls = _key(sort), sort.startswith("-") != is_reversed
+    return (key.desc() if falls else key.asc(), Delivery.id.asc() if is_reversed else Delivery.id.desc())
 
 
 def _beyond(query: Select[Any], sort: str, place: Place) -> Select[Any]:
@@ -185,8 +185,7 @@ def _beyond(query: Select[Any], sort: str, place: Place) -> Select[Any]:
     key, goes_on = _key(sort), place.side == "after"
     lower, older = sort.startswith("-") == goes_on, Delivery.id < place.row if goes_on else Delivery.id > place.row
     beyond = or_(key < place.key if lower else key > place.key, and_(key == place.key, older))
-    order = (key.desc() if lower else key.asc(), Delivery.id.desc() if goes_on else Delivery.id.asc())
-    return query.where(beyond).order_by(*order)
+    return query.where(beyond).order_by(*_order(sort, is_reversed=not goes_on))
 
 
 def _key(sort: str) -> ColumnElement[int]:
