@@ -101,8 +101,8 @@ def tell(counters: Counters, environment: str, stored: Stored, traceparent: str 
     wanted = {result.id: result.deliveries for result in results}
     of_environment = key_of((environment,))
     events, deliveries = len(new), sum([wanted[id] for id in new])
-    created = ("webhooks_events_published", events), ("webhooks_deliveries_created", deliveries)
-    counters.add({(name, of_environment): float(amount) for name, amount in created})
+    created = "webhooks_deliveries_created", of_environment
+    counters.add({("webhooks_events_published", of_environment): events, created: deliveries})
     if logger.isEnabledFor(logging.INFO):
         about: dict[str, Any] = {"event": results[0].id} if len(results) == 1 else {"events": [*wanted]}
         about |= {"environment": environment, "trace": tracing.trace_id(traceparent)}

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from flask import Flask
 from redis import Redis
-from sqlalchemy import event, insert, text
+from sqlalchemy import Connection, event, insert, text
 
 from jobs.chores.purge import purge_daily
 from jobs.deliver import deliver
@@ -139,6 +139,12 @@ def test_what_a_webhook_left_long_ago_is_left_to_the_purge(app: Flask) -> None:
     assert db.session.scalars(query).all() == ["cancelled", "cancelled"]
 
 
+def plan_of(connection: Connection, sql: str, values: Any) -> str:
+    """Return how the database would run a statement."""
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    return str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
+
+
 def test_only_webhooks_that_changed_a_moment_ago_are_looked_at(app: Flask) -> None:
     read: list[tuple[str, Any]] = []
     make_webhook()
@@ -155,10 +161,9 @@ def test_only_webhooks_that_changed_a_moment_ago_are_looked_at(app: Flask) -> No
     sweep()
     of_changed = [(sql, values) for sql, values in read if "webhooks.updated_at >" in sql]
     assert len(of_changed) == 2
-    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:
         for sql, values in of_changed:
-            assert "ix_webhooks_changed" in str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
+            assert "ix_webhooks_changed" in plan_of(connection, sql, values)
 
 
 def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
@@ -174,11 +179,10 @@ def test_a_deleted_webhook_costs_no_look_at_all_that_it_got(app: Flask) -> None:
     sweep()
     of_deleted = [(sql, values) for sql, values in read if "webhooks.deleted_at IS NOT NULL" in sql]
     assert len(of_deleted) == 1
-    explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
     with db.engine.connect() as connection:
         dialect(connection).prepare_for_worker(connection.connection.driver_connection)
         for sql, values in of_deleted:
-            assert "ix_deliveries_due" in str(connection.exec_driver_sql(f"{explain} {sql}", values).all())
+            assert "ix_deliveries_due" in plan_of(connection, sql, values)
 
 
 def test_a_clock_that_goes_back_an_hour_holds_nothing_up(app: Flask, receiver: Receiver) -> None:

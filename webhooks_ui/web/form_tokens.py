@@ -45,14 +45,15 @@ def begin() -> str | None:
 
     The session owns the transaction, and ``finish`` must follow in it.
     """
-    if not token():
+    own = token()
+    if not own:
         return None
     connection = db.session.connection()
-    row = {"token": token(), "address": "", "created_at": utcnow()}
+    row = {"token": own, "address": "", "created_at": utcnow()}
     claim = dialect(connection).insert(FormToken.__table__).values(row).on_conflict_do_nothing()
     if connection.execute(claim.returning(FormToken.token)).first():
         return None
-    address = connection.scalar(select(FormToken.address).where(FormToken.token == token()))
+    address = connection.scalar(select(FormToken.address).where(FormToken.token == own))
     if address:
         flash("The form was sent twice, and took effect once.")
     return address
@@ -60,8 +61,8 @@ def begin() -> str | None:
 
 def finish(address: str) -> None:
     """Keep where the browser is sent now that the form's work is done."""
-    if token():
-        db.session.connection().execute(update(FormToken).where(FormToken.token == token()).values(address=address))
+    if own := token():
+        db.session.connection().execute(update(FormToken).where(FormToken.token == own).values(address=address))
 
 
 def seal(handle: str, text: str) -> None:

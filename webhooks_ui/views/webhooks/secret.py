@@ -35,8 +35,8 @@ def finish_form(webhook: Webhook) -> str:
     """End the work of a form that has set a secret. Return the address of the webhook's page, which shows it."""
     address = url_for("webhooks.show", webhook_id=webhook.id)
     form_tokens.finish(address)
-    if form_tokens.token():
-        form_tokens.seal(form_tokens.token(), digest(webhook.secret_encrypted))
+    if token := form_tokens.token():
+        form_tokens.seal(token, digest(webhook.secret_encrypted))
     return address
 
 
