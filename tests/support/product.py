@@ -19,12 +19,16 @@ from webhooks_ui.models import Delivery
 
 
 class Product:
-    """A running ``make run`` with its own instance folder."""
+    """A running ``make run`` with its own instance folder.
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    Args:
+        settings: environment variables for it.
+    """
+
+    def __init__(self, folder: Path, database_url: str, **settings: str) -> None:
         self.port = free_port()
         self.environ = os.environ | {"INSTANCE_PATH": str(folder), "PORT": str(self.port), "DATABASE_URL": database_url}
-        self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""}
+        self.environ |= {"REDIS_URL": "", "WORKERS": "2", "PYTHONDONTWRITEBYTECODE": ""} | settings
         self.log = (folder / "run.log").open("ab")
         command = [sys.executable, "-m", "webhooks_ui.run.start"]
         self.run = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=self.log, stderr=self.log)
