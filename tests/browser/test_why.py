@@ -50,7 +50,7 @@ def test_the_reason_is_on_the_row_and_leads_to_the_delivery(page: Page, failing:
 
 def test_the_reason_is_there_without_javascript_and_leads_to_all_deliveries(plain_page: Page, failing: Webhook) -> None:
     plain_page.goto(f"{LIST}/{failing.id}")
-    causes = plain_page.get_by_role("region", name="Why it fails")
+    causes = plain_page.get_by_role("region", name="Why attempts fail")
     expect(causes).to_contain_text("out of memory")
     causes.get_by_role("link", name="34 ×").click()
     expect(plain_page.locator("#deliveries tbody tr")).to_have_count(1)
