@@ -17,6 +17,7 @@ from tests.support.factories import make_webhook
 from tests.support.receivers import Receiver
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import Outcome, explain
+from webhooks_ui.events.formats.services import DISCORD_FOR_OTHERS
 from webhooks_ui.events.new_event import NewEvent
 from webhooks_ui.models import Attempt, Delivery, Webhook, utcnow
 
@@ -161,7 +162,7 @@ def test_other_receivers_say_all_by_their_status(send: Send, receiver: Receiver,
         (SLACK_URL, "json", "Slack doesn't read the format JSON. Choose the format Slack."),
         (DISCORD_URL, "slack", "Discord doesn't read the format Slack. Choose the format Discord."),
         (TEAMS_URL, "json", "Microsoft Teams doesn't read the format JSON. Choose the format Microsoft Teams."),
-        (DISCORD_URL + "/slack", "discord", "Discord doesn't read the format Discord. Choose the format Slack."),
+        (DISCORD_URL + "/slack", "slack", DISCORD_FOR_OTHERS["slack"]),
     ],
 )
 def test_a_refusal_of_the_wrong_format_names_the_right_one(url: str, format: str, sentence: str) -> None:
@@ -170,7 +171,7 @@ def test_a_refusal_of_the_wrong_format_names_the_right_one(url: str, format: str
 
 
 def test_a_service_that_takes_what_it_cant_read_is_no_silent_success() -> None:
-    """Workflows of Microsoft Teams and Slack answer 202 or 200 to anything, and post nothing."""
+    """Workflows of Microsoft Teams and Slack, and Discord for GitHub, answer 2xx to anything, and post nothing."""
     taken = Result(Outcome.DELIVERED, utcnow(), 5, response_code=202)
     assert understand(TEAMS_URL, "teams", taken).detail == ""
     found = understand(TEAMS_URL, "json", taken)
@@ -180,6 +181,8 @@ def test_a_service_that_takes_what_it_cant_read_is_no_silent_success() -> None:
     workflow = understand("https://hooks.slack.com/triggers/T1/2/3", "slack", replace(taken, response_code=200))
     assert (workflow.outcome, workflow.gone) == (Outcome.DELIVERED, "")
     assert workflow.detail.startswith("This URL starts a workflow of Slack")
+    github = understand(DISCORD_URL + "/github?wait=true", "discord", replace(taken, response_code=204))
+    assert (github.outcome, github.detail) == (Outcome.DELIVERED, DISCORD_FOR_OTHERS["github"])
 
 
 def publish_one() -> None:

@@ -46,6 +46,14 @@ SLACK_WORKFLOW = (
     "Use the URL of an incoming webhook. It begins with https://hooks.slack.com/services/."
 )
 _SLACK_WORKFLOW = re.compile(r"/(triggers|workflows)/")  # slack.com/help, "Build a workflow: Start from a webhook"
+DISCORD_FOR_OTHERS = {
+    # discord/discord-api-docs, issues 6957 and 7385
+    "github": "At this URL, Discord shows only events of GitHub, also if it answers 204 to others. "
+    "Remove /github from its end, and choose the format Discord.",
+    # docs.discord.com, "Execute Slack-Compatible Webhook": it takes no mrkdwn, and documents no allowed_mentions
+    "slack": "At this URL, Discord reads markup and mentions in names, which can then notify everybody. "
+    "Remove /slack from its end, and choose the format Discord.",
+}
 _OLD_DISCORD = re.compile(r"/api/(v[3-7]/)?webhooks/")
 
 
@@ -74,20 +82,23 @@ def counts_milliseconds(url: str) -> bool:
 def suggested_format(url: str) -> WebhookFormat:
     """Return the format that the receiver at a URL reads."""
     service = service_of(url)
-    if service and service.format == WebhookFormat.DISCORD and urlsplit(url.strip()).path.endswith("/slack"):
-        return WebhookFormat.SLACK  # docs.discord.com, "Execute Slack-Compatible Webhook"
     return service.format if service else WebhookFormat.JSON
 
 
 def misread(url: str, format: str) -> str:
-    """Return a sentence for an admin if what is at a URL can't read ``format``, or else an empty text."""
-    service, wanted = service_of(url), suggested_format(url)
-    if service and service.format == WebhookFormat.SLACK and _SLACK_WORKFLOW.match(urlsplit(url.strip()).path):
+    """Return a sentence for an admin if what is at a URL can't read ``format`` as we mean it, or else an empty text."""
+    service = service_of(url)
+    if service is None:
+        return ""
+    path = urlsplit(url.strip()).path
+    if service.format == WebhookFormat.SLACK and _SLACK_WORKFLOW.match(path):
         return SLACK_WORKFLOW
-    if service is None or wanted in (format, WebhookFormat.JSON):
+    if service.format == WebhookFormat.DISCORD and (end := path.rpartition("/")[2]) in DISCORD_FOR_OTHERS:
+        return DISCORD_FOR_OTHERS[end]
+    if service.format == format:
         return ""
     name = WebhookFormat(format).label if format in tuple(WebhookFormat) else format[:16]
-    return f"{service.name} doesn't read the format {name}. Choose the format {wanted.label}."
+    return f"{service.name} doesn't read the format {name}. Choose the format {service.format.label}."
 
 
 def _is(host: str, known: str) -> bool:

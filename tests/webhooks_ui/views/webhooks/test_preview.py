@@ -189,7 +189,7 @@ def test_nonsense_is_no_error_while_somebody_types(admin: FlaskClient) -> None:
         ("https://discord.com/api/webhooks/1/x", "discord"),
         ("https://discordapp.com/api/webhooks/1/x", "discord"),
         ("https://canary.discord.com/api/webhooks/1/x", "discord"),
-        ("https://discord.com/api/webhooks/1/x/slack", "slack"),
+        ("https://discord.com/api/webhooks/1/x/slack", "discord"),
         ("https://acme.webhook.office.com/webhookb2/x", "teams"),
         ("https://prod-1.westeurope.logic.azure.com:443/workflows/x", "teams"),
         ("https://default1.environment.api.powerplatform.com/powerautomate/x", "teams"),
@@ -231,6 +231,17 @@ def test_a_workflow_of_slack_is_told_apart_from_a_channel(admin: FlaskClient, pa
         page = preview(admin, trigger="url", url=f"https://hooks.slack.com/{path}", format=format)
         assert "This URL starts a workflow of Slack, which reads" in page
     assert "This URL starts" not in preview(admin, trigger="url", url="https://hooks.slack.com/services/triggers/x")
+
+
+@pytest.mark.parametrize("format", ["discord", "slack", "json"])
+@pytest.mark.parametrize("end", ["github", "slack"])
+def test_an_address_of_discord_for_other_messages_is_told_apart_from_a_channel(
+    admin: FlaskClient, end: str, format: str
+) -> None:
+    url = "https://discord.com/api/webhooks/1/x"
+    page = preview(admin, trigger="format", url=f"{url}/{end}?thread_id=7", format=format, suggested_format="discord")
+    assert f"Remove /{end} from its end, and choose the format Discord." in page
+    assert "Remove /" not in preview(admin, trigger="url", url=url + end, format=format)
 
 
 def test_another_url_brings_the_suggested_format_back_to_json(admin: FlaskClient) -> None:
