@@ -134,6 +134,13 @@ def test_a_pause_that_is_no_number_of_seconds_is_ignored(send: Send, receiver: R
     assert (result.retry_after_seconds, result.slows_down) == (None, True)
 
 
+def test_discord_says_in_its_own_words_that_it_blocks_our_address(send: Send, receiver: Receiver) -> None:
+    """discord/discord-api-docs, issue 5810: this 429 names no pause, and nothing that a webhook sends is the cause."""
+    result = answered(send, receiver, "discord", 429, discord(0, "You are being blocked from accessing our API."))
+    assert (result.retry_after_seconds, result.slows_down) == (None, True)
+    assert result.detail == "Discord says: You are being blocked from accessing our API."
+
+
 def test_slack_says_its_pause_in_the_header(send: Send, receiver: Receiver) -> None:
     result = answered(send, receiver, "slack", 429, b"rate_limited", Retry_After="30")
     assert (result.retry_after_seconds, result.slows_down) == (30, True)

@@ -98,7 +98,10 @@ def _discord(code: int, text: str) -> Said:
     if not isinstance(number, int):
         number = 0  # Discord's number for an error without one of its own
     if code == 429:
-        return Said("Discord asked for fewer messages.", retry_after_seconds=_seconds(answer.get("retry_after")))
+        pause = _seconds(answer.get("retry_after"))
+        # Without a pause it blocks the address that we send from (discord/discord-api-docs, issue 5810), and says so
+        blocked = _quoted("Discord", answer.get("message")) if pause is None else ""
+        return Said(blocked or "Discord asked for fewer messages.", retry_after_seconds=pause)
     if number in _DISCORD_GONE:
         return Said(_DISCORD_GONE[number], is_gone=True)
     return Said(_DISCORD.get(number, _quoted("Discord", answer.get("message"))))
