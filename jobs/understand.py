@@ -27,7 +27,9 @@ def understand(url: str, format: str, result: Result) -> Result:
     spoken = service.format if service else format
     if result.response_code is None or spoken in (WebhookFormat.JSON, WebhookFormat.CLOUDEVENTS):
         return result
-    answer = said(WebhookFormat(spoken), result.response_code, result.response_body or b"")
+    runs_workflows = service is not None and service.runs_workflows
+    body = result.response_body or b""
+    answer = said(WebhookFormat(spoken), result.response_code, body, runs_workflows=runs_workflows)
     sentence, waits = answer.sentence, [result.retry_after_seconds, answer.retry_after_seconds]
     if answer.retry_after_seconds is not None and counts_milliseconds(url):  # else it is of a proxy before the service
         waits = [None if wait is None else math.ceil(wait / 1_000) for wait in waits]

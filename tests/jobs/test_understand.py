@@ -168,7 +168,17 @@ def test_other_receivers_say_all_by_their_status(send: Send, receiver: Receiver,
     [
         (SLACK_URL, "json", "Slack doesn't read the format JSON. Choose the format Slack."),
         (DISCORD_URL, "slack", "Discord doesn't read the format Slack. Choose the format Discord."),
-        (TEAMS_URL, "json", "Microsoft Teams doesn't read the format JSON. Choose the format Microsoft Teams."),
+        (
+            "https://acme.webhook.office.com/webhookb2/x",
+            "json",
+            "Microsoft Teams doesn't read the format JSON. Choose the format Microsoft Teams.",
+        ),
+        (
+            TEAMS_URL,
+            "json",
+            "Microsoft Teams doesn't read the format JSON. "
+            "Choose the format Microsoft Teams, unless the workflow does something else than to post.",
+        ),
         (DISCORD_URL + "/slack", "slack", DISCORD_FOR_OTHERS["slack"]),
     ],
 )
@@ -190,6 +200,18 @@ def test_a_service_that_takes_what_it_cant_read_is_no_silent_success() -> None:
     assert workflow.detail.startswith("This URL starts a workflow of Slack")
     github = understand(DISCORD_URL + "/github?wait=true", "discord", replace(taken, response_code=204))
     assert (github.outcome, github.detail) == (Outcome.DELIVERED, DISCORD_FOR_OTHERS["github"])
+
+
+@pytest.mark.parametrize("format", ["json", "teams"])
+@pytest.mark.parametrize("code", [404, 500])
+def test_what_a_workflow_says_of_connectors_of_its_own_ends_no_webhook(code: int, format: str) -> None:
+    """Workflows of Power Automate and Logic Apps call what they use connectors, and may answer anything."""
+    body = b"The SQL connector failed: the table was not found"
+    answered = Result(Outcome.BAD_STATUS, utcnow(), 5, response_code=code, response_body=body)
+    assert understand(TEAMS_URL, format, answered).gone == ""
+    assert understand("https://acme.webhook.office.com/webhookb2/x", format, answered).gone
+    lost = replace(answered, response_body=teams("WorkflowNotFound"))
+    assert understand(TEAMS_URL, format, lost).gone == "The workflow was deleted."
 
 
 def publish_one() -> None:

@@ -33,18 +33,20 @@ class Said:
 NOTHING = Said()
 
 
-def said(service: WebhookFormat, code: int, body: bytes) -> Said:
+def said(service: WebhookFormat, code: int, body: bytes, *, runs_workflows: bool = False) -> Said:
     """Return what the answer of a service says.
 
     Args:
         service: the one that reads this format.
         code: the HTTP status code.
         body: the beginning of the answer's body.
+        runs_workflows: True if it is of a workflow for sure, and not of a connector.
     """
     is_success = 200 <= code < 300
-    if service not in _READERS or (is_success and service != WebhookFormat.TEAMS):
+    if service not in _READERS or (is_success and (service != WebhookFormat.TEAMS or runs_workflows)):
         return NOTHING
-    return _READERS[service](code, body.decode("utf-8", "replace").strip())
+    reader = _workflow if runs_workflows else _READERS[service]
+    return reader(code, body.decode("utf-8", "replace").strip())
 
 
 _SLACK = {
@@ -127,6 +129,10 @@ def _teams(code: int, text: str) -> Said:
         return _posted(text)
     if code == 410 or _is_connector_gone(text):
         return Said("The connector was removed or retired. Make a workflow in Teams, and use its URL.", is_gone=True)
+    return _workflow(code, text)
+
+
+def _workflow(code: int, text: str) -> Said:
     error = parse_object(text).get("error")
     name, message = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
     if not isinstance(name, str):

@@ -18,6 +18,7 @@ class Service(NamedTuple):
     name: str
     format: WebhookFormat
     hosts: tuple[str, ...]  # one that begins with a dot stands for all hosts that end with it
+    runs_workflows: bool = False  # which may do anything with a request, and answer anything
 
 
 SERVICES = (
@@ -27,16 +28,17 @@ SERVICES = (
         WebhookFormat.DISCORD,
         tuple(f"{prefix}{host}" for host in ("discord.com", "discordapp.com") for prefix in ("", "canary.", "ptb.")),
     ),
+    Service("Microsoft Teams", WebhookFormat.TEAMS, (".webhook.office.com",)),
     Service(
         "Microsoft Teams",
         WebhookFormat.TEAMS,
         (
-            ".webhook.office.com",
             *(".logic.azure.com", ".api.powerplatform.com"),
             *(".logic.azure.us", ".api.gov.powerplatform.microsoft.us", ".api.high.powerplatform.microsoft.us"),
             ".api.appsplatform.us",
             *(".logic.azure.cn", ".api.powerplatform.partner.microsoftonline.cn"),
         ),
+        runs_workflows=True,
     ),
 )
 
@@ -98,7 +100,8 @@ def misread(url: str, format: str) -> str:
     if service.format == format:
         return ""
     name = WebhookFormat(format).label if format in tuple(WebhookFormat) else format[:16]
-    return f"{service.name} doesn't read the format {name}. Choose the format {service.format.label}."
+    unless = ", unless the workflow does something else than to post" if service.runs_workflows else ""
+    return f"{service.name} doesn't read the format {name}. Choose the format {service.format.label}{unless}."
 
 
 def _is(host: str, known: str) -> bool:
