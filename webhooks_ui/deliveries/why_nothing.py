@@ -9,6 +9,7 @@ from sqlalchemy import and_, exists, func, select
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.events.conditions import UNREADABLE_FILTER, Filter
+from webhooks_ui.events.formats.services import misread, service_of
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Environment, Event, Webhook, utcnow
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.findings import Check, Verdict
@@ -23,7 +24,7 @@ TYPES_SHOWN = 5
 
 def checks(webhook: Webhook) -> list[Check]:
     """Return the checks of a webhook, in the order in which an event passes them."""
-    return [*_of_events(webhook), *_of_sending(webhook), *_of_answers(webhook)]
+    return [*_of_events(webhook), *_of_sending(webhook), *_of_format(webhook), *_of_answers(webhook)]
 
 
 def _of_events(webhook: Webhook) -> Iterator[Check]:
@@ -132,6 +133,15 @@ def _probe(webhook: Webhook) -> tuple[str | datetime, ...]:
         return ()
     when = webhook.probe_at if webhook.probe_at > utcnow() else "soon"
     return " The next probe goes out ", when, "."
+
+
+def _of_format(webhook: Webhook) -> Iterator[Check]:
+    """Yield what is wrong with the format. Some services answer with success to what they can't read."""
+    found, service = misread(webhook.url, webhook.format), service_of(webhook.url)
+    if found and service and service.runs_workflows:
+        yield Check(Verdict.NOTE, "Its URL and its format may not fit", found, "edit")
+    elif found:
+        yield Check(Verdict.PROBLEM, "Its URL and its format don't fit", found, "edit")
 
 
 def _of_answers(webhook: Webhook) -> Iterator[Check]:

@@ -236,6 +236,26 @@ def test_an_endpoint_that_refuses_whoever_shows_no_certificate_is_no_problem_of_
     assert "It refused a connection without a client certificate" in text
 
 
+@pytest.mark.parametrize(
+    ("url", "format", "check"),
+    [
+        ("https://discord.com/api/webhooks/1/x", "discord", None),
+        ("https://discord.com/api/webhooks/1/x/github", "discord", ("failed", "Its URL and its format don't fit")),
+        ("https://hooks.slack.com/triggers/T1/2/3", "slack", ("failed", "Its URL and its format don't fit")),
+        ("https://prod-1.westeurope.logic.azure.com/x", "teams", None),
+        ("https://prod-1.westeurope.logic.azure.com/x", "json", ("pending", "Its URL and its format may not fit")),
+    ],
+)
+def test_a_service_that_takes_what_it_cant_read_is_named(
+    admin: FlaskClient, url: str, format: str, check: tuple[str, str] | None
+) -> None:
+    """Such a service answers 200, 202 or 204, and shows nothing."""
+    webhook = make_webhook(url=url, format=format)
+    make_delivery(webhook, status="delivered", response_code=204)
+    checks = all_checks(admin, webhook.id)
+    assert [found for found in checks if "its format" in found[1]] == ([check] if check else [])
+
+
 def test_the_note_about_attempts_that_failed_has_a_title_of_its_own(admin: FlaskClient) -> None:
     id = make_webhook().id
     happen()
