@@ -88,7 +88,7 @@ def read_token(result: Result, client: OAuthClient) -> Token:
     """
     secrets = secrets_of([OwnHeader("Authorization", _basic(client)), OwnHeader("secret", client.secret)])
     if result.outcome == Outcome.CERTIFICATE_UNUSABLE:
-        raise NoToken(result.outcome, f"({result.detail})")
+        raise NoToken(result.outcome, result.detail)
     if result.outcome == Outcome.RESPONSE_BROKEN:
         raise NoToken(Outcome.TOKEN_BROKEN, _with("Its answer was not valid HTTP.", result.detail))
     if result.response_code is None or result.outcome == Outcome.CERTIFICATE_REFUSED:

@@ -97,7 +97,7 @@ def explain(outcome: str, response_code: int | None = None, detail: str = "") ->
         detail: What else is known: the message of an error, what was wrong with the rest of an answer, or a sentence
             about what the endpoint said, which replaces ours.
     """
-    remark = f"({detail})" if detail and not _is_sentence(detail) else detail
+    remark = f"({detail})" if detail and not _is_whole(detail) else detail
     if outcome == Outcome.BAD_STATUS and response_code:
         answered = f"The endpoint answered {_status_line(response_code)}."
         sentences = [answered, detail] if _is_sentence(detail) else [answered, _note(response_code), remark]
@@ -128,7 +128,7 @@ def advise(outcome: str, detail: str = "") -> str:
     """Return what to do after an attempt, or an empty text if ``explain`` says all there is to say."""
     if outcome == Outcome.BAD_STATUS and _is_sentence(detail):
         return ""
-    if outcome == Outcome.TLS_FAILED and _is_sentence(detail) and detail.endswith("."):
+    if outcome == Outcome.TLS_FAILED and _is_whole(detail):
         return ""
     if outcome == Outcome.TIMEOUT and detail in _UNSENT_ADVICE:
         return _UNSENT_ADVICE[detail]
@@ -138,6 +138,11 @@ def advise(outcome: str, detail: str = "") -> str:
 def _is_sentence(detail: str) -> bool:
     """Return True if ``detail`` is a sentence. What was wrong with an answer is told in words that follow a subject."""
     return detail[:1].isupper()
+
+
+def _is_whole(detail: str) -> bool:
+    """Return True if ``detail`` is a sentence up to its end. Messages of libcurl or the system have no full stop."""
+    return _is_sentence(detail) and detail.endswith((".", ")"))
 
 
 def _note(code: int) -> str:

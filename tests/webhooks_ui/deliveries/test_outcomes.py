@@ -69,6 +69,19 @@ def test_what_a_service_said_replaces_our_note_and_advice_but_a_remark_does_not(
     assert advise(Outcome.BAD_STATUS, remark) == advise(Outcome.BAD_STATUS) == ADVICE[Outcome.BAD_STATUS]
 
 
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ("Name or service not known", "(Name or service not known)"),
+        ("The webhook has none. Set one.", "The webhook has none. Set one."),
+        ("It gave no answer. (Connection reset by peer)", "It gave no answer. (Connection reset by peer)"),
+    ],
+)
+def test_the_message_of_a_library_does_not_run_into_the_next_sentence(detail: str, shown: str) -> None:
+    outcome = Outcome.CONNECTION_FAILED
+    assert explain(outcome, None, detail) == f"{EXPLANATIONS[outcome]} {shown}"
+
+
 @pytest.mark.parametrize("detail", [NO_NAME, NO_TUNNEL, NO_CONNECTION])
 def test_a_request_that_timed_out_before_it_was_sent_is_not_blamed_on_a_slow_answer(detail: str) -> None:
     assert explain(Outcome.TIMEOUT, None, detail) == f"Timed out. {detail}"
