@@ -121,7 +121,8 @@ const count = () => {
 
 // Rows stay selected while the list shows others: the form of the bulk bar carries those that are out of sight.
 // They are selected again for who goes back from the question of a bulk change, but not once the change is made.
-const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+const isBack = performance.getEntriesByType("navigation")[0]?.type !== "navigate"; // "reload" after the line below
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // Safari keeps even pages with no-store, over http
 const kept = new Set(byId("webhook-filters") && isBack ? JSON.parse(sessionStorage.kept ?? "[]") : []);
 if (byId("webhook-filters")) delete sessionStorage.kept;
 document.addEventListener("submit", ({ target }) => target.matches("[data-keeps]") && (sessionStorage.kept = JSON.stringify([...kept])));

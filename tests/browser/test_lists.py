@@ -250,6 +250,21 @@ def test_what_is_selected_stays_selected_for_who_goes_back_from_the_question(pag
     expect(page.locator("#webhook-bulk output")).to_have_text("0 selected")
 
 
+def test_a_page_that_the_browser_kept_is_loaded_again_with_what_was_selected(page: Page) -> None:
+    """Safari keeps pages over http. It would empty the search of the list, and show what has changed since."""
+    for name in ("Alpha", "Beta"):
+        make_webhook(name=name)
+    page.goto("/admin/webhooks")
+    page.get_by_label("Select Alpha").check()
+    page.evaluate("document.querySelector('[data-keeps]').dispatchEvent(new Event('submit', { bubbles: true }))")
+    make_webhook(name="Gamma")
+    with page.expect_navigation():
+        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.get_by_label("Select Alpha")).to_be_checked()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+
+
 def test_nothing_is_selected_two_steps_back_from_a_deletion(page: Page) -> None:
     for name in ("Alpha", "Beta", "Gamma"):
         make_webhook(name=name)
