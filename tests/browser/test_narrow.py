@@ -528,3 +528,13 @@ def test_the_last_column_of_operators_keeps_its_distance(browser: Browser, base_
             }"""
         )
         assert distance >= 12
+
+
+def test_a_webhook_as_a_card_has_room_below_its_last_line(page: Page) -> None:
+    make_webhook()
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/admin/webhooks")
+    row, health = page.locator("tbody tr").bounding_box(), page.locator(".webhook-health").bounding_box()
+    assert row
+    assert health
+    assert row["y"] + row["height"] - health["y"] - health["height"] >= 12
