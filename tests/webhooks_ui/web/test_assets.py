@@ -1,4 +1,4 @@
-"""Icons, which are in one file and on every page."""
+"""Icons, which are in one file and on every page, and style sheets."""
 
 import re
 
@@ -19,3 +19,9 @@ def test_no_icon_is_left_over() -> None:
     text = "".join(path.read_text() for path in sources)
     assert len(names) > 40
     assert [name for name in names if f'"{name}"' not in text] == []
+
+
+def test_no_line_below_a_text_is_lost_in_safari() -> None:
+    """Its ``text-decoration`` takes a line alone. With a style or a color beside it, there is no line."""
+    for path in FOLDER.glob("css/*.css"):
+        assert not re.findall(r"text-decoration: \w+ [^;}]+", path.read_text()), path.name
