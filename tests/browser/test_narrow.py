@@ -117,7 +117,7 @@ def test_the_buttons_of_a_row_stay_in_their_column_on_a_tablet(tablet: Page, wid
     make_webhook()
     tablet.set_viewport_size({"width": width, "height": 700})
     tablet.goto("/admin/webhooks")
-    cell, button = tablet.locator("td:has(> .row-actions)"), tablet.get_by_label("Send test event to")
+    cell, button = tablet.locator("td:has(> .row-actions)"), tablet.get_by_role("link", name="Send test event to")
     starts = [part.evaluate("part => part.getBoundingClientRect().left") for part in (cell, button)]
     assert starts[0] < starts[1]
 
@@ -491,7 +491,7 @@ def test_what_gets_the_focus_is_not_hidden_by_what_stays_in_view(page: Page, siz
 def test_what_gets_the_focus_in_the_drawer_of_a_payload_is_not_hidden_by_its_button(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     page.goto("/admin/webhooks/new")
-    page.get_by_label("Payload of license.created").press("Enter")
+    page.get_by_role("link", name="Payload of license.created").press("Enter")
     expect(page.locator("#drawer-title")).to_be_focused()
     for key in ["Tab"] * 8 + ["Shift+Tab"] * 10:
         page.keyboard.press(key)

@@ -133,9 +133,9 @@ def test_a_shared_filter_stays_shared_when_it_is_replaced(admin: FlaskClient) ->
 
 def test_a_page_asks_before_a_filter_is_deleted(admin: FlaskClient) -> None:
     address = save(admin, shared="true").headers["Location"]
-    assert 'href="/admin/saved-filters/1/delete" aria-label="Delete the saved filter Failed today"' in page(
-        admin, address
-    )
+    shown = page(admin, address)
+    assert 'href="/admin/saved-filters/1/delete"' in shown
+    assert "Delete the saved filter Failed today" in shown
     question = page(admin, "/admin/saved-filters/1/delete")
     assert "It is shared, so all admins lose it." in question
     assert len(saved()) == 1

@@ -102,6 +102,28 @@ def test_buttons_of_a_page_are_told_apart(admin: FlaskClient, page: str) -> None
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/admin/webhooks",
+        "/admin/webhooks/1",
+        "/admin/webhooks/new",
+        "/admin/webhook-deliveries",
+        "/admin/webhook-deliveries?webhook=1",
+    ],
+)
+def test_links_and_buttons_have_a_text_in_browsers_without_styles(admin: FlaskClient, page: str) -> None:
+    """Text browsers show neither icons nor what ``aria-label`` says."""
+    webhook = make_webhook()
+    settle(add_delivery(webhook), 500)
+    settle(add_delivery(webhook))
+    main = admin.get(page).text.partition("<main")[2].partition("</main>")[0]
+    main = re.sub(r"<(form|button)\b[^>]*data-needs-script.*?</\1>", "", main, flags=re.DOTALL)
+    texts = re.findall(r"<(?:a|button)\b[^>]*>(.*?)</(?:a|button)>", main, re.DOTALL)
+    assert texts
+    assert all(Markup(text).striptags() for text in texts)
+
+
 def _name(attributes: str, text: str) -> str:
     label = re.search('aria-label="([^"]*)"', attributes)
     return label[1] if label else " ".join(Markup(text).striptags().split())
