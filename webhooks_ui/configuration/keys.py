@@ -1,6 +1,7 @@
 """Keys and tokens. In development, the first run makes them and keeps them in the instance folder."""
 
 import base64
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ from webhooks_ui import instance_folder
 from webhooks_ui.config_error import ConfigError
 
 SECRET_KEY_MIN_CHARACTERS, SECRET_KEY_MIN_DIFFERENT = 32, 10
+
+# Python's decoder skips what isn't base64, and ends at the =. It would leave out the second key of "key;key" silently.
+_FERNET_KEY = re.compile("[A-Za-z0-9_+/-]{43}=")  # 32 bytes
 
 
 def secret_key(env: Mapping[str, str], instance: Path, production: bool) -> str:
@@ -47,18 +51,12 @@ def encryption_keys(env: Mapping[str, str], instance: Path, production: bool, da
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
     keys = _kept(env, "ENCRYPTION_KEYS", instance, production, make).replace(",", " ").split()
-    if not keys or not all(map(_is_fernet_key, keys)):
+    if not keys or not all(map(_FERNET_KEY.fullmatch, keys)):
         raise ConfigError(
-            "ENCRYPTION_KEYS must be Fernet keys (URL-safe base64 of 32 bytes), separated by commas, newest first."
+            "ENCRYPTION_KEYS must be Fernet keys (URL-safe base64 of 32 bytes), separated by commas, newest first, "
+            "without quotes."
         )
     return keys
-
-
-def _is_fernet_key(key: str) -> bool:
-    try:
-        return len(base64.urlsafe_b64decode(key)) == 32
-    except ValueError:
-        return False
 
 
 def _kept(env: Mapping[str, str], name: str, instance: Path, production: bool, make: Callable[[], str]) -> str:

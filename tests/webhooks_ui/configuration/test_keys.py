@@ -5,11 +5,20 @@ import pytest
 from config import ConfigError
 from tests.webhooks_ui.configuration.conftest import PRODUCTION, Load
 
+KEY = "bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc="
 
-@pytest.mark.parametrize("keys", [",", " ", " , ", "x", "bm90LWEtcmVhbC1rZXktYnV0LTMyLWJ5dGVzLWxvbmc=,x"])
+
+@pytest.mark.parametrize(
+    "keys", [",", " ", " , ", "x", f"{KEY},x", f"{KEY};{KEY}", f'"{KEY}"', KEY.rstrip("="), KEY[4:]]
+)
 def test_keys_that_are_none_are_refused(settings: Load, keys: str) -> None:
     with pytest.raises(ConfigError, match="ENCRYPTION_KEYS must be Fernet keys"):
         settings(ENCRYPTION_KEYS=keys)
+
+
+@pytest.mark.parametrize("keys", [f"{KEY},{KEY}", f"{KEY} {KEY}", f" {KEY},\r\n{KEY}\n"])
+def test_commas_spaces_and_line_ends_separate_keys(settings: Load, keys: str) -> None:
+    assert settings(ENCRYPTION_KEYS=keys)["ENCRYPTION_KEYS"] == [KEY, KEY]
 
 
 @pytest.mark.parametrize("key", ["topsecret", "changeme", "a" * 64, "12345678" * 8, "x" * 31])
