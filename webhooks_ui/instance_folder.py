@@ -18,7 +18,9 @@ def absolute(path: str) -> Path:
     Raises:
         ConfigError: The path is relative. Processes that start in different folders would use different data.
     """
-    folder = Path(os.path.realpath(path))  # Path.resolve raises another error for links in a circle
+    # A file of settings is read without a shell, which would put the home folder in place of ~
+    meant = os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises an error for an unknown user
+    folder = Path(os.path.realpath(meant))  # Path.resolve raises another error for links in a circle
     if not Path(path).is_absolute():
         raise ConfigError(f"INSTANCE_PATH must be an absolute path, not {path!r}. Write it as {folder}.")
     return folder

@@ -98,3 +98,13 @@ def test_a_relative_instance_folder_is_refused_with_its_absolute_path(
         settings(INSTANCE_PATH="data")
     assert str(caught.value) == f"INSTANCE_PATH must be an absolute path, not 'data'. Write it as {tmp_path / 'data'}."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_instance_folder_in_a_home_that_no_shell_has_put_in_is_refused_with_its_path(
+    settings: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match=f"not '~/data'. Write it as {tmp_path / 'data'}."):
+        settings(INSTANCE_PATH="~/data")
+    with pytest.raises(ConfigError, match="INSTANCE_PATH must be an absolute path"):
+        settings(INSTANCE_PATH="~nobody-has-this-name/data")
