@@ -106,6 +106,11 @@ def test_every_process_is_in_every_kind_of_example() -> None:
             assert needed in told, kind
 
 
+def test_a_runner_gives_the_web_server_the_port_that_it_is_told() -> None:
+    """Runners such as foreman add 100 to PORT for each line of the Procfile."""
+    assert (DEPLOY / "Procfile").read_text().startswith("web: ")
+
+
 def test_every_example_names_the_same_image() -> None:
     found = [
         (path.name, name)
