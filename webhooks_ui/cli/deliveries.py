@@ -85,7 +85,8 @@ def _code(_context: click.Context, _parameter: click.Parameter, value: str | Non
     "--search",
     "q",
     callback=_search,
-    help="An id, a group such as license.*, or a part of an event type or of a webhook's name or URL.",
+    help="An id, a license key, an email address or an id in the event's data, a group such as license.*, or a part of "
+    "an event type or of a webhook's name or URL.",
 )
 @click.option("--status", type=click.Choice(list(map(str, STATUS_FILTERS))))
 @click.option("--category", callback=_category, help="A group of event types, such as license.")
