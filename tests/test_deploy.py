@@ -128,8 +128,8 @@ def test_the_examples_set_only_settings_that_are_read(tmp_path: Path) -> None:
     of_image = set(re.findall(r"\b([A-Z][A-Z_]+)=", (DEPLOY / "Containerfile").read_text()))
     for names in (set(of_units), set(of_compose()), of_cluster, of_image):
         assert names - FOREIGN_SETTINGS <= settings_that_are_read()
-    key = "x" * 43 + "="
-    loaded = load(of_units | {"ENCRYPTION_KEYS": key, "SECRET_KEY": SECRET_KEY, "INSTANCE_PATH": str(tmp_path)})
+    filled_in = {"ENCRYPTION_KEYS": "x" * 43 + "=", "SECRET_KEY": SECRET_KEY, "METRICS_TOKEN": SECRET_KEY}
+    loaded = load(of_units | filled_in | {"INSTANCE_PATH": str(tmp_path)})
     assert loaded["PRODUCTION"]
 
 

@@ -72,11 +72,16 @@ def metrics_token(text: str | None) -> str | None:
     """Return the token for ``/metrics``.
 
     Raises:
-        ConfigError: A header can't carry it, so that nobody could give it.
+        ConfigError: A header can't carry it, so that nobody could give it. Or it is that of our examples.
     """
     if not text:
         return None
     token = text.strip()
+    if token == "CHANGE_ME":  # noqa: S105 - everybody knows it
+        raise ConfigError(
+            "METRICS_TOKEN is still that of the example. Make one: "
+            """python3 -c 'import secrets; print(secrets.token_urlsafe(24))'"""
+        )
     if not token or not token.isascii() or not token.isprintable():
         raise ConfigError("METRICS_TOKEN must have printable ASCII characters only, such as letters and digits.")
     return token

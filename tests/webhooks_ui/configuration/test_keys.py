@@ -35,6 +35,11 @@ def test_a_token_that_no_header_can_carry_is_refused(settings: Load, token: str)
         settings(METRICS_TOKEN=token)
 
 
+def test_the_token_of_the_examples_is_refused(settings: Load) -> None:
+    with pytest.raises(ConfigError, match="METRICS_TOKEN is still that of the example"):
+        settings(METRICS_TOKEN="CHANGE_ME")
+
+
 def test_the_token_of_the_metrics_has_no_line_end(settings: Load) -> None:
     assert settings(METRICS_TOKEN="abc\n")["METRICS_TOKEN"] == "abc"
     assert settings(METRICS_TOKEN="")["METRICS_TOKEN"] is None
