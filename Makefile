@@ -65,7 +65,7 @@ clean: ## remove the virtual environment (the data in instance/ stays)
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3.12 make $(MAKECMDGOALS)"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
 		|| { echo "The virtual environment can't be made; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing the pinned packages into $(VENV) (once) ..."
 	@$(PIP) --requirement requirements.txt \
