@@ -63,10 +63,10 @@ def places() -> Mapping[str, int]:
 
 def categories() -> dict[str, tuple[EventType, ...]]:
     """Return the types of each group. Own types stand after those of the portal, the operational ones at the end."""
-    own = own_types().values()
-    names = dict.fromkeys([*CATEGORIES, *(type.category for type in own)])
-    groups = {name: (*CATEGORIES.get(name, ()), *(type for type in own if type.category == name)) for name in names}
-    return groups | {CATEGORY: tuple(OPERATIONAL.values())}
+    groups = {name: list(types) for name, types in CATEGORIES.items()}
+    for type in own_types().values():
+        groups.setdefault(type.category, []).append(type)
+    return {name: tuple(types) for name, types in groups.items()} | {CATEGORY: tuple(OPERATIONAL.values())}
 
 
 def logged_categories() -> list[str]:

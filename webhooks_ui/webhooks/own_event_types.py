@@ -6,8 +6,8 @@ The callers own the transaction.
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import String, bindparam, select
 from sqlalchemy import delete as delete_from
-from sqlalchemy import literal, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import NotFound
 
@@ -43,7 +43,7 @@ def add(fields: dict[str, Any]) -> bool:
     except IntegrityError:
         return False
     audit.record("event_type.created", "event_type", type.id, type.name, after=_shown(type))
-    db.session.execute(_to_type(type))
+    db.session.execute(_to_type(), _names(type))
     after_commit(complete_groups)
     return True
 
@@ -56,17 +56,22 @@ def complete_groups() -> None:
     """
     catalogue.forget()  # this request may have read the types before the other one added its own
     if types := catalogue.own_types().values():
+        names = [_names(type) for type in types]
         with write_transaction() as connection:
-            for type in types:
-                connection.execute(_to_type(type))
+            connection.execute(_to_type(), names)
 
 
-def _to_type(type: OwnEventType | EventType) -> Any:
-    """Return the INSERT that subscribes the webhooks that want the group of a type to this type."""
-    group = catalogue.group_of(type.category)
-    want = select(Subscription.webhook_id, literal(type.name)).where(Subscription.event_type == group)
+def _to_type() -> Any:
+    """Return the INSERT that subscribes the webhooks that want the group of a type to this type: see ``_names``."""
+    want = select(Subscription.webhook_id, bindparam("type", type_=String)).where(
+        Subscription.event_type == bindparam("group")
+    )
     row = dialect(db.engine).insert(Subscription.__table__).from_select(["webhook_id", "event_type"], want)
     return row.on_conflict_do_nothing()
+
+
+def _names(type: OwnEventType | EventType) -> dict[str, str]:
+    return {"type": type.name, "group": catalogue.group_of(type.category)}
 
 
 def edit(type: OwnEventType, fields: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from jobs.publish import publish
 from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
@@ -112,6 +113,16 @@ def test_a_type_that_is_added_while_a_webhook_is_saved_reaches_it(app: Flask) ->
         saving.join(0.5)
     saving.join()
     assert reloaded(ids[0]).event_types == sorted([*LICENSE, "license.archived"])
+
+
+def test_many_types_take_one_statement(app: Flask) -> None:
+    """All who write wait for it."""
+    sent: list[str] = []
+    for number in range(30):
+        add_type(f"license.own{number}")
+    event.listen(db.engine, "before_cursor_execute", lambda *call: sent.append(call[2]))
+    own_event_types.complete_groups()
+    assert len([statement for statement in sent if "INSERT" in statement]) == 1
 
 
 def test_the_form_offers_each_group_and_shows_the_chosen_one(api: Api, sign_in: SignIn) -> None:
