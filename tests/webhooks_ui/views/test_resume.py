@@ -99,6 +99,19 @@ def test_the_form_comes_back_filled_in(ended: FlaskClient) -> None:
     assert f'formaction="/admin/webhooks/{webhook.id}/edit/preview"' in sign_in(ended, page).text
 
 
+def test_a_pasted_request_is_checked_after_signing_in_again(ended: FlaskClient) -> None:
+    pasted = {"headers": "webhook-id: evt_1", "body": "{}", "secret": "", "computed": ""}
+    page = ended.post(f"/admin/webhooks/{make_webhook().id}/signature", data=pasted, headers=FROM_HERE)
+    again = sign_in(ended, page)
+    assert "You can send what you pasted now." in again.text
+    assert set(pasted.items()) <= set(hidden(again))
+
+
+def test_the_answer_of_an_inspector_is_kept(ended: FlaskClient) -> None:
+    page = ended.post("/admin/inspector/1", data={"name": "Mine", "body": "long"}, headers=FROM_HERE)
+    assert "You can send your changes to the inspector now." in sign_in(ended, page).text
+
+
 def test_who_signs_in_in_another_tab_goes_on_in_the_first(ended: FlaskClient, app: Flask) -> None:
     page = ended.post("/admin/webhooks/new", data=FORM, headers=FROM_HERE)
     waiting = ended.post("/login/again", data={"resume": kept(page)}, headers=FROM_HERE)
