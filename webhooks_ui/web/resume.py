@@ -28,6 +28,7 @@ WORDS = {  # by endpoint, in "You can send … now."
     "api_keys.update": "your changes to the API key",
     "settings.update": "your changes to the settings",
     "inspectors.update": "your changes to the inspector",
+    "team.invite": "your invitation",
     "recoveries.create": "your choice of deliveries",
     "recoveries.send_missed": "your choice of events",
 }
@@ -58,6 +59,12 @@ def sign() -> str:
     kept = Kept(WORDS[endpoint], request.full_path.rstrip("?"), preview, fields)
     text = _signer().dumps(kept)
     return text if len(text) <= MAX_CHARACTERS else ""
+
+
+def sent() -> tuple[tuple[str, str], ...]:
+    """Return the fields of this request's form, to send them again, or nothing if it isn't one that is kept."""
+    is_kept = request.method == "POST" and request.endpoint in WORDS and is_from_here()
+    return tuple(request.form.items(multi=True)) if is_kept else ()
 
 
 def carried() -> str:

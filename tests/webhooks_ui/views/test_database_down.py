@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,7 @@ from tests.support.rig import postgresql_server
 from tests.support.waiting import wait_for
 from webhooks_ui import logs
 from webhooks_ui.database import db
-from webhooks_ui.models import Event
+from webhooks_ui.models import Event, Webhook
 from webhooks_ui.web import outages
 
 if TYPE_CHECKING:
@@ -94,6 +96,23 @@ def test_pages_can_be_read_and_forms_say_that_nothing_was_changed(admin: FlaskCl
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
             assert "Nothing was changed. Try again in a few seconds." in answer.text
     assert admin.post(address, data={"active": "false"}).status_code == 303
+
+
+def test_what_was_typed_can_be_sent_again(admin: FlaskClient, server: "PostgresServer") -> None:
+    form = {"name": "Billing & <b>", "url": "https://93.184.215.14/", "environment": "staging", "form_token": "abc"}
+    form |= {"events": "license.created", "description": "Two\r\nlines."}
+    address, from_here = "/admin/webhooks/new", {"Origin": "http://localhost"}
+    with read_only(server):
+        pages = [admin.post(address, data=form, headers=from_here | more) for more in ({}, HTMX)]
+        other = admin.post(address, data=form, headers={"Origin": "https://evil.example"})
+    for page in pages:
+        assert (page.status_code, "This page keeps what you typed." in page.text) == (503, True)
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', pages[0].text)
+    assert {name: unescape(value) for name, value in fields} == form
+    assert "Billing" not in other.text
+    for _ in range(2):
+        assert admin.post(address, data=form).status_code == 303
+    assert db.session.scalars(db.select(Webhook.name)).all() == [form["name"]]
 
 
 def test_a_server_that_was_restarted_is_used_again(

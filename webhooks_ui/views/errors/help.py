@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, UnprocessableEntity
 from webhooks_ui.models import get_settings
 from webhooks_ui.models.visible import words
 from webhooks_ui.people.accounts import super_admins
+from webhooks_ui.web import resume
 from webhooks_ui.web.answers import came_from
 from webhooks_ui.web.permissions import least_role, may
 from webhooks_ui.web.request_headers import WrongHost
@@ -84,11 +85,15 @@ LISTED = {  # by the argument of the address: what it names, why there may be no
 
 @dataclass(frozen=True)
 class Help:
-    """A title, a few sentences of advice, and links. The first link is the most useful one."""
+    """A title, a few sentences of advice, and links. The first link is the most useful one.
+
+    ``form`` has the fields of a form that can be sent again as it was, which is more useful than all links.
+    """
 
     title: str
     advice: str
     links: tuple[Link, ...] = ()
+    form: tuple[tuple[str, str], ...] = ()
 
 
 def help_for(error: HTTPException) -> Help:
@@ -99,6 +104,8 @@ def help_for(error: HTTPException) -> Help:
     status = error.code or 500
     title, advice = TEXTS.get(status) or TEXTS[500 if status >= 500 else 400]
     if status >= 500:
+        if form := resume.sent():
+            return Help(title, f"{advice} This page keeps what you typed.", form=form)
         return Help(title, advice, (("Try again", request.full_path if request.method == "GET" else came_from()),))
     if status == 429:
         if request.endpoint == "new_passwords.create":
