@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 
 from jobs.chores.places import kept_place
+from jobs.chores.trusted_time import trusted_time
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.by_type import COUNTED_TO
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
@@ -51,13 +52,14 @@ def _step() -> bool:
         events[key] += 1
         deliveries[key] += made
         last = id
+    forgotten = trusted_time() - KEPT
     release()  # everything was read without a lock
     with write_transaction() as connection:
         if _moves(connection, place, last):
             if place is None and events:  # these may have been counted up to a place that was lost
                 connection.execute(delete(TypeTotal).where(TypeTotal.hour >= min(events)[0]))
             _add(connection, events, deliveries)
-            connection.execute(delete(TypeTotal).where(TypeTotal.hour < now - KEPT))
+            connection.execute(delete(TypeTotal).where(TypeTotal.hour < forgotten))
     return events.total() == BATCH_EVENTS
 
 

@@ -5,9 +5,10 @@ from functools import partial
 
 from sqlalchemy import Table, delete, select, tuple_
 
+from jobs.chores.trusted_time import trusted_time
 from jobs.chores.turn import take_turn
 from webhooks_ui.database import write_transaction
-from webhooks_ui.models import HourlyTotal, Stats, utcnow
+from webhooks_ui.models import HourlyTotal, Stats
 from webhooks_ui.webhooks.stats import KEPT
 
 FORGET_STATISTICS_SECONDS = 60  # between the runs
@@ -16,7 +17,7 @@ BATCH_ROWS = 1_000  # in a transaction, for which publishers wait on SQLite
 
 def forget_statistics() -> None:
     """Delete the statistics of old hours, for some seconds or until all are deleted."""
-    before = utcnow() - KEPT
+    before = trusted_time() - KEPT
     take_turn(*(partial(_forget, table, before) for table in (Stats.__table__, HourlyTotal.__table__)))
 
 

@@ -13,6 +13,7 @@ from flask import current_app
 from rq import Queue
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select
 
+from jobs.chores.trusted_time import advance, trusted_time
 from webhooks_ui import audit
 from webhooks_ui.database import db, release, write_transaction, writing
 from webhooks_ui.deliveries.changes import cancel_orphans
@@ -54,10 +55,11 @@ def purge_daily(place: Place | None = None, before: tuple[int, int] = (0, 0)) ->
         before: how many deliveries and events the turns before this one deleted.
     """
     if place is None:
+        advance()
         with write_transaction() as connection:
             cancel_orphans(connection)
     until, total = time.monotonic() + TURN_SECONDS, Purged(*before)
-    for purged, reached in _batches(cutoff(), place):
+    for purged, reached in _batches(cutoff(now=trusted_time()), place):
         total += purged
         if reached and time.monotonic() > until:
             redis = current_app.extensions["redis"]
@@ -102,12 +104,16 @@ def count(older_than_days: int | None = None) -> Purged:
     return Purged(deliveries, events)
 
 
-def cutoff(older_than_days: int | None = None) -> datetime:
-    """Return the time before which rows are old enough to be deleted."""
+def cutoff(older_than_days: int | None = None, now: datetime | None = None) -> datetime:
+    """Return the time before which rows are old enough to be deleted.
+
+    Args:
+        now: the time from which their age is told. The default is the present one.
+    """
     if older_than_days is None:
         older_than_days = get_settings()["retention_days"]
         release()  # don't hold this transaction open while others begin
-    return utcnow() - timedelta(days=older_than_days)
+    return (now or utcnow()) - timedelta(days=older_than_days)
 
 
 def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:

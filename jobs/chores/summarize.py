@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from jobs.chores.trusted_time import trusted_time
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.deliveries.backlog import oldest_due_seconds, waiting
 from webhooks_ui.models import BacklogSample, Environment, HourlyTotal, Stats, Webhook, utcnow
@@ -20,10 +21,11 @@ def summarize() -> None:
     since = _since(now)
     rows = _totals(since)
     samples = _samples(now)
+    forgotten = trusted_time() - KEPT
     release()  # everything was read without a lock
     with write_transaction() as connection:
         _replace(connection, since, rows)
-        connection.execute(delete(BacklogSample).where(BacklogSample.at < now - KEPT))
+        connection.execute(delete(BacklogSample).where(BacklogSample.at < forgotten))
         if samples:
             connection.execute(insert(BacklogSample), samples)
 
@@ -43,8 +45,8 @@ def _totals(since: datetime) -> list[dict[str, object]]:
 
 
 def _samples(now: datetime) -> list[dict[str, object]]:
-    last = db.session.scalar(select(func.max(BacklogSample.at)))
-    if last and now - SAMPLE_EVERY < last <= now:
+    last = db.session.scalar(select(func.max(BacklogSample.at)).where(BacklogSample.at <= now))
+    if last and now - SAMPLE_EVERY < last:
         return []
     connection = db.session.connection()
     counts = waiting(connection)

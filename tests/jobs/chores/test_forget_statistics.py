@@ -3,15 +3,19 @@
 from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 
 from jobs.chores import forget_statistics as chore
 from jobs.chores import turn
+from jobs.chores.count_types import count_types
+from jobs.chores.purge import purge_daily
+from jobs.chores.summarize import summarize
 from jobs.scheduler import make_cron
 from tests.support.both_databases import database_url  # noqa: F401 (a fixture)
 from tests.support.factories import make_webhook
 from webhooks_ui.database import db
-from webhooks_ui.models import HourlyTotal, Stats, utcnow
+from webhooks_ui.models import BacklogSample, HourlyTotal, Stats, TypeTotal, utcnow
 from webhooks_ui.webhooks.stats import RANGES
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -52,6 +56,22 @@ def test_a_run_ends_in_time_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyP
     for _ in range(2):
         chore.forget_statistics()
     assert (len(hours(Stats)), len(hours(HourlyTotal))) == (2 * 31, 31)
+
+
+def test_a_clock_that_is_years_ahead_for_a_moment_deletes_little() -> None:
+    purge_daily()
+    fill(31)
+    key = {"hour": utcnow(), "environment": "production", "type": "license.activated", "events": 1, "deliveries": 1}
+    db.session.add_all(
+        [TypeTotal(**key), BacklogSample(at=utcnow(), environment="staging", waiting=1, oldest_due_seconds=0)]
+    )
+    db.session.commit()
+    with time_machine.travel(utcnow() + timedelta(days=3_652)):
+        for ahead in (purge_daily, chore.forget_statistics, summarize, count_types):
+            ahead()
+    assert (len(hours(Stats)), len(hours(HourlyTotal))) == (2 * 25, 25)
+    assert db.session.scalar(db.select(db.func.count()).select_from(TypeTotal)) == 1
+    assert db.session.scalar(db.select(BacklogSample.waiting).where(BacklogSample.at <= utcnow())) == 1
 
 
 def test_it_is_done_every_minute(app: Flask) -> None:

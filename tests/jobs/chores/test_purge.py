@@ -2,16 +2,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from rq import Queue
 
 from jobs.chores import purge as purge_module
 from jobs.chores.purge import Purged, count, purge
+from jobs.chores.trusted_time import PURGED_AT
 from tests.support.factories import make_delivery, make_event, make_webhook
 from tests.support.people import last_entry
 from webhooks_ui import audit
 from webhooks_ui.database import db
-from webhooks_ui.models import Attempt, AuditEntry, Delivery, Event, Stats, set_settings, utcnow
+from webhooks_ui.models import Attempt, AuditEntry, Delivery, Event, Setting, Stats, set_settings, utcnow
 from webhooks_ui.wake import CHORES
 
 
@@ -151,3 +153,41 @@ def test_the_daily_purge_cancels_what_was_published_while_its_webhook_was_delete
     db.session.expire_all()
     assert (orphan.status, orphan.due_at) == ("cancelled", None)
     assert waiting.status == "pending"
+
+
+def test_a_clock_that_is_years_ahead_for_a_moment_deletes_little(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    purge_module.purge_daily()
+    webhook = make_webhook()
+    for days in (25, 20):
+        make_old(days, webhook=webhook)
+    with time_machine.travel(utcnow() + timedelta(days=3_652)):
+        purge_module.purge_daily()
+    assert left(Delivery) == 1
+    assert "ahead of the last purge" in caplog.text
+    caplog.clear()
+    make_old(28, webhook=webhook)
+    purge_module.purge_daily()
+    assert left(Delivery) == 2
+    assert not caplog.text
+
+
+def test_after_a_long_pause_purges_catch_up(app: Flask) -> None:
+    webhook = make_webhook()
+    for days in (58, 51, 44):
+        make_old(days, webhook=webhook)
+    with time_machine.travel(days_ago(29)):
+        purge_module.purge_daily()
+    found = []
+    for _ in range(5):
+        purge_module.purge_daily()
+        found.append(left(Delivery))
+    assert found == [2, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("wrong", ["yesterday", 10**20, -(10**12), 1.5])
+def test_a_purge_takes_no_notice_of_a_last_one_that_a_person_wrote(app: Flask, wrong: object) -> None:
+    make_old(31)
+    db.session.add(Setting(name=PURGED_AT, value=wrong))
+    db.session.commit()
+    purge_module.purge_daily()
+    assert left(Delivery) == 0

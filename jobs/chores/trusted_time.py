@@ -1,0 +1,48 @@
+"""Trusted time: the time from which chores tell what is old enough to be deleted.
+
+It advances with the daily purge, by a week at most. So a clock that is years ahead for a moment deletes little.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from jobs.chores.places import kept_place
+from webhooks_ui.database import dialect, release, write_transaction
+from webhooks_ui.models import Setting, utcnow
+
+PURGED_AT = "purged_at"  # the setting with the trusted time, in Unix seconds
+ADVANCE_MAX = timedelta(days=7)
+
+logger = logging.getLogger(__name__)
+
+
+def trusted_time() -> datetime:
+    """Return the time of the last purge, or the present one if that is earlier or if nothing was purged yet."""
+    now, known = utcnow(), _known()
+    return min(now, known) if known else now
+
+
+def advance() -> None:
+    """Set the trusted time to the present, or to a week after the last purge if that is earlier. Log the latter."""
+    now, known = utcnow(), _known()
+    if known and now > known + ADVANCE_MAX:
+        logger.warning(
+            "The clock is %d days ahead of the last purge, so this one goes ahead by %d days only. "
+            "If the clock is right, the next ones follow, or run: .venv/bin/flask deliveries purge",
+            (now - known).days,
+            ADVANCE_MAX.days,
+        )
+        now = known + ADVANCE_MAX
+    values = {"value": int(now.timestamp())}
+    with write_transaction() as connection:
+        insert = dialect(connection).insert(Setting.__table__).values(name=PURGED_AT, **values)
+        connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def _known() -> datetime | None:
+    seconds = kept_place(PURGED_AT)
+    release()  # don't hold this transaction open while others begin
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError):  # a person wrote it
+        return None
