@@ -1,7 +1,8 @@
 """Makes workers look for deliveries: it wakes a worker that listens, or else enqueues a ``deliver`` job in RQ.
 
 At most one wake-up is pending at a time. A key with a short expiry marks it. A worker deletes the key *before* it looks
-for deliveries, so that no wake-up is lost. If Redis loses one, the next sweep finds the deliveries.
+for deliveries, so that no wake-up is lost. If Redis loses one, the next sweep finds the deliveries. A key that stays
+tells that who listens is stopped or gone, although its connection is open. Then RQ gets a job for another worker.
 """
 
 import logging
@@ -25,16 +26,20 @@ HELP_SECONDS = 1
 DELIVER_TIMEOUT_SECONDS = 24 * 3_600
 KEPT_FOR: dict[str, Any] = {"result_ttl": 0, "failure_ttl": 3_600}  # seconds for which RQ keeps what became of a job
 
-# Sets a key for some seconds unless it is set, and then tells all that listen on a channel. One round trip for both.
-# Returns how many listen, or -1 if the key was set. Redis expires keys by the wall clock. If the clock was set back, a
-# key could stay for hours, and one that somebody restored without its time, for ever. Such a key is replaced.
+# Sets a key unless it was set within some seconds, and tells all that listen on a channel. One round trip for both.
+# Returns how many listen, or -1 if the key was set, or 0 if the key is older, because nobody took it. It is kept for
+# twice the time, so that this is noticed. Redis expires keys by the wall clock. If the clock was set back, a key could
+# stay for hours, and one that somebody restored without its time, for ever. Such a key is replaced.
 _TELL = """
-if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then
-    local left = redis.call('TTL', KEYS[1])
-    if left >= 0 and left <= tonumber(ARGV[1]) then return -1 end
-    redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+local time = tonumber(ARGV[1]) * 1000
+local is_new = redis.call('SET', KEYS[1], '1', 'NX', 'PX', 2 * time)
+if not is_new then
+    local left = redis.call('PTTL', KEYS[1])
+    if left > time and left <= 2 * time then return -1 end
+    redis.call('SET', KEYS[1], '1', 'PX', 2 * time)
 end
-return redis.call('PUBLISH', ARGV[2], ARGV[3])
+local listening = redis.call('PUBLISH', ARGV[2], ARGV[3])
+return is_new and listening or 0
 """
 _PENDING = -1
 
@@ -85,7 +90,10 @@ def _say(error: RedisError) -> None:
 
 
 def _tell(redis: Redis, key: str, seconds: int, message: bytes) -> int:
-    """Send ``message`` to the workers that listen. Return how many do, or -1 if ``key`` says that they were told."""
+    """Send ``message`` to the workers that listen. Return how many do, or -1 if ``key`` says that they were told.
+
+    Return 0, too, if they were told and none of them answered.
+    """
     return int(redis.register_script(_TELL)(keys=[key], args=[seconds, CHANNEL, message]))
 
 

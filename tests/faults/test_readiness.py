@@ -239,9 +239,9 @@ def wake_ups_lost(broken: Deployment) -> Iterator[None]:
 
     def keep_the_mark() -> None:
         while not ended.wait(0.2):
-            redis.set(WAITING_KEY, "1", ex=WAITING_SECONDS)
+            redis.set(WAITING_KEY, "1", ex=2 * WAITING_SECONDS)
 
-    redis.set(WAITING_KEY, "1", ex=WAITING_SECONDS)
+    redis.set(WAITING_KEY, "1", ex=2 * WAITING_SECONDS)
     thread = threading.Thread(target=keep_the_mark)
     thread.start()
     with broken.rig.app.app_context():

@@ -17,7 +17,7 @@ from jobs.drain.listener import Listener
 from tests.support.waiting import wait_for
 from webhooks_ui.database import redis as redis_client
 from webhooks_ui.run import redis_server
-from webhooks_ui.wake import WAITING_KEY, WAITING_SECONDS, call_help, wake
+from webhooks_ui.wake import CHANNEL, WAITING_KEY, WAITING_SECONDS, call_help, wake
 
 QUEUE_KEY = "rq:queue:deliveries"
 
@@ -65,7 +65,22 @@ def test_a_key_that_never_expires_keeps_no_wake_up_back(redis: Redis, kind: str)
         redis.rpush(WAITING_KEY, "1")
     assert (wake(), wake()) == (True, True)
     assert redis.llen(QUEUE_KEY) == 1
-    assert 0 < redis.ttl(WAITING_KEY) <= WAITING_SECONDS
+    assert 0 < redis.ttl(WAITING_KEY) <= 2 * WAITING_SECONDS
+
+
+def test_rq_is_asked_if_who_listens_is_stopped(redis: Redis) -> None:
+    with redis.pubsub() as stopped:  # type: ignore[no-untyped-call]
+        stopped.subscribe(CHANNEL)
+        wake()
+        wake()
+        assert redis.llen(QUEUE_KEY) == 0
+        redis.pexpire(WAITING_KEY, WAITING_SECONDS * 1_000 + 100)
+        wake()
+        assert redis.llen(QUEUE_KEY) == 0
+        redis.pexpire(WAITING_KEY, WAITING_SECONDS * 1_000)
+        wake()
+        wake()
+    assert redis.llen(QUEUE_KEY) == 1
 
 
 def test_a_worker_that_listens_is_told_instead_of_rq(
