@@ -1,10 +1,14 @@
 """Sweep: every few seconds, wake the workers for due deliveries that none of them was woken for.
 
-It also corrects times that lie too far in the future because the clock was set back, and cancels what is pending for a
+It also corrects times that lie too far in the future because a clock was wrong, and cancels what is pending for a
 webhook that was deleted, or moved to another environment, a moment ago.
 """
 
+import math
+import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import Connection, and_, or_, select, update
@@ -20,6 +24,7 @@ from webhooks_ui.schedules import OWN
 from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
+CHECK_SECONDS = 300  # between the looks for times of other machines' clocks. There may be very many deliveries
 CLOCK_TOLERANCE = timedelta(seconds=10)  # by which the clocks of two machines may differ
 CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would let a delivery be tried again and again
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
@@ -34,7 +39,7 @@ def sweep() -> None:
     now = utcnow()
     swept_at = current_app.extensions.get("swept_at", now)  # by this process
     with db.engine.connect() as connection:
-        if now < swept_at - CLOCK_TOLERANCE or _has_future(connection, now):
+        if now < swept_at - CLOCK_TOLERANCE or _has_future(connection, now) or _has_impossible(connection, now):
             _mend(now)
         current_app.extensions["swept_at"] = now
         due = _anything_due(connection, now)
@@ -83,8 +88,28 @@ def _has_future(connection: Connection, now: datetime) -> bool:
     return youngest is not None and youngest > now + CLOCK_TOLERANCE
 
 
+def _has_impossible(connection: Connection, now: datetime) -> bool:
+    """Return True if something waits for a time that only a wrong clock can have set. Look every few minutes.
+
+    The clock of one machine may have been wrong for a moment, and that of this process right.
+    """
+    extensions = current_app.extensions
+    if time.monotonic() - extensions.get("looked_for_impossible_at", -math.inf) < CHECK_SECONDS:
+        return False
+    extensions["looked_for_impossible_at"] = time.monotonic()
+    found = (select(table.id).where(*wrong).limit(1) for table, wrong, _ in _corrections(now + CLOCK_TOLERANCE))
+    return any(connection.scalar(query) is not None for query in found)
+
+
 def _mend(now: datetime) -> None:
     """Make due now what would wait for a time that the old clock set: leases, attempts, probes, and pauses."""
+    with write_transaction() as connection:
+        for table, wrong, values in _corrections(now):
+            connection.execute(update(table).where(*wrong).values(values))
+
+
+def _corrections(now: datetime) -> Iterator[tuple[type[Delivery | Webhook], tuple[Any, ...], Any]]:
+    """Yield the table, the conditions and the new values of what waits for a time that a wrong clock set."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
     never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
     slow = select(Webhook.id).where(Webhook.retry_schedule == OWN)
@@ -97,13 +122,12 @@ def _mend(now: datetime) -> None:
         ),
     )
     throttled = Webhook.throttled_at > now + CLOCK_TOLERANCE_MAX, Webhook.throttled_until > now
-    with write_transaction() as connection:
-        connection.execute(update(Delivery).where(PENDING, impossible).values(due_at=now, lease_token=None))
-        connection.execute(update(Webhook).where(*throttled).values(throttled_until=now))
-        for column, longest in (
-            (Webhook.probe_at, timedelta(seconds=PROBE_MAX_SECONDS)),
-            (Webhook.throttled_until, timedelta(seconds=RETRY_AFTER_MAX_SECONDS)),
-            (Webhook.throttled_at, timedelta()),
-            (Webhook.paced_until, PACED_MAX),
-        ):
-            connection.execute(update(Webhook).where(column > now + longest).values({column: now}))
+    yield Delivery, (PENDING, impossible), {"due_at": now, "lease_token": None}
+    yield Webhook, throttled, {"throttled_until": now}
+    for column, longest in (
+        (Webhook.probe_at, timedelta(seconds=PROBE_MAX_SECONDS)),
+        (Webhook.throttled_until, timedelta(seconds=RETRY_AFTER_MAX_SECONDS)),
+        (Webhook.throttled_at, timedelta()),
+        (Webhook.paced_until, PACED_MAX),
+    ):
+        yield Webhook, (column > now + longest,), {column: now}

@@ -8,6 +8,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import Connection, event, insert, text
 
+from jobs import sweep as sweep_module
 from jobs.chores.purge import purge_daily
 from jobs.deliver import deliver
 from jobs.sweep import sweep
@@ -239,6 +240,41 @@ def test_a_clock_that_went_back_makes_each_delivery_due_once(app: Flask, receive
         due.append(db.session.scalars(db.select(Delivery.due_at)).one())
         db.session.rollback()
     assert due[0] == due[1] <= utcnow()
+
+
+@pytest.mark.usefixtures("waiting_drains")
+@pytest.mark.parametrize("answer", [(500, {}, b""), (429, {}, b"")])
+def test_a_worker_whose_clock_was_years_ahead_for_a_moment_holds_no_retry_up(
+    app: Flask, receiver: Receiver, answer: Answer
+) -> None:
+    """The clocks of the publisher and of the scheduler are right."""
+    receiver.answers = [answer, OK]
+    make_webhook(url=receiver.url)
+    make_event()
+    with time_machine.travel(utcnow() + timedelta(days=3_652), tick=True):
+        deliver()
+    make_event()
+    sweep()
+    deliver()
+    assert db.session.scalars(db.select(Delivery.status)).all() == ["delivered", "delivered"]
+
+
+def test_what_a_publisher_with_a_wrong_clock_stored_last_is_sent_soon(
+    app: Flask, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next event hides from each sweep that its clock was ahead."""
+    make_webhook(url=receiver.url, in_order=True)
+    sweep()
+    with time_machine.travel(utcnow() + timedelta(hours=1), tick=True):
+        make_event()
+    make_event()
+    sweep()
+    deliver()
+    assert receiver.requests == []
+    monkeypatch.setattr(sweep_module, "CHECK_SECONDS", 0)
+    sweep()
+    deliver()
+    assert len(receiver.requests) == 2
 
 
 def test_clocks_of_machines_that_differ_a_little_make_no_retry_early(app: Flask, receiver: Receiver) -> None:
