@@ -2,13 +2,22 @@
 
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from itsdangerous import URLSafeTimedSerializer
 
+from webhooks_ui.web.signer import Signer
 from webhooks_ui.webhooks import inspectors
 
 WITHOUT_SESSION = (inspectors.PATH,)  # whoever sends there counts as nobody
 
 
 class BrowserSessions(SecureCookieSessionInterface):
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs and reads the cookie."""
+        serializer = super().get_signing_serializer(app)
+        if serializer:
+            serializer.signer = Signer
+        return serializer
+
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the session that the request's cookie holds, or an empty one."""
         if "HTTP_COOKIE" not in request.environ or request.path.startswith(WITHOUT_SESSION):

@@ -18,6 +18,6 @@ def ask(options: str, challenge: str) -> Response:
 def asked() -> str:
     """Return the challenge that this browser got last, and forget it. An empty text if there is none, or it is old."""
     kept = session.pop(KEY, None)
-    if not isinstance(kept, dict) or not 0 <= time.time() - kept["at"] < CHALLENGE_FOR.total_seconds():
+    if not isinstance(kept, dict) or abs(time.time() - kept["at"]) >= CHALLENGE_FOR.total_seconds():
         return ""
     return str(kept["text"])

@@ -10,6 +10,8 @@ from flask import Response, current_app, g, make_response, render_template, requ
 from itsdangerous import BadData, URLSafeTimedSerializer
 from markupsafe import Markup
 
+from webhooks_ui.web.signer import Signer
+
 FIELD = "resume"
 FOR_SECONDS = 3_600
 MAX_CHARACTERS = 300_000
@@ -100,7 +102,7 @@ def page(signed: str) -> Response:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="resume")
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="resume", signer=Signer)
 
 
 def is_from_here() -> bool:

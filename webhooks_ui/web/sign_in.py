@@ -87,7 +87,7 @@ def half() -> tuple[User, SignInMethod] | None:
     A new password, a new second factor and a deactivation end it.
     """
     begun = session.get(HALF)
-    if not isinstance(begun, dict) or not 0 <= time.time() - begun["at"] < HALF_FOR.total_seconds():
+    if not isinstance(begun, dict) or abs(time.time() - begun["at"]) >= HALF_FOR.total_seconds():
         return None
     user = db.session.get(User, begun["user"])
     if user is None or not user.is_active or _mark(user) != begun["mark"]:

@@ -135,6 +135,12 @@ def test_a_text_that_we_did_not_sign_is_ignored(admin: FlaskClient, text: str) -
     assert admin.post("/login", data=form).status_code == 303
 
 
+def test_it_is_kept_where_the_clock_is_behind(ended: FlaskClient) -> None:
+    page = ended.post("/admin/webhooks/new", data=FORM, headers=FROM_HERE)
+    with time_machine.travel(utcnow() - timedelta(seconds=2), tick=True):
+        assert "You can send your new webhook now." in sign_in(ended, page).text
+
+
 def test_it_is_kept_for_an_hour(ended: FlaskClient) -> None:
     page = ended.post("/admin/webhooks/new", data=FORM, headers=FROM_HERE)
     with time_machine.travel(utcnow() + timedelta(minutes=61), tick=True):

@@ -52,6 +52,12 @@ def test_the_code_signs_in_and_leads_to_the_page_that_was_wanted(client: FlaskCl
     assert last_entry("user.signed_in").after == {"by": "password and authenticator app"}
 
 
+def test_a_web_server_whose_clock_is_behind_asks_for_the_code(client: FlaskClient, user: User) -> None:
+    with time_machine.travel(utcnow() - timedelta(seconds=2)):
+        assert client.post(STEP, data={"code": code_of(user)}).status_code == 303
+        assert is_signed_in(client)
+
+
 def test_a_recovery_code_signs_in_once(client: FlaskClient, user: User) -> None:
     codes = make_codes(user)
     assert client.post(STEP, data={"code": codes[0]}).status_code == 303

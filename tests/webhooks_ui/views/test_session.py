@@ -36,6 +36,23 @@ def sign_in(
     )
 
 
+@pytest.mark.parametrize("behind", [timedelta(seconds=2), timedelta(hours=1)])
+def test_a_web_server_whose_clock_is_behind_knows_who_signed_in(client: FlaskClient, behind: timedelta) -> None:
+    make_user()
+    sign_in(client)
+    with time_machine.travel(utcnow() - behind):
+        assert is_signed_in(client)
+        assert client.get("/admin/webhooks").status_code == 200
+
+
+def test_a_cookie_of_a_clock_that_was_years_ahead_is_no_session(client: FlaskClient) -> None:
+    make_user()
+    with time_machine.travel(utcnow() + timedelta(days=3_652)):
+        sign_in(client)
+        assert is_signed_in(client)
+    assert not is_signed_in(client)
+
+
 def test_a_visitor_is_sent_to_the_login_and_comes_back(client: FlaskClient) -> None:
     make_user()
     answer = client.get("/admin/webhooks?q=crm")
