@@ -8,10 +8,12 @@ from limits.storage import MemoryStorage
 from redis import Redis, RedisError
 
 # Returns the count and the seconds until it is forgotten. In one step, because a process may be killed between two.
+# Redis expires keys by the wall clock. If that was set back, a count would stay for as long.
 _ADD = """
 local used = redis.call('INCRBY', KEYS[1], ARGV[1])
 if used < 0 then redis.call('DEL', KEYS[1]) return {0, 0} end
-if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+local left = redis.call('TTL', KEYS[1])
+if left < 0 or left > tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return {used, redis.call('TTL', KEYS[1])}
 """
 

@@ -110,9 +110,8 @@ def note_wrong(user: User) -> None:
 
 def is_paused(user: User) -> bool:
     """Return True while no code is accepted, after too many wrong ones."""
-    return (
-        user.wrong_codes >= WRONG_CODES_MAX and user.wrong_code_at is not None and utcnow() - user.wrong_code_at < PAUSE
-    )
+    at = user.wrong_code_at
+    return user.wrong_codes >= WRONG_CODES_MAX and at is not None and abs(utcnow() - at) < PAUSE
 
 
 def is_required(role: str) -> bool:

@@ -34,9 +34,15 @@ class PresentSession(NamedTuple):
         return not self.two_factors and self.person.role in read(SECOND_FACTOR_RULE, self.stored_rule)
 
 
-def _began_after(begun_after: Any, used_after: Any) -> ColumnElement[bool]:
-    """Return the condition for sessions that began, and were used, after these times."""
-    return and_(UserSession.created_at > begun_after, UserSession.last_seen_at > used_after)
+def _lasts_between(begun_after: Any, used_after: Any, begun_before: Any, used_before: Any) -> ColumnElement[bool]:
+    """Return the condition for sessions that began, and were used, between these times.
+
+    One from the far future was begun while the clock was wrong, and would last for years.
+    """
+    return and_(
+        *(UserSession.created_at > begun_after, UserSession.created_at < begun_before),
+        *(UserSession.last_seen_at > used_after, UserSession.last_seen_at < used_before),
+    )
 
 
 _SAVED_RULE = select(Setting.value).where(Setting.name == SECOND_FACTOR_RULE).scalar_subquery()
@@ -48,7 +54,7 @@ _FIND = Query(
     select(*_OWN, *(getattr(User, name) for name in Person._fields))
     .join(UserSession.user)
     .where(UserSession.digest == bindparam("digest"), User.deactivated_at.is_(None))
-    .where(_began_after(bindparam("begun_after"), bindparam("used_after")))
+    .where(_lasts_between(*map(bindparam, ("begun_after", "used_after", "begun_before", "used_before"))))
 )
 
 
@@ -122,9 +128,10 @@ def have_ended() -> ColumnElement[bool]:
 
 
 def _lasts() -> ColumnElement[bool]:
-    return _began_after(**_times())
+    return _lasts_between(**_times())
 
 
 def _times() -> dict[str, datetime]:
     now = utcnow()
-    return {"used_after": now - IDLE_FOR, "begun_after": now - LONGEST}
+    since = {"used_after": now - IDLE_FOR, "begun_after": now - LONGEST}
+    return since | {"used_before": now + IDLE_FOR, "begun_before": now + LONGEST}

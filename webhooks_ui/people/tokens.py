@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from webhooks_ui.database import db, dialect
 from webhooks_ui.models import OneTimeToken, TokenPurpose, User, utcnow
@@ -37,8 +37,7 @@ def find(purpose: TokenPurpose, token: str) -> User | None:
     found: User | None = db.session.scalar(
         query.where(
             OneTimeToken.digest == digest(token),
-            OneTimeToken.purpose == purpose,
-            OneTimeToken.expires_at > utcnow(),
+            *_lasts(purpose),
             User.deactivated_at.is_(None),
         )
     )
@@ -47,12 +46,19 @@ def find(purpose: TokenPurpose, token: str) -> User | None:
 
 def expiry(purpose: TokenPurpose, user: User) -> datetime | None:
     """Return when the token of ``user`` for ``purpose`` ends, or ``None`` if there is none that works."""
-    found: datetime | None = db.session.scalar(
-        select(OneTimeToken.expires_at).where(
-            OneTimeToken.user_id == user.id, OneTimeToken.purpose == purpose, OneTimeToken.expires_at > utcnow()
-        )
-    )
+    own = select(OneTimeToken.expires_at).where(OneTimeToken.user_id == user.id, *_lasts(purpose))
+    found: datetime | None = db.session.scalar(own)
     return found
+
+
+def _lasts(purpose: TokenPurpose) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for tokens that have not expired.
+
+    One from the far future was made while the clock was wrong, and would last for years.
+    """
+    now = utcnow()
+    made_before = OneTimeToken.created_at < now + LIFETIMES[purpose]
+    return OneTimeToken.purpose == purpose, OneTimeToken.expires_at > now, made_before
 
 
 def use(purpose: TokenPurpose, token: str) -> User | None:

@@ -123,7 +123,7 @@ def is_fresh() -> bool:
     """
     began = current_session().created_at.timestamp()
     asked_at: float = session.get(ASKED_AT, began)
-    return utcnow().timestamp() - min(began, asked_at) < FRESH_FOR.total_seconds()
+    return abs(utcnow().timestamp() - min(began, asked_at)) < FRESH_FOR.total_seconds()
 
 
 def _to_login(again: int | None = None) -> Response:

@@ -86,6 +86,9 @@ def seal_apart(handle: str, text: str) -> None:
 
 def unseal(handle: str) -> str | None:
     """Return what was kept under ``handle``, or ``None`` if there is nothing, or its time is over."""
-    fresh = FormToken.token == handle[:TOKEN_MAX_CHARACTERS], FormToken.created_at > utcnow() - SEALED_FOR
-    sealed = db.session.scalar(select(FormToken.sealed).where(*fresh))
+    now = utcnow()
+    is_fresh = FormToken.created_at.between(now - SEALED_FOR, now + SEALED_FOR)
+    sealed = db.session.scalar(
+        select(FormToken.sealed).where(FormToken.token == handle[:TOKEN_MAX_CHARACTERS], is_fresh)
+    )
     return secret_box.decrypt(sealed) if sealed and secret_box.is_readable(sealed) else None

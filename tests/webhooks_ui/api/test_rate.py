@@ -74,3 +74,11 @@ def test_the_counts_of_a_minute_end_with_it(app: Flask, windows: CountedWindows)
 def test_without_redis_a_process_counts_by_itself(tmp_path: Path) -> None:
     rates = Rates(Windows(redis_client.connect(f"unix://{tmp_path / 'nobody.sock'}")))
     assert [rates.count(1, 10, MINUTE) for _ in range(12)] == [*range(1, 13)]
+
+
+def test_a_count_from_before_redis_clock_was_set_back_ends_in_time(app: Flask) -> None:
+    redis = app.extensions["redis"]
+    windows = Windows(redis)
+    windows.add("limit", 1, 60)
+    redis.expire("limit", 86_400)
+    assert windows.add("limit", 1, 60) == Window(2, 60, is_shared=True)

@@ -173,6 +173,14 @@ def test_an_invitation_works_72_hours_and_is_stored_as_a_hash(app: Flask) -> Non
     assert tokens.find(TokenPurpose.NEW_PASSWORD, token) is None
 
 
+def test_an_invitation_of_a_clock_that_was_years_ahead_ends_with_that(app: Flask) -> None:
+    with time_machine.travel(utcnow() + timedelta(days=3_652)), writing():
+        user, token = accounts.invite("eva@example.com", "operator")
+        assert tokens.find(TokenPurpose.INVITATION, token) is user
+    assert tokens.find(TokenPurpose.INVITATION, token) is None
+    assert tokens.expiry(TokenPurpose.INVITATION, user) is None
+
+
 def test_inviting_again_ends_the_older_invitation_and_may_change_the_role(app: Flask) -> None:
     with writing():
         user, old = accounts.invite("eva@example.com", "operator")

@@ -72,6 +72,15 @@ def test_after_ten_wrong_codes_the_right_one_is_refused_for_15_minutes(app: Flas
         assert again(user).wrong_codes == 0
 
 
+def test_wrong_codes_of_a_clock_that_was_years_ahead_pause_for_15_minutes_at_most(app: Flask) -> None:
+    user = with_app(make_user())
+    with time_machine.travel(utcnow() + timedelta(days=3_652)):
+        for _ in range(WRONG_CODES_MAX):
+            accept(user, "000000")
+    assert not second_factor.is_paused(again(user))
+    assert accept(user, code_of(user)) == Factor.AUTHENTICATOR
+
+
 def test_a_right_code_forgets_the_wrong_ones(app: Flask) -> None:
     user = with_app(make_user())
     for _ in range(WRONG_CODES_MAX - 1):

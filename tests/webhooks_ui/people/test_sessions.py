@@ -51,6 +51,20 @@ def test_a_session_ends_after_7_days_however_much_it_is_used(app: Flask) -> None
         assert not use(token)
 
 
+def test_a_session_that_began_while_the_clock_was_years_ahead_ends_with_that(app: Flask) -> None:
+    with time_machine.travel(utcnow() + timedelta(days=3_652)):
+        token = start(make_user())
+        assert sessions.find(token)
+    assert sessions.find(token) is None
+    assert db.session.scalar(db.select(db.func.count()).select_from(UserSession).where(sessions.have_ended())) == 1
+
+
+def test_a_session_outlasts_a_clock_that_is_set_right(app: Flask) -> None:
+    with time_machine.travel(utcnow() + HOUR):
+        token = start(make_user())
+    assert sessions.find(token)
+
+
 def test_a_use_is_written_at_most_once_a_minute(app: Flask) -> None:
     user = make_user()
     token, now = start(user), utcnow()

@@ -303,9 +303,10 @@ def test_who_goes_back_to_the_form_and_types_another_name_makes_another_key(admi
     assert db.session.scalars(db.select(ApiKey.name).order_by(ApiKey.id)).all() == ["First", "Second"]
 
 
-def test_after_some_minutes_the_key_is_gone_for_good(admin: FlaskClient) -> None:
+@pytest.mark.parametrize("minutes", [timedelta(minutes=6), timedelta(minutes=-6)], ids=str)
+def test_after_some_minutes_the_key_is_gone_for_good(admin: FlaskClient, minutes: timedelta) -> None:
     address = admin.post(KEYS, data=FORM).headers["Location"]
-    with time_machine.travel(utcnow() + timedelta(minutes=6)):
+    with time_machine.travel(utcnow() + minutes):
         answer = admin.get(address, follow_redirects=True)
     assert not WHOLE_KEY.search(answer.text)
     assert "The text of a key is shown only once" in answer.text

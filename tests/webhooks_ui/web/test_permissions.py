@@ -119,6 +119,13 @@ def test_an_hour_after_the_sign_in_this_asks_to_sign_in_again(sign_in: SignIn, p
         assert client.get(path).status_code == 200
 
 
+def test_a_sign_in_by_a_clock_that_was_ahead_asks_to_sign_in_again(sign_in: SignIn) -> None:
+    client = sign_in("super_admin")
+    with time_machine.travel(utcnow() - timedelta(hours=2)):
+        assert client.get("/account").status_code == 200
+        assert client.get("/account/password").headers["Location"] == "/login?next=/account/password&again=1"
+
+
 def test_what_was_sent_an_hour_later_leads_back_to_its_page(sign_in: SignIn) -> None:
     client = sign_in("super_admin")
     with time_machine.travel(utcnow() + timedelta(hours=1, seconds=1)):
