@@ -20,6 +20,7 @@ from webhooks_ui.database import db, write_transaction
 from webhooks_ui.deliveries.changes import cancel_orphans, has_orphans
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
+from webhooks_ui.models.stats import hour_of
 from webhooks_ui.schedules import OWN
 from webhooks_ui.wake import wake
 
@@ -102,7 +103,10 @@ def _has_impossible(connection: Connection, now: datetime) -> bool:
 
 
 def _mend(now: datetime) -> None:
-    """Make due now what would wait for a time that the old clock set: leases, attempts, probes, and pauses."""
+    """Make due now what would wait for a time that the old clock set: leases, attempts, probes, and pauses.
+
+    The health of webhooks is told from times, too. It would stay as it was, and one that fails would never be disabled.
+    """
     with write_transaction() as connection:
         for table, wrong, values in _corrections(now):
             connection.execute(update(table).where(*wrong).values(values))
@@ -131,3 +135,7 @@ def _corrections(now: datetime) -> Iterator[tuple[type[Delivery | Webhook], tupl
         (Webhook.paced_until, PACED_MAX),
     ):
         yield Webhook, (column > now + longest,), {column: now}
+    for column in (Webhook.failing_since, Webhook.breaker_opened_at, Webhook.given_up_since):
+        yield Webhook, (column > now + CLOCK_TOLERANCE_MAX,), {column: now}
+    for hour in (Webhook.attempted_hour, Webhook.succeeded_hour):
+        yield Webhook, (hour > hour_of(now) + 1,), {hour: hour_of(now)}

@@ -17,6 +17,7 @@ from tests.support.receivers import OK, Answer, Receiver, receiving
 from webhooks_ui.database import db, dialect, writing
 from webhooks_ui.deliveries.changes import new_delivery
 from webhooks_ui.models import Delivery, Webhook, utcnow
+from webhooks_ui.models.health import health_of
 from webhooks_ui.webhooks import changes
 
 
@@ -257,6 +258,21 @@ def test_a_worker_whose_clock_was_years_ahead_for_a_moment_holds_no_retry_up(
     sweep()
     deliver()
     assert db.session.scalars(db.select(Delivery.status)).all() == ["delivered", "delivered"]
+
+
+def test_the_health_of_a_webhook_follows_the_clock_that_is_set_right(app: Flask, receiver: Receiver) -> None:
+    fails, works = make_webhook(url=receiver.url), make_webhook(url=receiver.url + "/works")
+    receiver.respond = lambda request: OK if "works" in request.path else (500, {}, b"")
+    with time_machine.travel(utcnow() + timedelta(days=3_652), tick=True):
+        make_event()
+        deliver()
+    sweep()
+    db.session.rollback()
+    assert (health_of(fails, utcnow()), health_of(works, utcnow())) == ("failing", "healthy")
+    assert fails.failing_since
+    assert fails.failing_since <= utcnow()
+    later = utcnow() + timedelta(days=2)
+    assert (health_of(fails, later), health_of(works, later)) == ("no_deliveries", "no_deliveries")
 
 
 def test_what_a_publisher_with_a_wrong_clock_stored_last_is_sent_soon(
