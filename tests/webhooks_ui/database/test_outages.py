@@ -1,10 +1,12 @@
 """Each way in which the database can't be used gets its own sentence, and a server that only reads is left."""
 
 import gc
+import math
 import sqlite3
 import threading
+import time
 import weakref
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +246,22 @@ class TestPostgreSql:
         assert outage(caught.value) == "The database server doesn't answer."
         with app.test_request_context(), db.engine.connect() as connection:
             assert connection.scalar(text("SELECT 7")) == 7
+
+    @pytest.mark.parametrize("waits", [True, False])
+    def test_who_waited_behind_an_unanswered_request_hears_of_it_soon(
+        self, app: Flask, monkeypatch: pytest.MonkeyPatch, waits: bool
+    ) -> None:
+        """A server that hangs only at commits, because of its disk or its standby, lets everybody connect anew."""
+        monkeypatch.setattr(postgresql_patience, "ANSWER_SECONDS", 0.5)
+        monkeypatch.setattr(postgresql_patience, "AGAIN_SECONDS", 0.1)
+        monkeypatch.setattr(postgresql_patience, "_silent_at", -math.inf)
+        with app.test_request_context(), db.engine.connect() as connection, pytest.raises(DBAPIError):
+            connection.execute(text("SELECT pg_sleep(30)"))
+        time.sleep(0 if waits else 0.5)
+        with app.test_request_context(), db.engine.connect() as connection:
+            outcome = pytest.raises(DBAPIError) if waits else nullcontext()
+            with outcome:
+                connection.execute(text("SELECT pg_sleep(0.3)"))
 
     def test_a_transaction_that_loses_its_server_does_not_connect_again(self, app: Flask) -> None:
         """A server that hangs would be waited for a second time, and its error would take the place of the first."""
