@@ -27,6 +27,9 @@ from webhooks_ui.pulse import Pulse
 from webhooks_ui.stop_signals import stop_signals
 
 HEARTBEAT_TTL_SECONDS = 90  # of the worker. What RQ notes of a job stays until the job's timeout
+# RQ waits 15 seconds less for a job, and 5 seconds less for an answer of Redis. Its own value is 7 minutes, and so long
+# nobody could be woken whose connection broke without a word.
+WORKER_TTL_SECONDS = 20
 SETTINGS = "Settings come from environment variables."
 
 logger = logging.getLogger(__name__)
@@ -153,7 +156,8 @@ def work(app: Flask, worker_class: type[Worker], queue: str) -> None:
             wait_for_redis(connection, partial(_stops, worker))
             if _stops(worker):
                 return
-            worker = worker_class([Queue(queue, connection=connection)], connection=connection)
+            queues = [Queue(queue, connection=connection)]
+            worker = worker_class(queues, connection=connection, worker_ttl=WORKER_TTL_SECONDS)
             app.extensions["heartbeat"] = partial(_beat, worker)
             try:
                 worker.work(logging_level="WARNING")  # also returns after an error, which it has logged

@@ -19,12 +19,14 @@ from jobs.publish import publish
 from jobs.rq_worker import Worker
 from tests.support.factories import make_webhook
 from tests.support.receivers import OK, Answer, Received, Receiver
+from tests.support.relay import relay
 from tests.support.rig import Rig, rig
 from tests.support.waiting import wait_for
 from webhooks_ui import logs
 from webhooks_ui.database import db
 from webhooks_ui.events.new_event import NewEvent
-from webhooks_ui.wake import CHORES, KEPT_FOR
+from webhooks_ui.instance_folder import redis_socket
+from webhooks_ui.wake import CHORES, KEPT_FOR, wake
 
 PROBE = """
 import time
@@ -188,6 +190,20 @@ def test_a_drain_that_lasts_longer_than_a_heartbeat_counts_ends_without_an_error
         assert not redis.zcard("rq:failed:deliveries")
         assert not redis.keys("rq:execution*")
         assert not product.log("worker")
+
+
+def test_a_worker_connects_anew_if_its_connections_to_redis_fall_silent(receiver: Receiver) -> None:
+    """No end of the connection tells it that its Redis is gone, and that another one has the address."""
+    with rig() as product, relay(product.folder / "relay.sock", redis_socket(product.folder)) as between:
+        product.environ["REDIS_URL"] = f"unix://{product.folder / 'relay.sock'}"
+        working(product, "worker")
+        between.silence()
+        with product.app.app_context():
+            make_webhook(url=receiver.url)
+            publish("production", [NewEvent("license.activated", {})])
+            db.session.remove()
+            # the first wake-up goes to the silent connection, and the sweep repeats it
+            wait_for(lambda: wake() and receiver.requests, what="the worker delivers again")
 
 
 def _states(product: Rig, queue: str) -> set[bytes]:
