@@ -7,7 +7,9 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,7 @@ def nginx(folder: Path, port: int, portal: int, tls: tuple[Path, Path]) -> list[
         pytest.skip("nginx is not installed (on Debian: apt-get install nginx)")
     site = replaced(
         (ROOT / "docs" / "deploy" / "nginx.conf").read_text(),
-        upstream=("server 127.0.0.1:8000;", f"server 127.0.0.1:{portal};"),
+        upstream=("server 127.0.0.1:8000 ", f"server 127.0.0.1:{portal} "),
         plain=("    listen 80;\n    listen [::]:80;\n", f"    listen 127.0.0.1:{free_port()};\n"),
         secure=("    listen 443 ssl;\n    listen [::]:443 ssl;\n", f"    listen 127.0.0.1:{port} ssl;\n"),
         certificate=("/etc/nginx/tls/portal.crt", str(tls[0])),
@@ -190,3 +192,50 @@ def sign_in_wrongly(portal: Site, forged: str) -> int:
         X_Real_IP=forged,
     )
     return status
+
+
+def test_nginx_asks_a_web_server_again_soon_after_its_restart(tmp_path: Path) -> None:
+    """If the next one is restarted then, nobody gets a 502."""
+    port, first, second = free_port(), free_port(), free_port()
+    tls = make_certificate(tmp_path, NAME, days=2)
+    command = nginx(tmp_path, port, first, tls)
+    text = (tmp_path / "site.conf").read_text()
+    (line,) = [line for line in text.splitlines() if f"127.0.0.1:{first}" in line]
+    (tmp_path / "site.conf").write_text(text.replace(line, f"{line}\n{line.replace(str(first), str(second))}"))
+    portal = Site(port, tls[0])
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError):
+            return portal.ask("GET", "/")[0] == 200
+        return False
+
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as proxy:
+        try:
+            with answering(second):
+                wait_for(answers, what="nginx answers")
+                assert all(answers() for _ in range(4))  # the first one refuses
+            with answering(first):
+                wait_for(answers, 5, what="nginx asks the first one")
+        finally:
+            proxy.kill()
+
+
+@contextlib.contextmanager
+def answering(port: int) -> Iterator[None]:
+    """Run a web server that answers each GET with 200."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield
+        finally:
+            server.shutdown()
