@@ -223,7 +223,7 @@ def test_the_url_of_a_webhook_has_one_line_on_its_page(page: Page, width: int) -
     assert len(page.locator("#webhook-url").evaluate(TEXTS_OF_LINES)) == 1
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 205), (360, 175), (412, 175)])
+@pytest.mark.parametrize(("width", "height"), [(320, 210), (360, 180), (412, 180)])
 def test_the_webhooks_on_a_phone_stand_below_each_other_alike(page: Page, width: int, height: int) -> None:
     for number, environment in enumerate(("production", "staging", "development")):
         make_webhook(name=f"Hook {number}", url="https://customer-1.example.com/webhooks", environment=environment)
