@@ -37,7 +37,7 @@ def searched(text: str) -> str:
 
 def parse_id(text: str) -> int | None:
     """Return ``text`` as a row id, or ``None`` if it isn't one."""
-    return int(text) if text.isascii() and _ID.fullmatch(text) and int(text) <= ID_MAX else None
+    return int(text) if _ID.fullmatch(text) and int(text) <= ID_MAX else None
 
 
 def parse_time(text: str, end_of_day: bool = False) -> datetime | None:
@@ -74,7 +74,7 @@ def parse_end(text: str) -> datetime | None:
     an ISO 8601 time.
     """
     now, text = utcnow(), text.strip()
-    if found := _DAYS.fullmatch(text) if text.isascii() else None:
+    if found := _DAYS.fullmatch(text):
         at = now + timedelta(days=int(found[1]))
     else:
         at = _absolute(text, end_of_day=True) or now

@@ -10,11 +10,13 @@ from flask import Response, jsonify
 from webhooks_ui import __version__
 from webhooks_ui.api.deliveries import FILTERS
 from webhooks_ui.api.described_headers import HEADERS, headers_of, location_of
+from webhooks_ui.api.events import EVENTS_MAX
 from webhooks_ui.api.query import LIMIT_DEFAULT, LIMIT_MAX, check_parameters
 from webhooks_ui.api.routes import ROUTES
 from webhooks_ui.api.schema_parts import ANY_OBJECT, ID, Schema, ref
 from webhooks_ui.api.schemas import SCHEMAS
-from webhooks_ui.deliveries.filters import SORTS, STATUS_FILTERS
+from webhooks_ui.deliveries.filters import CODE, SORTS, STATUS_FILTERS
+from webhooks_ui.deliveries.pages import CURSOR, PAGE_ROWS
 from webhooks_ui.events import catalogue
 from webhooks_ui.events.operational import OPERATIONAL
 from webhooks_ui.models.scope import MEANINGS
@@ -158,7 +160,7 @@ _FILTER_SCHEMAS: dict[str, Schema] = {
     "until": _TIME,
     "category": ref("EventCategory"),
     "status": {"type": "string", "enum": list(STATUS_FILTERS)},
-    "code": {"type": "string", "pattern": "^([1-9][0-9]{2}|[1-5]xx)$"},
+    "code": {"type": "string", "pattern": f"^({CODE.pattern})$"},
     "webhook": ID | {"minimum": 0, "maximum": ID_MAX},
     "action": ID | {"minimum": 0, "maximum": ID_MAX},
     "sort": {"type": "string", "enum": list(SORTS)},
@@ -168,7 +170,7 @@ _DELIVERY_PARAMETERS = (
     _parameter(
         "query",
         "cursor",
-        {"type": "string", "pattern": "^(after|before|-?status|-?code)-[0-9]{1,18}(-[0-9]{1,5})?$"},
+        {"type": "string", "pattern": f"^{CURSOR.pattern}$"},
         "The next_cursor of the previous page, which belongs to its sort and filters.",
     ),
 )
@@ -188,7 +190,7 @@ _OPEN: Schema = {"operationId": "get_openapi", "security": []}
 PATHS: dict[str, Schema] = {
     "/api/v1/events": {
         "post": _operation(
-            "Publish one event, or an array of up to 1,000. If one is wrong, none is published",
+            f"Publish one event, or an array of up to {EVENTS_MAX:,}. If one is wrong, none is published",
             202,
             {"oneOf": [ref("Published"), {"type": "array", "items": ref("Published")}]},
             body={"oneOf": [ref("NewEvent"), ref("NewEvents")]},
@@ -237,7 +239,7 @@ PATHS: dict[str, Schema] = {
         ),
     },
     "/api/v1/deliveries": {
-        "get": _operation("List deliveries, 25 a page", 200, "Deliveries", parameters=_DELIVERY_PARAMETERS),
+        "get": _operation(f"List deliveries, {PAGE_ROWS} a page", 200, "Deliveries", parameters=_DELIVERY_PARAMETERS),
     },
     "/api/v1/deliveries/{delivery_id}": {
         "parameters": [_id("delivery_id")],

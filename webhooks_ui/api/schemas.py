@@ -22,8 +22,10 @@ from webhooks_ui.api.schema_parts import (
     ref,
     told,
 )
+from webhooks_ui.deliveries.display import ATTEMPTS_SHOWN
 from webhooks_ui.deliveries.filters import STATUSES
 from webhooks_ui.deliveries.outcomes import Outcome
+from webhooks_ui.events.check import ID as EVENT_ID
 from webhooks_ui.models import DeliveryTrigger, SchemaCheck, WebhookHealth
 from webhooks_ui.models.webhook import (
     DESCRIPTION_MAX_CHARACTERS,
@@ -40,7 +42,7 @@ NEW_EVENT = closed(
         "data": told(ANY_OBJECT, "Any object with up to 100 levels of nesting."),
         "id": {
             "type": "string",
-            "pattern": r"^[A-Za-z0-9_.:\-]{1,128}$",
+            "pattern": f"^{EVENT_ID.pattern}$",
             "description": "Your idempotency key. If you publish it again, nothing changes and the answer is the same.",
         },
         "timestamp": told(TIME, "When it happened, with a time zone. Default: the time of the request."),
@@ -210,7 +212,7 @@ DELIVERY_DETAIL = closed(
             STRING, "The event as it was published. It is what is sent, unless an attempt has a request_body."
         ),
         "schema_note": told(MAYBE_STRING, "Where the data doesn't fit the schema of its type."),
-        "attempts": array(ref("Attempt"), description="The last 50, oldest first."),
+        "attempts": array(ref("Attempt"), description=f"The last {ATTEMPTS_SHOWN}, oldest first."),
     }
 )
 

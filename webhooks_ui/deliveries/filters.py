@@ -38,7 +38,7 @@ LABELS = {  # what pages call the filters
     "since": "Created from",
     "until": "Created until",
 }
-_CODE = re.compile(r"[1-9][0-9]{2}|[1-5]xx")  # some endpoints answer with codes above 599, such as 999
+CODE = re.compile(r"[1-9][0-9]{2}|[1-5]xx")  # some endpoints answer with codes above 599, such as 999
 _TIME_PROBLEM = "Not a time: write 24h, 2026-11-23 or 2026-11-23T10:00."
 PROBLEMS = {  # what to say of a value that isn't understood, by the name of the filter
     "q": NOT_SEARCHED,
@@ -84,7 +84,7 @@ class DeliveryFilters:
             "q": searched(sent["q"]),
             "category": one_of(catalogue.logged_categories(), given["category"]) if given["category"] else "",
             "status": one_of(STATUS_FILTERS, given["status"]),
-            "code": given["code"].lower() if _CODE.fullmatch(given["code"].lower()) else "",
+            "code": given["code"].lower() if CODE.fullmatch(given["code"].lower()) else "",
             "environment": one_of(tuple(Environment), given["environment"]),
             "webhook": given["webhook"] if parse_id(given["webhook"]) is not None else "",
             "action": given["action"] if parse_id(given["action"]) is not None else "",

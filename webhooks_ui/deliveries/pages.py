@@ -24,10 +24,9 @@ BY_TIME = ("time", "-time")
 BESIDE = ("after", "before")
 STEPS_MAX = 10  # of a search for all rows
 
-_ID = r"[0-9]{1,19}"
-_CURSOR = re.compile(
-    rf"(?P<kind>after|before|-?status|-?code)-(?P<id>{_ID})"
-    rf"(?:-(?P<end>{_ID})-(?P<side>after|before)-(?P<key>[0-9]{{1,9}})-(?P<row>{_ID}))?"
+_ID = "[0-9]{1,18}"
+CURSOR = re.compile(
+    rf"(after|before|-?status|-?code)-({_ID})(-({_ID})-(after|before)-([0-9]{{1,9}})-({_ID}))?"  # as in ECMAScript, too
 )
 
 
@@ -68,13 +67,13 @@ class Cursor:
     @classmethod
     def parse(cls, text: str, sort: str) -> "Cursor | None":
         """Return the cursor in ``text``. Return ``None``, for the first page, if it is none of the order ``sort``."""
-        match = _CURSOR.fullmatch(text) if text.isascii() else None
-        if match is None or match["kind"] not in (BESIDE if sort in BY_TIME else (sort,)):
+        match = CURSOR.fullmatch(text)
+        if match is None or match[1] not in (BESIDE if sort in BY_TIME else (sort,)):
             return None
-        id, end, key, row = (int(match[name] or 0) for name in ("id", "end", "key", "row"))
-        if max(id, end, row) > ID_MAX or (sort in BY_TIME and match["side"]):
+        kind, id, in_window, end, side, key, row = match.groups()
+        if in_window and sort in BY_TIME:
             return None
-        return cls(match["kind"], id, Place(end, match["side"], key, row) if match["side"] else None)
+        return cls(kind, int(id), Place(int(end), side, int(key), int(row)) if in_window else None)
 
     def __str__(self) -> str:
         return f"{self.kind}-{self.id}-{self.place}" if self.place else f"{self.kind}-{self.id}"

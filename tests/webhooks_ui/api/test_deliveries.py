@@ -1,6 +1,7 @@
 """The API lists, shows and retries deliveries, and lists the event types."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from werkzeug.test import TestResponse
 from tests.support.factories import make_delivery, make_webhook
 from tests.support.log_rows import add_delivery
 from tests.webhooks_ui.api.conftest import Api
+from webhooks_ui.api.openapi import PATHS
 from webhooks_ui.database import db
 from webhooks_ui.deliveries import export
 from webhooks_ui.deliveries.filters import DeliveryFilters
@@ -57,6 +59,8 @@ def test_a_cursor_leads_on_in_its_own_order_alone(api: Api, sort: str) -> None:
     expected = {make_delivery(webhook).id for _ in range(30)}
     first = api.get(f"/deliveries?sort={sort}")
     cursor = first.get_json()["next_cursor"]
+    described = next(each for each in PATHS["/api/v1/deliveries"]["get"]["parameters"] if each["name"] == "cursor")
+    assert re.search(described["schema"]["pattern"], cursor)
     assert {*ids(first), *ids(api.get(f"/deliveries?sort={sort}&cursor={cursor}"))} == expected
     wrong = api.get(f"/deliveries?sort={'code' if sort != 'code' else 'time'}&cursor={cursor}")
     assert (wrong.status_code, [error["field"] for error in wrong.get_json()["errors"]]) == (422, ["cursor"])
