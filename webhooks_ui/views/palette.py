@@ -13,6 +13,7 @@ from webhooks_ui.parsing import parse_id
 from webhooks_ui.people import saved_filters
 from webhooks_ui.views.saved_filters import address_of
 from webhooks_ui.web.answers import render
+from webhooks_ui.web.sections import SECTIONS
 from webhooks_ui.web.template_helpers import can
 from webhooks_ui.webhooks.filters import WebhookFilters
 from webhooks_ui.webhooks.pages import find_page
@@ -20,20 +21,6 @@ from webhooks_ui.webhooks.pages import find_page
 WEBHOOKS_MAX = 8
 EVENTS_MAX = 5
 FILTERS_MAX = 8
-PAGES = {
-    "overview.index": "Overview",
-    "webhooks.index": "Webhooks",
-    "webhooks.new": "Create Webhook",
-    "deliveries.index": "Webhook Deliveries",
-    "event_types.index": "Event Types",
-    "inspectors.index": "Inspector",
-    "api_keys.index": "API Keys",
-    "notices.index": "Notices",
-    "audit_log.index": "Audit Log",
-    "team.index": "Team",
-    "settings.edit": "Settings",
-    "account.index": "Account",
-}
 
 blueprint = Blueprint("palette", __name__, url_prefix="/admin/palette")
 
@@ -42,7 +29,9 @@ blueprint = Blueprint("palette", __name__, url_prefix="/admin/palette")
 def index() -> Response:
     filters = WebhookFilters.parse({"q": request.args.get("q", ""), "environment": "", "sort": "name"})
     wanted = filters.q.lower()
-    pages = [(name, url_for(endpoint)) for endpoint, name in PAGES.items() if wanted in name.lower() and can(endpoint)]
+    pages = [
+        (page.name, url_for(page.endpoint)) for page in SECTIONS if wanted in page.name.lower() and can(page.endpoint)
+    ]
     found = find_page(filters).webhooks if wanted else []
     saved = saved_filters.named(current_user, filters.q, FILTERS_MAX + 1) if wanted else []
     events = newest_events(filters.q, EVENTS_MAX + 1)

@@ -36,6 +36,7 @@ from webhooks_ui.web.preferences import (
     shortcuts,
     theme,
 )
+from webhooks_ui.web.sections import SECTIONS
 from webhooks_ui.web.urls import addresses
 from webhooks_ui.webhooks import filters as list_filters
 from webhooks_ui.webhooks.causes import causes_of
@@ -97,6 +98,7 @@ def register(app: Flask) -> None:
         THEMES=THEMES,
         DENSITIES=DENSITIES,
         SHORTCUTS=SHORTCUTS,
+        SECTIONS=SECTIONS,
     )
     app.jinja_env.filters.update(
         number=number,
