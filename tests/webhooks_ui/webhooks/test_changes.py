@@ -1,12 +1,7 @@
-"""The field lists of a webhook agree: what can be changed, sent to the API, compared in a conflict and described."""
+"""The field lists of a webhook agree: what can be changed, sent to the API and described."""
 
 from webhooks_ui.api import schemas, webhook_body
-from webhooks_ui.views.webhooks import conflict
 from webhooks_ui.webhooks import changes
-
-
-def test_a_conflict_compares_every_field_that_people_edit() -> None:
-    assert set(conflict.LABELS) == set(changes.FIELDS)
 
 
 def test_the_api_takes_every_field_that_people_edit_and_describes_each() -> None:

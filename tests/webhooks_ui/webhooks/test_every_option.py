@@ -15,9 +15,9 @@ from webhooks_ui.database import db, writing
 from webhooks_ui.events.types import CATEGORIES
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
-from webhooks_ui.views.audit_log.words import LABELS as AUDIT_LABELS
 from webhooks_ui.views.audit_log.words import changes as audit_changes
-from webhooks_ui.views.webhooks.conflict import LABELS, differences
+from webhooks_ui.views.audit_log.words import label_of
+from webhooks_ui.views.webhooks.conflict import differences
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.client_certificates import Pair
 from webhooks_ui.webhooks.option_words import shown
@@ -69,7 +69,7 @@ def test_the_audit_log_tells_each_field(changed: Webhook) -> None:
     assert set(entry.after or {}) == {*changes.FIELDS, "deliveries_cancelled"}  # those of the environment that it left
     told = {change.label: change for change in audit_changes(entry)}
     for name in changes.FIELDS:
-        change = told[AUDIT_LABELS.get(name, name.replace("_", " ").capitalize())]
+        change = told[label_of(name)]
         assert change.after or change.added or change.removed, name
     assert "hidden-value" not in str(entry.before) + str(entry.after)
 
@@ -97,7 +97,7 @@ def test_a_conflict_compares_each_field(changed: Webhook, app: Flask) -> None:
     other = make_webhook()
     with app.test_request_context(method="GET"):
         found = {difference.label for difference in differences(other, WebhookForm.of(changed))}
-    missing = {LABELS[name] for name in changes.FIELDS} - found
+    missing = {label_of(name) for name in changes.FIELDS} - found
     assert missing == set()
 
 

@@ -166,6 +166,11 @@ def action_choices(chosen: str) -> list[tuple[str, str]]:
     return [("", "All actions"), *typed, *choices]
 
 
+def label_of(field: str) -> str:
+    """Return what pages call a field that was changed."""
+    return LABELS.get(field, words(field))
+
+
 def changes(entry: AuditEntry, webhook_names: Mapping[int, str] | None = None) -> list[Change]:
     """Return the changed fields of an entry.
 
@@ -198,7 +203,7 @@ def _is_there(entry: AuditEntry, there: dict[str, set[int]]) -> bool:
 
 
 def _change(name: str, before: dict[str, Any], after: dict[str, Any]) -> Change:
-    label = LABELS.get(name, words(name))
+    label = label_of(name)
     old, new = before.get(name), after.get(name)
     if isinstance(old, list) and isinstance(new, list):
         added = tuple(_part(name, value) for value in new if value not in old)

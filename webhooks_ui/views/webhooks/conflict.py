@@ -8,33 +8,12 @@ from sqlalchemy import select
 from webhooks_ui.database import db
 from webhooks_ui.forms.webhook import WebhookForm
 from webhooks_ui.models import AuditEntry, Webhook
-from webhooks_ui.webhooks.changes import fields_of, sealed
+from webhooks_ui.views.audit_log.words import label_of
+from webhooks_ui.webhooks.changes import FIELDS, fields_of, sealed
 from webhooks_ui.webhooks.client_certificates import wrong_pair
 from webhooks_ui.webhooks.first_steps import COPIED
 from webhooks_ui.webhooks.option_words import shown
 from webhooks_ui.webhooks.own_headers import MASK, is_alike
-
-LABELS = {
-    "name": "Name",
-    "url": "URL",
-    "environment": "Environment",
-    "description": "Description",
-    "format": "Format",
-    "retry_schedule": "Retry schedule",
-    "retry_delays": "Delays of its own schedule",
-    "timeout_seconds": "Timeout in seconds",
-    "headers": "Headers",
-    "auth": "Authentication",
-    "client_certificate": "Client certificate",
-    "filter": "Filter",
-    "fields": "Data",
-    "rate_limit": "Rate limit",
-    "rate_period": "Period",
-    "in_order": "Keep the order",
-    "active": "Active",
-    "event_types": "Events",
-    "event_groups": "New events of",
-}
 
 NO_CHANGES = (*COPIED, "webhook.tested")  # entries about a webhook that stays as it is
 GONE = "(what you kept is gone)"  # of a client certificate
@@ -52,8 +31,8 @@ def differences(webhook: Webhook, form: WebhookForm) -> list[Difference]:
     before = fields_of(webhook)
     stored, sent = shown(before), shown(sealed(_sealable(form.columns, webhook), webhook), before)
     return [
-        Difference(label, _text(stored[name]), _text(sent.get(name, GONE)))
-        for name, label in LABELS.items()
+        Difference(label_of(name), _text(stored[name]), _text(sent.get(name, GONE)))
+        for name in FIELDS
         if stored[name] != sent.get(name, GONE)
     ]
 

@@ -81,7 +81,7 @@ def test_what_both_changed_is_mine_after_saving_again(admin: FlaskClient) -> Non
     conflict = save(admin, webhook, mine)
     assert "You had not changed" not in conflict.text
     rows = re.findall(r'<th scope="row">(.*?)</th>', conflict.text)
-    assert rows == ["Name", "Rate limit", "Period"]  # a limit and its period mean something together only
+    assert rows == ["Name", "Rate limit", "Rate period"]  # a limit and its period mean something together only
     save(admin, webhook, form_fields(conflict.text, "webhook-form"))
     changed = reloaded(webhook)
     assert (changed.name, changed.rate_limit, changed.rate_period) == ("Mine", 9, "second")
