@@ -4,7 +4,6 @@ The overview shows them. Each event is counted once, in the order of ids. An exi
 start of the longest range on, some seconds at a time.
 """
 
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 
 from jobs.chores.places import kept_place
 from jobs.chores.trusted_time import trusted_time
+from jobs.chores.turn import take_turn
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.by_type import COUNTED_TO
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at, highest_id
@@ -19,7 +19,6 @@ from webhooks_ui.models import Event, Setting, TypeTotal, utcnow
 from webhooks_ui.webhooks.stats import KEPT, RANGES
 
 COUNT_TYPES_SECONDS = 60  # between the runs
-RUN_SECONDS = 2.0
 BATCH_EVENTS = 10_000
 SETTLED_AFTER = timedelta(minutes=1)  # then no transaction is open any more that gave its events lower ids
 
@@ -29,9 +28,7 @@ Key = tuple[datetime, str, str]  # the values of ``KEY``
 
 def count_types() -> None:
     """Count what was published since the last run, for some seconds."""
-    ends_at = time.monotonic() + RUN_SECONDS
-    while _step() and time.monotonic() < ends_at:
-        pass
+    take_turn(_step)
 
 
 def _step() -> bool:

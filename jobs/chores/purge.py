@@ -82,12 +82,11 @@ def _batches(before: datetime, place: Place | None = None) -> Iterator[tuple[Pur
     while True:
         with write_transaction() as connection:
             batch = _next_events(connection, before, place)
-            purged = _purge_batch(connection, [id for id, _ in batch], before)
+            purged = _purge_batch(connection, [id for _, id in batch], before)
         if len(batch) < BATCH_EVENTS:
             yield purged, None
             return
-        id, created_at = batch[-1]
-        place = (created_at, id)
+        place = batch[-1]
         yield purged, place
 
 
@@ -116,18 +115,18 @@ def cutoff(older_than_days: int | None = None, now: datetime | None = None) -> d
     return (now or utcnow()) - timedelta(days=older_than_days)
 
 
-def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[tuple[int, datetime]]:
+def _next_events(connection: Connection, before: datetime, place: Place | None) -> list[Place]:
     """Lock and return the next old events after ``place``, oldest first.
 
     Thanks to the place, a run visits events that are still needed only once. Who makes a delivery of one of them at
     this moment is waited for.
     """
-    query = select(Event.id, Event.created_at).where(Event.created_at < before)
+    query = select(Event.created_at, Event.id).where(Event.created_at < before)
     if place:
         created_at, id = place
         query = query.where(Event.created_at >= created_at, or_(Event.created_at > created_at, Event.id > id))
     rows = connection.execute(query.order_by(Event.created_at, Event.id).limit(BATCH_EVENTS).with_for_update())
-    return [(row.id, row.created_at) for row in rows]
+    return [(row.created_at, row.id) for row in rows]
 
 
 def _purge_batch(connection: Connection, event_ids: list[int], before: datetime) -> Purged:

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import delete, func, select, update
 
 from jobs.chores import count_types as chore
+from jobs.chores import turn
 from jobs.chores.count_types import count_types
 from tests.support.factories import make_event, make_webhook
 from webhooks_ui.database import db, release, write_transaction
@@ -120,7 +121,7 @@ def test_an_existing_database_is_counted_from_the_longest_range_on_and_says_how_
     publish(timedelta(days=60), "license.activated")
     publish(timedelta(days=10), *["license.created"] * 4)
     monkeypatch.setattr(chore, "BATCH_EVENTS", 2)
-    monkeypatch.setattr(chore, "RUN_SECONDS", 0.0)
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0)
     count_types()
     since = RANGES["30d"].start(utcnow())
     types = by_type.count_types("", since)
