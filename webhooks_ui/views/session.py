@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -11,7 +11,7 @@ from webhooks_ui.people import accounts
 from webhooks_ui.people.passkeys import site
 from webhooks_ui.views import second_factor
 from webhooks_ui.web import resume
-from webhooks_ui.web.answers import safe_next, wants_fragment
+from webhooks_ui.web.answers import render, safe_next
 from webhooks_ui.web.extensions import csrf
 from webhooks_ui.web.sign_in import begin_half, forget_half, refuse, sign_in, sign_out
 from webhooks_ui.web.sign_in_throttle import count_try, take_back
@@ -91,15 +91,14 @@ def page(form: LoginForm, status: int = 200, error: str = "") -> Response:
     """Return the page to sign in on."""
     config = current_app.config
     error = error or (ENDED if resume.carried() else "")
-    return make_response(
-        render_template(
-            "session/_new.html" if wants_fragment() else "session/new.html",
-            form=form,
-            error=error,
-            provider=config["OIDC"],
-            has_passwords=config["PASSWORD_SIGN_IN"],
-            can_ask_for_password=config["PASSWORD_SIGN_IN"] and config["SMTP"] is not None,
-            passkey_site=site(config["PUBLIC_URL"]),
-        ),
+    return render(
+        "session/new.html",
+        "session/_new.html",
         status,
+        form=form,
+        error=error,
+        provider=config["OIDC"],
+        has_passwords=config["PASSWORD_SIGN_IN"],
+        can_ask_for_password=config["PASSWORD_SIGN_IN"] and config["SMTP"] is not None,
+        passkey_site=site(config["PUBLIC_URL"]),
     )

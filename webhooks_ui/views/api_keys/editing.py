@@ -1,6 +1,6 @@
 """Creating an API key, and changing what it may do."""
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, flash, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,7 +14,7 @@ from webhooks_ui.models.scope import MEANINGS, READY_CHOICES, ready_choice
 from webhooks_ui.views.api_keys.blueprint import blueprint, load
 from webhooks_ui.views.api_keys.rolling import keep_text
 from webhooks_ui.web import form_tokens
-from webhooks_ui.web.answers import go, wants_fragment
+from webhooks_ui.web.answers import go, render
 from webhooks_ui.web.preferences import first_environment
 
 
@@ -75,15 +75,13 @@ def _refuse(key: ApiKey) -> BaseResponse:
 
 
 def _page(form: ApiKeyForm, key: ApiKey | None = None, seen: str = "", status: int = 200) -> Response:
-    template = "api_keys/_scopes.html" if wants_fragment() else "api_keys/form.html"
     context = {
         "form": form,
         "key": key,
         "seen": seen,
         "meanings": MEANINGS,
         "ready_choices": READY_CHOICES,
+        "chosen": ready_choice(form.scopes.data or []),
         "today": utcnow().date(),
     }
-    response = make_response(render_template(template, chosen=ready_choice(form.scopes.data or []), **context), status)
-    response.vary.update(["HX-Request", "HX-History-Restore-Request"])
-    return response
+    return render("api_keys/form.html", "api_keys/_scopes.html", status, **context)

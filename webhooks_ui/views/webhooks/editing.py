@@ -1,6 +1,6 @@
 """Creating a webhook, and editing one that somebody else may be editing at the same time."""
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import release, writing
@@ -15,7 +15,7 @@ from webhooks_ui.views.webhooks.conflict import differences, last_change
 from webhooks_ui.views.webhooks.preview import new_form, original, page_context
 from webhooks_ui.views.webhooks.secret import finish_form, show_again, show_once
 from webhooks_ui.web import form_tokens
-from webhooks_ui.web.answers import go, wants_fragment
+from webhooks_ui.web.answers import go, render
 from webhooks_ui.web.preferences import first_environment
 from webhooks_ui.webhooks import changes
 from webhooks_ui.webhooks.options import warnings_of
@@ -129,5 +129,4 @@ def _conflict(form: WebhookForm, webhook: Webhook) -> BaseResponse:
 
 
 def _page(form: WebhookForm, webhook: Webhook | None = None, status: int = 200, **context: object) -> Response:
-    template = "webhooks/_form.html" if wants_fragment() else "webhooks/form.html"
-    return make_response(render_template(template, **page_context(form, webhook), **context), status)
+    return render("webhooks/form.html", "webhooks/_form.html", status, **page_context(form, webhook), **context)
