@@ -31,9 +31,7 @@ def created(key_id: int, handle: str) -> Response:
     if text is None or not key.is_text(text):
         flash("The text of a key is shown only once. If you don't have it, roll the key to get a new one.", "error")
         return go(url_for(".show", key_id=key_id))
-    response = make_response(render_template("api_keys/created.html", key=key, text=text, SHOWN_MINUTES=SHOWN_MINUTES))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return make_response(render_template("api_keys/created.html", key=key, text=text, SHOWN_MINUTES=SHOWN_MINUTES))
 
 
 @blueprint.post("/<int:key_id>/roll")

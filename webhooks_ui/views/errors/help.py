@@ -12,8 +12,9 @@ from webhooks_ui.models.visible import words
 from webhooks_ui.people.accounts import super_admins
 from webhooks_ui.web import resume
 from webhooks_ui.web.answers import came_from
-from webhooks_ui.web.permissions import least_role, may
+from webhooks_ui.web.permissions import least_role
 from webhooks_ui.web.request_headers import WrongHost
+from webhooks_ui.web.template_helpers import can
 
 Link = tuple[str, str]  # text and address
 HELPERS_MAX = 3
@@ -182,7 +183,7 @@ def _not_found() -> Help | None:
     if "webhook_id" in wanted:
         advice = "It may have been deleted. Its deliveries stay in the log until they are purged."
         links = [*_home()]
-        if _can("deliveries.index"):
+        if can("deliveries.index"):
             links += [("View its deliveries", url_for("deliveries.index", webhook=wanted["webhook_id"]))]
         return Help(f"There is no webhook {wanted['webhook_id']}", advice, tuple(links))
     return None
@@ -192,10 +193,6 @@ def _home() -> tuple[Link, ...]:
     """Return a link to a page that the person may open, if there is one."""
     if not current_user.is_authenticated:
         return (("Go to the sign-in page", url_for("session.new")),)
-    if _can("webhooks.index"):
+    if can("webhooks.index"):
         return (("Go to Webhooks", url_for("webhooks.index")),)
     return (("Your account", url_for("account.index")),)
-
-
-def _can(endpoint: str) -> bool:
-    return current_user.is_authenticated and may(current_user.role, endpoint)
