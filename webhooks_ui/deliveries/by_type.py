@@ -4,12 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, func, select
 
-from webhooks_ui.database import db, dialect
+from webhooks_ui.database import db
 from webhooks_ui.deliveries.ids_by_time import CLOCK_SLACK, first_id_at
+from webhooks_ui.deliveries.search import is_unsettled
 from webhooks_ui.models import Delivery, DeliveryStatus, Event, Setting, TypeTotal, utcnow
-from webhooks_ui.models.delivery import UNSETTLED
 from webhooks_ui.models.setting import as_id
 
 COUNTED_TO = "types_counted_to"  # the setting with the highest id of an event that the chore count_types has counted
@@ -88,8 +88,7 @@ def _uncounted(place: int, environment: str, since: datetime) -> Select[str, int
 
 def _unsettled(status: str, environment: str, since: datetime) -> tuple[dict[str, int], bool]:
     """Return how many deliveries of each type have ``status``, and whether only the newest were counted."""
-    literal = Delivery.status == bindparam(None, status, literal_execute=True)  # a parameter would use no partial index
-    has_status = dialect(db.engine).by_partial_index(UNSETTLED, literal)
+    has_status = is_unsettled(status)
     lowest = first_id_at(Delivery, since - CLOCK_SLACK)
     ids = select(Delivery.id).where(has_status, Delivery.id >= lowest).order_by(Delivery.id.desc())
     cut_at = db.session.scalar(ids.offset(UNSETTLED_MAX).limit(1))

@@ -123,17 +123,17 @@ def _filter_sources(filters: DeliveryFilters) -> tuple[Condition, ...]:
     if filters.webhook_id is not None:
         return (Delivery.webhook_id == filters.webhook_id,)
     if filters.status == UNDELIVERED:
-        return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
+        return tuple(is_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
     if filters.status == WITH_FAILURES:
-        return _unsettled(DeliveryStatus.PENDING), _unsettled(DeliveryStatus.FAILED)
+        return is_unsettled(DeliveryStatus.PENDING), is_unsettled(DeliveryStatus.FAILED)
     if filters.status and filters.status != DeliveryStatus.DELIVERED:
-        return (_unsettled(DeliveryStatus.PENDING if filters.status in (RETRYING, UNFINISHED) else filters.status),)
+        return (is_unsettled(DeliveryStatus.PENDING if filters.status in (RETRYING, UNFINISHED) else filters.status),)
     if filters.codes and filters.codes[0] >= 300:
-        return tuple(_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
+        return tuple(is_unsettled(status) for status in DeliveryStatus if status != DeliveryStatus.DELIVERED)
     return ()
 
 
-def _unsettled(status: str) -> Condition:
+def is_unsettled(status: str) -> Condition:
     """Return the condition for this status in a form that uses the partial index."""
     return dialect(db.engine).by_partial_index(UNSETTLED, _is(status))
 
