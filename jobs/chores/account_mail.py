@@ -26,7 +26,7 @@ def mail_invitation(email: str, role: str, link: str, by: str) -> None:
     Raises:
         NotSent: no mail server is set, or it doesn't take the mail.
     """
-    hours = int(tokens.INVITATION_FOR.total_seconds() // 3600)
+    hours = tokens.HOURS[TokenPurpose.INVITATION]
     text = (
         f"{by} invites you to the KeyManager portal, with the role {role.replace('_', ' ')}.\n\n"
         f"To accept, open this link within {hours} hours. It works once:\n\n{link}\n\n"
@@ -41,7 +41,7 @@ def mail_link(email: str, link: str) -> None:
     Raises:
         NotSent: no mail server is set, or it doesn't take the mail.
     """
-    hours = int(tokens.NEW_PASSWORD_FOR.total_seconds() // 3600)
+    hours = tokens.HOURS[TokenPurpose.NEW_PASSWORD]
     text = (
         f"Open this link within {hours} hours to choose a new password for {email}. It works once:\n\n{link}\n\n"
         "If nobody should have asked for it, tell a super admin. Without the link, nothing changes.\n"

@@ -14,7 +14,7 @@ from webhooks_ui.audit import SYSTEM
 from webhooks_ui.cli.group import Group, command, minute, table
 from webhooks_ui.database import writing
 from webhooks_ui.models import Role, TokenPurpose, User
-from webhooks_ui.people import accounts
+from webhooks_ui.people import accounts, tokens
 from webhooks_ui.people.links import address_of
 from webhooks_ui.people.passwords import problem_of
 
@@ -54,7 +54,8 @@ def invite(email: str, role: str, prints_link: bool) -> None:
         link = address_of(TokenPurpose.INVITATION, token)
     if prints_link or current_app.config["SMTP"] is None:
         click.echo(link)
-        click.echo(f"Give this link to {email}. It works once, for 72 hours.", err=True)
+        hours = tokens.HOURS[TokenPurpose.INVITATION]
+        click.echo(f"Give this link to {email}. It works once, for {hours} hours.", err=True)
         return
     try:
         account_mail.mail_invitation(email, user.role, link, SYSTEM.capitalize())

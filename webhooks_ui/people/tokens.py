@@ -9,9 +9,7 @@ from webhooks_ui.database import db, dialect
 from webhooks_ui.models import OneTimeToken, TokenPurpose, User, utcnow
 from webhooks_ui.models.api_key import digest
 
-INVITATION_FOR = timedelta(hours=72)
-NEW_PASSWORD_FOR = timedelta(hours=24)
-LIFETIMES = {TokenPurpose.INVITATION: INVITATION_FOR, TokenPurpose.NEW_PASSWORD: NEW_PASSWORD_FOR}
+HOURS = {TokenPurpose.INVITATION: 72, TokenPurpose.NEW_PASSWORD: 24}  # for which a link works
 TOKEN_BYTES = 32
 
 
@@ -20,14 +18,14 @@ def create(purpose: TokenPurpose, user: User) -> str:
     revoke(user, purpose)
     token, now = secrets.token_urlsafe(TOKEN_BYTES), utcnow()
     row = OneTimeToken(digest=digest(token), purpose=purpose, user_id=user.id, created_at=now)
-    row.expires_at = now + LIFETIMES[purpose]
+    row.expires_at = now + timedelta(hours=HOURS[purpose])
     db.session.add(row)
     return token
 
 
 def revoke(user: User, *purposes: TokenPurpose) -> None:
     """End the tokens of ``user`` for ``purposes``, or all of them."""
-    condition = OneTimeToken.purpose.in_(purposes or tuple(LIFETIMES))
+    condition = OneTimeToken.purpose.in_(purposes or tuple(HOURS))
     db.session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user.id, condition))
 
 

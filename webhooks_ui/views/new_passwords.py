@@ -26,7 +26,10 @@ from webhooks_ui.wake import CHORES, KEPT_FOR
 from webhooks_ui.web.extensions import limiter
 
 ASKED_PER_HOUR = 20
-SENT = "If that address has an account, a mail with a link is on its way. The link works for 24 hours."
+SENT = (
+    "If that address has an account, a mail with a link is on its way. "
+    f"The link works for {tokens.HOURS[TokenPurpose.NEW_PASSWORD]} hours."
+)
 REDIS_IS_DOWN = "Mail can't be sent right now. Try again in a minute."
 
 blueprint = Blueprint("new_passwords", __name__, url_prefix="/new-passwords")

@@ -89,4 +89,5 @@ def _keep_to_show(user_id: int, link: str) -> str:
 
 def _page(form: InviteForm, status: int = 200) -> Response:
     smtp = current_app.config["SMTP"]
-    return make_response(render_template("team/new.html", form=form, mail_host=smtp.host if smtp else None), status)
+    context = {"mail_host": smtp.host if smtp else None, "hours": tokens.HOURS[TokenPurpose.INVITATION]}
+    return make_response(render_template("team/new.html", form=form, **context), status)

@@ -50,7 +50,10 @@ def _invite_again(user: User) -> str:
 CHANGES = {
     "invite-again": Change(
         "Invite {name} again?",
-        ("The older invitation no longer works.", "The new one works once, for 72 hours."),
+        (
+            "The older invitation no longer works.",
+            f"The new one works once, for {tokens.HOURS[TokenPurpose.INVITATION]} hours.",
+        ),
         "Invite again",
         _invite_again,
         "{name} was invited again.",
@@ -61,7 +64,7 @@ CHANGES = {
         "Reset the password of {name}?",
         (
             "The present password no longer works, and all sessions end at once.",
-            "A link to choose a new password works once, for 24 hours.",
+            f"A link to choose a new password works once, for {tokens.HOURS[TokenPurpose.NEW_PASSWORD]} hours.",
             "The second factor stays.",
         ),
         "Reset password",
