@@ -8,12 +8,12 @@ from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from jobs.retry import RETRY_AFTER_MAX_SECONDS
 from webhooks_ui.forms import Form, WholeNumberField, as_name
 from webhooks_ui.models import Inspector
 from webhooks_ui.models.inspector import ANSWER_BODY_MAX_CHARACTERS, NAME_MAX_CHARACTERS
 
 DELAY_MAX_SECONDS = 15
-RETRY_AFTER_MAX_SECONDS = 86_400  # as long as deliveries wait for it
 CODES = {  # with what a webhook does about it
     200: "delivered",
     202: "delivered",
