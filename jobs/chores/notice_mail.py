@@ -3,57 +3,68 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.models import Webhook
 from webhooks_ui.models.visible import in_one_line
-from webhooks_ui.models.webhook import CertificateNotice, ReportedStatus, certificate_since, reported_status_of
+from webhooks_ui.models.webhook import CertificateNotice, certificate_since
 from webhooks_ui.webhooks.causes import Cause, read
 
 LISTED_MAX = 100
 
 logger = logging.getLogger(__name__)
 
-# The functions below take rows with these columns, one row for each webhook.
-COLUMNS = (
-    Webhook.id,
-    Webhook.name,
-    Webhook.environment,
-    Webhook.active,
-    Webhook.consecutive_failures,
-    Webhook.failing_since,
-    Webhook.breaker_opened_at,
-    Webhook.probe_at,
-    Webhook.disabled_at,
-    Webhook.disabled_reason,
-    Webhook.unreadable_at,
-    Webhook.given_up_count,
-    Webhook.given_up_since,
-    Webhook.certificate_ends_at,
-    Webhook.certificate_notice,
-    Webhook.failures,
-)
+
+class _Columns(NamedTuple):
+    id: int
+    name: str
+    environment: str
+    active: bool
+    consecutive_failures: int
+    failing_since: datetime | None
+    breaker_opened_at: datetime | None
+    probe_at: datetime | None
+    disabled_at: datetime | None
+    disabled_reason: str | None
+    unreadable_at: datetime | None
+    given_up_count: int
+    given_up_since: datetime | None
+    certificate_ends_at: datetime | None
+    certificate_notice: str | None
+    failures: list[dict[str, Any]]
 
 
-def subject(webhooks: Sequence[Any]) -> str:
+class Told(_Columns):
+    """What a mail tells of a webhook, under the names that ``Webhook`` has for it."""
+
+    __slots__ = ()
+    is_broken: Any = Webhook.is_broken
+    is_disabled: Any = Webhook.is_disabled
+    gives_up: Any = Webhook.gives_up
+
+
+COLUMNS = tuple(getattr(Webhook, name) for name in Told._fields)
+
+
+def subject(webhooks: Sequence[Told]) -> str:
     """Return the subject: the name and state of a single webhook, or how many webhooks there are."""
     if len(webhooks) > 1:
         return f"{len(webhooks):,} webhooks need attention"
-    if _is_disabled(webhooks[0]):
+    if webhooks[0].is_disabled:
         state = "was disabled automatically"
-    elif _is_failing(webhooks[0]):
+    elif webhooks[0].is_broken:
         state = "is failing"
     elif webhooks[0].unreadable_at:
         state = "has a secret that can't be decrypted"
-    elif _gives_up(webhooks[0]):
+    elif webhooks[0].gives_up:
         state = "loses events, because its endpoint asks to wait"
     else:
         state = f"has a client certificate that {_ends(webhooks[0])}"
     return f"{in_one_line(webhooks[0].name)} {state}"
 
 
-def text(webhooks: Sequence[Any], public_url: str) -> str:
+def text(webhooks: Sequence[Told], public_url: str) -> str:
     """Return the text: the state and link of each webhook, the latest first, and of no more than 100.
 
     Args:
@@ -67,7 +78,7 @@ def text(webhooks: Sequence[Any], public_url: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _readable(webhook: Any, public_url: str) -> str:
+def _readable(webhook: Told, public_url: str) -> str:
     """Return the paragraph of a webhook, or its link alone if a person wrote something odd into its row."""
     try:
         return _paragraph(webhook, public_url)
@@ -76,12 +87,12 @@ def _readable(webhook: Any, public_url: str) -> str:
         return f"{public_url}/admin/webhooks/{webhook.id}"
 
 
-def _paragraph(webhook: Any, public_url: str) -> str:
+def _paragraph(webhook: Told, public_url: str) -> str:
     lines = [in_one_line(webhook.name), f"Environment: {webhook.environment}"]
-    if _is_disabled(webhook):
+    if webhook.is_disabled:
         lines.append(f"Status: disabled since {_utc(_since(webhook))}")
-        lines.append(f"Reason: {in_one_line(webhook.disabled_reason or 'It failed too long.')}")
-    elif _is_failing(webhook):
+        lines.append(f"Reason: {in_one_line(webhook.disabled_reason or 'It failed for too long.')}")
+    elif webhook.is_broken:
         lines.append(f"Status: failing since {_utc(_since(webhook))}")
         lines.append(f"Failures: {webhook.consecutive_failures:,} in a row, so its deliveries wait")
         if webhook.probe_at:
@@ -89,7 +100,7 @@ def _paragraph(webhook: Any, public_url: str) -> str:
     if webhook.unreadable_at:
         lines.append(f"Secret: can't be decrypted since {_utc(webhook.unreadable_at)}, so its deliveries wait.")
         lines.append("Put the key back into ENCRYPTION_KEYS, or give the webhook a new secret.")
-    if _gives_up(webhook):
+    if webhook.gives_up and webhook.given_up_since:
         made = f"{webhook.given_up_count:,}, the oldest of {_utc(webhook.given_up_since)}"
         lines.append(f"Given up: {made}, because the endpoint asked to wait for too long.")
         lines.append("Let the endpoint take more, then send these deliveries again with Recover.")
@@ -105,32 +116,17 @@ def _cause(cause: Cause) -> str:
     return f"{words}: {cause.text}" if cause.text else words
 
 
-def _status(webhook: Any) -> ReportedStatus:
-    return reported_status_of(webhook.active, webhook.breaker_opened_at, webhook.disabled_at)
-
-
-def _is_disabled(webhook: Any) -> bool:
-    return _status(webhook) == ReportedStatus.DISABLED
-
-
-def _is_failing(webhook: Any) -> bool:
-    return _status(webhook) == ReportedStatus.FAILING
-
-
-def _gives_up(webhook: Any) -> bool:
-    return webhook.active and webhook.given_up_since is not None
-
-
-def _since(webhook: Any) -> datetime:
-    failing_since = (webhook.failing_since or webhook.breaker_opened_at) if _is_failing(webhook) else None
+def _since(webhook: Told) -> datetime:
+    disabled_at = webhook.disabled_at if webhook.is_disabled else None
+    failing_since = (webhook.failing_since or webhook.breaker_opened_at) if webhook.is_broken else None
+    given_up_since = webhook.given_up_since if webhook.gives_up else None
     ending_since = certificate_since(webhook.certificate_ends_at, webhook.certificate_notice)
-    given_up_since = webhook.given_up_since if _gives_up(webhook) else None
-    since: Any = failing_since or webhook.unreadable_at or given_up_since or ending_since
-    found: datetime = webhook.disabled_at if _is_disabled(webhook) else since
+    since: Any = disabled_at or failing_since or webhook.unreadable_at or given_up_since or ending_since
+    found: datetime = since
     return found
 
 
-def _ends(webhook: Any) -> str:
+def _ends(webhook: Told) -> str:
     verb = "ended" if webhook.certificate_notice == CertificateNotice.ENDED else "ends"
     return f"{verb} on {webhook.certificate_ends_at:%Y-%m-%d}"
 

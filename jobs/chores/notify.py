@@ -7,12 +7,11 @@ the mail can't be sent, the claim is undone, and the next run tries again.
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import current_app
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from jobs.chores.notice_mail import COLUMNS, subject, text
+from jobs.chores.notice_mail import COLUMNS, Told, subject, text
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import IS_MEMBER, User, Webhook, utcnow
 from webhooks_ui.models.user import RANK, Role
@@ -66,16 +65,16 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return or_(Webhook.notified_at.is_(None), again)
 
 
-def _mark(ids: Sequence[int], condition: ColumnElement[bool], at: datetime | None) -> list[Any]:
+def _mark(ids: Sequence[int], condition: ColumnElement[bool], at: datetime | None) -> list[Told]:
     """Set ``notified_at`` of those of ``ids`` for which ``condition`` holds. Return their rows for the mail.
 
     Webhooks are locked in the order of their ids, as in ``record``, so that no deadlock can occur.
     """
-    marked: list[Any] = []
+    marked: list[Told] = []
     with write_transaction() as connection:
         for batch in _batches(ids):
             rows = select(*COLUMNS).where(Webhook.id.in_(batch), condition).order_by(Webhook.id)
-            found = connection.execute(rows.with_for_update(key_share=True)).all()
+            found = [Told(*row) for row in connection.execute(rows.with_for_update(key_share=True))]
             marked += found
             connection.execute(update(Webhook).where(Webhook.id.in_([row.id for row in found])).values(notified_at=at))
     return marked

@@ -1,15 +1,15 @@
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from typing import Any
 
-from jobs.chores.notice_mail import subject, text
+from jobs.chores.notice_mail import Told, subject, text
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 URL = "https://portal.example.com"
 
 
-def row(**fields: object) -> SimpleNamespace:
+def row(**fields: Any) -> Told:
     """Return a row of a failing webhook, with the columns that a mail needs."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "id": 42,
         "name": "Orders",
         "environment": "production",
@@ -27,11 +27,11 @@ def row(**fields: object) -> SimpleNamespace:
         "certificate_notice": None,
         "failures": [],
     }
-    return SimpleNamespace(**values | fields)
+    return Told(**values | fields)
 
 
-def disabled() -> SimpleNamespace:
-    gone = {"active": False, "disabled_at": AT, "disabled_reason": "The endpoint answered 410 Gone."}
+def disabled() -> Told:
+    gone: dict[str, Any] = {"active": False, "disabled_at": AT, "disabled_reason": "The endpoint answered 410 Gone."}
     return row(**gone)
 
 

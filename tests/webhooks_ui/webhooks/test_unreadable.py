@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobs.chores.check_secrets import CHECK_SECRETS_SECONDS, check_secrets
-from jobs.chores.notice_mail import COLUMNS, subject, text
+from jobs.chores.notice_mail import COLUMNS, Told, subject, text
 from jobs.look import look
 from jobs.scheduler import make_cron
 from tests.support.factories import (
@@ -157,7 +157,7 @@ def test_an_older_secret_that_is_lost_stops_nothing(app: Flask, admin: FlaskClie
 def test_admins_get_a_mail_about_it(app: Flask) -> None:
     webhook = make_unreadable_webhook()
     check_secrets()
-    rows = db.session.execute(db.select(*COLUMNS).where(Webhook.id == webhook.id)).all()
+    rows = [Told(*row) for row in db.session.execute(db.select(*COLUMNS).where(Webhook.id == webhook.id))]
     assert subject(rows) == "Orders has a secret that can't be decrypted"
     lines = text(rows, "https://portal.example.com").splitlines()
     assert any(line.startswith("  Secret: can't be decrypted since ") for line in lines)
