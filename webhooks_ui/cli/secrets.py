@@ -11,7 +11,6 @@ from webhooks_ui.cli.group import Group, command, plural
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import InspectedRequest, User, Webhook, key_check, secret_box
 from webhooks_ui.models.kept_json import Damaged
-from webhooks_ui.models.webhook import ENCRYPTED
 from webhooks_ui.webhooks import unreadable
 
 BATCH_WEBHOOKS = 200
@@ -178,9 +177,7 @@ class _Rotation:
 def _rotate_secrets(webhook: Webhook) -> _Rotation:
     """Encrypt the signing secrets of a webhook."""
     rotation = _Rotation()
-    for column in ENCRYPTED:
-        if (encrypted := getattr(webhook, column)) is not None:
-            setattr(webhook, column, rotation.value(encrypted))
+    webhook.secret_encrypted = rotation.value(webhook.secret_encrypted)
     rotation.column(webhook, "older_secrets")
     return rotation
 

@@ -25,7 +25,6 @@ RATE_LIMIT_MAX = 10_000
 OLDER_SECRETS_MAX = 3
 PACED_LATELY = timedelta(seconds=5)
 ENDING_WITHIN = timedelta(days=14)  # before the end of a client certificate, a notice tells of it
-ENCRYPTED = ("secret_encrypted",)  # the columns whose values went through ``secret_box``. None is no value
 HEALTH_COLUMNS = (  # see models/health
     "active",
     "disabled_at",
@@ -307,9 +306,8 @@ class Webhook(db.Model):  # type: ignore[name-defined,misc]
 
     @property
     def is_readable(self) -> bool:
-        """Whether ENCRYPTION_KEYS can decrypt all that is encrypted of it, apart from older secrets."""
-        values = (getattr(self, name) for name in ENCRYPTED)
-        return all(secret_box.is_readable(value) for value in values if value is not None)
+        """Whether ENCRYPTION_KEYS can decrypt its signing secret."""
+        return secret_box.is_readable(self.secret_encrypted)
 
     @property
     def signing_secrets(self) -> list[str]:

@@ -181,16 +181,15 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
         TooManySecrets: three older ones are in their grace periods already.
     """
     secret = secret_box.cleaned(secret)
-    has_readable_secret = secret_box.is_readable(webhook.secret_encrypted)
-    if has_readable_secret and secret == webhook.secret:
+    was_readable = webhook.is_readable
+    if was_readable and secret == webhook.secret:
         return False
     older = [
         kept
         for kept in in_grace(webhook.older_secrets, utcnow())
         if secret_box.is_readable(kept["secret_encrypted"]) and secret_box.decrypt(kept["secret_encrypted"]) != secret
     ]
-    was_readable = webhook.is_readable
-    if not has_readable_secret:
+    if not was_readable:
         grace_hours = 0
     if grace_hours and len(older) >= OLDER_SECRETS_MAX:
         raise TooManySecrets(
@@ -207,7 +206,7 @@ def replace_secret(webhook: Webhook, secret: str, grace_hours: int) -> bool:
         older = [present, *older]
     webhook.older_secrets = older
     webhook.secret = secret
-    if not was_readable and webhook.is_readable:
+    if not was_readable:
         webhook.unreadable_at = None
         after_commit(wake)
     _probe(webhook)

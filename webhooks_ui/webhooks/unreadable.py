@@ -1,4 +1,4 @@
-"""Webhooks whose encrypted values none of ENCRYPTION_KEYS can decrypt. Their deliveries wait until that is repaired.
+"""Webhooks whose secret none of ENCRYPTION_KEYS can decrypt. Their deliveries wait until that is repaired.
 
 A chore marks them, so that pages don't have to decrypt all secrets. Replacing the secret takes the mark off.
 """
@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, select, update
 
 from webhooks_ui.database import db, release, write_transaction
 from webhooks_ui.models import Webhook, secret_box, utcnow
-from webhooks_ui.models.webhook import ENCRYPTED
 from webhooks_ui.models.webhook_state import IS_LIVE, IS_UNREADABLE, MAY_AIL
 
 EXPLANATION = "The secret can't be decrypted: the key that encrypted it is not in ENCRYPTION_KEYS."
@@ -51,25 +50,19 @@ def unreadable_ids() -> list[int]:
 
 
 def mark() -> None:
-    """Try to decrypt what is encrypted of each live webhook. Mark those that have become unreadable, or readable again.
+    """Try to decrypt the secret of each live webhook. Mark those that have become unreadable, or readable again.
 
     It opens its own transactions.
     """
     global _readable
-    columns = [getattr(Webhook, name) for name in ENCRYPTED]
-    rows = db.session.execute(select(Webhook.id, IS_UNREADABLE, *columns).where(IS_LIVE)).all()
+    rows = db.session.execute(select(Webhook.id, IS_UNREADABLE, Webhook.secret_encrypted).where(IS_LIVE)).all()
     release()  # hold no transaction open while decrypting
-    values = {value for _, _, *encrypted in rows for value in encrypted if value is not None}
-    _readable = frozenset(value for value in values if value in _readable or secret_box.is_readable(value))
-    lost: list[int] = []
-    found: list[int] = []
-    for id, was_lost, *encrypted in rows:
-        is_lost = any(value is not None and value not in _readable for value in encrypted)
-        if is_lost != was_lost:
-            (lost if is_lost else found).append(id)
-    if lost or found:
-        _mark(lost, ~IS_UNREADABLE, {"unreadable_at": utcnow(), "notified_at": None})
-        _mark(found, IS_UNREADABLE, {"unreadable_at": None})
+    secrets = {secret for _, _, secret in rows}
+    _readable = frozenset(secret for secret in secrets if secret in _readable or secret_box.is_readable(secret))
+    lost = [id for id, was_lost, secret in rows if secret not in _readable and not was_lost]
+    found = [id for id, was_lost, secret in rows if secret in _readable and was_lost]
+    _mark(lost, ~IS_UNREADABLE, {"unreadable_at": utcnow(), "notified_at": None})
+    _mark(found, IS_UNREADABLE, {"unreadable_at": None})
 
 
 def _mark(ids: Sequence[int], condition: ColumnElement[bool], values: dict[str, object]) -> None:
