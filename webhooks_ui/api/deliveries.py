@@ -70,7 +70,7 @@ def _why_not(delivery: Delivery) -> str:
         return "its webhook was deleted"
     if delivery.is_left_behind:
         return "its webhook gets events of another environment now"
-    return "an attempt is under way"
+    return "an attempt is in progress"
 
 
 def as_json(delivery: Shown) -> dict[str, Any]:

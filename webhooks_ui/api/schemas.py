@@ -177,7 +177,7 @@ DELIVERY = closed(
         "created_at": told(TIME, "When it was created."),
         "last_attempt_at": told(MAYBE_TIME, "When the last attempt began. null: there was none."),
         "next_attempt_at": told(
-            MAYBE_TIME, "At the earliest. null: one is under way, none follows, or the webhook is inactive."
+            MAYBE_TIME, "At the earliest. null: one is in progress, none follows, or the webhook is inactive."
         ),
     }
 )

@@ -13,7 +13,7 @@ from webhooks_ui.events import catalogue
 from webhooks_ui.models import Delivery, Environment, get_settings
 from webhooks_ui.parsing import ID_MAX, NOT_SEARCHED, parse_time, searched
 
-CANT_BE = "an attempt is under way, or its webhook was deleted or moved to another environment"
+CANT_BE = "an attempt is in progress, or its webhook was deleted or moved to another environment"
 
 
 @click.group(cls=Group)

@@ -148,7 +148,7 @@ def _link(user: User, issuer: str, subject: str) -> None:
     if user.is_linked:
         raise Refused(f"{user.email} is linked to another account at the provider. Ask a super admin to unlink it.")
     if max(len(issuer), len(subject)) > ISSUER_MAX_CHARACTERS:
-        raise Refused("The provider's name for your account is too long.")
+        raise Refused("The provider's id for your account is too long. Ask its administrators for a shorter one.")
     user.oidc_issuer, user.oidc_subject = issuer, subject
     audit.record("user.sso_linked", "user", user.id, user.email)
 

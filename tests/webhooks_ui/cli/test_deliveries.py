@@ -34,7 +34,7 @@ def test_retry_says_what_it_could_not_retry(run: Run) -> None:
     id = make_delivery(lease_token="x", due_at=utcnow() + timedelta(seconds=7)).id
     result = run("deliveries", "retry", str(id), "999")
     assert (result.exit_code, result.stdout) == (1, "Queued for one more attempt: 0 of 2.\n")
-    why = "an attempt is under way, or its webhook was deleted or moved to another environment"
+    why = "an attempt is in progress, or its webhook was deleted or moved to another environment"
     assert f"{id} was not retried: {why}" in result.stderr
     assert "999 was not retried: there is no such delivery" in result.stderr
 
