@@ -135,11 +135,8 @@ def _next_step(action: BulkAction) -> Step:
     if isinstance(chosen, Missed):
         events, place = next_missed(chosen, action.place, action.end_id, BATCH_ROWS)
         return Step(lambda connection: send_missed(connection, chosen, events, action_id), place)
-    found = what_it_changes(action.kind, chosen)
-    descending = action.start_id > action.end_id
-    if not descending:
-        found = up_to(found, action.end_id)
-    ids, place = next_ids(found, action.place, BATCH_ROWS, descending=descending)
+    found = up_to(what_it_changes(action.kind, chosen), action.end_id)
+    ids, place = next_ids(found, action.place, BATCH_ROWS, descending=False)
     if action.kind == BulkActionKind.CANCEL:
         return Step(lambda connection: len(cancel(connection, ids, found.condition)), place)
 

@@ -60,7 +60,7 @@ def make_rows() -> None:
     rolled.roll(timedelta(days=7))
     audit.record("webhook.updated", "webhook", 1, "Orders", {"url": "a", "active": True}, {"url": "b", "active": False})
     for status in ("stopped", "running", "finished"):
-        action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
+        action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=0, end_id=9, place=4)
         action.status, action.updated_at = status, utcnow() - timedelta(minutes=5)
         db.session.add(action)
     db.session.commit()

@@ -19,7 +19,7 @@ from webhooks_ui.models import BulkAction, Delivery, utcnow
 def running(app: Flask) -> BulkAction:
     """Make an action that is half done. No worker continues it."""
     settle(add_delivery(make_webhook(name="Billing")), 500)
-    action = BulkAction(kind="retry", filters={"status": "failed"}, actor="eva@example.com", start_id=100, end_id=0)
+    action = BulkAction(kind="retry", filters={"status": "failed"}, actor="eva@example.com", start_id=0, end_id=100)
     action.place = 50
     db.session.add(action)
     db.session.commit()
@@ -27,7 +27,7 @@ def running(app: Flask) -> BulkAction:
 
 
 def test_two_running_actions_are_told_apart(page: Page, running: BulkAction) -> None:
-    other = BulkAction(kind="retry", filters={}, actor="max@example.com", start_id=9, end_id=0, place=9)
+    other = BulkAction(kind="retry", filters={}, actor="max@example.com", start_id=0, end_id=9, place=0)
     db.session.add(other)
     db.session.commit()
     page.goto("/admin/webhook-deliveries")

@@ -141,7 +141,7 @@ def rows(app: Flask) -> None:
     """Make a row with the id 1 of each kind that a path can name, except for users."""
     make_delivery()
     make_api_key()
-    action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
+    action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=0, end_id=9, place=4)
     action.status = "stopped"
     db.session.add(action)
     db.session.commit()

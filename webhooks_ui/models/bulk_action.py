@@ -35,7 +35,7 @@ class BulkAction(db.Model):  # type: ignore[name-defined,misc]
     filters: Mapped[dict[str, Any]] = mapped_column(ANY_JSON)  # these choose the rows
     actor: Mapped[str] = mapped_column(String(254))
     status: Mapped[str] = mapped_column(String(16), default=BulkActionStatus.RUNNING)
-    # It works through the ids from start_id to end_id, upward or downward. place is the id that it has reached.
+    # It works through the ids from start_id to end_id. place is the id that it has reached.
     start_id: Mapped[int] = mapped_column(BigId)
     end_id: Mapped[int] = mapped_column(BigId)
     place: Mapped[int] = mapped_column(BigId)
@@ -54,4 +54,4 @@ class BulkAction(db.Model):  # type: ignore[name-defined,misc]
         """The finished share of the work, from 0 to 1."""
         if self.status == BulkActionStatus.FINISHED or self.start_id == self.end_id:
             return 1.0
-        return abs(self.place - self.start_id) / abs(self.end_id - self.start_id)
+        return (self.place - self.start_id) / (self.end_id - self.start_id)

@@ -34,7 +34,7 @@ def begin(kind: str, start: int, end: int, **filters: object) -> int:
 
 def begin_for_all(kind: str, **filters: object) -> int:
     """Store a running action for all deliveries that ``filters`` show. Return its id."""
-    return begin(kind, highest_id(Delivery) + 1, 0, **filters)
+    return begin(kind, 0, highest_id(Delivery), **filters)
 
 
 def finish(action_id: int) -> int:
@@ -182,7 +182,7 @@ def test_a_long_action_hands_over_to_a_successor(app: Flask, monkeypatch: pytest
 
 
 def test_the_progress_is_the_part_of_the_way_that_is_done(app: Flask) -> None:
-    action = BulkAction(kind="retry", status="running", start_id=101, end_id=1, place=76)
+    action = BulkAction(kind="retry", status="running", start_id=1, end_id=101, place=26)
     assert action.progress == 0.25
 
 

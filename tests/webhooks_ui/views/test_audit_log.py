@@ -141,7 +141,7 @@ def test_many_fields_are_folded(admin: FlaskClient) -> None:
 def test_an_object_is_a_link_while_it_exists(admin: FlaskClient) -> None:
     webhook, (key, _) = make_webhook(), make_api_key()
     delivery = make_delivery(webhook)
-    action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=9, end_id=0, place=5)
+    action = BulkAction(kind="retry", filters={}, actor="eva@example.com", start_id=0, end_id=9, place=4)
     db.session.add(action)
     db.session.flush()
     for type, id in (

@@ -254,7 +254,7 @@ def test_an_action_by_a_category_that_is_gone_changes_nothing_more(admin: FlaskC
 
 
 def test_a_running_action_survives_a_reload_and_can_be_stopped(admin: FlaskClient) -> None:
-    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
+    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=0, end_id=100, place=50)
     db.session.add(action)
     db.session.commit()
     address = f"/admin/bulk-actions/{action.id}"
@@ -364,7 +364,7 @@ def test_unknown_ones_are_a_404(admin: FlaskClient) -> None:
 
 
 def test_continuing_what_is_not_stopped_says_so(admin: FlaskClient) -> None:
-    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=100, end_id=0, place=50)
+    action = BulkAction(kind="retry", filters={}, actor="a@example.com", start_id=0, end_id=100, place=50)
     db.session.add(action)
     db.session.commit()
     page = admin.post(f"/admin/bulk-actions/{action.id}/continue", follow_redirects=True).text
