@@ -131,24 +131,16 @@ def read_rotation(body: Any) -> tuple[str, int]:
 def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | None) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(422, "A webhook is a JSON object.", [field_error("", "Send an object.")])
-    unreadable = set()
+    given: dict[str, Any] = {}
     for name, value in body.items():
-        if name not in FIELDS:
-            wrong[strict_json.shortened(name)] = READ_ONLY if name in WEBHOOK["properties"] else UNKNOWN
-        elif FIELDS[name] != OPTION and not _is(FIELDS[name], value):
-            wrong[name] = f"This field is {FIELDS[name]}."
-        elif found := strict_json.unsendable_value(value):
-            wrong[f"{name}{found[0]}"] = found[1]
-            unreadable.add(name)
-    if body.get("environment", environment) != environment:
-        wrong["environment"] = f"The API key is for {environment}. Leave this field out."
-    readable = FIELDS.keys() - wrong.keys() - unreadable
-    given = {name: value for name, value in body.items() if name in readable}
-    chosen = {name: value for name, value in given.items() if FIELDS[name] == OPTION}
-    values, messages = _check_with_form({name: value for name, value in given.items() if name not in chosen})
+        if found := _wrong_field(name, value, environment):
+            wrong |= found
+        else:
+            given[name] = value
+    values, messages = _check_with_form({name: value for name, value in given.items() if FIELDS[name] != OPTION})
     types = values.get("event_types", stored.event_types if stored else [])
     try:
-        values |= read_options(chosen, stored, types)
+        values |= read_options(given, stored, types)
     except WrongOptions as error:
         values |= error.read
         messages |= error.errors
@@ -162,6 +154,18 @@ def _read(body: Any, environment: str, wrong: dict[str, str], stored: Webhook | 
         errors = [field_error(name, message) for name, message in wrong.items()]
         raise Problem(422, SEE_ERRORS, errors)
     return values
+
+
+def _wrong_field(name: str, value: Any, environment: str) -> dict[str, str]:
+    """Return an error if a webhook has no such field, or if its value is of another type or can't be sent."""
+    if name not in FIELDS:
+        return {strict_json.shortened(name): READ_ONLY if name in WEBHOOK["properties"] else UNKNOWN}
+    if name == "environment" and value != environment:
+        return {name: f"The API key is for {environment}. Leave this field out."}
+    if FIELDS[name] != OPTION and not _is(FIELDS[name], value):
+        return {name: f"This field is {FIELDS[name]}."}
+    found = strict_json.unsendable_value(value)
+    return {f"{name}{found[0]}": found[1]} if found else {}
 
 
 def _wrong_schedule(values: dict[str, Any], stored: Webhook | None) -> dict[str, str]:
