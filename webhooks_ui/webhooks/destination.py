@@ -135,4 +135,4 @@ def _is_sound(label: str) -> bool:
 
 
 def _invalid(host: str) -> TargetError:
-    return TargetError(f"The host name {host[:100]!r} is not valid; write it like example.com.")
+    return TargetError(f"The host name {host[:100]!r} is not valid. Write it like example.com.")

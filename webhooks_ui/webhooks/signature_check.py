@@ -54,8 +54,7 @@ def holds(given: Given, secret: str) -> bool:
     key, _ = _key(secret)
     if key is None or not all(given.headers.get(name) for name in NAMES):
         return False
-    prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
-    return _sign(key, prefix + given.body) in _signatures(given)
+    return _sign(key, _prefix(given) + given.body) in _signatures(given)
 
 
 def _missing(names: Sequence[str]) -> Check:
@@ -101,7 +100,7 @@ def _signature(given: Given, key: bytes, known: Known) -> Iterator[Check]:
         told = differences(given, known.sent) if known.sent else ""
         yield Check(Verdict.PROBLEM, "There is no signature of version 1", f"{found} {told}".strip())
         return
-    prefix = f"{given.headers['webhook-id']}.{given.headers['webhook-timestamp']}.".encode()
+    prefix = _prefix(given)
     if _sign(key, prefix + given.body) in wanted:
         found = f"These are the bytes that were signed: id, timestamp and {len(given.body):,} bytes."
         yield Check(Verdict.FINE, "The signature fits", found)
@@ -162,6 +161,11 @@ def _computed(given: Given, key: bytes, prefix: bytes, wanted: Sequence[str]) ->
     found = next((mistake for mistake, signature in mistakes.items() if signature == computed), "")
     found = found or "It is none that follows from these bytes and this secret."
     return Check(Verdict.PROBLEM, "Your signature is wrong", found)
+
+
+def _prefix(given: Given) -> bytes:
+    """Return what is signed before the body."""
+    return f"{given.headers[NAMES[0]]}.{given.headers[NAMES[1]]}.".encode()
 
 
 def _sign(key: bytes, signed: bytes) -> str:

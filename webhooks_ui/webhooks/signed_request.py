@@ -8,7 +8,6 @@ from webhooks_ui.json_object import parse_object
 
 NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
-
 HEADER_SHOWN_CHARACTERS = 300  # of a header that differs. Four signatures have room
 
 
