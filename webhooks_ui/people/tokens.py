@@ -55,7 +55,7 @@ def _lasts(purpose: TokenPurpose) -> tuple[ColumnElement[bool], ...]:
     One from the far future was made while the clock was wrong, and would last for years.
     """
     now = utcnow()
-    made_before = OneTimeToken.created_at < now + LIFETIMES[purpose]
+    made_before = OneTimeToken.created_at < now + timedelta(hours=HOURS[purpose])
     return OneTimeToken.purpose == purpose, OneTimeToken.expires_at > now, made_before
 
 
