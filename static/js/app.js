@@ -157,6 +157,15 @@ document.addEventListener("input", ({ target }) => {
   count();
 });
 
+// A double click sends a form once. The second request would end the first one in the browser, with the cookie of its answer.
+const sentAt = new WeakMap();
+document.addEventListener("submit", (event) => {
+  const { target, timeStamp } = event;
+  if (event.defaultPrevented || target.method !== "post") return; // htmx sends it, or it only reads
+  if (timeStamp - sentAt.get(target) < 1000) event.preventDefault();
+  else sentAt.set(target, timeStamp);
+});
+
 // The browser asks before it leaves a form that somebody changed and didn't save.
 let unsaved = false;
 document.addEventListener("input", ({ target }) => (unsaved ||= Boolean(target.form?.matches("[data-guard]"))));

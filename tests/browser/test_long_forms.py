@@ -235,3 +235,18 @@ def test_the_fields_of_a_form_fill_its_rows(page: Page) -> None:
     page.goto(f"/admin/webhooks/{make_webhook().id}/signature")
     ends = [page.locator(id).evaluate("field => field.getBoundingClientRect().right") for id in ("#computed", "#body")]
     assert ends[0] == pytest.approx(ends[1], abs=1)
+
+
+def test_a_double_click_sends_a_form_once(page: Page) -> None:
+    """The second request would end the first one in the browser, and the second password change is refused."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.goto("/account/password")
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("New password", exact=True).fill("a long and unusual sentence 77")
+    page.locator("#repeated").fill("a long and unusual sentence 77")
+    button = page.get_by_role("button", name="Save password")
+    button.dispatch_event("click")
+    button.dispatch_event("click")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account")
+    assert len(sent) == 1
