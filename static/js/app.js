@@ -21,8 +21,7 @@ document.addEventListener("click", (event) => (event.ctrlKey || event.metaKey ||
 
 document.addEventListener("click", async ({ target }) => {
   target.closest("[data-dismiss]")?.closest(".toast").remove();
-  const opener = target.closest("[data-opens]");
-  if (opener) openDialog(opener.dataset.opens);
+  openDialog(target.closest("[data-opens]")?.dataset.opens);
   if (target.matches("dialog")) target.close(); // a click on the backdrop
   const copy = target.closest("[data-copy]");
   if (!copy) return;
@@ -94,8 +93,7 @@ setInterval(() => localise(document), 10_000);
 
 // Typed times are in the reader's zone, too. They are sent as UTC.
 document.addEventListener("formdata", ({ target, formData }) => {
-  for (const input of all("input[type=datetime-local]", target)) {
-    if (!input.value) continue;
+  for (const input of all("input[type=datetime-local]", target).filter(({ value }) => value)) {
     // A time that nobody changed is sent as it came. Its hour may come twice in the reader's zone.
     formData.set(input.name, input.value === input.dataset.filled ? input.dataset.utc : new Date(input.value).toISOString());
   }
@@ -147,10 +145,7 @@ document.addEventListener("input", ({ target }) => {
     for (const label of all("[data-event]")) label.hidden = !label.dataset.event.includes(target.value.trim().toLowerCase());
     for (const group of all("[data-group]")) group.hidden = !group.querySelector("[data-event]:not([hidden])");
   }
-  if (target.matches("[data-whole]")) {
-    const shown = all("[data-box]", target.closest("[data-scope]")).filter((box) => !box.closest("[hidden]"));
-    for (const box of shown) box.checked = target.checked;
-  }
+  if (target.matches("[data-whole]")) for (const box of all("[data-box]", target.closest("[data-scope]"))) if (!box.closest("[hidden]")) box.checked = target.checked;
   // A group with its future types holds all present ones. Without one of them it is no whole group any more.
   if (target.matches("[data-later]:checked")) for (const box of all("[data-box]", target.closest("[data-group]"))) box.checked = true;
   for (const later of all("[data-later]:checked")) later.checked = all("[data-box]", later.closest("[data-group]")).every((box) => box.checked);
@@ -159,12 +154,8 @@ document.addEventListener("input", ({ target }) => {
 
 // A double click sends a form once. The second request would end the first one in the browser, with the cookie of its answer.
 const sentAt = new WeakMap();
-document.addEventListener("submit", (event) => {
-  const { target, timeStamp } = event;
-  if (event.defaultPrevented || target.method !== "post") return; // htmx sends it, or it only reads
-  if (timeStamp - sentAt.get(target) < 1000) event.preventDefault();
-  else sentAt.set(target, timeStamp);
-});
+const isTwice = ({ target, timeStamp }) => timeStamp - sentAt.get(target) < 1000 || !sentAt.set(target, timeStamp);
+document.addEventListener("submit", (event) => event.defaultPrevented || event.target.method !== "post" || (isTwice(event) && event.preventDefault()));
 
 // The browser asks before it leaves a form that somebody changed and didn't save.
 let unsaved = false;
