@@ -21,7 +21,6 @@ from webhooks_ui.deliveries.changes import cancel_orphans, has_orphans
 from webhooks_ui.models import Delivery, DeliveryTrigger, Webhook, utcnow
 from webhooks_ui.models.delivery import PENDING
 from webhooks_ui.models.stats import hour_of
-from webhooks_ui.schedules import OWN
 from webhooks_ui.wake import wake
 
 SWEEP_SECONDS = 2
@@ -31,8 +30,7 @@ CLOCK_TOLERANCE_MAX = timedelta(minutes=5)  # the same where too little would le
 PACED_MAX = timedelta(minutes=2)  # longer than any pause between two requests of a webhook
 SWITCHED = timedelta(minutes=1)  # how long ago a webhook's order may have been switched on
 LEFT = timedelta(minutes=1)  # how long ago a webhook may have been deleted or moved. The daily purge cancels the rest
-RETRY_MAX = timedelta(hours=30)  # longer than any delay of a schedule or of Retry-After, jitter included
-OWN_RETRY_MAX = timedelta(days=9)  # the same for the own schedule of a webhook
+RETRY_MAX = timedelta(days=9)  # longer than any delay of a schedule or of Retry-After, jitter included
 
 
 def sweep() -> None:
@@ -115,12 +113,10 @@ def _mend(now: datetime) -> None:
 def _corrections(now: datetime) -> Iterator[tuple[type[Delivery | Webhook], tuple[Any, ...], Any]]:
     """Yield the table, the conditions and the new values of what waits for a time that a wrong clock set."""
     future = now + timedelta(seconds=LEASE_SECONDS) + CLOCK_TOLERANCE
-    never_tried = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0)
-    slow = select(Webhook.id).where(Webhook.retry_schedule == OWN)
+    due_at_once = or_(Delivery.lease_token.is_not(None), Delivery.attempts_count == 0, Delivery.forced)
     impossible = or_(
-        and_(Delivery.due_at > future, never_tried),
-        and_(Delivery.due_at > now + RETRY_MAX, Delivery.webhook_id.not_in(slow)),
-        Delivery.due_at > now + OWN_RETRY_MAX,
+        and_(Delivery.due_at > future, due_at_once),
+        Delivery.due_at > now + RETRY_MAX,
         and_(
             Delivery.due_at > now, Delivery.lease_token.is_(None), Delivery.last_attempt_at > now + CLOCK_TOLERANCE_MAX
         ),

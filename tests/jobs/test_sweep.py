@@ -15,9 +15,10 @@ from jobs.sweep import sweep
 from tests.support.factories import make_event, make_webhook
 from tests.support.receivers import OK, Answer, Receiver, receiving
 from webhooks_ui.database import db, dialect, writing
-from webhooks_ui.deliveries.changes import new_delivery
+from webhooks_ui.deliveries.changes import new_delivery, retry
 from webhooks_ui.models import Delivery, Webhook, utcnow
 from webhooks_ui.models.health import health_of
+from webhooks_ui.schedules import OWN
 from webhooks_ui.webhooks import changes
 
 
@@ -291,6 +292,35 @@ def test_what_a_publisher_with_a_wrong_clock_stored_last_is_sent_soon(
     sweep()
     deliver()
     assert len(receiver.requests) == 2
+
+
+@pytest.mark.usefixtures("waiting_drains")
+def test_what_a_person_wants_sent_at_once_goes_out_although_the_clock_of_the_web_server_was_ahead(
+    app: Flask, receiver: Receiver
+) -> None:
+    receiver.answers = [(500, {}, b""), OK]
+    make_webhook(url=receiver.url)
+    make_event()
+    deliver()
+    with time_machine.travel(utcnow() + timedelta(hours=1), tick=True), writing():
+        retry(db.session.scalars(db.select(Delivery.id)).all())
+    sweep()
+    deliver()
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.usefixtures("waiting_drains")
+def test_a_retry_keeps_its_time_when_its_webhook_gives_up_its_own_schedule(app: Flask, receiver: Receiver) -> None:
+    receiver.answers = [(500, {}, b"")]
+    webhook_id = make_webhook(url=receiver.url, retry_schedule=OWN, retry_delays=[7 * 86_400]).id
+    make_event()
+    deliver()
+    with writing():
+        webhook = changes.get(webhook_id, lock=True)
+        changes.edit(webhook, {"retry_schedule": None, "retry_delays": None})
+    sweep()
+    deliver()
+    assert len(receiver.requests) == 1
 
 
 def test_clocks_of_machines_that_differ_a_little_make_no_retry_early(app: Flask, receiver: Receiver) -> None:
