@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from jobs.claim import LEASE_SECONDS
 from jobs.look import look
@@ -96,7 +96,10 @@ def _has_impossible(connection: Connection, now: datetime) -> bool:
     if time.monotonic() - extensions.get("looked_for_impossible_at", -math.inf) < CHECK_SECONDS:
         return False
     extensions["looked_for_impossible_at"] = time.monotonic()
-    found = (select(table.id).where(*wrong).limit(1) for table, wrong, _ in _corrections(now + CLOCK_TOLERANCE))
+    impossible: dict[type[Delivery | Webhook], list[ColumnElement[bool]]] = {}  # one look at each table is for all
+    for table, wrong, _ in _corrections(now + CLOCK_TOLERANCE):
+        impossible.setdefault(table, []).append(and_(*wrong))
+    found = (select(table.id).where(or_(*wrong)).limit(1) for table, wrong in impossible.items())
     return any(connection.scalar(query) is not None for query in found)
 
 
