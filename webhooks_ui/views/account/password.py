@@ -1,6 +1,6 @@
 """The own password: changed, set for the first time, or removed."""
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, flash, make_response, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,7 +14,9 @@ from webhooks_ui.web.answers import go
 WRONG = "This is not your present password."
 PAUSED = "Too many passwords or codes were wrong. Try again in 15 minutes."
 
-blueprint = Blueprint("own_password", __name__, url_prefix="/account/password")
+ADDRESS = "/account/password"
+
+blueprint = Blueprint("own_password", __name__)
 
 
 @blueprint.before_request
@@ -24,12 +26,18 @@ def check_passwords() -> None:
         abort(404)
 
 
-@blueprint.get("")
+@blueprint.get("/.well-known/change-password")
+def find() -> BaseResponse:
+    """Lead to the page, whose address password managers don't know (W3C, A Well-Known URL for Changing Passwords)."""
+    return redirect(url_for(".edit"))
+
+
+@blueprint.get(ADDRESS)
 def edit() -> Response:
     return _page(_form(formdata=None))
 
 
-@blueprint.post("")
+@blueprint.post(ADDRESS)
 def update() -> BaseResponse:
     form = _form()
     if not form.validate():
@@ -46,12 +54,12 @@ def update() -> BaseResponse:
     return go(url_for("account.index"))
 
 
-@blueprint.get("/remove")
+@blueprint.get(f"{ADDRESS}/remove")
 def confirm_remove() -> str:
     return render_template("account/remove_password.html")
 
 
-@blueprint.post("/remove")
+@blueprint.post(f"{ADDRESS}/remove")
 def remove() -> BaseResponse:
     try:
         with writing():

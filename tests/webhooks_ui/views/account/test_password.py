@@ -10,6 +10,7 @@ from webhooks_ui.models import Passkey, User, UserSession
 from webhooks_ui.people.second_factor import WRONG_CODES_MAX
 
 PAGE = "/account/password"
+WELL_KNOWN = "/.well-known/change-password"
 NEW = "quokka lantern 9 fjord"
 FORM = {"present": PASSWORD, "password": NEW, "repeated": NEW}
 
@@ -101,8 +102,17 @@ def test_a_password_is_removed_only_if_there_is_another_way_in(admin: FlaskClien
     assert is_signed_in(admin)
 
 
+def test_password_managers_find_the_page(app: Flask, admin: FlaskClient) -> None:
+    assert admin.get(WELL_KNOWN, follow_redirects=True).request.path == PAGE
+    visitor = app.test_client().get(WELL_KNOWN, follow_redirects=True)
+    assert (visitor.request.path, visitor.request.args["next"]) == ("/login", PAGE)
+    none = "resource-that-should-not-exist-whose-status-code-should-not-be-200"  # they ask for it to know whom to trust
+    assert admin.get(f"/.well-known/{none}").status_code == 404
+
+
 def test_where_passwords_are_off_there_is_no_page(app: Flask, admin: FlaskClient) -> None:
     app.config["PASSWORD_SIGN_IN"] = False
+    assert admin.get(WELL_KNOWN).status_code == 404
     assert admin.get(PAGE).status_code == 404
     assert admin.post(PAGE, data=FORM).status_code == 404
     assert PAGE not in admin.get("/account").text
