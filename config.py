@@ -94,6 +94,8 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
         "RATELIMIT_STORAGE_URI": redis.replace("unix://", "redis+unix://", 1),
         "RATELIMIT_STORAGE_OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,  # requests succeed even while Redis is down
+        # Browsers take a cookie with this prefix only from this host itself, and never from a neighbour for the domain.
+        "SESSION_COOKIE_NAME": "__Host-session" if production else "session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": production,

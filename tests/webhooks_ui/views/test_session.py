@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -9,10 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from config import load
 from tests.conftest import PASSWORD
 from tests.support.factories import make_user
 from tests.support.http import HTMX
 from tests.support.people import actions, copy_of, is_signed_in, last_entry, session_count, start_session
+from tests.webhooks_ui.configuration.conftest import PRODUCTION
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import User, utcnow
 from webhooks_ui.people import accounts
@@ -302,3 +305,17 @@ def test_in_production_all_cookies_need_https(app: Flask, admin: FlaskClient, na
     value = {"theme": "dark", "density": "comfortable", "shortcuts": "off", "live": "on"}[name]
     answer = admin.post(f"/{name}", data={name: value}, base_url="https://localhost")
     assert "Secure; HttpOnly" in answer.headers["Set-Cookie"]
+
+
+def test_in_production_no_neighbouring_host_can_set_the_session(app: Flask, admin: FlaskClient, tmp_path: Path) -> None:
+    """It could sign people in as somebody else, by a cookie for the whole domain. Browsers refuse one of this name."""
+    before = admin.get_cookie("session")
+    production = load(PRODUCTION | {"INSTANCE_PATH": str(tmp_path)})
+    app.config |= {name: value for name, value in production.items() if name.startswith("SESSION_COOKIE_")}
+    cookie = app.test_client().get("/login", base_url="https://localhost").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-session=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} == set(cookie.split("; ")[1:])
+    assert before
+    assert not is_signed_in(admin)
+    admin.set_cookie("__Host-session", before.value)
+    assert is_signed_in(admin)
