@@ -1,10 +1,12 @@
 """A webhook: a configured target, its subscriptions, and its health."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 from unicodedata import normalize
+from urllib.parse import unquote
 
 from sqlalchemy import ForeignKey, Index, String, Text, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
@@ -36,6 +38,8 @@ HEALTH_COLUMNS = (  # see models/health
 )
 COUNTED_BY = ("environment", "active", "succeeded_hour", "attempted_hour")
 LOOKED_AT = ("environment", *HEALTH_COLUMNS, "search_text")
+_PUNYCODE = re.compile(r"(?<=[/.])xn--([a-z0-9-]+)")
+_ESCAPES = re.compile("(?:%[89A-F][0-9A-F])+", re.IGNORECASE)  # characters beyond ASCII
 
 # Conditions of partial indexes. Queries use IS_LIVE, IS_DELETED and MAY_AIL of webhook_state, which mean the same.
 _LIVE = text("deleted_at IS NULL")
@@ -146,13 +150,29 @@ def searchable(text: str) -> str:
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
+def searched_text(name: str, url: str) -> str:
+    """Return what a search looks at: the name, the URL as it is sent, and as people write it where that differs."""
+    written = _ESCAPES.sub(lambda escapes: unquote(escapes[0]), _PUNYCODE.sub(_international, url))
+    return searchable(f"{name} {url}" if written == url else f"{name} {url} {written}")
+
+
+def _international(label: re.Match[str]) -> str:
+    """Return the label of a host name that punycode stands for, or else the label as it is."""
+    try:
+        decoded = label[1].encode().decode("punycode")
+        decoded.encode()  # fails if a part of it is no character
+    except UnicodeError:
+        return label[0]
+    return decoded
+
+
 def _search_text(name: str, url: str) -> str:
-    return searchable(f"{name} {url}")[:SEARCHED_CHARACTERS]
+    return searched_text(name, url)[:SEARCHED_CHARACTERS]
 
 
 def _search_rest(name: str, url: str) -> str | None:
     """Return what doesn't fit into the index, beginning early enough to find what lies across the end."""
-    whole = searchable(f"{name} {url}")
+    whole = searched_text(name, url)
     return whole[SEARCHED_CHARACTERS - SEARCH_MAX_CHARACTERS :] if len(whole) > SEARCHED_CHARACTERS else None
 
 

@@ -14,7 +14,7 @@ from webhooks_ui.database.statements import Query
 from webhooks_ui.masking import mask_url
 from webhooks_ui.models import Subscription, Webhook, WebhookHealth, WebhookStatus, utcnow
 from webhooks_ui.models.health import health_is
-from webhooks_ui.models.webhook import is_group, searchable
+from webhooks_ui.models.webhook import is_group, searchable, searched_text
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.webhooks.filters import SORTS, WebhookFilters
 from webhooks_ui.webhooks.kinds import COLUMNS as STATE_COLUMNS
@@ -184,7 +184,7 @@ def _shown_masked(filters: WebhookFilters, matches: ColumnElement[bool]) -> list
     wanted = searchable(filters.q)
     shown: list[int] = []
     for row in db.session.execute(_ids(filters, Webhook.name, Webhook.url).where(matches)):
-        if wanted in searchable(row.name) or wanted in searchable(mask_url(row.url)):
+        if wanted in searched_text(row.name, mask_url(row.url)):
             shown.append(row.id)
         if len(shown) > FOUND_MAX:
             break

@@ -148,6 +148,24 @@ def test_what_was_there_before_moves_along(empty: Flask) -> None:
         assert connection.execute(older_secret).scalars().all() == ["old", None]
 
 
+def test_a_url_from_before_is_found_as_people_write_it(empty: Flask) -> None:
+    """Migration 0027, up and down. The URL of the second webhook has only ASCII in it."""
+    upgrade(revision="0026")
+    now = utcnow()
+    with db.engine.begin() as connection:
+        for id, url in enumerate(("https://xn--mller-kva.example/k%C3%B6ln", "https://example.com/a%20b"), 1):
+            row = {"id": id, "name": "Any", "url": url, "environment": "production", "active": True, "version": 1}
+            row |= {"secret_encrypted": "x", "consecutive_failures": 0, "probes_failed": 0, "created_at": now}
+            _insert(connection, row | {"updated_at": now, "name_key": "any", "search_text": f"any {url}".casefold()})
+    upgrade()
+    for text, found in (("müller.example/köln", [1]), ("xn--mller", [1]), ("a%20b", [2])):
+        assert db.session.scalars(db.select(Webhook.id).where(text_matches(text))).all() == found, text
+    db.session.remove()
+    downgrade(revision="0026")
+    upgrade()
+    check()
+
+
 def test_no_row_is_lost_on_the_way_up_and_down(empty: Flask) -> None:
     """SQLite changes some columns by making the table anew. It then deletes the rows that refer to it, or refuses."""
     upgrade(revision="0004")

@@ -23,11 +23,28 @@ from webhooks_ui.webhooks.texts import Texts, webhooks_with
 __all__ = ["database_url"]
 
 LONG = "https://long.example.com/" + "a" * 600
-NAMES = ("Orders", "ORDERS 2", "Café", "Cafe\u0301 Nord", "Straße", "100 %_\\", "日本", "7", "long", "long across")
-URLS = {"long": LONG + "/needle", "long across": LONG[:480] + "/across-the-end-of-the-index"}
+NAMES = (
+    "Orders",
+    "ORDERS 2",
+    "Café",
+    "Cafe\u0301 Nord",
+    "Straße",
+    "100 %_\\",
+    "日本",
+    "7",
+    "long",
+    "long across",
+    "I18n",
+)
+URLS = {
+    "long": LONG + "/needle",
+    "long across": LONG[:480] + "/across-the-end-of-the-index",
+    "I18n": "https://xn--mller-kva.example/k%C3%B6ln",
+}
 WANTED = (
     *("orders", "ORDERS", "café", "strasse", "%", "_", "\\", "日", "7", "1", "e", "orders https", "needle"),
     *("across-the", "https", "example.com/web", "nothing", "orders\norders", "\n", "aaaa", "long", " "),
+    *("müller.example/köln", "xn--mller"),
 )
 
 

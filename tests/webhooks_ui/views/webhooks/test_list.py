@@ -15,6 +15,7 @@ from tests.support.http import HTMX
 from webhooks_ui.database import db
 from webhooks_ui.models import utcnow
 from webhooks_ui.parsing import UNREADABLE
+from webhooks_ui.webhooks.destination import destination
 from webhooks_ui.webhooks.filters import PROBLEMS, WebhookFilters
 
 Form = Literal["NFC", "NFD"]
@@ -271,6 +272,16 @@ def test_accents_are_found_in_either_way_to_write_them(admin: FlaskClient, form:
     make_webhook(name=normalize(form, "Café Zoë"))
     found = admin.get("/admin/webhooks", query_string={"q": normalize(typed, "CAFÉ zoë")})
     assert "1 webhook" in found.text
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("q", ["müll", "MÜLLER.example/köln", "süß", "xn--mller-kva", "%2Fraw"])
+def test_a_url_is_found_as_it_was_typed_and_as_it_is_sent(admin: FlaskClient, q: str, form: Form) -> None:
+    url = destination(normalize(form, "https://müller.example/köln%2Fraw?q=süß")).url
+    assert url.isascii()
+    make_webhook(name="Orders", url=url)
+    make_webhook(name="Other", url="https://xn--0.example/%FF")  # neither is the code of a character
+    assert names(admin.get("/admin/webhooks", query_string={"q": normalize(form, q)}).text) == ["Orders"]
 
 
 @pytest.mark.parametrize("place", [480, 1_000, 2_000])
