@@ -85,8 +85,9 @@ def test_retry_after_is_honoured_up_to_a_day(code: int) -> None:
     assert (asked(7), asked(500), asked(10**9)) == (7, 500, 24 * 3_600)
 
 
-def test_retry_after_on_other_codes_is_not() -> None:
-    assert seconds(decide(failed(retry_after_seconds=7), DEFAULT, None, lambda: 0)) == 60
+@pytest.mark.parametrize(("asked", "next_after"), [(7, 60), (500, 500), (10**9, 24 * 3_600)])
+def test_retry_after_on_other_codes_is_a_floor_under_the_schedule(asked: int, next_after: int) -> None:
+    assert seconds(decide(failed(retry_after_seconds=asked), DEFAULT, None, lambda: 0)) == next_after
 
 
 def test_410_is_final_and_makes_the_webhook_inactive() -> None:
