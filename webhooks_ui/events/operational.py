@@ -38,7 +38,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ),
     (
         "webhook.disabled",
-        "A webhook was made inactive automatically; reason says why.",
+        "A webhook was made inactive automatically. Its reason says why.",
         {"webhook": _WEBHOOK, "reason": "The endpoint answered 410 Gone."},
     ),
     (

@@ -94,7 +94,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("license.created", "A license was created.", _NEW_LICENSE),
     (
         "license.updated",
-        "A license was changed; previous holds the old values.",
+        "A license was changed. Its previous holds the old values.",
         _ACTIVE_LICENSE | {"activation_limit": 5, "previous": {"activation_limit": 3}},
     ),
     ("license.deleted", "A license was deleted.", _NEW_LICENSE),
@@ -116,7 +116,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("activation.deleted", "An activation was removed.", _ACTIVATION | {"status": "inactive"}),
     (
         "activation.failed",
-        "An activation was refused; reason says why.",
+        "An activation was refused. Its reason says why.",
         _ACTIVATION
         | {
             "status": "failed",
@@ -127,7 +127,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("product.created", "A product was created.", _PRODUCT_DATA),
     (
         "product.updated",
-        "A product was changed; previous holds the old values.",
+        "A product was changed. Its previous holds the old values.",
         _PRODUCT_DATA
         | {
             "name": "Atlas Studio Pro",
@@ -139,7 +139,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("contract.created", "A contract was created.", _CONTRACT | {"licenses_used": 0}),
     (
         "contract.updated",
-        "A contract was changed; previous holds the old values.",
+        "A contract was changed. Its previous holds the old values.",
         _CONTRACT | {"license_quota": 500, "previous": {"license_quota": 250}},
     ),
     ("contract.deleted", "A contract was deleted.", _CONTRACT | {"status": "deleted"}),
@@ -151,7 +151,7 @@ _CATALOGUE: tuple[tuple[str, str, Data], ...] = (
     ("telemetry.received", "An application sent telemetry.", _TELEMETRY),
     (
         "telemetry.flagged",
-        "Telemetry points to misuse; flags says of which kind.",
+        "Telemetry points to misuse. Its flags say of which kind.",
         _TELEMETRY | {"flags": ["bypassed_activation", "environment_mismatch"]},
     ),
 )
@@ -173,10 +173,10 @@ FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("license_key", "The key that the customer enters."),
         ("status", "available, assigned, active, suspended, expired or revoked."),
         ("product", "The licensed product: id and name."),
-        ("customer", "The owner: id, name and email; null while nobody owns it."),
-        ("activation_limit", "How many activations it allows; -1 means unlimited."),
+        ("customer", "The owner: id, name and email. null: nobody owns it yet."),
+        ("activation_limit", "How many activations it allows. -1 means unlimited."),
         ("activations_count", "How many activations it has now."),
-        ("expires_at", "When it ends, ISO 8601 UTC; null means never."),
+        ("expires_at", "When it ends, ISO 8601 UTC. null means never."),
         ("assigned_at", "When it was assigned to the customer, ISO 8601 UTC, or null."),
         ("created_at", "When it was created, ISO 8601 UTC."),
         ("metadata", "An object of your own values."),
@@ -189,7 +189,7 @@ FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("identifier", "What was activated: a hardware id or a domain."),
         ("ip_address", "Where the request came from."),
         ("status", "active, inactive or failed."),
-        ("activated_at", "When it was activated, ISO 8601 UTC; null if it failed."),
+        ("activated_at", "When it was activated, ISO 8601 UTC. null: it failed."),
         (
             "reason",
             "Only in activation.failed: code (limit_reached, license_expired, license_blocked, invalid_license "
@@ -214,7 +214,7 @@ FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("product", "The product it covers: id and name."),
         ("license_quota", "How many licenses it allows."),
         ("licenses_used", "How many of them are in use."),
-        ("expires_at", "When it ends, ISO 8601 UTC; null means never."),
+        ("expires_at", "When it ends, ISO 8601 UTC. null means never."),
         _PREVIOUS,
     ),
     "telemetry": (
@@ -226,7 +226,7 @@ FIELDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("data_type", "What kind of value it is, such as counter or text."),
         ("data_group", "The group that the application files it under."),
         ("data", "The values themselves."),
-        ("flags", "invalid_license, bypassed_activation, revoked_license, environment_mismatch; none if all is well."),
+        ("flags", "invalid_license, bypassed_activation, revoked_license, environment_mismatch, or none of these."),
         ("received_at", "When it arrived, ISO 8601 UTC."),
     ),
 }
