@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhooks_ui.database import db, writing
 from webhooks_ui.deliveries import changes, rows
-from webhooks_ui.models import Attempt, Delivery, Environment, Event, Webhook
+from webhooks_ui.models import Attempt, Delivery, Environment, Event, Webhook, get_settings
 from webhooks_ui.models.webhook_state import IS_LIVE
 from webhooks_ui.parsing import clean, parse_id
 from webhooks_ui.web import form_tokens
@@ -101,6 +101,7 @@ def _page(event: Event, error: str = "", status: int = 200) -> Response:
         "DELIVERIES_MAX": DELIVERIES_MAX,
         "of": {delivery.id: delivery for delivery in deliveries},
         "attempts": db.session.scalars(attempts).all(),
+        "settings": get_settings(),
         "find": find,
         "choices": choices,
         "is_cut": is_cut,

@@ -1,13 +1,15 @@
 """The page of an event, and sending it to another webhook."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_delivery, make_webhook
+from tests.support.log_rows import add_delivery
 from webhooks_ui.database import db
-from webhooks_ui.models import AuditEntry, Delivery, Event, Webhook
+from webhooks_ui.models import AuditEntry, Delivery, Event, Webhook, utcnow
 
 
 def replays() -> list[Delivery]:
@@ -21,6 +23,19 @@ def test_the_page_has_the_payload_once_and_all_deliveries(admin: FlaskClient) ->
     assert "First" in text
     assert "Second" in text
     assert text.count(delivery.event.public_id) >= 1
+
+
+def test_each_delivery_that_waits_says_what_for(admin: FlaskClient) -> None:
+    ordered = make_webhook(in_order=True)
+    add_delivery(ordered, in_order=True)
+    event_id = add_delivery(ordered, in_order=True).event_id
+    later = utcnow() + timedelta(minutes=5, seconds=30)
+    add_delivery(attempts_count=2, due_at=later, outcome="timeout").event_id = event_id
+    db.session.commit()
+    rows = admin.get(f"/admin/events/{event_id}").text.partition('id="event-deliveries"')[2].partition("</table>")[0]
+    assert "waits for an earlier delivery" in rows
+    assert "2 of 5 attempts" in rows
+    assert "next <time" in rows
 
 
 def test_an_event_that_does_not_exist_is_404(admin: FlaskClient) -> None:
