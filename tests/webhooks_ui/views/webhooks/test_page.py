@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_delivery, make_webhook
@@ -43,6 +44,16 @@ def test_each_recent_delivery_that_waits_says_what_for(admin: FlaskClient) -> No
     ):
         rows = admin.get(f"/admin/webhooks/{webhook.id}").text.partition('id="recent-rows"')[2].partition("</table>")[0]
         assert words in rows
+
+
+@pytest.mark.parametrize(("trigger", "label"), [("test", "Test"), ("missed", "Sent later"), ("replay", "Replay")])
+def test_each_recent_delivery_that_no_event_triggered_says_so(admin: FlaskClient, trigger: str, label: str) -> None:
+    webhook = make_webhook()
+    mark = f'<span class="pill">{label}</span>'
+    make_delivery(webhook)
+    assert mark not in admin.get(f"/admin/webhooks/{webhook.id}").text
+    make_delivery(webhook, trigger=trigger)
+    assert admin.get(f"/admin/webhooks/{webhook.id}").text.count(mark) == 1
 
 
 def test_the_page_says_since_when_a_webhook_is_disabled(admin: FlaskClient) -> None:
