@@ -107,7 +107,13 @@ def _paragraph(webhook: Told, public_url: str) -> str:
     if webhook.active and webhook.certificate_notice:
         lines.append(f"Client certificate: {_ends(webhook)}. Paste a new one, or its endpoint will refuse deliveries.")
     lines += [in_one_line(_cause(cause)) for cause in read(webhook.failures)]
-    lines.append(f"{public_url}/admin/webhooks/{webhook.id}")
+    address = f"{public_url}/admin/webhooks/{webhook.id}"
+    lines.append(address)
+    if webhook.is_disabled or webhook.is_broken or webhook.gives_up:
+        lines.append(
+            f"Failed attempts: {public_url}/admin/webhook-deliveries?webhook={webhook.id}&status=with_failures"
+        )
+        lines += [f"Test: {address}/test", f"Recover: {address}/recoveries"]
     return "\n  ".join(lines)
 
 
