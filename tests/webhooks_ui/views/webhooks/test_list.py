@@ -209,10 +209,22 @@ def test_a_row_says_why_and_since_when_its_webhook_gets_nothing(admin: FlaskClie
     cause = {"outcome": "bad_status", "code": 500, "text": "Down", "count": 34, "delivery": 1, "since": since}
     make_webhook(name="Ill", failures=[cause])
     make_webhook(name="Dead", active=False, disabled_at=now - timedelta(hours=2), disabled_reason="It answered 410.")
-    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", admin.get("/admin/webhooks").text))
+    page = re.sub('<span class="visually-hidden">[^<]+</span>', "", admin.get("/admin/webhooks").text)
+    text = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page))
     assert "Failing Next probe in 5 minutes" in text
     assert "500 Internal Server Error, 34 ×, the first 3 hours ago: Down" in text
     assert "Disabled automatically 2 hours ago. It answered 410." in text
+
+
+@pytest.mark.parametrize(
+    ("cause", "rest"), [({"outcome": "bad_status", "code": 500}, "&amp;code=500"), ({"outcome": "timeout"}, "")]
+)
+def test_a_row_leads_to_the_deliveries_that_failed(admin: FlaskClient, cause: dict[str, Any], rest: str) -> None:
+    stored = {"code": None, "text": "", "count": 34, "delivery": 1, "since": utcnow().isoformat()}
+    webhook = make_webhook(failures=[stored | cause])
+    address = f"/admin/webhook-deliveries?webhook={webhook.id}&amp;status=with_failures{rest}"
+    assert f'<a href="{address}"><span class="nowrap">34 ×</span>' in admin.get("/admin/webhooks").text
+    assert admin.get(address.replace("&amp;", "&")).status_code == 200
 
 
 @pytest.mark.parametrize("stored", [[5], [{"outcome": "bad_status"}], {"outcome": "bad_status"}, "bad_status"])
