@@ -1,6 +1,7 @@
 """Processes fail under load, and every accepted event still arrives."""
 
 import contextlib
+import itertools
 import signal
 import subprocess
 import tempfile
@@ -9,11 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs.claim import LEASE_SECONDS
+from jobs.express import Lanes, lanes_of
 from jobs.publish import publish
 from tests.support.factories import make_webhook
 from tests.support.receivers import OK, Answer, Received, Receiver, receiving
@@ -30,11 +32,12 @@ COUNT = 200
 GOES_ON_SECONDS = 15  # after a fault, everything must be delivered within this time
 
 
-def publish_all(instance: Rig, count: int = COUNT) -> set[str]:
-    """Publish ``count`` events. Return their ids."""
+def publish_all(instance: Rig, count: int = COUNT, at_a_time: int = COUNT * 5) -> set[str]:
+    """Publish ``count`` events, so many ``at_a_time``. Return their ids."""
+    events = [NewEvent("license.activated", {"n": n}) for n in range(count)]
+    together = [events[n : n + at_a_time] for n in range(0, count, at_a_time)]
     with instance.app.app_context():
-        results = publish("production", [NewEvent("license.activated", {"n": n}) for n in range(count)])
-    return {result.id for result in results}
+        return {result.id for some in together for result in publish("production", some)}
 
 
 def statuses(instance: Rig) -> Counter[str]:
@@ -91,6 +94,30 @@ def test_killing_a_worker_in_the_middle_loses_nothing(instance: Rig, receiver: R
     instance.start_worker(2)
     wait_for(lambda: statuses(instance)["delivered"] == COUNT, what="all are delivered")
     assert set(receiver.ids) == ids
+
+
+@pytest.mark.parametrize("lane", ["on", "off", "loses every second parcel"])
+def test_killing_a_worker_while_events_come_one_by_one_loses_nothing(
+    instance: Rig, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, lane: str
+) -> None:
+    """Events that come alone go by the express lane, if there is one. Without it, they go the usual way."""
+    genuine, handed_over = Lanes.send, itertools.count()
+
+    def send(*arguments: Any) -> bool:
+        is_lost = next(handed_over) % 2 == 1 and lane != "on"
+        return is_lost or genuine(*arguments)
+
+    monkeypatch.setattr(Lanes, "send", send)
+    monkeypatch.setitem(instance.app.config, "EXPRESS_LANE", lane != "off")
+    ids = publish_all(instance, 1)
+    if lane != "off":
+        wait_for(lambda: lanes_of(instance.app).next(), what="a worker listens")
+    ids |= publish_all(instance, COUNT // 4, at_a_time=1)
+    instance.kill("worker-0")
+    ids |= publish_all(instance, COUNT // 4, at_a_time=1)
+    wait_for(lambda: statuses(instance)["delivered"] == len(ids), GOES_ON_SECONDS, "all are delivered")
+    assert set(receiver.ids) == ids
+    assert (next(handed_over) == 0) == (lane == "off")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
