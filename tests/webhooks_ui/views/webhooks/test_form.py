@@ -123,7 +123,7 @@ def test_the_words_of_a_switch(admin: FlaskClient, value: Any, active: bool) -> 
         ("url", "https://167772161/", "private or reserved"),
         ("url", "https://[fe80::1]/", "private or reserved"),
         ("url", "https://metadata.google.internal/", "private name"),
-        ("url", "https://a..example/", "write it like example.com"),
+        ("url", "https://a..example/", "Write it like example.com"),
         ("url", "https://a.example/\0", "control characters"),
         ("environment", "moon", "Choose an environment"),
         ("environment", "", "Choose an environment"),
