@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, g, make_response, render_template, request, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
 from webhooks_ui.web.signer import Signer
 
@@ -65,8 +66,12 @@ def sign() -> str:
 
 def sent() -> tuple[tuple[str, str], ...]:
     """Return the fields of this request's form, to send them again, or nothing if it isn't one that is kept."""
-    is_kept = request.method == "POST" and request.endpoint in WORDS and is_from_here()
-    return tuple(request.form.items(multi=True)) if is_kept else ()
+    if request.method != "POST" or request.endpoint not in WORDS or not is_from_here():
+        return ()
+    try:
+        return tuple(request.form.items(multi=True))
+    except HTTPException:  # it can't be read, for example because it is too large
+        return ()
 
 
 def carried() -> str:

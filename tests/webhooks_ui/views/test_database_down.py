@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from tests.support.factories import make_api_key, make_webhook
@@ -20,6 +23,7 @@ from tests.support.waiting import wait_for
 from webhooks_ui import logs
 from webhooks_ui.database import db
 from webhooks_ui.models import Event, Webhook
+from webhooks_ui.people import sessions
 from webhooks_ui.web import outages
 
 if TYPE_CHECKING:
@@ -113,6 +117,15 @@ def test_what_was_typed_can_be_sent_again(admin: FlaskClient, server: "PostgresS
     for _ in range(2):
         assert admin.post(address, data=form).status_code == 303
     assert db.session.scalars(db.select(Webhook.name)).all() == [form["name"]]
+
+
+def test_a_form_that_is_too_large_meets_the_same_page(admin: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session can't be looked up, so that nobody has read the form before the page does."""
+    failed = OperationalError("SELECT", {}, psycopg.OperationalError("gone"))
+    monkeypatch.setattr(sessions, "find", Mock(side_effect=failed))
+    form = {"name": "x" * 3_000_000}
+    answer = admin.post("/admin/webhooks/new", data=form, headers={"Origin": "http://localhost"})
+    assert (answer.status_code, "keeps what you typed" in answer.text) == (503, False)
 
 
 def test_a_server_that_was_restarted_is_used_again(
