@@ -141,8 +141,11 @@ def _is_sentence(detail: str) -> bool:
 
 
 def _is_whole(detail: str) -> bool:
-    """Return True if ``detail`` is a sentence up to its end. Messages of libcurl or the system have no full stop."""
-    return _is_sentence(detail) and detail.endswith((".", ")"))
+    """Return True if ``detail`` is a sentence, with a remark in parentheses behind it or not.
+
+    Messages of libcurl or the system have no full stop.
+    """
+    return _is_sentence(detail) and (detail.endswith(".") or (". (" in detail and detail.endswith(")")))
 
 
 def _note(code: int) -> str:

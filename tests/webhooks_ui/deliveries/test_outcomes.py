@@ -73,13 +73,15 @@ def test_what_a_service_said_replaces_our_note_and_advice_but_a_remark_does_not(
     ("detail", "shown"),
     [
         ("Name or service not known", "(Name or service not known)"),
+        ("Stream 1 reset by server (error 0x2 INTERNAL)", "(Stream 1 reset by server (error 0x2 INTERNAL))"),
         ("The webhook has none. Set one.", "The webhook has none. Set one."),
         ("It gave no answer. (Connection reset by peer)", "It gave no answer. (Connection reset by peer)"),
     ],
 )
 def test_the_message_of_a_library_does_not_run_into_the_next_sentence(detail: str, shown: str) -> None:
-    outcome = Outcome.CONNECTION_FAILED
-    assert explain(outcome, None, detail) == f"{EXPLANATIONS[outcome]} {shown}"
+    for outcome in (Outcome.CONNECTION_FAILED, Outcome.TLS_FAILED):
+        assert explain(outcome, None, detail) == f"{EXPLANATIONS[outcome]} {shown}"
+    assert bool(advise(Outcome.TLS_FAILED, detail)) == shown.startswith("(")
 
 
 @pytest.mark.parametrize("detail", [NO_NAME, NO_TUNNEL, NO_CONNECTION])
