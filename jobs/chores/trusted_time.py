@@ -1,6 +1,7 @@
 """Trusted time: the time from which chores tell what is old enough to be deleted.
 
-It advances with the daily purge, by a week at most. So a clock that is years ahead for a moment deletes little.
+It advances with the daily purge, by a week at most. So a clock that is years ahead for a moment deletes little. A clock
+that is years behind for a moment doesn't take it back, because purges would then need months to catch up.
 """
 
 import logging
@@ -23,9 +24,14 @@ def trusted_time() -> datetime:
 
 
 def advance() -> None:
-    """Set the trusted time to the present, or to a week after the last purge if that is earlier. Log the latter."""
+    """Set the trusted time to the present, or to a week after the last purge if that is earlier. Log the latter.
+
+    Leave it as it is if the clock is more than a week behind it.
+    """
     now, known = utcnow(), _known()
-    if known and now > known + ADVANCE_MAX:
+    if known and known - now > ADVANCE_MAX:
+        return
+    if known and now - known > ADVANCE_MAX:
         logger.warning(
             "The clock is %d days ahead of the last purge, so this one goes ahead by %d days only. "
             "If the clock is right, the next ones follow, or run: .venv/bin/flask deliveries purge",
