@@ -241,6 +241,8 @@ def test_an_endpoint_that_refuses_whoever_shows_no_certificate_is_no_problem_of_
     [
         ("https://discord.com/api/webhooks/1/x", "discord", None),
         ("https://discord.com/api/webhooks/1/x/github", "discord", ("failed", "Its URL and its format don't fit")),
+        ("https://discord.com/api/webhooks/1/x/slack", "discord", ("failed", "Its URL and its format don't fit")),
+        ("https://discord.com/api/webhooks/1/x/slack", "slack", ("pending", "Its URL and its format may not fit")),
         ("https://hooks.slack.com/triggers/T1/2/3", "slack", ("failed", "Its URL and its format don't fit")),
         ("https://prod-1.westeurope.logic.azure.com/x", "teams", None),
         ("https://prod-1.westeurope.logic.azure.com/x", "json", ("pending", "Its URL and its format may not fit")),
