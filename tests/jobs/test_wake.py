@@ -74,7 +74,7 @@ def test_rq_is_asked_if_who_listens_is_stopped(redis: Redis) -> None:
         wake()
         wake()
         assert redis.llen(QUEUE_KEY) == 0
-        redis.pexpire(WAITING_KEY, WAITING_SECONDS * 1_000 + 100)
+        redis.pexpire(WAITING_KEY, WAITING_SECONDS * 1_000 + 4_000)
         wake()
         assert redis.llen(QUEUE_KEY) == 0
         redis.pexpire(WAITING_KEY, WAITING_SECONDS * 1_000)
