@@ -67,9 +67,12 @@ def use(purpose: TokenPurpose, token: str) -> User | None:
 
 
 def use_challenge(challenge: str, lifetime: timedelta) -> bool:
-    """Note that ``challenge`` was answered. Return False if that happened before."""
+    """Note that ``challenge`` was answered. Return False if that happened before.
+
+    It is kept for twice its ``lifetime``, because the clock of the web server that asked may be ahead for as long.
+    """
     connection = db.session.connection()
     row = {"digest": digest(challenge), "purpose": TokenPurpose.CHALLENGE, "created_at": utcnow()}
-    row["expires_at"] = utcnow() + lifetime
+    row["expires_at"] = utcnow() + 2 * lifetime
     insert = dialect(connection).insert(OneTimeToken.__table__).values(row).on_conflict_do_nothing()
     return connection.execute(insert.returning(OneTimeToken.digest)).first() is not None

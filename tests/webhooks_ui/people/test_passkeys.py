@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 
+from jobs.chores.reclaim import reclaim
 from tests.support.factories import make_user
 from tests.support.passkeys import SoftwarePasskey
 from tests.support.people import again, last_entry
 from webhooks_ui.database import db, writing
-from webhooks_ui.models import OneTimeToken, Passkey, User
+from webhooks_ui.models import OneTimeToken, Passkey, User, utcnow
 from webhooks_ui.people import passkeys
-from webhooks_ui.people.passkeys import Invalid, Site
+from webhooks_ui.people.passkeys import CHALLENGE_FOR, Invalid, Site
 
 SITE = Site("localhost", "http://localhost:8000")
 
@@ -123,6 +126,19 @@ def test_the_same_answer_a_second_time_is_refused(app: Flask) -> None:
     with pytest.raises(Invalid, match="answered before"), writing():
         passkeys.use(SITE, answer, challenge, None)
     assert challenge not in "".join(db.session.scalars(db.select(OneTimeToken.digest)))
+
+
+def test_an_answer_is_known_for_as_long_as_a_clock_that_is_ahead_lets_its_cookie_last(app: Flask) -> None:
+    user, phone = make_user(), SoftwarePasskey(counts=False)
+    add(user, phone)
+    options, challenge = passkeys.options_to_use(SITE, None)
+    answer = phone.get(options)
+    with writing():
+        passkeys.use(SITE, answer, challenge, None)
+    with time_machine.travel(utcnow() + 2 * CHALLENGE_FOR - timedelta(seconds=9)):
+        reclaim()
+        with pytest.raises(Invalid, match="answered before"), writing():
+            passkeys.use(SITE, answer, challenge, None)
 
 
 def test_a_counter_that_went_back_shows_a_copied_key(app: Flask) -> None:
