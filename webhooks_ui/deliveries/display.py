@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from flask import has_request_context, request
 from sqlalchemy import func, select
 
 from webhooks_ui.database import db
@@ -97,9 +98,15 @@ def _holding_state(webhook: Any) -> str:
 
 
 def _first_in_order(webhook_id: int) -> int:
-    """Return the id of the delivery that goes out next in a webhook that keeps the order."""
-    pending = Delivery.webhook_id == webhook_id, IN_ORDER
-    return db.session.scalar(select(func.min(Delivery.id)).where(*pending)) or 0
+    """Return the id of the delivery that goes out next in a webhook that keeps the order.
+
+    A request asks once for each webhook, because all rows of a page may be of the same one.
+    """
+    known: dict[int, int] = request.environ.setdefault("webhooks.first_in_order", {}) if has_request_context() else {}
+    if webhook_id not in known:
+        pending = Delivery.webhook_id == webhook_id, IN_ORDER
+        known[webhook_id] = db.session.scalar(select(func.min(Delivery.id)).where(*pending)) or 0
+    return known[webhook_id]
 
 
 def poll_seconds(delivery: Shown) -> int | None:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from tests.support.factories import make_event, make_webhook
+from tests.support.log_rows import add_delivery
 from webhooks_ui.database import db
 from webhooks_ui.models import Delivery, utcnow
 
@@ -86,3 +87,14 @@ def test_who_is_signed_in_and_what_that_requires_is_one_query(sign_in: object) -
     with statements() as asked:
         client.get("/admin/webhooks")
     assert len([each for each in asked if "FROM user" in each or "FROM settings" in each]) == 1
+
+
+@pytest.mark.parametrize("path", ["/admin/webhook-deliveries", "/admin/webhook-deliveries?status=unfinished"])
+def test_many_that_wait_for_the_same_delivery_need_one_query(admin: FlaskClient, path: str) -> None:
+    webhook = make_webhook(in_order=True)
+    for _ in range(5):
+        add_delivery(webhook, in_order=True)
+    with statements() as asked:
+        page = admin.get(path).text
+    assert page.count("waits for an earlier delivery") == 4
+    assert len([statement for statement in asked if "min(deliveries.id)" in statement and "in_order" in statement]) == 1
