@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
-from jobs.chores.places import kept_place
+from jobs.chores.places import keep_place, kept_place
 from jobs.chores.turn import take_turn
 from webhooks_ui.database import db, dialect, release, write_transaction
 from webhooks_ui.deliveries.keyed import INDEXED_FROM
 from webhooks_ui.events import strict_json
 from webhooks_ui.events.keys import keys_of, split
-from webhooks_ui.models import Event, EventKey, FreshKeys, Setting
+from webhooks_ui.models import Event, EventKey, FreshKeys
 
 INDEX_KEYS_SECONDS = 5  # between the runs
 BATCH_EVENTS = 100  # in a transaction, for which publishers wait on SQLite
@@ -73,12 +73,10 @@ def _keys(id: int, body: bytes) -> set[str]:
 
 def _keep(connection: Connection, rows: Sequence[Row], place: int) -> None:
     """Store the keys, unless a purge has deleted their event meanwhile, and the place."""
-    own = dialect(connection)
     ids = {id for _, id in rows}
     left = set(connection.execute(select(Event.id).where(Event.id.in_(ids))).scalars()) if ids else set()
     _store(connection, [row for row in rows if row[1] in left])
-    statement = own.insert(Setting.__table__).values(name=INDEXED_FROM, value=place)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": place}))
+    keep_place(connection, INDEXED_FROM, place)
 
 
 def _store(connection: Connection, rows: Sequence[Row]) -> None:

@@ -7,9 +7,9 @@ that is years behind for a moment doesn't take it back, because purges would the
 import logging
 from datetime import UTC, datetime, timedelta
 
-from jobs.chores.places import kept_place
-from webhooks_ui.database import dialect, release, write_transaction
-from webhooks_ui.models import Setting, utcnow
+from jobs.chores.places import keep_place, kept_place
+from webhooks_ui.database import release, write_transaction
+from webhooks_ui.models import utcnow
 
 PURGED_AT = "purged_at"  # the setting with the trusted time, in Unix seconds
 ADVANCE_MAX = timedelta(days=7)
@@ -39,10 +39,8 @@ def advance() -> None:
             ADVANCE_MAX.days,
         )
         now = known + ADVANCE_MAX
-    values = {"value": int(now.timestamp())}
     with write_transaction() as connection:
-        insert = dialect(connection).insert(Setting.__table__).values(name=PURGED_AT, **values)
-        connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_=values))
+        keep_place(connection, PURGED_AT, int(now.timestamp()))
 
 
 def _known() -> datetime | None:
