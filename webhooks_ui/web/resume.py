@@ -50,12 +50,9 @@ class Kept(NamedTuple):
 
 
 def sign() -> str:
-    """Return the form of this request as a signed text, or an empty text if it isn't one that is kept.
-
-    Only a form of this site is kept. Else another site could put words into somebody's mouth.
-    """
+    """Return the form of this request as a signed text, or an empty text if it isn't one that is kept."""
     endpoint = request.endpoint or ""
-    if request.method != "POST" or endpoint not in WORDS or not is_from_here():
+    if not _is_kept():
         return ""
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in _LEFT_OUT]
     preview = url_for(PREVIEWS[endpoint], **(request.view_args or {})) if endpoint in PREVIEWS else ""
@@ -66,12 +63,20 @@ def sign() -> str:
 
 def sent() -> tuple[tuple[str, str], ...]:
     """Return the fields of this request's form, to send them again, or nothing if it isn't one that is kept."""
-    if request.method != "POST" or request.endpoint not in WORDS or not is_from_here():
+    if not _is_kept():
         return ()
     try:
         return tuple(request.form.items(multi=True))
     except HTTPException:  # it can't be read, for example because it is too large
         return ()
+
+
+def _is_kept() -> bool:
+    """Return True if this request sends a form that is kept.
+
+    Only a form of this site is kept. Else another site could put words into somebody's mouth.
+    """
+    return request.method == "POST" and request.endpoint in WORDS and is_from_here()
 
 
 def carried() -> str:
