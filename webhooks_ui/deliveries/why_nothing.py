@@ -9,9 +9,8 @@ from sqlalchemy import and_, exists, func, select
 from webhooks_ui.database import db
 from webhooks_ui.deliveries.outcomes import label
 from webhooks_ui.events.conditions import UNREADABLE_FILTER, Filter
-from webhooks_ui.events.formats.services import DISCORD_FOR_OTHERS, misread, service_of
+from webhooks_ui.events.formats.services import misfit
 from webhooks_ui.models import Delivery, DeliveryStatus, DeliveryTrigger, Environment, Event, Webhook, utcnow
-from webhooks_ui.models.webhook import WebhookFormat
 from webhooks_ui.webhooks.causes import causes_of
 from webhooks_ui.webhooks.findings import Check, Verdict
 from webhooks_ui.webhooks.stats import last_day
@@ -138,12 +137,9 @@ def _probe(webhook: Webhook) -> tuple[str | datetime, ...]:
 
 def _of_format(webhook: Webhook) -> Iterator[Check]:
     """Yield what is wrong with the format. Some services answer with success to what they can't read."""
-    found, service = misread(webhook.url, webhook.format), service_of(webhook.url)
-    is_shown = webhook.format == WebhookFormat.SLACK and found == DISCORD_FOR_OTHERS["slack"]
-    if is_shown or (found and service and service.runs_workflows):
-        yield Check(Verdict.NOTE, "Its URL and its format may not fit", found, "edit")
-    elif found:
-        yield Check(Verdict.PROBLEM, "Its URL and its format don't fit", found, "edit")
+    if found := misfit(webhook.url, webhook.format):
+        verdict, may = (Verdict.PROBLEM, "don't") if found.is_lost else (Verdict.NOTE, "may not")
+        yield Check(verdict, f"Its URL and its format {may} fit", found.sentence, "edit")
 
 
 def _of_answers(webhook: Webhook) -> Iterator[Check]:

@@ -87,21 +87,35 @@ def suggested_format(url: str) -> WebhookFormat:
     return service.format if service else WebhookFormat.JSON
 
 
-def misread(url: str, format: str) -> str:
-    """Return a sentence for an admin if what is at a URL can't read ``format`` as we mean it, or else an empty text."""
+class Misfit(NamedTuple):
+    """Why what is at a URL doesn't read a format as we mean it, in a sentence for an admin."""
+
+    sentence: str
+    is_lost: bool = True  # whether nobody sees the messages
+
+
+def misfit(url: str, format: str) -> Misfit | None:
+    """Return what is wrong with a format for a URL, or ``None`` if nothing is."""
     service = service_of(url)
     if service is None:
-        return ""
+        return None
     path = urlsplit(url.strip()).path
     if service.format == WebhookFormat.SLACK and _SLACK_WORKFLOW.match(path):
-        return SLACK_WORKFLOW
+        return Misfit(SLACK_WORKFLOW)
     if service.format == WebhookFormat.DISCORD and (end := path.rpartition("/")[2]) in DISCORD_FOR_OTHERS:
-        return DISCORD_FOR_OTHERS[end]
+        return Misfit(DISCORD_FOR_OTHERS[end], is_lost=(end, format) != ("slack", WebhookFormat.SLACK))
     if service.format == format:
-        return ""
+        return None
     name = WebhookFormat(format).label if format in tuple(WebhookFormat) else format[:16]
     unless = ", unless the workflow does something else than to post" if service.runs_workflows else ""
-    return f"{service.name} doesn't read the format {name}. Choose the format {service.format.label}{unless}."
+    sentence = f"{service.name} doesn't read the format {name}. Choose the format {service.format.label}{unless}."
+    return Misfit(sentence, is_lost=not service.runs_workflows)
+
+
+def misread(url: str, format: str) -> str:
+    """Return the sentence of ``misfit``, or an empty text if nothing is wrong."""
+    found = misfit(url, format)
+    return found.sentence if found else ""
 
 
 def _is(host: str, known: str) -> bool:
