@@ -1,6 +1,6 @@
 """Column types that the tables share."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Integer
@@ -35,3 +35,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 def utcnow() -> datetime:
     """Return the current time as an aware ``datetime`` in UTC."""
     return datetime.now(UTC)
+
+
+def is_recent(at: float, span: timedelta) -> bool:
+    """Return True if ``at`` is less than ``span`` ago, or as far ahead, because the clock that gave it may be wrong.
+
+    Args:
+        at: in Unix seconds.
+    """
+    return abs(utcnow().timestamp() - at) < span.total_seconds()

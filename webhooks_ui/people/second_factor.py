@@ -10,6 +10,7 @@ from enum import StrEnum
 from webhooks_ui import audit
 from webhooks_ui.models import Passkey, User, get_settings, utcnow
 from webhooks_ui.models.setting import SECOND_FACTOR_RULE
+from webhooks_ui.models.types import is_recent
 from webhooks_ui.people import recovery_codes, totp
 from webhooks_ui.people.accounts import Refused
 
@@ -111,7 +112,7 @@ def note_wrong(user: User) -> None:
 def is_paused(user: User) -> bool:
     """Return True while no code is accepted, after too many wrong ones."""
     at = user.wrong_code_at
-    return user.wrong_codes >= WRONG_CODES_MAX and at is not None and abs(utcnow() - at) < PAUSE
+    return user.wrong_codes >= WRONG_CODES_MAX and at is not None and is_recent(at.timestamp(), PAUSE)
 
 
 def is_required(role: str) -> bool:

@@ -21,7 +21,8 @@ from werkzeug.wrappers import Request, Response
 
 from webhooks_ui import audit
 from webhooks_ui.database import after_commit, db
-from webhooks_ui.models import Person, User, utcnow
+from webhooks_ui.models import Person, User
+from webhooks_ui.models.types import is_recent
 from webhooks_ui.people import sessions
 from webhooks_ui.web import resume
 from webhooks_ui.web.answers import came_from, go, safe_next, wants_fragment
@@ -123,7 +124,7 @@ def is_fresh() -> bool:
     """
     began = current_session().created_at.timestamp()
     asked_at: float = session.get(ASKED_AT, began)
-    return abs(utcnow().timestamp() - min(began, asked_at)) < FRESH_FOR.total_seconds()
+    return is_recent(min(began, asked_at), FRESH_FOR)
 
 
 def _to_login(again: int | None = None) -> Response:

@@ -4,6 +4,7 @@ import time
 
 from flask import Response, session
 
+from webhooks_ui.models.types import is_recent
 from webhooks_ui.people.passkeys import CHALLENGE_FOR
 
 KEY = "challenge"
@@ -18,6 +19,6 @@ def ask(options: str, challenge: str) -> Response:
 def asked() -> str:
     """Return the challenge that this browser got last, and forget it. An empty text if there is none, or it is old."""
     kept = session.pop(KEY, None)
-    if not isinstance(kept, dict) or abs(time.time() - kept["at"]) >= CHALLENGE_FOR.total_seconds():
+    if not isinstance(kept, dict) or not is_recent(kept["at"], CHALLENGE_FOR):
         return ""
     return str(kept["text"])

@@ -11,6 +11,7 @@ from webhooks_ui import audit
 from webhooks_ui.database import db, writing
 from webhooks_ui.models import SignInMethod, User
 from webhooks_ui.models.api_key import digest
+from webhooks_ui.models.types import is_recent
 from webhooks_ui.people import accounts, sessions
 from webhooks_ui.people.second_factor import Factor
 from webhooks_ui.web import resume
@@ -87,7 +88,7 @@ def half() -> tuple[User, SignInMethod] | None:
     A new password, a new second factor and a deactivation end it.
     """
     begun = session.get(HALF)
-    if not isinstance(begun, dict) or abs(time.time() - begun["at"]) >= HALF_FOR.total_seconds():
+    if not isinstance(begun, dict) or not is_recent(begun["at"], HALF_FOR):
         return None
     user = db.session.get(User, begun["user"])
     if user is None or not user.is_active or _mark(user) != begun["mark"]:
