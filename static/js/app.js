@@ -154,8 +154,8 @@ document.addEventListener("input", ({ target }) => {
 
 // A double click sends a form once. The second request would end the first one in the browser, with the cookie of its answer.
 const sentAt = new WeakMap();
-const isTwice = ({ target, timeStamp }) => timeStamp - sentAt.get(target) < 1000 || !sentAt.set(target, timeStamp);
-document.addEventListener("submit", (event) => event.defaultPrevented || event.target.method !== "post" || (isTwice(event) && event.preventDefault()));
+const isTwice = ({ target, timeStamp }) => timeStamp - sentAt.get(target) < 1000;
+document.addEventListener("submit", (event) => event.defaultPrevented || event.target.method !== "post" || (isTwice(event) ? event.preventDefault() : sentAt.set(event.target, event.timeStamp)));
 
 // The browser asks before it leaves a form that somebody changed and didn't save.
 let unsaved = false;
