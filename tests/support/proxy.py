@@ -2,12 +2,12 @@
 
 import base64
 import contextlib
-import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.support.receivers import raw_receiving
+from tests.support.relay import pass_on
 
 
 @dataclass
@@ -51,16 +51,7 @@ class Proxy:
             return
         with target_socket:
             client.sendall(self.answer)
-            self._relay(client, target_socket)
-
-    @staticmethod
-    def _relay(one: socket.socket, other: socket.socket) -> None:
-        while True:
-            for readable in select.select([one, other], [], [], 10)[0]:
-                data = readable.recv(65_536)
-                if not data:
-                    return
-                (other if readable is one else one).sendall(data)
+            pass_on(client, target_socket)
 
 
 @contextlib.contextmanager

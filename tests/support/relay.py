@@ -5,7 +5,7 @@ import select
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -31,14 +31,18 @@ class _Connection(socketserver.BaseRequestHandler):
         began = self.server.silenced
         with socket.socket(socket.AF_UNIX) as target, contextlib.suppress(OSError):
             target.connect(str(self.server.target))
-            other = {self.request: target, target: self.request}
-            while True:
-                for end in select.select(list(other), [], [])[0]:
-                    data = end.recv(65_536)
-                    if not data:
-                        return
-                    if self.server.silenced == began:
-                        other[end].sendall(data)
+            pass_on(self.request, target, lambda: self.server.silenced == began)
+
+
+def pass_on(one: socket.socket, other: socket.socket, passes: Callable[[], bool] = lambda: True) -> None:
+    """Pass on what either end sends until one of them closes. Drop what comes while ``passes`` returns False."""
+    while True:
+        for end in select.select([one, other], [], [])[0]:
+            data = end.recv(65_536)
+            if not data:
+                return
+            if passes():
+                (other if end is one else one).sendall(data)
 
 
 @contextlib.contextmanager

@@ -115,26 +115,27 @@ def test_an_answer_to_another_challenge_is_refused(app: Flask) -> None:
         use(phone, challenge="YW5vdGhlciBvbmU")
 
 
-def test_the_same_answer_a_second_time_is_refused(app: Flask) -> None:
-    """The challenge stands in the browser's cookie. Who copied both must not get in by them."""
-    user, phone = make_user(), SoftwarePasskey(counts=False)
-    add(user, phone)
+def answered() -> tuple[str, str]:
+    """Let a phone answer a challenge. Return the answer and the challenge."""
+    phone = SoftwarePasskey(counts=False)
+    add(make_user(), phone)
     options, challenge = passkeys.options_to_use(SITE, None)
     answer = phone.get(options)
     with writing():
         passkeys.use(SITE, answer, challenge, None)
+    return answer, challenge
+
+
+def test_the_same_answer_a_second_time_is_refused(app: Flask) -> None:
+    """The challenge stands in the browser's cookie. Who copied both must not get in by them."""
+    answer, challenge = answered()
     with pytest.raises(Invalid, match="answered before"), writing():
         passkeys.use(SITE, answer, challenge, None)
     assert challenge not in "".join(db.session.scalars(db.select(OneTimeToken.digest)))
 
 
 def test_an_answer_is_known_for_as_long_as_a_clock_that_is_ahead_lets_its_cookie_last(app: Flask) -> None:
-    user, phone = make_user(), SoftwarePasskey(counts=False)
-    add(user, phone)
-    options, challenge = passkeys.options_to_use(SITE, None)
-    answer = phone.get(options)
-    with writing():
-        passkeys.use(SITE, answer, challenge, None)
+    answer, challenge = answered()
     with time_machine.travel(utcnow() + 2 * CHALLENGE_FOR - timedelta(seconds=9)):
         reclaim()
         with pytest.raises(Invalid, match="answered before"), writing():
